@@ -1,0 +1,134 @@
+// The protocol: one variant per process, the rounds of the variants interleaved (A B C A B C ...), so that whatever the
+// machine does in the meantime falls on all of them alike. Medians over the rounds; minimum and maximum beside them.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A process that prints one JSON object of numbers. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** For programs that write their report to a file instead: reads it after the program ended. */
+  readonly read?: () => Sample;
+}
+
+/** What one process measured. */
+export type Sample = Readonly<Record<string, number>>;
+
+/** One line of a table: what is measured, and the command of each variant that can do it. */
+export interface Plan<Key> {
+  readonly key: Key;
+  readonly variants: Readonly<Record<string, Command>>;
+}
+
+export interface Row<Key> {
+  readonly key: Key;
+  /** By variant, one sample per round. */
+  readonly samples: Readonly<Record<string, readonly Sample[]>>;
+}
+
+export interface Stat {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What the suites are told: where things are, what is installed, how long to measure. */
+export interface Context {
+  readonly root: string;
+  /** Folder of the built cases. */
+  readonly dist: string;
+  /** Folder for files that live as long as the run. */
+  readonly temp: string;
+  readonly quick: boolean;
+  readonly go: string | undefined;
+  readonly mimalloc: string | undefined;
+  readonly tlsf: string | undefined;
+  readonly traces: readonly string[];
+}
+
+/** A family of cases: its lines, and how the results are shown and judged. */
+export interface Suite<Key = unknown> {
+  readonly name: string;
+  readonly plan: (context: Context) => Plan<Key>[];
+  readonly tables: (rows: readonly Row<Key>[]) => Table[];
+  readonly bars: (rows: readonly Row<Key>[]) => Bar[];
+  readonly plots?: (rows: readonly Row<Key>[]) => Plot[];
+}
+
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly note?: string;
+}
+
+/** A promise about the numbers, and everything that was measured for it. */
+export interface Bar {
+  readonly promise: string;
+  readonly sense: 'at most' | 'at least';
+  readonly limit: number;
+  readonly unit: string;
+  readonly measured: readonly { readonly where: string; readonly value: number }[];
+}
+
+/** Bars side by side: one panel above the other, groups along the axis, a bar per series. */
+export interface Plot {
+  readonly name: string;
+  readonly title: string;
+  readonly log: boolean;
+  readonly panels: readonly Panel[];
+}
+
+export interface Panel {
+  readonly title: string;
+  readonly groups: readonly string[];
+  readonly series: Readonly<Record<string, readonly (number | null)[]>>;
+}
+
+export function nodeCase(context: Context, name: string, task: object): Command {
+  return { file: process.execPath, args: ['--no-warnings', `${context.dist}/${name}.js`, JSON.stringify(task)] };
+}
+
+/** Runs every variant of a plan once per round. */
+export async function measureRow<Key>(plan: Plan<Key>, rounds: number, tick: () => void): Promise<Row<Key>> {
+  const samples: Record<string, Sample[]> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const [variant, command] of Object.entries(plan.variants)) {
+      samples[variant] ??= [];
+      samples[variant].push(await sample(command));
+      tick();
+    }
+  }
+  return { key: plan.key, samples };
+}
+
+async function sample({ file, args, read }: Command): Promise<Sample> {
+  try {
+    const { stdout } = await run(file, args, { maxBuffer: 64 << 20 });
+    return read ? read() : (JSON.parse(stdout) as Sample);
+  } catch (error) {
+    throw new Error(`${file} ${args.join(' ')}\n${(error as { stderr?: string }).stderr || String(error)}`);
+  }
+}
+
+export function stat<Key>(row: Row<Key>, variant: string, metric: string): Stat | undefined {
+  const values = row.samples[variant]?.map((s) => s[metric]).filter((v) => v !== undefined);
+  if (!values?.length) return undefined;
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >>> 1;
+  const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, min: sorted[0]!, max: sorted.at(-1)! };
+}
+
+/** The median of one variant over that of another. */
+export function ratio<Key>(row: Row<Key>, variant: string, peer: string, metric: string): number | undefined {
+  const ours = stat(row, variant, metric);
+  const theirs = stat(row, peer, metric);
+  return ours && theirs && ours.median / theirs.median;
+}
+
+export function isMet(bar: Bar): boolean {
+  return bar.measured.every(({ value }) => (bar.sense === 'at most' ? value <= bar.limit : value >= bar.limit));
+}

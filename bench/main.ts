@@ -1,0 +1,195 @@
+// npm run bench: prepares the peers, runs the suites, and reports tables, bars, JSON, Markdown and plots.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import progress from 'cli-progress';
+import { Command, InvalidArgumentError } from 'commander';
+import pc from 'picocolors';
+import {
+  type Bar,
+  type Context,
+  measureRow,
+  type Plan,
+  type Plot,
+  type Row,
+  type Suite,
+  type Table,
+} from './harness.ts';
+import { buildGo } from './peers/go.ts';
+import { buildTlsf } from './peers/tlsf.ts';
+import { cpuTicks, judge, type Machine, machine, markdown, paint, terminal } from './report.ts';
+import { churn } from './suites/churn.ts';
+import { create } from './suites/create.ts';
+import { malloc } from './suites/malloc.ts';
+import { replay } from './suites/replay.ts';
+import { threads } from './suites/threads.ts';
+
+const SUITES = [malloc, churn, threads, replay, create] as unknown as readonly Suite[];
+const ROUNDS = 7;
+const ROUNDS_QUICK = 3;
+
+interface Options {
+  readonly rounds?: number;
+  readonly quick?: boolean;
+  readonly filter?: RegExp;
+  readonly only?: string[];
+  readonly json?: string;
+  readonly markdown?: string;
+  readonly plot?: string;
+  readonly traces?: string;
+  readonly mimalloc?: string;
+}
+
+const options = new Command('bench')
+  .description('Measures the heap side by side with its peers: one variant per process, rounds interleaved.')
+  .option('--rounds <n>', `rounds of every variant (${ROUNDS}; quick: ${ROUNDS_QUICK})`, positive)
+  .option('--quick', 'shorter measurements')
+  .option('--filter <regexp>', 'only lines whose name matches, such as malloc or churn.*random', (s) => new RegExp(s))
+  .option('--only <variants>', 'only these variants, such as spanheap,go', (s) => s.split(','))
+  .option('--json <file>', 'write every number')
+  .option('--markdown <file>', 'write the tables and the bars')
+  .option('--plot <dir>', 'write SVG plots')
+  .option('--traces <dir>', 'recordings to replay (../shared/traces, else the sample)')
+  .option('--mimalloc <file>', 'mimalloc as WebAssembly; also MIMALLOC_WASM', process.env['MIMALLOC_WASM'])
+  .parse()
+  .opts<Options>();
+
+function positive(text: string): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < 1) throw new InvalidArgumentError('not a positive whole number');
+  return n;
+}
+
+interface Outcome {
+  readonly suite: Suite;
+  readonly rows: readonly Row<unknown>[];
+  readonly tables: readonly Table[];
+  readonly bars: readonly Bar[];
+  readonly plots: readonly Plot[];
+}
+
+const notes: string[] = [];
+const temp = mkdtempSync(join(os.tmpdir(), 'spanheap-bench-'));
+try {
+  const context = prepare();
+  const started = cpuTicks();
+  const outcomes = await runAll(context);
+  const here = { ...machine(), stolenPercent: stolenSince(started) };
+  print(outcomes, here);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(record(outcomes, here), null, 1)}\n`);
+  if (options.markdown) writeFileSync(options.markdown, page(outcomes, here));
+  if (options.plot) await plotAll(outcomes, options.plot);
+} finally {
+  rmSync(temp, { recursive: true, force: true });
+}
+
+/** Peers that are compiled here; the others must be given. */
+function prepare(): Context {
+  const root = process.cwd();
+  const go = buildGo(root, temp);
+  if (!go) notes.push('Go is not installed: its columns are left out.');
+  const tlsf = buildTlsf(root, temp);
+  if (!tlsf) notes.push('assemblyscript is not installed: the TLSF column is left out.');
+  if (!options.mimalloc) notes.push('no --mimalloc FILE.wasm given: its column is left out.');
+  return {
+    root,
+    temp,
+    dist: fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, ''),
+    quick: options.quick ?? false,
+    go,
+    tlsf,
+    mimalloc: options.mimalloc && resolve(options.mimalloc),
+    traces: recordings(root),
+  };
+}
+
+function recordings(root: string): string[] {
+  const folders = [options.traces, join(root, '../shared/traces'), join(root, 'samples')];
+  const dir = folders.find((d) => d !== undefined && existsSync(d));
+  if (dir === undefined) return [];
+  const files = readdirSync(dir).filter((f) => f.endsWith('.trace.gz'));
+  return files.toSorted().map((f) => join(dir, f));
+}
+
+async function runAll(context: Context): Promise<Outcome[]> {
+  const rounds = options.rounds ?? (options.quick ? ROUNDS_QUICK : ROUNDS);
+  const plans = SUITES.map((suite) => ({ suite, plans: suite.plan(context).flatMap((plan) => chosen(suite, plan)) }));
+  const total = plans.flatMap((p) => p.plans).reduce((n, plan) => n + Object.keys(plan.variants).length * rounds, 0);
+  const bar = new progress.SingleBar({ format: '{bar} {value}/{total} {line}', etaBuffer: 50 }, progress.Presets.rect);
+  bar.start(total, 0, { line: '' });
+  const outcomes: Outcome[] = [];
+  for (const { suite, plans: lines } of plans) {
+    const rows: Row<unknown>[] = [];
+    for (const plan of lines)
+      rows.push(await measureRow(plan, rounds, () => bar.increment({ line: nameOf(suite, plan) })));
+    if (rows.length) {
+      outcomes.push({
+        suite,
+        rows,
+        tables: suite.tables(rows),
+        bars: suite.bars(rows),
+        plots: suite.plots?.(rows) ?? [],
+      });
+    }
+  }
+  bar.stop();
+  return outcomes;
+}
+
+function nameOf(suite: Suite, plan: Plan<unknown>): string {
+  return [suite.name, ...Object.values(plan.key as object)].join(' ');
+}
+
+function chosen(suite: Suite, plan: Plan<unknown>): Plan<unknown>[] {
+  if (options.filter && !options.filter.test(nameOf(suite, plan))) return [];
+  if (!options.only) return [plan];
+  const wanted = (variant: string) => options.only?.some((o) => variant === o || variant.startsWith(`${o} `));
+  const variants = Object.fromEntries(Object.entries(plan.variants).filter(([variant]) => wanted(variant)));
+  return Object.keys(variants).length ? [{ ...plan, variants }] : [];
+}
+
+type Here = Machine & { readonly stolenPercent: number };
+
+/** How much of the machine's time the host of a virtual machine took away meanwhile, in percent. */
+function stolenSince(start: { all: number; stolen: number }): number {
+  const now = cpuTicks();
+  return Math.round(((now.stolen - start.stolen) / Math.max(1, now.all - start.all)) * 1000) / 10;
+}
+
+function machineLine({ cpu, cpus, memoryGiB, os: system, node, v8, go, stolenPercent }: Here): string {
+  const stolen = stolenPercent > 0 ? `; the host took ${stolenPercent} % of the CPU time meanwhile` : '';
+  return `${cpu}, ${cpus} CPUs, ${memoryGiB} GiB, ${system}; Node ${node} (V8 ${v8}), ${go ?? 'no Go'}${stolen}`;
+}
+
+function print(outcomes: readonly Outcome[], here: Here): void {
+  console.log(`\n${machineLine(here)}`);
+  for (const note of notes) console.log(pc.yellow(note));
+  for (const { tables } of outcomes) for (const table of tables) console.log(terminal(table));
+  for (const { bars } of outcomes) for (const bar of bars) console.log(paint(judge(bar)));
+}
+
+function page(outcomes: readonly Outcome[], here: Here): string {
+  const bars = outcomes.flatMap((o) => o.bars).map((bar) => `- ${judge(bar).text}`);
+  const tables = outcomes.flatMap((o) => o.tables).map(markdown);
+  return [machineLine(here), '', ...notes.map((n) => `- ${n}`), '', ...bars, '', ...tables].join('\n');
+}
+
+function record(outcomes: readonly Outcome[], here: Here): object {
+  return {
+    date: new Date().toISOString(),
+    machine: here,
+    notes,
+    suites: outcomes.map(({ suite, rows, bars }) => ({
+      name: suite.name,
+      rows,
+      bars: bars.map((bar) => ({ ...bar, met: judge(bar).met ?? null })),
+    })),
+  };
+}
+
+async function plotAll(outcomes: readonly Outcome[], dir: string): Promise<void> {
+  const { svg } = await import('./plot.ts');
+  mkdirSync(dir, { recursive: true });
+  for (const plot of outcomes.flatMap((o) => o.plots)) writeFileSync(join(dir, `${plot.name}.svg`), svg(plot));
+}

@@ -1,0 +1,61 @@
+// Builds everything that runs: the package's entries in one esbuild run (shared chunks, so that constants fold and
+// classes keep one identity across entries), the programs beside it (scripts, bench, workers of tests), the types.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+rmSync('dist', { recursive: true, force: true });
+
+const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
+const folder = (dir, out, match) =>
+  !existsSync(dir)
+    ? {}
+    : Object.fromEntries(
+        readdirSync(dir)
+          .filter((f) => match.test(f))
+          .map((f) => [`${out}/${f.replace(/\.ts$/, '')}`, `${dir}/${f}`]),
+      );
+
+const common = {
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  minifySyntax: true,
+  sourcemap: 'linked',
+  logLevel: 'warning',
+};
+
+// The library: runs in Node and in browsers, imports nothing from outside.
+await build({
+  ...common,
+  entryPoints: present({ index: 'src/index.ts' }),
+  chunkNames: 'chunks/[name]-[hash]',
+  platform: 'neutral',
+});
+
+// The programs: Node only, their packages bundled in.
+await build({
+  ...common,
+  entryPoints: {
+    ...present({
+      cli: 'src/cli/main.ts',
+      'replay-worker': 'src/cli/replay/replay-worker.ts',
+      'bench/main': 'bench/main.ts',
+    }),
+    ...folder('scripts', 'scripts', /^(oracle|generate)\.ts$/),
+    ...folder('bench', 'bench', /^(case|worker)-.*\.ts$/),
+    ...folder('test/support', 'test', /-worker\.ts$/),
+  },
+  chunkNames: 'chunks/program-[name]-[hash]',
+  platform: 'node',
+  loader: { '.css': 'text', '.html': 'text' },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+});
+if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);
+if (process.argv.includes('--types')) execFileSync('npx', ['tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

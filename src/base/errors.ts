@@ -1,0 +1,84 @@
+/**
+ * Every error a user can meet, each with a stable `code`. Three fates, decided by layer: inside the allocator "no
+ * memory" is a nil return; at the public edge it is an `OutOfMemoryError`; misuse is a typed error thrown before
+ * anything was written; a broken invariant is `fatal`.
+ */
+
+export type ErrorCode =
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_ALLOCATION_SIZE'
+  | 'ERR_MAKESLICE_LEN'
+  | 'ERR_MAKESLICE_CAP'
+  | 'ERR_GROWSLICE_LEN'
+  | 'ERR_SLICE_BOUNDS'
+  | 'ERR_BAD_POINTER'
+  | 'ERR_DOUBLE_FREE'
+  | 'ERR_TYPE_MISMATCH'
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_NOT_A_HEAP'
+  | 'ERR_LAYOUT_VERSION'
+  | 'ERR_DETACHED'
+  | 'ERR_TOO_MANY_THREADS'
+  | 'ERR_CORRUPT'
+  | 'ERR_FATAL';
+
+export class SpanheapError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** No memory left for a request. The heap is intact and usable: free something and try again. */
+export class OutOfMemoryError extends SpanheapError {
+  /** Bytes that were asked for. */
+  readonly requestedBytes: number;
+  /** Bytes of object memory in use by spans when the request failed. */
+  readonly inUseBytes: number;
+  /** The heap's `maxBytes`. */
+  readonly limitBytes: number;
+  constructor(requestedBytes: number, inUseBytes: number, limitBytes: number) {
+    super(
+      'ERR_OUT_OF_MEMORY',
+      `runtime: out of memory: cannot allocate ${requestedBytes}-byte block (${inUseBytes} in use, limit ${limitBytes})`,
+    );
+    this.requestedBytes = requestedBytes;
+    this.inUseBytes = inUseBytes;
+    this.limitBytes = limitBytes;
+  }
+}
+
+/** A size or a count that no allocation can have: negative, fractional, NaN or over the limit. */
+export class AllocationSizeError extends SpanheapError {}
+
+/** `makeslice`, `growslice` or a slice operation got a length or capacity outside its range. */
+export class SliceError extends SpanheapError {}
+
+/** A pointer that is not the start of a live object of this heap. Nothing was changed. */
+export class PointerError extends SpanheapError {}
+
+/** Two element types that had to match do not, or one name was registered with two layouts. */
+export class TypeMismatchError extends SpanheapError {}
+
+/** An argument of the wrong kind. */
+export class ArgumentError extends SpanheapError {}
+
+/** What was given to `attachHeap` is not a heap, or has another layout. */
+export class AttachError extends SpanheapError {}
+
+/** `heap.verify()` found a broken invariant; the message names it with the addresses. */
+export class VerifyError extends SpanheapError {
+  /** Short stable name of the invariant, such as `span.allocCount`. */
+  readonly invariant: string;
+  constructor(invariant: string, detail: string) {
+    super('ERR_CORRUPT', `${invariant}: ${detail}`);
+    this.invariant = invariant;
+  }
+}
+
+/** A broken invariant inside the allocator. The heap must not be used any more. */
+export function fatal(message: string): never {
+  throw new SpanheapError('ERR_FATAL', `fatal error: ${message}`);
+}

@@ -1,0 +1,171 @@
+/**
+ * Freeing an object of another thread's span, without a lock and without waiting for that thread.
+ *
+ * The freeing thread only notes the slot; the owner takes the notes in its next slow path and puts the slots back into
+ * circulation. So a slot is handed out again by one thread only, and a second free of it is caught either here or
+ * there.
+ *
+ *   span.defer      one bit a slot, set by `Atomics.or`: the one who finds it 0 has freed the object, every later one
+ *                   gets an error. In spans of tiny blocks a word a slot as well: bit k = the object that starts at
+ *                   byte k, bit 16 = the whole slot.
+ *   proc.remoteHead stack of spans with such bits. `remoteQueued` says that the span is on it.
+ *
+ * Order. Freeing: set the bit; if remoteQueued goes 0 → 1 by compare-and-exchange, push the span. Taking: take the
+ * whole stack by one exchange; for each span read its link and clear remoteQueued; then exchange its bits for 0. A bit set
+ * after that exchange finds remoteQueued 0 and pushes again; a bit set before is taken. No bit is lost, and none is
+ * seen twice. Pushes compare only the head and takes are whole, so the stack has no ABA problem.
+ *
+ * A record can be on the stack when its span is already something else, if a program frees an object twice from two
+ * threads at the same moment. Taking checks what the span is by then, and passes notes on to its present owner.
+ */
+import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { ctz32 } from '../base/bits.ts';
+import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
+import { H_HEAP_LOCK } from '../layout/header.ts';
+import { PROC_REMOTE_HEAD } from '../layout/proc.ts';
+import {
+  SPAN_CLASS,
+  SPAN_DEFER,
+  SPAN_NELEMS,
+  SPAN_REMOTE_NEXT,
+  SPAN_REMOTE_QUEUED,
+  SPAN_STATE,
+  SPAN_STATE_IN_USE,
+} from '../layout/span.ts';
+import { fixAlloc } from '../spans/fixalloc.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { procRef } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+
+/** In a deferred tiny word: the slot as a whole. */
+export const DEFER_WHOLE_SLOT = 1 << 16;
+
+/** Gives the span a record for deferred frees. May wait for the heap lock; the span may have changed hands then. */
+export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
+  const { t } = heap;
+  const { m, plan } = t.mem;
+  const index = FIX_DEFERS + (m[s + SPAN_CLASS] >>> 1);
+  t.lock(H_HEAP_LOCK);
+  let ok = m[s + SPAN_DEFER] !== NIL;
+  if (!ok) {
+    const record = fixAlloc(t, index);
+    if (record !== NIL) {
+      m.fill(0, record, record + m[plan.fixallocs + index * FIX_WORDS + FIX_SIZE]);
+      Atomics.store(m, s + SPAN_DEFER, record);
+      ok = true;
+    }
+  }
+  t.unlock(H_HEAP_LOCK);
+  return ok;
+}
+
+/** The note for `deferFree`: which object of the slot is meant. `start` −1: the slot as a whole. */
+export function deferBit(heap: MHeap, s: SpanRef, start: number): number {
+  if (heap.t.mem.m[s + SPAN_CLASS] !== heap.tinySpanClass) return 0;
+  return start < 0 ? DEFER_WHOLE_SLOT : 1 << start;
+}
+
+/**
+ * Notes the free of slot `index` of a span that proc `owner` owns and that has a defer record. `tinyBit`: which part,
+ * for spans of tiny blocks; 0 otherwise. False: it was noted before, the object is freed twice.
+ */
+export function deferFree(heap: MHeap, s: SpanRef, owner: number, index: number, tinyBit: number): boolean {
+  const { mem } = heap.t;
+  const { m } = mem;
+  const defer = Atomics.load(m, s + SPAN_DEFER);
+  const bit = 1 << index;
+  if (tinyBit !== 0) {
+    const word = defer + tinyWord(m, s, index);
+    if ((Atomics.or(m, word, tinyBit) & tinyBit) !== 0) return false;
+    Atomics.or(m, defer + (index >>> 5), bit);
+  } else if ((Atomics.or(m, defer + (index >>> 5), bit) & bit) !== 0) {
+    return false;
+  }
+  queue(m, s, procRef(mem, owner));
+  return true;
+}
+
+function tinyWord(m: Int32Array<ArrayBufferLike>, s: SpanRef, index: number): number {
+  return ((m[s + SPAN_NELEMS] + 31) >>> 5) + index;
+}
+
+function queue(m: Int32Array<ArrayBufferLike>, s: SpanRef, owner: ProcRef): void {
+  if (Atomics.compareExchange(m, s + SPAN_REMOTE_QUEUED, 0, 1) !== 0) return;
+  const word = owner + PROC_REMOTE_HEAD;
+  for (let head = Atomics.load(m, word); ; ) {
+    Atomics.store(m, s + SPAN_REMOTE_NEXT, head);
+    const seen = Atomics.compareExchange(m, word, head, s);
+    if (seen === head) return;
+    head = seen;
+  }
+}
+
+/**
+ * For repair, world stopped: empties the stacks of all these threads, so that they can be filled again by `requeue`.
+ */
+export function forgetQueues(mem: Mem, procs: readonly ProcRef[]): void {
+  for (const p of procs) Atomics.store(mem.m, p + PROC_REMOTE_HEAD, NIL);
+}
+
+/** For repair, world stopped: puts a span that has notes on its owner's stack, and only then. */
+export function requeue(mem: Mem, s: SpanRef, owner: number): void {
+  const { m } = mem;
+  Atomics.store(m, s + SPAN_REMOTE_QUEUED, 0);
+  if (owner !== 0 && hasDeferred(m, s)) queue(m, s, procRef(mem, owner));
+}
+
+/** For repair: a thread may have died between noting a part of a tiny block and noting the block. */
+export function completeTinyNotes(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+  const defer = m[s + SPAN_DEFER];
+  if (defer === NIL) return;
+  for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
+    if (m[defer + tinyWord(m, s, i)] !== 0) Atomics.or(m, defer + (i >>> 5), 1 << i);
+  }
+}
+
+/** Whether notes wait for the owner. */
+export function hasDeferred(m: Int32Array<ArrayBufferLike>, s: SpanRef): boolean {
+  const defer = m[s + SPAN_DEFER];
+  if (defer === NIL) return false;
+  const words = (m[s + SPAN_NELEMS] + 31) >>> 5;
+  for (let i = 0; i < words; i++) if (Atomics.load(m, defer + i) !== 0) return true;
+  return false;
+}
+
+/** What to do with one noted slot; `tiny` is its word of the tiny notes, 0 in other spans. */
+export type TakeSlot = (s: SpanRef, index: number, tiny: number) => void;
+
+/**
+ * Takes all notes of the spans on this record's stack and hands each to `take`. First the whole stack is read and every
+ * span is off it; only then are notes taken, which may wait for a lock, and so for the repair of a dead thread, which
+ * puts spans on stacks again.
+ */
+export function takeDeferred(heap: MHeap, ref: ProcRef, take: TakeSlot): void {
+  const { m } = heap.t.mem;
+  const spans: SpanRef[] = [];
+  for (let s = Atomics.exchange(m, ref + PROC_REMOTE_HEAD, NIL) as SpanRef; s !== NIL; ) {
+    const next = Atomics.load(m, s + SPAN_REMOTE_NEXT) as SpanRef;
+    Atomics.store(m, s + SPAN_REMOTE_QUEUED, 0);
+    spans.push(s);
+    s = next;
+  }
+  for (const s of spans) takeSpan(heap, s, take);
+}
+
+/** Takes the notes of one span. */
+export function takeSpan(heap: MHeap, s: SpanRef, take: TakeSlot): void {
+  const { m } = heap.t.mem;
+  const nelems = m[s + SPAN_NELEMS];
+  const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
+  const words = (nelems + 31) >>> 5;
+  for (let w = 0; w < words; w++) {
+    // Asked again for each word: what was taken may have emptied the span, and it may be gone.
+    const defer = m[s + SPAN_STATE] === SPAN_STATE_IN_USE ? m[s + SPAN_DEFER] : NIL;
+    if (defer === NIL) return;
+    for (let bits = Atomics.exchange(m, defer + w, 0); bits !== 0; bits &= bits - 1) {
+      const index = (w << 5) + ctz32(bits);
+      const tiny = isTiny ? Atomics.exchange(m, defer + tinyWord(m, s, index), 0) : 0;
+      if (!isTiny || tiny !== 0) take(s, index, tiny);
+    }
+  }
+}

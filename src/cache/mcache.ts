@@ -1,0 +1,361 @@
+/**
+ * A thread's cache of free slots (Go: `mcache`). See malloc/malloc.ts for the overview; the picture of the record is
+ * in layout/proc.ts, that of a span's slots in layout/span.ts.
+ *
+ * For each span class the thread has one span it allocates from (`alloc`), and its other spans of the class on two
+ * lists: `partial` (some slot free) and `full`. It owns them all: it alone sets and clears their allocation bits, with
+ * plain stores. Invariants, at every safepoint:
+ *
+ *   alloc    any freeindex. 0 bits below it are in the window or on the reuse stack, those above are in the span
+ *   partial  freeindex = 0 and allocCount < nelems: all 0 bits are in the span
+ *   full     freeindex = nelems = allocCount: all 0 bits are on the reuse stack
+ *
+ * A freed slot goes on the reuse stack of its class and is the next to be handed out (Go 1.26's `freegc` lists and
+ * mimalloc's local free lists are the models). The stack is short: when it is full, all of it goes back to the spans,
+ * so that memory held back is bounded and empty spans are found and returned. Slots freed in a `partial` span, or
+ * above freeindex, go back to the span directly.
+ *
+ * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock.
+ *
+ * All state is in shared memory and consistent at safepoints, so `flushAll` may be run by another thread while this
+ * one is stopped: the class works on whichever proc record it was made for.
+ */
+import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { lowMask, popcount32 } from '../base/bits.ts';
+import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
+import { H_EMPTY_SPAN, H_SWEEPGEN } from '../layout/header.ts';
+import {
+  MC_FULL_FIRST,
+  MC_NEEDZERO,
+  MC_PARTIAL_COUNT,
+  MC_PARTIAL_FIRST,
+  MC_SIZE,
+  MC_SPAN,
+  MC_STACK,
+  MC_STACK_LIMIT,
+  MC_TOP,
+  MC_WIN,
+  MC_WIN_ADDR,
+  MC_WIN_TYPES,
+  MC_WIN_WORD,
+  MC_WORDS,
+  PROC_CLASSES,
+  PROC_FLUSH_GEN,
+  PROC_ID,
+  PROC_NEXT_SAMPLE,
+  PROC_REFILLS,
+  PROC_STACKS,
+  REUSE_MAX,
+} from '../layout/proc.ts';
+import {
+  LIST_CACHED,
+  LIST_PROC_FULL,
+  LIST_PROC_PARTIAL,
+  SPAN_ALLOC_BITS,
+  SPAN_ALLOC_COUNT,
+  SPAN_BASE,
+  SPAN_CLASS,
+  SPAN_ELEMSIZE,
+  SPAN_FREEINDEX,
+  SPAN_LIST,
+  SPAN_NEEDZERO,
+  SPAN_NELEMS,
+  SPAN_OWNER,
+  SPAN_STATE,
+  SPAN_STATE_FREEING,
+  SPAN_SWEEPGEN,
+  SPAN_TYPES,
+} from '../layout/span.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { allocWord, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+
+/** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
+const REUSE_BYTES = 8 << 10;
+const REUSE_MIN = 2;
+
+export class MCache {
+  readonly heap: MHeap;
+  /** The record this cache is: the thread's own, or that of a stopped thread which this thread flushes. */
+  readonly ref: ProcRef;
+  /** Class records start here. */
+  readonly classes: number;
+  /** Id of that thread. */
+  readonly id: number;
+  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: no profiler. Set by `setSampleRate`. */
+  sampleRate = 0;
+  /** The next object that is taken from a window is to be sampled. */
+  sampleDue = false;
+  readonly #m: Int32Array<ArrayBufferLike>;
+
+  constructor(heap: MHeap, ref: ProcRef) {
+    this.heap = heap;
+    this.ref = ref;
+    this.id = heap.t.mem.m[ref + PROC_ID];
+    this.classes = ref + PROC_CLASSES;
+    this.#m = heap.t.mem.m;
+  }
+
+  /** Puts the record in the state of a thread that has nothing yet. */
+  init(): void {
+    const m = this.#m;
+    const { size } = this.heap.classes;
+    for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
+      const c = this.classRef(spanClass);
+      m.fill(0, c, c + MC_WORDS);
+      m[c + MC_SIZE] = size[spanClass >>> 1];
+      m[c + MC_STACK] = m[c + MC_TOP] = this.ref + PROC_STACKS + spanClass * REUSE_MAX * 2;
+      m[c + MC_SPAN] = m[H_EMPTY_SPAN];
+    }
+    this.setReuse(true);
+    m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
+  }
+
+  spanOf(addr: number): SpanRef {
+    return spanOf(this.heap.t.mem, addr);
+  }
+
+  classRef(spanClass: number): number {
+    return this.classes + spanClass * MC_WORDS;
+  }
+
+  /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
+  setReuse(on: boolean): void {
+    const m = this.#m;
+    const { size } = this.heap.classes;
+    for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
+      const c = this.classRef(spanClass);
+      const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
+      m[c + MC_STACK_LIMIT] = m[c + MC_STACK] + slots * 2;
+    }
+  }
+
+  /**
+   * Makes the window of this class hold at least one slot (Go: `nextFree` and `refill`): the next word of the span
+   * that has free slots, then the next span. False when memory is out. Takes locks, does not poll.
+   */
+  refill(spanClass: SpanClass): boolean {
+    const m = this.#m;
+    const c = this.classRef(spanClass);
+    while (!this.#nextWindow(c)) {
+      const old = m[c + MC_SPAN] as SpanRef;
+      const s = this.#nextSpan(c, spanClass);
+      if (s === NIL) return false;
+      if (old !== m[H_EMPTY_SPAN]) listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
+      m[s + SPAN_LIST] = LIST_CACHED;
+      m[c + MC_SPAN] = s;
+      this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
+    }
+    return true;
+  }
+
+  /** Moves the window on to the next word with free slots. False when the span has none left. */
+  #nextWindow(c: number): boolean {
+    const m = this.#m;
+    const s = m[c + MC_SPAN] as SpanRef;
+    const nelems = m[s + SPAN_NELEMS];
+    const from = m[s + SPAN_FREEINDEX];
+    for (let w = from >>> 5; w << 5 < nelems; w++) {
+      let free = ~allocWord(m, s, w);
+      if (w === from >>> 5) free &= ~lowMask(from & 31);
+      if (free === 0) continue;
+      let next = Math.min((w + 1) << 5, nelems);
+      if (this.sampleRate !== 0) {
+        const taken = this.#untilSample(free, m[c + MC_SIZE]);
+        if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
+        free = taken;
+      }
+      m[c + MC_WIN_WORD] = (m[s + SPAN_ALLOC_BITS] >>> 5) + w;
+      m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
+      m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
+      m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
+      m[s + SPAN_FREEINDEX] = next;
+      m[s + SPAN_ALLOC_COUNT] = m[s + SPAN_ALLOC_COUNT] + popcount32(free);
+      m[c + MC_WIN] = free;
+      return true;
+    }
+    m[s + SPAN_FREEINDEX] = nelems;
+    return false;
+  }
+
+  /**
+   * Sets the mean gap between profile samples in bytes; 0 turns sampling off. While it is on, freed slots go back to
+   * their spans at once, so that every object comes from a window, and windows end where a sample is due.
+   */
+  setSampleRate(rate: number): void {
+    for (let spanClass = 2; spanClass < this.heap.classes.size.length * 2; spanClass++) {
+      this.flushClass(this.classRef(spanClass));
+    }
+    this.sampleRate = rate;
+    this.sampleDue = false;
+    this.setReuse(rate === 0);
+    if (rate !== 0) this.#drawSample();
+  }
+
+  /** Counts `bytes` of a large object; true when it is to be sampled. */
+  sampleLarge(bytes: number): boolean {
+    const { mf } = this.heap.t.mem;
+    const next = (this.ref + PROC_NEXT_SAMPLE) >>> 1;
+    mf[next] -= bytes;
+    if (this.sampleRate === 0 || mf[next] > 0) return false;
+    this.#drawSample();
+    return true;
+  }
+
+  /** Exponentially distributed gap, as Go's `nextSample`: samples are then independent of allocation patterns. */
+  #drawSample(): void {
+    const gap = -Math.log(1 - Math.random()) * this.sampleRate;
+    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] = Math.max(1, gap);
+  }
+
+  /** The lowest of these slots that may be handed out before the next sample; or just the one to be sampled. */
+  #untilSample(free: number, size: number): number {
+    const { mf } = this.heap.t.mem;
+    const next = (this.ref + PROC_NEXT_SAMPLE) >>> 1;
+    const count = Math.ceil(mf[next] / size) - 1;
+    if (count <= 0) {
+      this.sampleDue = true;
+      this.#drawSample();
+      return free & -free;
+    }
+    let kept = 0;
+    for (let i = 0; i < count && free !== 0; i++) {
+      kept |= free & -free;
+      free &= free - 1;
+      mf[next] -= size;
+    }
+    return kept;
+  }
+
+  /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */
+  #nextSpan(c: number, spanClass: SpanClass): SpanRef {
+    const m = this.#m;
+    const { heap } = this;
+    const own = m[c + MC_PARTIAL_FIRST] as SpanRef;
+    if (own !== NIL) {
+      listRemove(m, c + MC_PARTIAL_FIRST, own);
+      m[c + MC_PARTIAL_COUNT]--;
+      return own;
+    }
+    const s = cacheSpan(heap, spanClass) || heap.alloc(heap.classes.npages[spanClass >>> 1], spanClass);
+    if (s !== NIL) {
+      m[s + SPAN_OWNER] = this.id;
+      // Cached after it was swept: G+3 of the generation that it was swept in (see Go's mspan.sweepgen).
+      m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN) + 3;
+    }
+    return s;
+  }
+
+  /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
+  freeSlot(s: SpanRef, index: number): void {
+    const m = this.#m;
+    const c = this.classRef(m[s + SPAN_CLASS]);
+    const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
+    const top = m[c + MC_TOP];
+    m[bitIndex >>> 5] &= ~(1 << bitIndex);
+    if (index >= m[s + SPAN_FREEINDEX]) {
+      m[s + SPAN_NEEDZERO] = 1;
+      m[s + SPAN_ALLOC_COUNT]--;
+      this.#settle(c, s);
+    } else if (top < m[c + MC_STACK_LIMIT]) {
+      m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
+      m[top + 1] = bitIndex;
+      m[c + MC_TOP] = top + 2;
+    } else {
+      this.flushClass(c);
+      this.#returnSlot(c, s);
+      this.#settle(c, s);
+    }
+  }
+
+  /**
+   * Returns every slot of a class that the thread holds outside of its spans: the window's and the reuse stack's.
+   * Spans that turn out empty go back to mheap, except the one allocated from.
+   */
+  flushClass(c: number): void {
+    const m = this.#m;
+    const { mem } = this.heap.t;
+    const current = m[c + MC_SPAN] as SpanRef;
+    const window = m[c + MC_WIN];
+    if (m[current + SPAN_FREEINDEX] > 0) {
+      m[c + MC_WIN] = 0;
+      m[current + SPAN_ALLOC_COUNT] = m[current + SPAN_ALLOC_COUNT] - popcount32(window);
+      m[current + SPAN_FREEINDEX] = 0;
+    }
+    const stack = m[c + MC_STACK];
+    const top = m[c + MC_TOP];
+    for (let i = stack; i < top; i += 2) this.#returnSlot(c, spanOf(mem, m[i] >>> 0));
+    m[c + MC_TOP] = stack;
+    // Only now: an empty span must not be freed while the stack still names its slots.
+    for (let i = stack; i < top; i += 2) {
+      const s = spanOf(mem, m[i] >>> 0);
+      if (s !== NIL) this.#settle(c, s);
+    }
+  }
+
+  /** Counts one free slot back into its span, which becomes partial. */
+  #returnSlot(c: number, s: SpanRef): void {
+    const m = this.#m;
+    m[s + SPAN_NEEDZERO] = 1;
+    m[s + SPAN_ALLOC_COUNT]--;
+    m[s + SPAN_FREEINDEX] = 0;
+    if (m[s + SPAN_LIST] === LIST_PROC_FULL) {
+      listRemove(m, c + MC_FULL_FIRST, s);
+      listPush(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
+      m[c + MC_PARTIAL_COUNT]++;
+    }
+  }
+
+  /** Gives the span back to mheap if it is empty and not the one allocated from. */
+  #settle(c: number, s: SpanRef): void {
+    const m = this.#m;
+    if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
+    this.beginFree(s);
+    listRemove(m, c + MC_PARTIAL_FIRST, s);
+    m[c + MC_PARTIAL_COUNT]--;
+    this.heap.free(s);
+  }
+
+  /** Marks an empty span as on its way back, in this thread's name, before it is taken off its list. */
+  beginFree(s: SpanRef): void {
+    const m = this.#m;
+    m[s + SPAN_OWNER] = this.heap.t.id;
+    Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
+  }
+
+  /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
+  releaseAll(): void {
+    const m = this.#m;
+    const empty = m[H_EMPTY_SPAN] as SpanRef;
+    for (let spanClass = 2; spanClass < this.heap.classes.size.length * 2; spanClass++) {
+      const c = this.classRef(spanClass);
+      this.flushClass(c);
+      const current = m[c + MC_SPAN] as SpanRef;
+      m[c + MC_SPAN] = empty;
+      if (current !== empty) this.#release(spanClass, current);
+      for (const list of [c + MC_PARTIAL_FIRST, c + MC_FULL_FIRST]) {
+        for (let s = m[list] as SpanRef; s !== NIL; s = m[list] as SpanRef) {
+          listRemove(m, list, s);
+          this.#release(spanClass, s);
+        }
+      }
+      m[c + MC_PARTIAL_COUNT] = 0;
+    }
+  }
+
+  #release(spanClass: number, s: SpanRef): void {
+    const m = this.#m;
+    const { t } = this.heap;
+    if (m[s + SPAN_ALLOC_COUNT] === 0) {
+      this.beginFree(s);
+      this.heap.free(s);
+      return;
+    }
+    const lock = centralLock(t.mem, spanClass);
+    t.lock(lock);
+    m[s + SPAN_FREEINDEX] = 0;
+    m[s + SPAN_SWEEPGEN] = m[s + SPAN_SWEEPGEN] - 3;
+    m[s + SPAN_OWNER] = 0;
+    centralPush(t.mem, s);
+    t.unlock(lock);
+  }
+}

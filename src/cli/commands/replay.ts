@@ -1,0 +1,149 @@
+/** `spanheap replay`: reads all recordings first, replays one after the other, and writes files only after all went well. */
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import pico from 'picocolors';
+import { CliError, printable, UsageError } from '../errors.ts';
+import { readingProgress, replayProgress } from '../progress.ts';
+import { readRecording } from '../replay/formats/read.ts';
+import { outcomeOf, type ReplayOutcome } from '../replay/outcome.ts';
+import type { Recording } from '../replay/recording.ts';
+import { type ReplayOptions, replayRecording } from '../replay/run.ts';
+import { jsonReport } from '../report/json.ts';
+import { pageReport } from '../report/page.ts';
+import { PAGE_ASSETS } from '../report/page-assets.ts';
+import { terminalReport } from '../report/terminal.ts';
+import { parseCount, parseSize } from '../sizes.ts';
+
+/** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
+const MOST_THREADS = 64;
+
+interface CommandOptions {
+  readonly threads: number;
+  readonly maxBytes: number;
+  readonly sizeClasses: ReplayOptions['sizeClasses'];
+  readonly verify?: boolean;
+  readonly json?: string;
+  readonly html?: string;
+}
+
+export function addReplayCommand(program: Command, workerUrl: URL): void {
+  program
+    .command('replay')
+    .summary("put recorded programs' allocations through the heap")
+    .description(
+      "Put recorded programs' allocations through the heap, each recording through a heap of its own, and report " +
+        'speed, fragmentation and where the memory went. Recordings are spanheap-trace, glibc mtrace or heaptrack ' +
+        '(interpreted) text, told apart by their content, plain or gzip.',
+    )
+    .argument('<file...>', 'recordings')
+    .addOption(
+      new Option('--threads <n>', 'worker threads that share the heap')
+        .default(1)
+        .argParser((text) => parseCount(text, '--threads', 1, MOST_THREADS)),
+    )
+    .addOption(
+      new Option('--max-bytes <size>', 'size of the heap: 64MiB, 1GiB, 512M or bytes')
+        .default(1 << 30, '1GiB')
+        .argParser((text) => parseSize(text, '--max-bytes')),
+    )
+    .addOption(
+      new Option('--size-classes <table>', 'size classes of Go 1.14 (67) or Go 1.16 (68)')
+        .choices(['go1.14', 'go1.16'])
+        .default('go1.16'),
+    )
+    .option('--verify', "check every object's content, and the heap at the end")
+    .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
+    .option('--html <file>', 'write a page with the curves over time and the waste by size class')
+    .addHelpText('after', EXAMPLES)
+    .action((files: string[], options: CommandOptions) => replay(files, options, workerUrl));
+}
+
+const EXAMPLES = `
+Examples:
+  spanheap replay samples/git-log-head.trace.gz
+  spanheap replay node.trace.gz --threads 4 --verify
+  spanheap replay cc1plus.trace.gz --json - --html cc1plus.html
+  MALLOC_TRACE=my.mtrace ./my-program && spanheap replay my.mtrace
+
+Exit code: 0 all went well, 1 a recording or its replay is at fault, 2 the command line is.`;
+
+async function replay(files: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
+  checkOutputs(files, options);
+  const recordings: Recording[] = [];
+  for (const file of files) recordings.push(await read(file));
+  const outcomes: ReplayOutcome[] = [];
+  // Standard output is either the report or the JSON, never both.
+  const reportTo = options.json === '-' ? process.stderr : process.stdout;
+  const colors = pico.createColors(pico.isColorSupported && reportTo.isTTY === true);
+  for (const recording of recordings) {
+    const outcome = await replayOne(recording, options, workerUrl);
+    outcomes.push(outcome);
+    reportTo.write(`\n${terminalReport(outcome, colors)}\n\n`);
+  }
+  if (options.json === '-') process.stdout.write(jsonReport(outcomes));
+  else if (options.json !== undefined) writeOutput(options.json, jsonReport(outcomes));
+  if (options.html !== undefined) writeOutput(options.html, pageReport(outcomes, PAGE_ASSETS));
+  const errors = outcomes.reduce((sum, outcome) => sum + outcome.errors, 0);
+  if (errors > 0) throw new CliError(`${errors} ${errors === 1 ? 'error' : 'errors'} found while replaying`);
+}
+
+async function read(file: string): Promise<Recording> {
+  const progress = readingProgress(file, statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+  try {
+    return await readRecording(file, progress.update);
+  } finally {
+    progress.stop();
+  }
+}
+
+async function replayOne(recording: Recording, options: CommandOptions, workerUrl: URL): Promise<ReplayOutcome> {
+  const { threads, maxBytes, sizeClasses, verify = false } = options;
+  const progress = replayProgress(recording.file, recording.events);
+  try {
+    const settings = { threads, maxBytes, sizeClasses, verify, workerUrl, onProgress: progress.update };
+    return outcomeOf(recording, settings, await replayRecording(recording, settings));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Finds out before the work, not after it, that a result has no place to go. */
+function checkOutputs(files: readonly string[], options: CommandOptions): void {
+  const { json, html } = options;
+  if (html === '-') throw new UsageError('--html needs the name of a file');
+  if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
+    throw new UsageError('--json and --html name the same file');
+  }
+  if (json !== undefined && json !== '-') checkOutput(json, '--json', files);
+  if (html !== undefined) checkOutput(html, '--html', files);
+}
+
+function checkOutput(output: string, option: string, files: readonly string[]): void {
+  if (output === '') throw new UsageError(`${option} needs the name of a file`);
+  if (files.some((file) => resolve(file) === resolve(output))) {
+    throw new UsageError(`${option}: ${printable(output)} is one of the recordings`);
+  }
+  const existing = statSync(output, { throwIfNoEntry: false });
+  if (existing?.isDirectory() === true) throw new CliError(`${printable(output)}: is a directory`);
+  try {
+    accessSync(existing === undefined ? dirname(resolve(output)) : output, constants.W_OK);
+  } catch (error) {
+    throw new CliError(`${printable(output)}: cannot be written (${reasonOf(error)})`);
+  }
+}
+
+function writeOutput(output: string, text: string): void {
+  try {
+    writeFileSync(output, text);
+  } catch (error) {
+    throw new CliError(`${printable(output)}: cannot be written (${reasonOf(error)})`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'no such directory';
+  if (code === 'EACCES' || code === 'EROFS') return 'permission denied';
+  return code ?? String(error);
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** The program `spanheap`: reads the command line, runs a command, and turns whatever is thrown into one line and an exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addReplayCommand } from './commands/replay.ts';
+import { CliError } from './errors.ts';
+
+/** Built, this file is dist/cli.js: its worker stands beside it, the package's manifest above. */
+const WORKER = new URL('./replay-worker.js', import.meta.url);
+const MANIFEST = new URL('../package.json', import.meta.url);
+
+function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
+  const program = new Command('spanheap')
+    .description("Go's memory manager for JavaScript: one heap in shared memory for all worker threads.")
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', '\nExample:\n  spanheap replay recording.trace.gz --threads 2 --verify\n')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'spanheap: ')) })
+    .exitOverride();
+  addReplayCommand(program, WORKER);
+  return program;
+}
+
+/** Runs the program and returns its exit code. */
+async function run(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  if (argv.length <= 2) {
+    program.outputHelp({ error: true });
+    return 2;
+  }
+  try {
+    await program.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    // Commander has already said what is wrong; help and version are thrown too, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CliError) {
+      process.stderr.write(`spanheap: ${error.message}\n`);
+      return error.exitCode;
+    }
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`spanheap: internal error, please report: ${told}\n`);
+    return 1;
+  }
+}
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await run(process.argv);

@@ -1,0 +1,39 @@
+/** A progress bar on stderr, only where a person watches; silent in pipes, logs and CI. */
+import { SingleBar } from 'cli-progress';
+import { printable } from './errors.ts';
+import { formatBytes, formatCount } from './sizes.ts';
+
+export interface Progress {
+  update(done: number): void;
+  stop(): void;
+}
+
+const SILENT: Progress = { update: () => {}, stop: () => {} };
+
+export function readingProgress(file: string, bytes: number): Progress {
+  return bar(`reading ${printable(file)}`, bytes, formatBytes);
+}
+
+export function replayProgress(file: string, events: number): Progress {
+  return bar(`replaying ${printable(file)}`, events, (n) => `${formatCount(n)} events`);
+}
+
+function bar(label: string, total: number, format: (n: number) => string): Progress {
+  if (process.stderr.isTTY !== true || total <= 0) return SILENT;
+  const single = new SingleBar({
+    stream: process.stderr,
+    format: `  ${label.replaceAll('{', '(')}  {bar} {percentage} %  {done} of {all}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 30,
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 10,
+  });
+  const all = format(total);
+  single.start(total, 0, { done: format(0), all });
+  return {
+    update: (done) => single.update(done, { done: format(done), all }),
+    stop: () => single.stop(),
+  };
+}

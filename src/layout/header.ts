@@ -1,0 +1,122 @@
+/**
+ * The heap's header: the first words of allocator memory. It says what this memory is, and holds the state of which
+ * a heap has one: the locks, the page allocator's hints (Go: `pageAlloc`), the counters of `mheap`, the mark-bit
+ * arenas. Each lock and each word that threads poll has a cache line (16 words) of its own.
+ */
+import { defineStruct } from './define.ts';
+
+/** First word of every heap: "SpHe" read as little-endian ASCII. */
+export const MAGIC = 0x65487053;
+/** Raised whenever the meaning of any shared word changes. */
+export const LAYOUT_VERSION = 1;
+
+/** Words of a cache line. */
+export const LINE = 16;
+
+export const H_MAGIC = 0;
+export const H_VERSION = 1;
+/** Pages of the reservation (`maxBytes / PAGE_SIZE`). */
+export const H_PAGES = 2;
+export const H_MAX_PROCS = 3;
+/** 1: small pointer-free objects are packed by the tiny allocator. */
+export const H_TINY = 4;
+/** Number of size classes, class 0 included. */
+export const H_SIZE_CLASSES = 5;
+/** Size class of the tiny blocks: the class that holds 16 bytes. */
+export const H_TINY_CLASS = 6;
+
+/** Not 0 while the world is stopped or stopping: the id of the coordinator's proc. Polled by every slow path. */
+export const H_STOP = 1 * LINE;
+
+/** Lock words, see `sync/ranks.ts`. Value 0: free; otherwise owner's proc id, plus LOCK_CONTENDED. */
+export const H_WORLD_LOCK = 2 * LINE;
+export const H_HEAP_LOCK = 3 * LINE;
+
+/** Sweep generation of the heap; grows by 2 each cycle (Go: `mheap.sweepgen`). */
+export const H_SWEEPGEN = 4 * LINE;
+/** Attached threads. */
+export const H_PROCS = 4 * LINE + 1;
+
+// Counters of mheap, in pages. Guarded by the heap lock except PAGES_IN_USE, which page caches change atomically.
+export const H_PAGES_IN_USE = 5 * LINE;
+export const H_PEAK_PAGES = 5 * LINE + 1;
+/** Pages below this number are mapped: known to the page allocator (Go: `curArena`). */
+export const H_GROWN_PAGES = 5 * LINE + 2;
+/** Pages whose memory is given back to, or was never asked from, the OS: the set scavenged bits of grown chunks. */
+export const H_RELEASED_PAGES = 5 * LINE + 3;
+/** Next free word of the persistent region (Go: `persistentalloc`). */
+export const H_PERSISTENT_NEXT = 5 * LINE + 4;
+/** Registered types; type numbers are 1 … this. */
+export const H_TYPES = 5 * LINE + 5;
+
+// The page allocator (Go: `pageAlloc`). Heap lock.
+/** No page below this one is free (Go: `searchAddr`); the number past the last page when none is. */
+export const H_SEARCH_PAGE = 6 * LINE;
+/** First known chunk, and the chunk after the last known one. */
+export const H_CHUNK_START = 6 * LINE + 1;
+export const H_CHUNK_END = 6 * LINE + 2;
+/** Known address ranges in `Mem.ranges` (Go: `inUse`). */
+export const H_RANGES = 6 * LINE + 3;
+/** Scavenger's search hint: nothing to scavenge above this page (Go: `scavengeIndex.searchAddr`). */
+export const H_SCAV_PAGE = 6 * LINE + 4;
+/** Not 0 when a free since the last search set H_SCAV_PAGE (Go: the mark bit of `scavengeIndex.searchAddr`). */
+export const H_SCAV_MARKED = 6 * LINE + 5;
+
+// Mark-bit arenas (Go: `gcBitsArenas`). Heap lock, except that the bump inside `next` is atomic.
+export const H_BITS_FREE = 7 * LINE;
+export const H_BITS_NEXT = 7 * LINE + 1;
+export const H_BITS_CURRENT = 7 * LINE + 2;
+export const H_BITS_PREVIOUS = 7 * LINE + 3;
+/** Counts `nextMarkBitArenaEpoch` calls. */
+export const H_BITS_EPOCH = 7 * LINE + 4;
+/** First word of the gcBits region never handed out as an arena. */
+export const H_BITS_REGION_NEXT = 7 * LINE + 5;
+
+/** Address of the page of zero-size objects' shared address (Go: `zerobase`). */
+export const H_ZEROBASE = 8 * LINE;
+/** The empty span that unused mcache slots point to (Go: `emptymspan`). */
+export const H_EMPTY_SPAN = 8 * LINE + 1;
+
+/** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS. World lock. */
+export const H_RETIRED = 8 * LINE + 2;
+
+/** Size table: word `2c` is the object size of class c in bytes, word `2c+1` the pages of its spans. */
+export const H_CLASS_TABLE = 10 * LINE;
+export const HEADER_WORDS = 10 * LINE + 256;
+
+defineStruct('header', 'mheap', HEADER_WORDS, {
+  magic: [H_MAGIC, 'u32', 'immutable'],
+  version: [H_VERSION, 'u32', 'immutable'],
+  pages: [H_PAGES, 'u32', 'immutable'],
+  maxProcs: [H_MAX_PROCS, 'u32', 'immutable'],
+  tiny: [H_TINY, 'u32', 'immutable'],
+  sizeClasses: [H_SIZE_CLASSES, 'u32', 'immutable'],
+  tinyClass: [H_TINY_CLASS, 'u32', 'immutable'],
+  stop: [H_STOP, 'u32', 'atomic'],
+  worldLock: [H_WORLD_LOCK, 'u32', 'atomic'],
+  heapLock: [H_HEAP_LOCK, 'u32', 'atomic'],
+  sweepgen: [H_SWEEPGEN, 'u32', 'atomic'],
+  procs: [H_PROCS, 'u32', 'atomic'],
+  pagesInUse: [H_PAGES_IN_USE, 'u32', 'atomic'],
+  peakPages: [H_PEAK_PAGES, 'u32', 'atomic'],
+  grownPages: [H_GROWN_PAGES, 'page', 'racy'],
+  releasedPages: [H_RELEASED_PAGES, 'u32', 'locked'],
+  persistentNext: [H_PERSISTENT_NEXT, 'ref', 'atomic'],
+  types: [H_TYPES, 'u32', 'racy'],
+  searchPage: [H_SEARCH_PAGE, 'page', 'locked'],
+  chunkStart: [H_CHUNK_START, 'u32', 'locked'],
+  chunkEnd: [H_CHUNK_END, 'u32', 'locked'],
+  ranges: [H_RANGES, 'u32', 'locked'],
+  scavPage: [H_SCAV_PAGE, 'page', 'locked'],
+  scavMarked: [H_SCAV_MARKED, 'u32', 'locked'],
+  bitsFree: [H_BITS_FREE, 'ref', 'locked'],
+  bitsNext: [H_BITS_NEXT, 'ref', 'atomic'],
+  bitsCurrent: [H_BITS_CURRENT, 'ref', 'locked'],
+  bitsPrevious: [H_BITS_PREVIOUS, 'ref', 'locked'],
+  bitsEpoch: [H_BITS_EPOCH, 'u32', 'locked'],
+  bitsRegionNext: [H_BITS_REGION_NEXT, 'ref', 'locked'],
+  zerobase: [H_ZEROBASE, 'addr', 'immutable'],
+  emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
+  retired: [H_RETIRED, 'words', 'locked', 10],
+  classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
+});

@@ -1,0 +1,136 @@
+/**
+ * A thread's record (Go: an M with its P, and the P's `mcache`). All of it lives in shared memory, so that a thread
+ * that dies takes nothing with it: whoever reaps it finds every slot and page it held.
+ *
+ * Everything here is written by the owning thread with plain stores, except `status` and `remoteHead`; others read it
+ * only while this thread is stopped.
+ *
+ * For each span class one line of 16 words: the window of free slots that `nextFreeFast` takes from, the reuse stack
+ * of freed slots, the span they come from, and the thread's other spans of the class.
+ *
+ *   window:  a 32-bit piece of Go's `allocCache`. Bit i of `win` is 1: the i-th slot from the one at address `winAddr` is
+ *            free and this thread's; its allocation bit is bit i of word `winWord`.
+ *   stack:   pairs (address, bit index) from `stack` up to `top`; never beyond `stackLimit`.
+ */
+import { MAX_SPAN_CLASSES } from './constants.ts';
+import { defineStruct } from './define.ts';
+
+/** One of the PROC_ status values. All changes by compare-and-exchange; see sync/proc.ts. */
+export const PROC_STATUS = 0;
+/** 1 … maxProcs. */
+export const PROC_ID = 1;
+/** Identifies the JS thread to `heap.watch`: its worker thread id + 1, or 0 if not known. */
+export const PROC_THREAD = 2;
+/** Sweep generation at which this thread last flushed its mcache (Go: `flushGen`). */
+export const PROC_FLUSH_GEN = 3;
+/** Counts attachments to this record, so that a stale handle is noticed. */
+export const PROC_EPOCH = 4;
+
+/** Head of the stack of own spans in which other threads freed objects. Own cache line: others push here. */
+export const PROC_REMOTE_HEAD = 16;
+
+/** Page cache (Go: `pageCache`): first page of a block of 64, its free pages and which of them are scavenged. */
+export const PROC_PAGE_CACHE = 32;
+export const PC_BASE = 0;
+export const PC_FREE_LO = 1;
+export const PC_FREE_HI = 2;
+export const PC_SCAV_LO = 3;
+export const PC_SCAV_HI = 4;
+/** How many pages of the last `cacheAlloc` were scavenged. */
+export const PC_LAST_SCAV = 5;
+export const PAGE_CACHE_WORDS = 6;
+
+/** Current tiny block (Go: `tiny`, `tinyoffset`), and the word of its tiny mask. */
+export const PROC_TINY = 38;
+export const PROC_TINY_OFFSET = 39;
+export const PROC_TINY_MASK = 40;
+/** Bytes until the next profile sample (Go: `nextSample`). */
+export const PROC_NEXT_SAMPLE = 42;
+
+/** Span records this thread holds for coming spans (Go: `mspancache`): count, then the records. */
+export const PROC_SPAN_CACHE_LEN = 44;
+export const PROC_SPAN_CACHE = 45;
+export const SPAN_CACHE_MAX = 16;
+
+// Counters since the heap was made, each its thread's own; heap.stats() adds them up. 64-bit floats, exact to 2^53.
+export const PROC_LARGE_ALLOCS = 64;
+export const PROC_LARGE_FREES = 66;
+export const PROC_REFILLS = 68;
+/** Frees noted for other threads, and notes that turned out to be second frees. */
+export const PROC_REMOTE_FREES = 70;
+export const PROC_BAD_DEFERRED = 72;
+
+/** All of the above, in the order in which the header sums up those of threads that are gone. */
+export const COUNTERS = [
+  PROC_LARGE_ALLOCS,
+  PROC_LARGE_FREES,
+  PROC_REFILLS,
+  PROC_REMOTE_FREES,
+  PROC_BAD_DEFERRED,
+] as const;
+
+export const PROC_CLASSES = 128;
+export const MC_WIN = 0;
+export const MC_WIN_ADDR = 1;
+/** Word index of the allocation bits that the window mirrors. */
+export const MC_WIN_WORD = 2;
+/** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
+export const MC_WIN_TYPES = 3;
+export const MC_TOP = 4;
+export const MC_STACK = 5;
+export const MC_STACK_LIMIT = 6;
+export const MC_SIZE = 7;
+/** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
+export const MC_SPAN = 8;
+/** 1: the window's slots must be cleared before they are handed out as zero. */
+export const MC_NEEDZERO = 9;
+export const MC_PARTIAL_FIRST = 10;
+export const MC_PARTIAL_LAST = 11;
+export const MC_FULL_FIRST = 12;
+export const MC_FULL_LAST = 13;
+/** Spans on the partial list. */
+export const MC_PARTIAL_COUNT = 14;
+export const MC_WORDS = 16;
+
+/** Most slots a reuse stack holds. */
+export const REUSE_MAX = 128;
+export const PROC_STACKS = PROC_CLASSES + MAX_SPAN_CLASSES * MC_WORDS;
+export const PROC_WORDS = PROC_STACKS + MAX_SPAN_CLASSES * REUSE_MAX * 2;
+
+/** No thread uses this record. */
+export const PROC_FREE = 0;
+/** Attached, outside any region: its roots and caches may be looked at by whoever stops it. */
+export const PROC_IDLE = 1;
+/** Inside a region. */
+export const PROC_RUNNING = 2;
+/** Was IDLE, and may not enter a region until the world is started again. */
+export const PROC_STOPPED = 3;
+/** Its thread is gone, or is taken to be gone; the record awaits or undergoes `reap`. */
+export const PROC_DEAD = 4;
+/** Inside a region, and waiting for a lock that a DEAD thread holds. Only the reaper may treat it as stopped. */
+export const PROC_BLOCKED = 5;
+
+export const PROC_STATUS_NAMES = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'];
+
+defineStruct('proc', 'p, mcache', PROC_WORDS, {
+  status: [PROC_STATUS, 'u32', 'atomic'],
+  id: [PROC_ID, 'u32', 'immutable'],
+  thread: [PROC_THREAD, 'u32', 'immutable'],
+  flushGen: [PROC_FLUSH_GEN, 'u32', 'owner'],
+  epoch: [PROC_EPOCH, 'u32', 'atomic'],
+  remoteHead: [PROC_REMOTE_HEAD, 'ref', 'atomic'],
+  pageCache: [PROC_PAGE_CACHE, 'words', 'owner', PAGE_CACHE_WORDS],
+  tiny: [PROC_TINY, 'addr', 'owner'],
+  tinyoffset: [PROC_TINY_OFFSET, 'u32', 'owner'],
+  tinyMask: [PROC_TINY_MASK, 'ref', 'owner'],
+  nextSample: [PROC_NEXT_SAMPLE, 'f64', 'owner'],
+  spanCacheLen: [PROC_SPAN_CACHE_LEN, 'u32', 'owner'],
+  spanCache: [PROC_SPAN_CACHE, 'words', 'owner', SPAN_CACHE_MAX],
+  largeAllocs: [PROC_LARGE_ALLOCS, 'f64', 'owner'],
+  largeFrees: [PROC_LARGE_FREES, 'f64', 'owner'],
+  refills: [PROC_REFILLS, 'f64', 'owner'],
+  remoteFrees: [PROC_REMOTE_FREES, 'f64', 'owner'],
+  badDeferred: [PROC_BAD_DEFERRED, 'f64', 'owner'],
+  classes: [PROC_CLASSES, 'words', 'owner', MAX_SPAN_CLASSES * MC_WORDS],
+  stacks: [PROC_STACKS, 'words', 'owner', MAX_SPAN_CLASSES * REUSE_MAX * 2],
+});

@@ -1,0 +1,133 @@
+/**
+ * Span record (Go: `mspan`): a run of pages that holds objects of one span class, or one large object.
+ *
+ * Two cache lines. The first is all that `free` of a small object reads. Records are never zeroed on reuse, so that
+ * `sweepgen` survives (Go does the same).
+ *
+ * Which slots are free, for a span of small objects:
+ *
+ *       slot      0 …                    freeindex …                  nelems
+ *                 |  passed by the scan  |  not reached yet            |
+ *       bit 1     |  live object         |  live object                |
+ *       bit 0     |  free, and held by   |  free, in the span          |
+ *                 |  the owner's mcache  |                             |
+ *
+ * A bit of `allocBits` is 1 exactly while its slot holds an object of the user. `allocCount` counts the slots that
+ * the span itself cannot hand out: `nelems` less the 0 bits at or above `freeindex`.
+ */
+import { defineStruct } from './define.ts';
+
+/** Addr of the first byte. */
+export const SPAN_BASE = 0;
+/** Id of the proc that alone may hand out and take back slots; 0: the mcentral lock guards them. */
+export const SPAN_OWNER = 1;
+export const SPAN_CLASS = 2;
+/** Bit index (word × 32 + bit, counted from the start of allocator memory) of slot 0's bit. */
+export const SPAN_ALLOC_BITS = 3;
+export const SPAN_FREEINDEX = 4;
+export const SPAN_ALLOC_COUNT = 5;
+export const SPAN_NELEMS = 6;
+/** Bytes of a slot; for a large object npages × PAGE_SIZE. */
+export const SPAN_ELEMSIZE = 7;
+/** One of the SPAN_STATE_ values below. Stored last on allocation: the publication point. */
+export const SPAN_STATE = 8;
+export const SPAN_SWEEPGEN = 9;
+/** 1: free slots may hold old data. */
+export const SPAN_NEEDZERO = 10;
+/**
+ * Side table of the slots, 0 if none. Scan spans: index in 16-bit units of slot 0's type number. Spans of tiny
+ * blocks: word index of slot 0's tiny mask (low half: first bytes, high half: last bytes of the objects in it).
+ */
+export const SPAN_TYPES = 11;
+/** Neighbours in the list the span is on. */
+export const SPAN_NEXT = 12;
+export const SPAN_PREV = 13;
+/** Which list that is: one of the LIST_ values below. */
+export const SPAN_LIST = 14;
+export const SPAN_NPAGES = 15;
+
+/** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
+export const SPAN_GCMARK_BITS = 16;
+/** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
+export const SPAN_DEFER = 17;
+/** Next span on the owner's stack of spans with deferred frees. */
+export const SPAN_REMOTE_NEXT = 18;
+/** 1 while the span is on that stack. */
+export const SPAN_REMOTE_QUEUED = 19;
+/** First special record, sorted by (offset, kind). */
+export const SPAN_SPECIALS = 20;
+export const SPAN_SPECIAL_LOCK = 21;
+/** Type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
+export const SPAN_LARGE_TYPE = 22;
+/** Bytes the user asked for, of a large object. */
+export const SPAN_LARGE_SIZE = 23;
+/**
+ * What the record keeps when it is freed, so that its next use rarely needs the heap lock: the words of each of its
+ * two bitmaps and the epoch they were cut in; its side table and the size class that one is for.
+ */
+export const SPAN_BITS_WORDS = 24;
+export const SPAN_BITS_EPOCH = 25;
+export const SPAN_TABLE = 26;
+export const SPAN_TABLE_CLASS = 27;
+
+export const SPAN_WORDS = 32;
+
+/** The record is free (Go: `mSpanDead`). */
+export const SPAN_STATE_DEAD = 0;
+/** Holds objects (Go: `mSpanInUse`). */
+export const SPAN_STATE_IN_USE = 1;
+/** Memory managed by hand: shadow stacks, handle tables, work buffers (Go: `mSpanManual`). */
+export const SPAN_STATE_MANUAL = 2;
+/** Empty and on its way back to mheap, by the thread in SPAN_OWNER. Objects are gone; pages are not free yet. */
+export const SPAN_STATE_FREEING = 3;
+
+export const LIST_NONE = 0;
+/** `mcache.alloc[spanClass]` of the owner. */
+export const LIST_CACHED = 1;
+/** The owner's spans that have free slots, and those that have none. */
+export const LIST_PROC_PARTIAL = 2;
+export const LIST_PROC_FULL = 3;
+/** Sets of mcentral; + set number 0 … 3. */
+export const LIST_CENTRAL = 4;
+
+export const LIST_NAMES = [
+  'none',
+  'mcache.alloc',
+  'mcache.partial',
+  'mcache.full',
+  'mcentral.partial[0]',
+  'mcentral.partial[1]',
+  'mcentral.full[0]',
+  'mcentral.full[1]',
+];
+
+defineStruct('mspan', 'mspan', SPAN_WORDS, {
+  base: [SPAN_BASE, 'addr', 'immutable'],
+  owner: [SPAN_OWNER, 'u32', 'racy'],
+  spanclass: [SPAN_CLASS, 'u32', 'immutable'],
+  allocBits: [SPAN_ALLOC_BITS, 'bits', 'immutable'],
+  freeindex: [SPAN_FREEINDEX, 'u32', 'owner'],
+  allocCount: [SPAN_ALLOC_COUNT, 'u32', 'owner'],
+  nelems: [SPAN_NELEMS, 'u32', 'immutable'],
+  elemsize: [SPAN_ELEMSIZE, 'u32', 'immutable'],
+  state: [SPAN_STATE, 'u32', 'atomic'],
+  sweepgen: [SPAN_SWEEPGEN, 'u32', 'atomic'],
+  needzero: [SPAN_NEEDZERO, 'u32', 'owner'],
+  types: [SPAN_TYPES, 'u32', 'immutable'],
+  next: [SPAN_NEXT, 'ref', 'owner'],
+  prev: [SPAN_PREV, 'ref', 'owner'],
+  list: [SPAN_LIST, 'u32', 'owner'],
+  npages: [SPAN_NPAGES, 'u32', 'immutable'],
+  gcmarkBits: [SPAN_GCMARK_BITS, 'bits', 'immutable'],
+  defer: [SPAN_DEFER, 'ref', 'atomic'],
+  remoteNext: [SPAN_REMOTE_NEXT, 'ref', 'atomic'],
+  remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
+  specials: [SPAN_SPECIALS, 'ref', 'locked'],
+  speciallock: [SPAN_SPECIAL_LOCK, 'u32', 'atomic'],
+  largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
+  largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
+  bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
+  bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
+  table: [SPAN_TABLE, 'ref', 'owner'],
+  tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
+});

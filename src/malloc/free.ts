@@ -1,0 +1,185 @@
+/**
+ * What `free` does beyond its fast path: tell what a pointer is, and free large objects, parts of tiny blocks, and
+ * objects of spans that another thread or nobody owns. Every check comes before the first write.
+ */
+import { NIL, type SpanRef } from '../base/brand.ts';
+import { OutOfMemoryError, PointerError } from '../base/errors.ts';
+import { deferBit, deferFree, makeDeferRecord } from '../cache/defer.ts';
+import { freeTiny, isLive } from '../cache/owner-free.ts';
+import { freeUnowned } from '../central/free-unowned.ts';
+import { centralLock, centralRemove } from '../central/mcentral.ts';
+import { PROC_LARGE_FREES, PROC_REMOTE_FREES, PROC_TINY } from '../layout/proc.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_ALLOC_COUNT,
+  SPAN_CLASS,
+  SPAN_DEFER,
+  SPAN_ELEMSIZE,
+  SPAN_LARGE_SIZE,
+  SPAN_OWNER,
+  SPAN_STATE,
+  SPAN_STATE_FREEING,
+  SPAN_STATE_IN_USE,
+  SPAN_TYPES,
+  SPAN_LARGE_TYPE,
+} from '../layout/span.ts';
+import { spanBase, spanOf } from '../spans/mspan.ts';
+import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
+import { procRef } from '../sync/proc.ts';
+import type { Malloc } from './malloc.ts';
+
+/** `free` outside a region, or with hooks that must see each object. */
+export function guardedFree(a: Malloc, ptr: number): void {
+  const { t } = a;
+  t.enter();
+  try {
+    if (a.hooks.onFree !== undefined && ptr !== 0 && ptr !== a.zerobase) {
+      a.hooks.onFree(findObject(a, ptr, 'free').addr as never);
+    }
+    a.freeOwn(ptr);
+  } finally {
+    t.leave();
+  }
+}
+
+const hex = (addr: number): string =>
+  Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr);
+
+function bad(op: string, ptr: number, why: string): never {
+  throw new PointerError('ERR_BAD_POINTER', `${op}: pointer ${hex(ptr)} ${why}`);
+}
+
+/** A live object, found from the address of its first byte. */
+export interface Found {
+  readonly addr: number;
+  readonly span: SpanRef;
+  readonly index: number;
+  /** Byte of the tiny block at which the object starts; −1: the object is a whole slot. */
+  readonly start: number;
+  /** Bytes the user may use. */
+  readonly usable: number;
+  /** Type number; 0: pointer-free. */
+  readonly type: number;
+}
+
+/**
+ * The live object that starts at this address. Throws PointerError if none does: foreign, interior, free already.
+ * Caller: inside a region. The answer for an object of another thread's span is as good as the program's own rules:
+ * it holds until somebody frees the object.
+ */
+export function findObject(a: Malloc, ptr: number, op: string): Found {
+  const { mem } = a.t;
+  const { m } = mem;
+  if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
+  const s = spanOf(mem, ptr);
+  if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
+  const spanClass = m[s + SPAN_CLASS];
+  const base = spanBase(m, s);
+  const size = m[s + SPAN_ELEMSIZE] >>> 0;
+  const index = Math.floor((ptr - base) / size);
+  const slot = base + index * size;
+  const live = isLive(m, s, index);
+  if (spanClass < 2) {
+    if (ptr !== base) bad(op, ptr, `points into the large object at ${hex(base)}`);
+    if (!live) throwDouble(op, ptr);
+    return { addr: ptr, span: s, index: 0, start: -1, usable: size, type: m[s + SPAN_LARGE_TYPE] };
+  }
+  const mask = live && spanClass === a.tinySpanClass ? m[tinyMaskWord(m, s, index)] : 0;
+  if (mask !== 0 || (live && slot === currentTiny(a, s))) {
+    const usable = tinySize(mask, ptr - slot);
+    if (usable === 0) bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
+    return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
+  }
+  if (ptr !== slot) bad(op, ptr, `points into the slot at ${hex(slot)}`);
+  if (!live) throwDouble(op, ptr);
+  const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
+  return { addr: ptr, span: s, index, start: -1, usable: size, type };
+}
+
+/** Address of the tiny block that the span's owner is filling; −1 if none. */
+function currentTiny(a: Malloc, s: SpanRef): number {
+  const { mem } = a.t;
+  const owner = mem.m[s + SPAN_OWNER];
+  const block = owner === 0 ? 0 : mem.m[procRef(mem, owner) + PROC_TINY] >>> 0;
+  return block === 0 ? -1 : block;
+}
+
+function throwDouble(op: string, ptr: number): never {
+  throw new PointerError('ERR_DOUBLE_FREE', `${op}: object at ${hex(ptr)} is free already`);
+}
+
+/** `free` of anything the fast path left over. */
+export function freeSlow(a: Malloc, ptr: number): void {
+  if (ptr === 0 || ptr === a.zerobase) return;
+  const { m, mf } = a.t.mem;
+  const { heap } = a.cache;
+  for (;;) {
+    const { span: s, index, start } = findObject(a, ptr, 'free');
+    if (m[s + SPAN_CLASS] < 2) return freeLarge(a, s, ptr);
+    const owner = Atomics.load(m, s + SPAN_OWNER);
+    if (owner === a.cache.id) {
+      if (start >= 0) freeTiny(a.cache, s, index, start);
+      else a.cache.freeSlot(s, index);
+      return;
+    }
+    if (owner === 0) {
+      const result = freeUnowned(heap, s, index, start);
+      if (result === 'freed') return;
+      if (result === 'dead') throwDouble('free', ptr);
+      continue;
+    }
+    if (Atomics.load(m, s + SPAN_DEFER) === NIL) {
+      if (!makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+      continue;
+    }
+    if (!deferFree(heap, s, owner, index, deferBit(heap, s, start))) throwDouble('free', ptr);
+    mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
+    return;
+  }
+}
+
+/** Whoever clears the allocation bit has freed the object; the span then goes back to mheap. */
+function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
+  const { t } = a;
+  const { m, mf } = t.mem;
+  const bit = m[s + SPAN_ALLOC_BITS];
+  if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
+  // In this thread's hand, while it waits for the lock: see threads/repair.ts.
+  m[s + SPAN_OWNER] = t.id;
+  const lock = centralLock(t.mem, m[s + SPAN_CLASS]);
+  t.lock(lock);
+  Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
+  m[s + SPAN_ALLOC_COUNT] = 0;
+  centralRemove(t.mem, s);
+  t.unlock(lock);
+  mf[(a.cache.ref + PROC_LARGE_FREES) >>> 1]++;
+  a.cache.heap.free(s);
+}
+
+/** Bytes asked for, rounded as the allocator rounds them, of the object at `ptr`; what the user may write. */
+export function usableSize(a: Malloc, ptr: number): number {
+  if (ptr === a.zerobase) return 0;
+  return findObject(a, ptr, 'usableSize').usable;
+}
+
+/**
+ * Gives the object a new size, keeping its content up to the smaller one; bytes beyond are not cleared for
+ * pointer-free objects. Returns its address, which may be another. `ptr` 0 allocates.
+ */
+export function realloc(a: Malloc, ptr: number, size: number): number {
+  if (ptr === 0 || ptr === a.zerobase) return a.alloc(size, 0, false);
+  const old = findObject(a, ptr, 'realloc');
+  if (size === 0) {
+    a.freeOwn(ptr);
+    return a.zerobase;
+  }
+  if (size <= old.usable && old.start < 0 && a.roundupsize(size) === old.usable) {
+    if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
+    return ptr;
+  }
+  const { u8 } = a.t.mem;
+  const to = a.alloc(size, old.type, old.type !== 0);
+  u8.copyWithin(to, ptr, ptr + Math.min(size, old.usable));
+  a.freeOwn(ptr);
+  return to;
+}

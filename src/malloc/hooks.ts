@@ -1,0 +1,22 @@
+/**
+ * Where the collector, the profiler, the trace and the sanitizers attach. None costs the fast path anything: a hook
+ * that must see every allocation or free makes all calls take the guarded way in (see Malloc), the others run where
+ * a lock was about to be taken anyway. Wired by `runtime`; see `Heap.setHooks`.
+ */
+import type { Addr, SpanClass } from '../base/brand.ts';
+import type { SpanHooks } from '../spans/hooks.ts';
+
+export interface AllocHooks extends SpanHooks {
+  /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
+  onAlloc?: (addr: Addr, size: number, type: number) => void;
+  /** Trace, sanitizers: every object, before it is freed; its content is still there. */
+  onFree?: (addr: Addr) => void;
+  /** Profiler: one object in about `sampleRate` allocated bytes. */
+  onSample?: (addr: Addr, size: number, type: number) => void;
+  /** Collector: a window of free slots is about to be handed out; `bytes` is what they hold (Go: heapLive, assists). */
+  onRefill?: (spanClass: SpanClass, bytes: number) => void;
+  /** Collector: a large object is about to be allocated. */
+  onLargeAlloc?: (bytes: number) => void;
+  /** Collector: memory is out for a request of so many bytes. True: something was freed, try again. */
+  onOutOfMemory?: (bytes: number) => boolean;
+}

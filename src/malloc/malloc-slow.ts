@@ -1,0 +1,156 @@
+/**
+ * What `mallocgc` does when the fast path has no answer. See malloc.ts for the overview.
+ */
+import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { popcount32 } from '../base/bits.ts';
+import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
+import { drainDeferred } from '../cache/owner-free.ts';
+import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { H_PAGES_IN_USE } from '../layout/header.ts';
+import {
+  MC_STACK,
+  MC_TOP,
+  MC_WIN,
+  PROC_LARGE_ALLOCS,
+  PROC_TINY,
+  PROC_TINY_MASK,
+  PROC_TINY_OFFSET,
+} from '../layout/proc.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_ALLOC_COUNT,
+  SPAN_BASE,
+  SPAN_FREEINDEX,
+  SPAN_LARGE_SIZE,
+  SPAN_LARGE_TYPE,
+  SPAN_NEEDZERO,
+  SPAN_OWNER,
+  SPAN_TYPES,
+} from '../layout/span.ts';
+import { centralLock, centralPush } from '../central/mcentral.ts';
+import { spanBase, spanOf } from '../spans/mspan.ts';
+import { tinyMaskWord } from '../spans/tiny-mask.ts';
+import { zeroLarge } from '../spans/zero.ts';
+import { reclaimCaches } from '../threads/reclaim.ts';
+import type { Malloc } from './malloc.ts';
+import type { RType } from './rtype.ts';
+
+/** `mallocgc` outside a region, or with hooks that must see each object. */
+export function guardedMalloc(a: Malloc, size: number, type: RType | null, needzero: boolean): Addr {
+  const { t } = a;
+  t.enter();
+  try {
+    const number = type === null || type.ptrBytes === 0 ? 0 : type.number;
+    const addr = a.alloc(size, number, needzero);
+    if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) a.hooks.onAlloc(addr, size, number);
+    return addr;
+  } finally {
+    t.leave();
+  }
+}
+
+/** A size that is not a 32-bit integer, or is beyond the reservation. */
+export function throwSize(a: Malloc, size: number): never {
+  if (size === MAX_ALLOC) throwOutOfMemory(a, size);
+  throw new AllocationSizeError('ERR_ALLOCATION_SIZE', `runtime: allocation size out of range (${String(size)} bytes)`);
+}
+
+export function throwOutOfMemory(a: Malloc, size: number): never {
+  const { m, plan } = a.t.mem;
+  throw new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
+}
+
+/** Go: `nextFree`. The window and the reuse stack of the class are empty. */
+export function smallSlow(a: Malloc, spanClass: SpanClass, type: number, needzero: boolean): Addr {
+  const { cache, t } = a;
+  const { m } = t.mem;
+  t.poll();
+  drainDeferred(cache);
+  const c = cache.classRef(spanClass);
+  const size = cache.heap.classes.size[spanClass >>> 1]!;
+  if (m[c + MC_TOP] === m[c + MC_STACK] && m[c + MC_WIN] === 0) {
+    if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
+    if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
+  }
+  const sample = cache.sampleDue;
+  cache.sampleDue = false;
+  const addr = a.small(spanClass, type, needzero);
+  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size, type);
+  return addr;
+}
+
+/** Tries to find memory: the collector first, if there is one, then what the threads' caches hold. Or throws. */
+function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
+  while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
+  reclaimCaches(a.cache.heap);
+  if (!attempt()) throwOutOfMemory(a, bytes);
+}
+
+/** A new tiny block. The object goes to its start; the block with more room left becomes the current one. */
+export function tinySlow(a: Malloc, size: number, _needzero: boolean): Addr {
+  const { mem } = a.t;
+  const { m } = mem;
+  const p = a.cache.ref;
+  // Zeroed whole: later objects of the block are handed out as they are.
+  const addr = a.small(a.tinySpanClass as SpanClass, 0, true);
+  const s = spanOf(mem, addr);
+  const word = tinyMaskWord(m, s, (addr - spanBase(m, s)) >>> 4);
+  m[word] = 1 | (0x8000 << size);
+  if (size < m[p + PROC_TINY_OFFSET] || m[p + PROC_TINY] === 0) {
+    const old = m[p + PROC_TINY] >>> 0;
+    const oldWord = m[p + PROC_TINY_MASK];
+    m[p + PROC_TINY] = addr;
+    m[p + PROC_TINY_OFFSET] = size;
+    m[p + PROC_TINY_MASK] = word;
+    if (old !== 0 && m[oldWord] === 0) {
+      const span = spanOf(mem, old);
+      a.cache.freeSlot(span, (old - spanBase(m, span)) >>> 4);
+    }
+  }
+  return addr;
+}
+
+/** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */
+export function mallocLarge(a: Malloc, size: number, type: number, needzero: boolean): Addr {
+  const { cache, t } = a;
+  const { m, mf, plan } = t.mem;
+  const { heap } = cache;
+  t.poll();
+  drainDeferred(cache);
+  const npages = Math.ceil(size / PAGE_SIZE);
+  const spanClass = (type === 0 ? 1 : 0) as SpanClass;
+  if (a.hooks.onLargeAlloc !== undefined) a.hooks.onLargeAlloc(size);
+  let s = (npages < plan.pages ? heap.alloc(npages, spanClass) : NIL) as SpanRef;
+  if (s === NIL) {
+    outOfMemory(a, size, () => npages < plan.pages && (s = heap.alloc(npages, spanClass)) !== NIL);
+  }
+  // In this thread's hand until it is on its list: see threads/repair.ts.
+  m[s + SPAN_OWNER] = t.id;
+  const addr = (m[s + SPAN_BASE] >>> 0) as Addr;
+  const dirty = m[s + SPAN_NEEDZERO] !== 0;
+  const bit = m[s + SPAN_ALLOC_BITS];
+  m[s + SPAN_LARGE_SIZE] = size;
+  m[s + SPAN_FREEINDEX] = 1;
+  m[s + SPAN_ALLOC_COUNT] = 1;
+  m[bit >>> 5] |= 1 << bit;
+  mf[(cache.ref + PROC_LARGE_ALLOCS) >>> 1]++;
+  const lock = centralLock(t.mem, spanClass);
+  t.lock(lock);
+  m[s + SPAN_OWNER] = 0;
+  centralPush(t.mem, s);
+  t.unlock(lock);
+  // Without locks, and with safepoints; scan memory gets its type only when no old pointers are left in it.
+  if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages << PAGE_SHIFT);
+  Atomics.store(m, s + SPAN_LARGE_TYPE, type);
+  if (cache.sampleRate !== 0 && cache.sampleLarge(size) && a.hooks.onSample !== undefined) {
+    a.hooks.onSample(addr, size, type);
+  }
+  return addr;
+}
+
+/** 16-bit index of the type number of the object at this address, whose allocation bit is `bitIndex`. */
+export function typeSlot(a: Malloc, addr: number, bitIndex: number): number {
+  const { mem } = a.t;
+  const s = spanOf(mem, addr);
+  return mem.m[s + SPAN_TYPES] + (bitIndex - mem.m[s + SPAN_ALLOC_BITS]);
+}

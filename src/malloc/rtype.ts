@@ -1,0 +1,166 @@
+/**
+ * Types as the allocator needs them: how large, and which words are pointers (Go: `abi.Type`). Registered in the heap
+ * itself, so that every thread, and a program without the user's code, gives a number the same meaning.
+ */
+import { fatal, ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
+import { NIL, type Ref } from '../base/brand.ts';
+import { isPowerOfTwo } from '../base/bits.ts';
+import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
+import { H_HEAP_LOCK, H_TYPES } from '../layout/header.ts';
+import { RTYPE_ALIGN, RTYPE_MASK, RTYPE_NAME_BYTES, RTYPE_PTR_BYTES, RTYPE_SIZE } from '../layout/rtype.ts';
+import { persistentAlloc } from '../spans/persistent.ts';
+import type { Proc } from '../sync/proc.ts';
+
+/** What a user says of a type. */
+export interface RTypeSpec {
+  readonly name: string;
+  /** Bytes of a value; a multiple of `align`. */
+  readonly size: number;
+  /** Bytes, a power of two up to 8. Default: the largest that divides the size, up to 8. */
+  readonly align?: number;
+  /** Byte offsets of the pointers in a value, multiples of 4. Default: none, the type is noscan. */
+  readonly pointers?: readonly number[];
+}
+
+/** A registered type. */
+export interface RType {
+  readonly name: string;
+  /** Number in the heap's type table, 1 … 65535. */
+  readonly number: number;
+  readonly size: number;
+  readonly align: number;
+  readonly pointers: readonly number[];
+  /** Bytes of the prefix that holds all pointers; 0 for a noscan type (Go: `PtrBytes`). */
+  readonly ptrBytes: number;
+}
+
+/** Largest size of a type: a value must fit in one allocation of the smallest heap anybody makes. */
+const MAX_TYPE_SIZE = 2 ** 31;
+
+function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: number } {
+  const bad = (what: string): never => {
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `type ${JSON.stringify(spec.name)}: ${what}`);
+  };
+  if (typeof spec.name !== 'string' || spec.name === '') bad('name must be a string that is not empty');
+  if (!Number.isInteger(spec.size) || spec.size < 0 || spec.size > MAX_TYPE_SIZE) bad(`size ${spec.size} is out of range`);
+  let natural = 8;
+  while (spec.size % natural !== 0) natural >>= 1;
+  const align = spec.align ?? natural;
+  if (!isPowerOfTwo(align) || align > 8 || spec.size % align !== 0) bad(`align ${align} does not fit size ${spec.size}`);
+  const pointers = [...(spec.pointers ?? [])].sort((a, b) => a - b);
+  for (const [i, p] of pointers.entries()) {
+    if (!Number.isInteger(p) || p < 0 || p % PTR_SIZE !== 0 || p + PTR_SIZE > spec.size) bad(`pointer offset ${p} is out of range`);
+    if (i > 0 && pointers[i - 1] === p) bad(`pointer offset ${p} stands twice`);
+  }
+  if (pointers.length > 0 && align < PTR_SIZE) bad(`align ${align} is too small for pointers`);
+  return { align, pointers, ptrBytes: pointers.length === 0 ? 0 : pointers[pointers.length - 1]! + PTR_SIZE };
+}
+
+/** The types of one heap, as one thread knows them. */
+export class TypeTable {
+  readonly #t: Proc;
+  readonly #known: RType[] = [];
+  readonly #byName = new Map<string, RType>();
+
+  constructor(t: Proc) {
+    this.#t = t;
+  }
+
+  /** Type number → type; undefined when no such type is registered. */
+  get(number: number): RType | undefined {
+    this.#readNew();
+    return this.#known[number - 1];
+  }
+
+  all(): readonly RType[] {
+    this.#readNew();
+    return this.#known;
+  }
+
+  /**
+   * Registers a type, or finds it when a thread registered the same one before. Throws a TypeMismatchError when the
+   * name is taken by another layout.
+   */
+  register(spec: RTypeSpec): RType {
+    const { align, pointers, ptrBytes } = check(spec);
+    const t = this.#t;
+    const found = this.#find(spec, align, pointers);
+    if (found !== undefined) return found;
+    t.lock(H_HEAP_LOCK);
+    try {
+      // Again under the lock: another thread may have been faster.
+      const again = this.#find(spec, align, pointers);
+      if (again !== undefined) return again;
+      return this.#add({ name: spec.name, number: t.mem.m[H_TYPES] + 1, size: spec.size, align, pointers, ptrBytes });
+    } finally {
+      t.unlock(H_HEAP_LOCK);
+    }
+  }
+
+  #find(spec: RTypeSpec, align: number, pointers: readonly number[]): RType | undefined {
+    this.#readNew();
+    const known = this.#byName.get(spec.name);
+    if (known === undefined) return undefined;
+    const differ = (field: string, ours: unknown, theirs: unknown): never => {
+      throw new TypeMismatchError(
+        'ERR_TYPE_MISMATCH',
+        `type ${JSON.stringify(spec.name)} is registered with another ${field}: ${theirs}, not ${ours}`,
+      );
+    };
+    if (known.size !== spec.size) differ('size', spec.size, known.size);
+    if (known.align !== align) differ('align', align, known.align);
+    if (known.pointers.join() !== pointers.join()) differ('set of pointers', `[${pointers}]`, `[${known.pointers}]`);
+    return known;
+  }
+
+  #add(type: RType): RType {
+    const t = this.#t;
+    const { m, plan } = t.mem;
+    const name = new TextEncoder().encode(type.name);
+    const maskWords = (type.ptrBytes / PTR_SIZE + 31) >>> 5;
+    const record = type.number > MAX_TYPES ? NIL : persistentAlloc(t, RTYPE_MASK + maskWords + ((name.length + 3) >>> 2));
+    if (record === NIL) throw new OutOfMemoryError(name.length, type.number, MAX_TYPES);
+    m[record + RTYPE_SIZE] = type.size;
+    m[record + RTYPE_PTR_BYTES] = type.ptrBytes;
+    m[record + RTYPE_ALIGN] = type.align;
+    m[record + RTYPE_NAME_BYTES] = name.length;
+    for (const p of type.pointers) m[record + RTYPE_MASK + (p >>> 7)] |= 1 << (p >>> 2);
+    const at = (record + RTYPE_MASK + maskWords) * 4;
+    for (let i = 0; i < name.length; i++) t.mem.m16[(at >>> 1) + (i >>> 1)] |= name[i]! << ((i & 1) * 8);
+    m[plan.types + type.number] = record;
+    // Published last: whoever reads the count finds a complete record.
+    Atomics.store(m, H_TYPES, type.number);
+    this.#readNew();
+    return this.#known[type.number - 1] ?? fatal('a registered type is not in the table');
+  }
+
+  #readNew(): void {
+    const { m, plan } = this.#t.mem;
+    const count = Atomics.load(m, H_TYPES);
+    while (this.#known.length < count) {
+      const type = readType(this.#t, this.#known.length + 1, m[plan.types + this.#known.length + 1] as Ref);
+      this.#known.push(type);
+      this.#byName.set(type.name, type);
+    }
+  }
+}
+
+function readType(t: Proc, number: number, record: Ref): RType {
+  const { m, m16 } = t.mem;
+  const ptrBytes = m[record + RTYPE_PTR_BYTES];
+  const pointers: number[] = [];
+  for (let p = 0; p < ptrBytes; p += PTR_SIZE) {
+    if ((m[record + RTYPE_MASK + (p >>> 7)] & (1 << (p >>> 2))) !== 0) pointers.push(p);
+  }
+  const at = (record + RTYPE_MASK + ((ptrBytes / PTR_SIZE + 31) >>> 5)) * 4;
+  const name = new Uint8Array(m[record + RTYPE_NAME_BYTES]);
+  for (let i = 0; i < name.length; i++) name[i] = m16[(at >>> 1) + (i >>> 1)] >>> ((i & 1) * 8);
+  return Object.freeze({
+    name: new TextDecoder().decode(name),
+    number,
+    size: m[record + RTYPE_SIZE] >>> 0,
+    align: m[record + RTYPE_ALIGN],
+    pointers: Object.freeze(pointers),
+    ptrBytes,
+  });
+}

@@ -1,0 +1,189 @@
+/**
+ * Numbers of the whole heap, from the span records: O(spans). Does not stop the world: while other threads allocate,
+ * the parts belong to slightly different moments.
+ */
+import type { SpanRef } from '../base/brand.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
+import {
+  H_BITS_REGION_NEXT,
+  H_GROWN_PAGES,
+  H_PAGES_IN_USE,
+  H_PEAK_PAGES,
+  H_PERSISTENT_NEXT,
+  H_PROCS,
+  H_RELEASED_PAGES,
+  H_RETIRED,
+  HEADER_WORDS,
+} from '../layout/header.ts';
+import { COUNTERS, PROC_STACKS } from '../layout/proc.ts';
+import { CHUNK_PAGES } from '../layout/constants.ts';
+import { CHUNK_WORDS } from '../layout/pages.ts';
+import {
+  SPAN_CLASS,
+  SPAN_ELEMSIZE,
+  SPAN_LARGE_SIZE,
+  SPAN_NELEMS,
+  SPAN_NPAGES,
+  SPAN_STATE,
+  SPAN_STATE_IN_USE,
+  SPAN_STATE_MANUAL,
+} from '../layout/span.ts';
+import { countLive, eachSpan } from '../spans/mspan.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { attachedProcs } from '../threads/stop-the-world.ts';
+
+/** One span class; size class 0 stands for all large objects. All sizes in bytes. */
+export interface ClassStats {
+  readonly sizeClass: number;
+  /** Bytes of a slot; 0 for large objects. */
+  readonly size: number;
+  readonly noscan: boolean;
+  readonly spans: number;
+  readonly spanBytes: number;
+  /** Live slots. A tiny block counts once. */
+  readonly objects: number;
+  readonly liveBytes: number;
+  readonly freeSlots: number;
+  readonly freeSlotBytes: number;
+  /** Ends of spans that are too short for another slot; of large objects, the rest of their last page. */
+  readonly tailBytes: number;
+}
+
+export interface HeapStats {
+  /** The reservation. */
+  readonly maxBytes: number;
+  /** Bytes in spans in use (Go: HeapInuse), and the most there ever were. */
+  readonly heapInUseBytes: number;
+  readonly peakHeapBytes: number;
+  /** Bytes of the reservation that the page allocator knows (Go: HeapSys). */
+  readonly heapSysBytes: number;
+  /** Bytes of heapSysBytes that are free pages (Go: HeapIdle), page caches included. */
+  readonly freePageBytes: number;
+  /** Bytes of free pages whose memory is not there: never touched, or given back to the OS (Go: HeapReleased). */
+  readonly heapReleasedBytes: number;
+  /** Bytes of allocator memory in use: header, thread records, page maps, bits, records. */
+  readonly metadataBytes: number;
+  /** heapInUseBytes = liveBytes + freeSlotBytes + tailBytes + manualBytes. */
+  readonly liveBytes: number;
+  readonly freeSlotBytes: number;
+  readonly tailBytes: number;
+  readonly manualBytes: number;
+  readonly liveObjects: number;
+  /** Attached threads. */
+  readonly threads: number;
+  /** Counts since the heap was made. */
+  readonly largeAllocs: number;
+  readonly largeFrees: number;
+  /** Spans taken by mcaches. */
+  readonly refills: number;
+  /** Frees noted for another thread, and such notes that turned out to be second frees of one object. */
+  readonly remoteFrees: number;
+  readonly badRemoteFrees: number;
+  /** Classes that have spans, by size class. */
+  readonly classes: readonly ClassStats[];
+}
+
+interface Sum {
+  spans: number;
+  spanBytes: number;
+  objects: number;
+  slots: number;
+  liveBytes: number;
+  tailBytes: number;
+  size: number;
+}
+
+export function readStats(heap: MHeap): HeapStats {
+  const { mem } = heap.t;
+  const { m, plan } = mem;
+  const grown = m[H_GROWN_PAGES];
+  const sums = new Map<number, Sum>();
+  let manualBytes = 0;
+  eachSpan(mem, grown, (s) => {
+    if (m[s + SPAN_STATE] === SPAN_STATE_MANUAL) manualBytes += m[s + SPAN_NPAGES] * PAGE_SIZE;
+    else if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) addSpan(m, s, sums);
+  });
+  const classes = [...sums].sort(([a], [b]) => a - b).map(([spanClass, sum]) => classStats(spanClass, sum));
+  const total = (pick: (c: ClassStats) => number): number => classes.reduce((n, c) => n + pick(c), 0);
+  const counters = readCounters(heap);
+  return {
+    maxBytes: plan.pages * PAGE_SIZE,
+    heapInUseBytes: total((c) => c.spanBytes) + manualBytes,
+    peakHeapBytes: Atomics.load(m, H_PEAK_PAGES) * PAGE_SIZE,
+    heapSysBytes: grown * PAGE_SIZE,
+    freePageBytes: Math.max(0, grown - Atomics.load(m, H_PAGES_IN_USE)) * PAGE_SIZE,
+    heapReleasedBytes: m[H_RELEASED_PAGES] * PAGE_SIZE,
+    metadataBytes: metadataBytes(heap),
+    liveBytes: total((c) => c.liveBytes),
+    freeSlotBytes: total((c) => c.freeSlotBytes),
+    tailBytes: total((c) => c.tailBytes),
+    manualBytes,
+    liveObjects: total((c) => c.objects),
+    threads: m[H_PROCS],
+    largeAllocs: counters[0]!,
+    largeFrees: counters[1]!,
+    refills: counters[2]!,
+    remoteFrees: counters[3]!,
+    badRemoteFrees: counters[4]!,
+    classes,
+  };
+}
+
+function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, Sum>): void {
+  const spanClass = m[s + SPAN_CLASS];
+  let sum = sums.get(spanClass);
+  if (sum === undefined) {
+    sum = { spans: 0, spanBytes: 0, objects: 0, slots: 0, liveBytes: 0, tailBytes: 0, size: spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE] };
+    sums.set(spanClass, sum);
+  }
+  const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;
+  const live = countLive(m, s);
+  const nelems = m[s + SPAN_NELEMS];
+  const slotBytes = spanClass < 2 ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE];
+  sum.spans++;
+  sum.spanBytes += bytes;
+  sum.objects += live;
+  sum.slots += nelems;
+  sum.liveBytes += live * slotBytes;
+  sum.tailBytes += bytes - nelems * slotBytes;
+}
+
+function classStats(spanClass: number, sum: Sum): ClassStats {
+  return {
+    sizeClass: spanClass >>> 1,
+    size: sum.size,
+    noscan: (spanClass & 1) === 1,
+    spans: sum.spans,
+    spanBytes: sum.spanBytes,
+    objects: sum.objects,
+    liveBytes: sum.liveBytes,
+    freeSlots: sum.slots - sum.objects,
+    freeSlotBytes: sum.spanBytes - sum.liveBytes - sum.tailBytes,
+    tailBytes: sum.tailBytes,
+  };
+}
+
+function readCounters(heap: MHeap): number[] {
+  const { mem } = heap.t;
+  return COUNTERS.map((counter, i) =>
+    attachedProcs(mem).reduce((n, p) => n + mem.mf[(p + counter) >>> 1], mem.mf[(H_RETIRED >>> 1) + i]),
+  );
+}
+
+/** Words that are in use of each region; the rest of allocator memory was never touched. */
+function metadataBytes(heap: MHeap): number {
+  const { m, plan } = heap.t.mem;
+  const grown = m[H_GROWN_PAGES];
+  const chunks = Math.ceil(grown / CHUNK_PAGES);
+  const words =
+    HEADER_WORDS +
+    (plan.procs - plan.centrals) +
+    attachedProcs(heap.t.mem).length * PROC_STACKS +
+    (m[H_BITS_REGION_NEXT] - plan.gcBits) +
+    grown +
+    3 * (grown >>> 5) +
+    chunks * CHUNK_WORDS +
+    (plan.ranges - plan.summaries[0]!) +
+    (m[H_PERSISTENT_NEXT] - plan.persistent);
+  return words * 4;
+}

@@ -1,0 +1,208 @@
+/**
+ * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
+ * wires what flows upwards.
+ */
+import { ArgumentError, SpanheapError } from '../base/errors.ts';
+import type { MCache } from '../cache/mcache.ts';
+import { LAYOUT_VERSION } from '../layout/header.ts';
+import { PTR_SIZE } from '../layout/constants.ts';
+import type { AllocHooks } from '../malloc/hooks.ts';
+import { Malloc } from '../malloc/malloc.ts';
+import { type HeapStats, readStats } from '../observe/stats.ts';
+import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
+import type { DelayHook } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { attachProc, detachProc } from '../threads/attach.ts';
+import { procsOfThread, reap } from '../threads/reap.ts';
+import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
+import { checkOptions, type HeapOptions } from './options.ts';
+import { RawHeap } from './raw.ts';
+import { currentThreadId, type WorkerLike } from './worker-threads.ts';
+
+/** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
+export interface HeapMemory {
+  readonly buffer: SharedArrayBuffer | ArrayBuffer;
+  readonly i32: Int32Array<ArrayBufferLike>;
+  readonly u8: Uint8Array<ArrayBufferLike>;
+  readonly f64: Float64Array<ArrayBufferLike>;
+}
+
+export class Heap {
+  /** The allocator itself: malloc and free, and Go's `makeslice` family. */
+  readonly raw: RawHeap;
+  readonly memory: HeapMemory;
+  readonly #mem: Mem;
+  readonly #cache: MCache;
+  readonly #malloc: Malloc;
+  #attached = true;
+
+  private constructor(mem: Mem, ptrSize: number) {
+    this.#mem = mem;
+    this.#cache = attachProc(mem, readClasses(mem), currentThreadId() + 1);
+    this.#malloc = new Malloc(this.#cache, ptrSize);
+    this.raw = new RawHeap(this.#malloc);
+    this.memory = Object.freeze({ buffer: mem.data, i32: mem.i32, u8: mem.u8, f64: mem.f64 });
+  }
+
+  /** @internal */
+  static create(options: HeapOptions, ptrSize: number): Heap {
+    return new Heap(initMem(checkOptions(options)), ptrSize);
+  }
+
+  /** @internal */
+  static attach(shared: unknown): Heap {
+    return new Heap(checkShared(shared), PTR_SIZE);
+  }
+
+  /** Id of this thread in the heap: what `reap` takes. */
+  get threadId(): number {
+    return this.#cache.id;
+  }
+
+  get attached(): boolean {
+    return this.#attached;
+  }
+
+  /**
+   * What another thread needs to attach: pass it as `workerData` or by `postMessage`. Nothing is copied. Throws
+   * ArgumentError for a heap made with `shared: false`.
+   */
+  share(): SharedHeap {
+    if (!this.#mem.shared) {
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'share: this heap was made with shared: false and belongs to one thread');
+    }
+    return {
+      spanheap: LAYOUT_VERSION,
+      data: this.#mem.data as SharedArrayBuffer,
+      meta: this.#mem.meta as SharedArrayBuffer,
+    };
+  }
+
+  /**
+   * Runs `fn` as one region and returns its result. Calls of `heap.raw` inside are fast; other threads that stop the
+   * world (to verify, to reap, to reclaim) wait until the region ends or reaches a safepoint: an allocation that needs
+   * a new window, or `heap.poll()`. Synchronous, nests. Throws ArgumentError when `fn` returns a promise: what it does
+   * after its first `await` would run outside of the region.
+   */
+  scope<T>(fn: () => T): T {
+    this.#check();
+    const { t } = this.#cache.heap;
+    t.enter();
+    try {
+      const result = fn();
+      if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
+        throw new ArgumentError(
+          'ERR_INVALID_ARGUMENT',
+          'scope: the function returned a promise; a scope is synchronous, and ends before the promise is settled. Open a scope inside each step instead',
+        );
+      }
+      return result;
+    } finally {
+      t.leave();
+    }
+  }
+
+  /** Safepoint: lets a thread that waits to stop the world do so. For long loops in a scope that do not allocate. */
+  poll(): void {
+    if (this.#cache.heap.t.depth > 0) this.#cache.heap.t.poll();
+  }
+
+  /** Numbers of the whole heap. O(spans), does not stop the world. */
+  stats(): HeapStats {
+    return readStats(this.#cache.heap);
+  }
+
+  /**
+   * Walks every structure of the heap with the world stopped. Throws VerifyError that names the first broken invariant
+   * with addresses. Blocks until the other threads have reached safepoints.
+   */
+  verify(): VerifyReport {
+    this.#check();
+    return verifyHeap(this.#cache.heap, { warn: (text) => console.warn(`spanheap: ${text}`) });
+  }
+
+  /**
+   * Takes back all that a thread held which is gone without having detached. `id` is its `heap.threadId`. False when no
+   * such thread is attached. The thread must really be gone. Objects it allocated stay.
+   */
+  reap(id: number): boolean {
+    this.#check();
+    return reap(this.#cache.heap, id);
+  }
+
+  /**
+   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends. For workers of Node's
+   * `worker_threads`; a browser does not tell when a worker ends: call `reap` after `terminate()` there.
+   */
+  watch(worker: WorkerLike): void {
+    if (typeof worker?.once !== 'function' || typeof worker.threadId !== 'number') {
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'watch: expected a Worker of node:worker_threads');
+    }
+    const { threadId } = worker;
+    worker.once('exit', () => {
+      if (!this.#attached) return;
+      for (const id of procsOfThread(this.#cache.heap, threadId)) reap(this.#cache.heap, id);
+    });
+  }
+
+  /** Ids of the threads that a worker with this thread id has attached. */
+  threadsOf(workerThreadId: number): number[] {
+    return procsOfThread(this.#cache.heap, workerThreadId);
+  }
+
+  /**
+   * Gives up what this thread holds in its caches; objects stay. The heap cannot be used through this object any more.
+   * The memory goes with the last reference to the heap, in any thread. Blocks until the world has stopped.
+   */
+  detach(): void {
+    if (!this.#attached) return;
+    const { t } = this.#cache.heap;
+    if (this.#mem.shared && t.depth > 0) throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    detachProc(this.#cache);
+    this.#attached = false;
+    t.depth = 0;
+    t.open = 0;
+  }
+
+  /**
+   * Attaches observers and the collector to the slow paths; replaces what was attached before. With `onAlloc` or
+   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`. `onDelay` is called
+   * inside the slow paths, for tests that make rare interleavings common.
+   */
+  setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
+    this.#check();
+    const { t } = this.#cache.heap;
+    t.enter();
+    try {
+      this.#malloc.hooks = hooks;
+      this.#cache.heap.hooks = hooks;
+      t.delay = hooks.onDelay;
+      this.#cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
+      t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;
+    } finally {
+      t.leave();
+    }
+  }
+
+  #check(): void {
+    if (!this.#attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');
+  }
+}
+
+/** Makes a heap and attaches the calling thread. Throws ArgumentError for options that are wrong. */
+export function createHeap(options: HeapOptions = {}): Heap {
+  return Heap.create(options, PTR_SIZE);
+}
+
+/**
+ * Attaches the calling thread to a heap that another thread made. `shared` is what its `heap.share()` returned. Throws
+ * AttachError for anything else, and for a heap of another layout version.
+ */
+export function attachHeap(shared: SharedHeap): Heap {
+  return Heap.attach(shared);
+}
+
+/** A heap whose tiny allocator aligns as one with pointers of `ptrSize` bytes, to be compared with a 64-bit Go. */
+export function createHeapForOracle(options: HeapOptions, ptrSize: 4 | 8): Heap {
+  return Heap.create(options, ptrSize);
+}

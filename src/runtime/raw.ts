@@ -1,0 +1,120 @@
+/**
+ * `heap.raw`: the allocator for those who want malloc, with Go's names, meanings and error texts. Addresses are byte
+ * offsets into `heap.memory`.
+ */
+import type { Malloc } from '../malloc/malloc.ts';
+import { ArgumentError } from '../base/errors.ts';
+import { findObject, realloc, usableSize } from '../malloc/free.ts';
+import { type RType, type RTypeSpec, TypeTable } from '../malloc/rtype.ts';
+import { type RawSlice, SliceOps } from '../malloc/slices.ts';
+
+export class RawHeap {
+  readonly #a: Malloc;
+  readonly #types: TypeTable;
+  readonly #slices: SliceOps;
+
+  constructor(a: Malloc) {
+    this.#a = a;
+    this.#types = new TypeTable(a.t);
+    this.#slices = new SliceOps(a);
+  }
+
+  /**
+   * Allocates `size` bytes and returns their address, a multiple of 8 (of less below 16 bytes, as Go). `type` null: the
+   * memory is pointer-free; otherwise it holds values of the type. `needzero` false: old bytes may be left in it.
+   *
+   * Throws AllocationSizeError (size negative, fractional, NaN, over 4 GiB) and OutOfMemoryError; the heap is as it was.
+   */
+  mallocgc(size: number, type: RType | null, needzero: boolean): number {
+    return this.#a.mallocgc(size, type, needzero);
+  }
+
+  /**
+   * Frees an object; 0 and the address of zero-size objects are allowed and do nothing. From any thread. Throws
+   * PointerError, and changes nothing, if no live object starts there.
+   */
+  free(ptr: number): void {
+    this.#a.free(ptr);
+  }
+
+  /**
+   * Changes an object's size, keeping its content up to the smaller one and its type; returns its address, which may
+   * be another. `ptr` 0 allocates pointer-free memory; size 0 frees. Bytes beyond the old size are not cleared in
+   * pointer-free objects. Throws as `mallocgc` and `free` do; the object is as it was then.
+   */
+  realloc(ptr: number, size: number): number {
+    return this.#inRegion(() => realloc(this.#a, ptr, size));
+  }
+
+  /** Bytes that may be used of the object at `ptr`: what was asked for, rounded up as the allocator rounds. */
+  usableSize(ptr: number): number {
+    return this.#inRegion(() => usableSize(this.#a, ptr));
+  }
+
+  /** Bytes that a request of `size` bytes takes (Go: `roundupsize`). */
+  roundupsize(size: number): number {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', `roundupsize: ${String(size)} is not a size`);
+    }
+    return this.#a.roundupsize(size);
+  }
+
+  /**
+   * Registers a type in the heap, or finds it. Every thread gets the same number for it. Throws TypeMismatchError when
+   * the name has another layout already.
+   */
+  type(spec: RTypeSpec): RType {
+    return this.#inRegion(() => this.#types.register(spec));
+  }
+
+  /** All types registered in the heap, by any thread. */
+  types(): readonly RType[] {
+    return this.#types.all();
+  }
+
+  /** The type of the object at `ptr`, as this heap knows it; null for pointer-free memory. */
+  typeOf(ptr: number): RType | null {
+    return this.#inRegion(() => this.#types.get(findObject(this.#a, ptr, 'typeOf').type) ?? null);
+  }
+
+  /** A zeroed value of a type (Go: `newobject`, what `new(T)` compiles to). */
+  newobject(type: RType): number {
+    return this.#a.mallocgc(type.size, type, true);
+  }
+
+  /** `n` zeroed values in a row (Go: `newarray`, reflect's `unsafe_NewArray`). */
+  newarray(type: RType, n: number): number {
+    return this.#slices.newarray(type, n);
+  }
+
+  /** A zeroed slice (Go: `makeslice`). Throws SliceError with Go's texts. */
+  makeslice(type: RType, len: number, cap: number = len): RawSlice {
+    return this.#slices.makeslice(type, len, cap);
+  }
+
+  /**
+   * A slice with room for `num` more elements and its length raised by them (Go: `growslice`). The old elements are
+   * copied if they had to move; the old array stays. The new elements are zero.
+   */
+  growslice(slice: RawSlice, num: number): RawSlice {
+    return this.#slices.growslice(slice, num);
+  }
+
+  /**
+   * Copies elements, as many as both slices have, and returns how many (Go: `reflect.Copy`). The slices may overlap.
+   * Throws TypeMismatchError if their element types are not the same.
+   */
+  copy(dst: RawSlice, src: RawSlice): number {
+    return this.#slices.copy(dst, src);
+  }
+
+  #inRegion<T>(fn: () => T): T {
+    const { t } = this.#a;
+    t.enter();
+    try {
+      return fn();
+    } finally {
+      t.leave();
+    }
+  }
+}

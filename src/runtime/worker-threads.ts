@@ -1,0 +1,17 @@
+/** What the heap knows of the thread it runs in. The one place that asks the platform. */
+
+/** The part of Node's `Worker` that `heap.watch` needs. */
+export interface WorkerLike {
+  readonly threadId: number;
+  once(event: 'exit', listener: () => void): unknown;
+}
+
+interface NodeProcess {
+  getBuiltinModule?: (name: string) => { threadId?: number } | undefined;
+}
+
+/** Node's id of this thread, 0 for the main thread; −1 where there is none. */
+export function currentThreadId(): number {
+  const { process } = globalThis as { process?: NodeProcess };
+  return process?.getBuiltinModule?.('node:worker_threads')?.threadId ?? -1;
+}

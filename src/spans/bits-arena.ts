@@ -1,0 +1,77 @@
+/**
+ * Mark and allocation bits (Go: `newMarkBits`, `nextMarkBitArenaEpoch`).
+ *
+ * Bits are cut from 64 KiB blocks. A block has one of four roles: `next` gives out bits for the coming cycle;
+ * `current` holds bits cut before the last epoch, now being marked or allocated from; `previous` those of the
+ * epoch before, still read as allocation bits until their spans are swept; `free`. Each epoch moves every role on by
+ * one, so bits need no free of their own.
+ *
+ * The bump inside the first `next` block is atomic; everything else is under the heap lock.
+ */
+import { NIL, type Ref } from '../base/brand.ts';
+import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from '../layout/bits-arena.ts';
+import {
+  H_BITS_CURRENT,
+  H_BITS_EPOCH,
+  H_BITS_FREE,
+  H_BITS_NEXT,
+  H_BITS_PREVIOUS,
+  H_BITS_REGION_NEXT,
+  H_HEAP_LOCK,
+} from '../layout/header.ts';
+import type { Proc } from '../sync/proc.ts';
+
+/** Words of a bitmap for `nelems` slots: whole 64-bit units, as Go. */
+export function bitsWords(nelems: number): number {
+  return ((nelems + 63) >>> 6) << 1;
+}
+
+/** Cuts `words` zeroed words without a lock; nil when the first `next` block has no room left. */
+export function tryAllocBits(t: Proc, words: number): Ref {
+  const m = t.mem.m;
+  const arena = Atomics.load(m, H_BITS_NEXT);
+  if (arena === NIL || m[arena + ARENA_USED] + words > ARENA_WORDS) return NIL as Ref;
+  const end = Atomics.add(m, arena + ARENA_USED, words) + words;
+  return (end > ARENA_WORDS ? NIL : arena + end - words) as Ref;
+}
+
+/** Cuts `words` zeroed words. Lock: mheap. Nil when the gcBits region is used up. */
+export function allocBits(t: Proc, words: number): Ref {
+  t.assertHeld(H_HEAP_LOCK);
+  const m = t.mem.m;
+  const bits = tryAllocBits(t, words);
+  if (bits !== NIL) return bits;
+  let arena = m[H_BITS_FREE];
+  if (arena !== NIL) {
+    m[H_BITS_FREE] = m[arena + ARENA_NEXT];
+    m.fill(0, arena, arena + ARENA_WORDS);
+  } else {
+    arena = m[H_BITS_REGION_NEXT];
+    if (arena + ARENA_WORDS > t.mem.plan.gcBitsEnd) return NIL as Ref;
+    m[H_BITS_REGION_NEXT] = arena + ARENA_WORDS;
+  }
+  m[arena + ARENA_EPOCH] = m[H_BITS_EPOCH];
+  m[arena + ARENA_NEXT] = m[H_BITS_NEXT];
+  m[arena + ARENA_USED] = ARENA_BITS + words;
+  Atomics.store(m, H_BITS_NEXT, arena);
+  return (arena + ARENA_BITS) as Ref;
+}
+
+/**
+ * Starts a new epoch: previous → free, current → previous, next → current. Once a cycle, when every span holds bits of
+ * `current` or later. Lock: mheap.
+ */
+export function nextMarkBitArenaEpoch(t: Proc): void {
+  t.assertHeld(H_HEAP_LOCK);
+  const m = t.mem.m;
+  let last = m[H_BITS_PREVIOUS];
+  if (last !== NIL) {
+    while (m[last + ARENA_NEXT] !== NIL) last = m[last + ARENA_NEXT];
+    m[last + ARENA_NEXT] = m[H_BITS_FREE];
+    m[H_BITS_FREE] = m[H_BITS_PREVIOUS];
+  }
+  m[H_BITS_PREVIOUS] = m[H_BITS_CURRENT];
+  m[H_BITS_CURRENT] = m[H_BITS_NEXT];
+  m[H_BITS_EPOCH] = m[H_BITS_EPOCH] + 1;
+  Atomics.store(m, H_BITS_NEXT, NIL);
+}

@@ -1,0 +1,80 @@
+/**
+ * Free-list allocator for metadata records of one size (Go: `fixalloc`). Lock: mheap.
+ *
+ * A freed record keeps its content except its first word, the link of the free list.
+ */
+import { NIL, type Ref } from '../base/brand.ts';
+import { FIXALLOC_CHUNK } from '../layout/constants.ts';
+import {
+  FIX_CHUNK,
+  FIX_CHUNK_WORDS,
+  FIX_IN_USE,
+  FIX_LIST,
+  FIX_NCHUNK,
+  FIX_SIZE,
+  FIX_SPANS,
+  FIX_WORDS,
+} from '../layout/fixalloc.ts';
+import { H_HEAP_LOCK } from '../layout/header.ts';
+import { SPAN_WORDS } from '../layout/span.ts';
+import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { persistentAlloc } from './persistent.ts';
+
+/** Records of the rarer kinds are taken in smaller chunks, so that a class that is hardly used costs little. */
+const SMALL_CHUNK_WORDS = 256;
+
+function fixRef(mem: Mem, index: number): Ref {
+  return (mem.plan.fixallocs + index * FIX_WORDS) as Ref;
+}
+
+/** Sets the record size. Once, when the heap is made. */
+export function fixInit(mem: Mem, index: number, words: number): void {
+  const f = fixRef(mem, index);
+  const unit = index === FIX_SPANS ? FIXALLOC_CHUNK >>> 2 : Math.max(SMALL_CHUNK_WORDS, words);
+  mem.m[f + FIX_SIZE] = words;
+  mem.m[f + FIX_CHUNK_WORDS] = Math.floor(unit / words) * words;
+}
+
+/** A record, or nil when metadata memory is used up. Content: whatever it held when it was freed, at first zero. */
+export function fixAlloc(t: Proc, index: number): Ref {
+  t.assertHeld(H_HEAP_LOCK);
+  const m = t.mem.m;
+  const f = fixRef(t.mem, index);
+  const size = m[f + FIX_SIZE];
+  let record = m[f + FIX_LIST];
+  if (record !== NIL) {
+    m[f + FIX_LIST] = m[record];
+  } else {
+    if (m[f + FIX_NCHUNK] < size) {
+      const chunk = persistentAlloc(t, m[f + FIX_CHUNK_WORDS], index === FIX_SPANS ? SPAN_WORDS : 2);
+      if (chunk === NIL) return NIL as Ref;
+      m[f + FIX_CHUNK] = chunk;
+      m[f + FIX_NCHUNK] = m[f + FIX_CHUNK_WORDS];
+    }
+    record = m[f + FIX_CHUNK];
+    m[f + FIX_CHUNK] = record + size;
+    m[f + FIX_NCHUNK] = m[f + FIX_NCHUNK] - size;
+  }
+  m[f + FIX_IN_USE] = m[f + FIX_IN_USE] + 1;
+  return record as Ref;
+}
+
+export function fixFree(t: Proc, index: number, record: Ref): void {
+  t.assertHeld(H_HEAP_LOCK);
+  const m = t.mem.m;
+  const f = fixRef(t.mem, index);
+  m[record] = m[f + FIX_LIST];
+  m[f + FIX_LIST] = record;
+  m[f + FIX_IN_USE] = m[f + FIX_IN_USE] - 1;
+}
+
+/**
+ * Drops the free list and the rest of the chunk: after a thread died in the heap lock they may be half written. What
+ * was on them is lost until the heap ends; never more than the records that were free at that moment. World stopped.
+ */
+export function fixForget(mem: Mem, index: number): void {
+  const f = fixRef(mem, index);
+  mem.m[f + FIX_LIST] = NIL;
+  mem.m[f + FIX_NCHUNK] = 0;
+}

@@ -1,0 +1,19 @@
+/**
+ * Where layers above attach to the page-level events. All run on slow paths, outside of locks. Declared beside their
+ * caller, wired by `runtime`.
+ */
+import type { SpanRef } from '../base/brand.ts';
+
+export interface SpanHooks {
+  /** A span went into use. */
+  onSpanAlloc?: (s: SpanRef) => void;
+  /** A span is about to go back to mheap; its record is still valid. */
+  onSpanFree?: (s: SpanRef) => void;
+  /** The heap grew: `pages` pages from `page` on became known to the page allocator. */
+  onGrow?: (page: number, pages: number) => void;
+  /**
+   * Frees what the last cycle did not mark. The caller owns the span (sweepgen is one below the heap's). Without a
+   * collector nothing dies, and the span is simply taken as swept.
+   */
+  sweepSpan?: (s: SpanRef) => void;
+}

@@ -1,0 +1,106 @@
+/**
+ * Spans: from address to span, and the lists that spans are on (Go: `mspan`, `spanOf`, `mSpanList`).
+ * The picture of a span's slots is in layout/span.ts.
+ *
+ * Lists are doubly linked through the span records; a list is two words, first and last. Who may change a list: the
+ * owner of the proc record it is in, or the holder of the mcentral's lock.
+ */
+
+import { popcount32 } from '../base/bits.ts';
+import { NIL, type SpanRef } from '../base/brand.ts';
+import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_BASE,
+  SPAN_LIST,
+  SPAN_NELEMS,
+  SPAN_NEXT,
+  SPAN_NPAGES,
+  SPAN_PREV,
+} from '../layout/span.ts';
+import type { Mem } from '../sys/mem.ts';
+
+type Words = Int32Array<ArrayBufferLike>;
+
+/** The span that holds this page, or nil. Any number is allowed. */
+export function spanOfPage(mem: Mem, page: number): SpanRef {
+  return (page < mem.plan.pages ? mem.m[mem.plan.spans + page] : NIL) as SpanRef;
+}
+
+/** The span that holds this address, or nil (Go: `spanOf`). */
+export function spanOf(mem: Mem, addr: number): SpanRef {
+  return spanOfPage(mem, addr >>> PAGE_SHIFT);
+}
+
+export function spanBase(m: Words, s: SpanRef): number {
+  return m[s + SPAN_BASE] >>> 0;
+}
+
+export function spanBytes(m: Words, s: SpanRef): number {
+  return m[s + SPAN_NPAGES] * PAGE_SIZE;
+}
+
+/** Appends at the front of the list at words `list` (first) and `list + 1` (last). */
+export function listPush(m: Words, list: number, s: SpanRef, kind: number): void {
+  const first = m[list];
+  m[s + SPAN_NEXT] = first;
+  m[s + SPAN_PREV] = NIL;
+  m[s + SPAN_LIST] = kind;
+  if (first !== NIL) m[first + SPAN_PREV] = s;
+  else m[list + 1] = s;
+  m[list] = s;
+}
+
+export function listAppend(m: Words, list: number, s: SpanRef, kind: number): void {
+  const last = m[list + 1];
+  m[s + SPAN_NEXT] = NIL;
+  m[s + SPAN_PREV] = last;
+  m[s + SPAN_LIST] = kind;
+  if (last !== NIL) m[last + SPAN_NEXT] = s;
+  else m[list] = s;
+  m[list + 1] = s;
+}
+
+export function listRemove(m: Words, list: number, s: SpanRef): void {
+  const next = m[s + SPAN_NEXT];
+  const prev = m[s + SPAN_PREV];
+  if (prev !== NIL) m[prev + SPAN_NEXT] = next;
+  else m[list] = next;
+  if (next !== NIL) m[next + SPAN_PREV] = prev;
+  else m[list + 1] = prev;
+  m[s + SPAN_NEXT] = NIL;
+  m[s + SPAN_PREV] = NIL;
+  m[s + SPAN_LIST] = 0;
+}
+
+/** Allocation bits of slots `32 × index …`, with the bits past the last slot set. */
+export function allocWord(m: Words, s: SpanRef, index: number): number {
+  const rest = m[s + SPAN_NELEMS] - (index << 5);
+  const word = m[(m[s + SPAN_ALLOC_BITS] >>> 5) + index];
+  return rest >= 32 ? word : word | (-1 << rest);
+}
+
+/** Live objects of a span: its allocation bits that are set. */
+export function countLive(m: Words, s: SpanRef): number {
+  const words = (m[s + SPAN_NELEMS] + 31) >>> 5;
+  const bits = m[s + SPAN_ALLOC_BITS] >>> 5;
+  let n = 0;
+  for (let i = 0; i < words; i++) n += popcount32(m[bits + i]);
+  return n;
+}
+
+/** Calls `visit` for each span record that the spans table names, in address order. The world must be stopped, or
+ * the caller content with a picture that is a little out of date. */
+export function eachSpan(mem: Mem, limit: number, visit: (s: SpanRef, page: number) => void): void {
+  const { m, plan } = mem;
+  for (let page = 0; page < limit; ) {
+    const s = m[plan.spans + page] as SpanRef;
+    if (s === NIL) {
+      page++;
+    } else {
+      const next = page + Math.max(1, m[s + SPAN_NPAGES]);
+      visit(s, page);
+      page = next;
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Sleeping until a word changes. The only file that calls `Atomics.wait`.
+ *
+ * Where waiting is not allowed (the main thread of a browser) the thread spins instead, for a bounded time per call;
+ * every caller loops and checks its condition again, so a spurious return is always harmless.
+ */
+
+let mayWait: boolean | undefined;
+
+function canWait(m: Int32Array<ArrayBufferLike>): boolean {
+  if (mayWait === undefined) {
+    try {
+      Atomics.wait(m, 0, ~m[0], 0);
+      mayWait = true;
+    } catch {
+      mayWait = false;
+    }
+  }
+  return mayWait;
+}
+
+/** Longest spin of a thread that may not sleep, in milliseconds. */
+const SPIN_MS = 2;
+
+/** Returns when `m[word] !== expected`, after `timeoutMs`, when notified, or for no reason. May block. */
+export function parkWhile(m: Int32Array<ArrayBufferLike>, word: number, expected: number, timeoutMs: number): void {
+  if (canWait(m)) {
+    Atomics.wait(m, word, expected, timeoutMs);
+    return;
+  }
+  const until = performance.now() + Math.min(timeoutMs, SPIN_MS);
+  while (Atomics.load(m, word) === expected && performance.now() < until);
+}
+
+/** Wakes up to `count` threads that sleep on the word. 25-35 ns even when nobody does: call it only if somebody may. */
+export function unpark(m: Int32Array<ArrayBufferLike>, word: number, count = Number.POSITIVE_INFINITY): void {
+  Atomics.notify(m, word, count);
+}

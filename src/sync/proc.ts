@@ -1,0 +1,243 @@
+/**
+ * This thread's hold on the heap: its region (may it touch the heap now?) and the locks it holds.
+ *
+ * The region protocol. `status` of the thread's record is changed only by compare-and-exchange:
+ *
+ *        attach            enter               leave
+ *   FREE ------> IDLE <==============> RUNNING
+ *     ^            | ^                    |
+ *     |  stop (by  | | start              | its thread is gone (by the reaper)
+ *     |  another)  v |                    v
+ *     |          STOPPED                DEAD  --- reap ---> FREE
+ *     +---- detach ----------------------------------------+
+ *
+ * - Only the thread itself makes IDLE → RUNNING and RUNNING → IDLE. Only the coordinator, which holds the world lock,
+ *   makes IDLE → STOPPED and back. So a thread that the coordinator has STOPPED cannot be inside a region, and stays
+ *   outside until it is started again: its next `enter` fails and waits.
+ * - A RUNNING thread is asked to leave through the word H_STOP. Both sides use sequentially consistent accesses: the
+ *   coordinator writes H_STOP and then reads `status`, the thread writes `status` and then reads H_STOP. In every
+ *   order at least one sees the other, so either the coordinator finds the thread IDLE, or the thread wakes the
+ *   coordinator. Without the read of H_STOP in `release` a stop could sleep through its whole timeout.
+ * - `poll` leaves the region and waits for H_STOP to fall before it enters again, so a coordinator cannot starve.
+ *
+ * Locks: a word with the owner's id, so that a dead owner is known. 0 → id by compare-and-exchange; a waiter spins
+ * for about as long as a wake-up takes, then sets CONTENDED and sleeps. Whoever got the lock after sleeping keeps the
+ * flag set, since others may still sleep; unlocking is one exchange, which wakes a sleeper only if the flag was set.
+ * A thread that waits for a leaf lock stays RUNNING: holders never poll, so it is served soon and a stop waits for
+ * it. Only if the owner is DEAD does the waiter become BLOCKED, which the reaper alone takes for stopped: the lock
+ * cannot be had before the reaper has repaired what it guards and released it.
+ */
+import { fatal, SpanheapError } from '../base/errors.ts';
+import type { ProcRef } from '../base/brand.ts';
+import { H_STOP, H_WORLD_LOCK } from '../layout/header.ts';
+import {
+  PROC_BLOCKED,
+  PROC_DEAD,
+  PROC_ID,
+  PROC_IDLE,
+  PROC_RUNNING,
+  PROC_STATUS,
+  PROC_STATUS_NAMES,
+  PROC_STOPPED,
+  PROC_WORDS,
+} from '../layout/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { parkWhile, unpark } from './park.ts';
+import { lockName } from './ranks.ts';
+
+/** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
+export const LOCK_CONTENDED = 0x10000;
+export const LOCK_OWNER = 0xffff;
+
+/** Looks at a lock before sleeping: about 60 µs, what waking a sleeper costs. */
+const SPIN = 6000;
+/** A sleeper looks around this often, for an owner that died. */
+const NAP_MS = 20;
+
+/** Record of the thread with this id. */
+export function procRef(mem: Mem, id: number): ProcRef {
+  return (mem.plan.procs + (id - 1) * PROC_WORDS) as ProcRef;
+}
+
+/** Called in slow paths, for tests: may sleep to make rare interleavings common. */
+export type DelayHook = (place: string) => void;
+
+export class Proc {
+  readonly mem: Mem;
+  readonly ref: ProcRef;
+  readonly id: number;
+  /** Nesting of regions; 0: outside. Raw addresses are only held while it is not 0. */
+  depth = 0;
+  /** 1 inside a region, unless each call must take the guarded way (`guarded`); the one word the fast paths test. */
+  open = 0;
+  #guarded = false;
+  /** The leaf lock this thread holds, 0 if none. */
+  held = 0;
+  delay: DelayHook | undefined;
+  readonly #m: Int32Array<ArrayBufferLike>;
+
+  constructor(mem: Mem, ref: ProcRef) {
+    this.mem = mem;
+    this.ref = ref;
+    this.id = mem.m[ref + PROC_ID];
+    this.#m = mem.m;
+    // Nobody else can stop or wait for the only thread of an unshared heap: it is always inside its region.
+    if (!mem.shared) {
+      Atomics.store(mem.m, ref + PROC_STATUS, PROC_RUNNING);
+      this.depth = 1;
+      this.open = 1;
+    }
+  }
+
+  /** Makes every call take the guarded way in, for hooks that must see each object. */
+  set guarded(on: boolean) {
+    this.#guarded = on;
+    this.open = this.depth > 0 && !on ? 1 : 0;
+  }
+
+  /** Enters a region; nests. Blocks while the world is stopped. Throws if this thread was detached or reaped. */
+  enter(): void {
+    if (this.depth === 0) this.acquire();
+    this.depth++;
+    this.open = this.#guarded ? 0 : 1;
+  }
+
+  leave(): void {
+    if (--this.depth > 0) return;
+    this.open = 0;
+    this.release();
+  }
+
+  acquire(): void {
+    if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_IDLE, PROC_RUNNING) !== PROC_IDLE) {
+      this.#acquireSlow();
+    }
+  }
+
+  release(): void {
+    const m = this.#m;
+    if (Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_RUNNING, PROC_IDLE) !== PROC_RUNNING) {
+      this.#gone();
+    }
+    if (Atomics.load(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
+  }
+
+  /** Safepoint. Blocks while another thread stops the world. Call only where the thread's caches are consistent. */
+  poll(): void {
+    if (this.#m[H_STOP] !== 0) this.#pollSlow();
+  }
+
+  #pollSlow(): void {
+    const m = this.#m;
+    if (!this.mem.shared || (Atomics.load(m, H_STOP) & LOCK_OWNER) === this.id) return;
+    this.release();
+    for (let stop = Atomics.load(m, H_STOP); stop !== 0; stop = Atomics.load(m, H_STOP)) {
+      parkWhile(m, H_STOP, stop, NAP_MS);
+    }
+    this.acquire();
+  }
+
+  #acquireSlow(): void {
+    const m = this.#m;
+    const word = this.ref + PROC_STATUS;
+    for (;;) {
+      const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_RUNNING);
+      if (status === PROC_IDLE) return;
+      if (status === PROC_STOPPED) parkWhile(m, word, PROC_STOPPED, NAP_MS);
+      else this.#gone();
+    }
+  }
+
+  #gone(): never {
+    const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
+    if (status === PROC_RUNNING) fatal('region entered twice by one thread');
+    throw new SpanheapError(
+      'ERR_DETACHED',
+      `this thread is not attached to the heap any more (proc ${this.id} is ${PROC_STATUS_NAMES[status]}): it was detached or reaped`,
+    );
+  }
+
+  /** Takes a leaf lock. May block for as long as another thread is in its critical section. */
+  lock(word: number): void {
+    if (this.held !== 0) fatal('a leaf lock is taken while another is held');
+    if (Atomics.compareExchange(this.#m, word, 0, this.id) !== 0) this.#lockSlow(word);
+    this.held = word;
+    if (this.delay !== undefined) this.delay(lockName(word));
+  }
+
+  unlock(word: number): void {
+    if (this.held !== word) fatal('a lock is released that is not held');
+    if (this.delay !== undefined) this.delay(lockName(word));
+    this.held = 0;
+    if ((Atomics.exchange(this.#m, word, 0) & LOCK_CONTENDED) !== 0) unpark(this.#m, word, 1);
+  }
+
+  /** For functions whose caller must hold the lock. */
+  assertHeld(word: number): void {
+    if (this.held !== word) fatal('a function was called without the lock it needs');
+  }
+
+  #lockSlow(word: number): void {
+    const m = this.#m;
+    for (let i = 0; i < SPIN; i++) {
+      if (Atomics.load(m, word) === 0 && Atomics.compareExchange(m, word, 0, this.id) === 0) return;
+    }
+    for (;;) {
+      const seen = Atomics.compareExchange(m, word, 0, this.id | LOCK_CONTENDED);
+      if (seen === 0) return;
+      if ((seen & LOCK_CONTENDED) === 0) {
+        Atomics.compareExchange(m, word, seen, seen | LOCK_CONTENDED);
+      } else if (this.#isDead(seen & LOCK_OWNER)) {
+        const status = this.ref + PROC_STATUS;
+        const was = Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED);
+        if (Atomics.load(m, H_STOP) !== 0) unpark(m, status);
+        parkWhile(m, word, seen, NAP_MS);
+        if (was === PROC_RUNNING) Atomics.compareExchange(m, status, PROC_BLOCKED, PROC_RUNNING);
+      } else {
+        parkWhile(m, word, seen, NAP_MS);
+      }
+    }
+  }
+
+  #isDead(id: number): boolean {
+    return Atomics.load(this.#m, procRef(this.mem, id) + PROC_STATUS) === PROC_DEAD;
+  }
+
+  /**
+   * Takes the world lock. The thread is outside its region while it waits, so that it can be stopped, and back inside
+   * (if it was) when this returns. A world lock whose owner is DEAD is taken over; returns true then, and a stop
+   * may be half done.
+   */
+  lockWorld(): boolean {
+    const m = this.#m;
+    const inside = this.depth > 0 && this.mem.shared;
+    if (inside) this.release();
+    let tookOver = false;
+    for (;;) {
+      const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
+      if (seen === 0) break;
+      if (this.#isDead(seen & LOCK_OWNER)) {
+        tookOver = Atomics.compareExchange(m, H_WORLD_LOCK, seen, this.id) === seen;
+        if (tookOver) break;
+        continue;
+      }
+      if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
+      else parkWhile(m, H_WORLD_LOCK, seen, NAP_MS);
+    }
+    // Started again by the coordinator before it gave the lock up, so this does not wait for long.
+    if (inside && !tookOver) this.acquire();
+    else if (inside) this.#acquireAfterTakeover();
+    return tookOver;
+  }
+
+  /** The dead coordinator may have stopped this thread: undo that first. */
+  #acquireAfterTakeover(): void {
+    Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
+    this.acquire();
+  }
+
+  unlockWorld(): void {
+    Atomics.exchange(this.#m, H_WORLD_LOCK, 0);
+    unpark(this.#m, H_WORLD_LOCK, 1);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The two memories of a heap and their views. Views are made once, for the whole reservation, and never change: every
+ * access is one typed-array element with a constant view.
+ */
+import { PAGE_SIZE } from '../layout/constants.ts';
+import { H_MAX_PROCS, H_PAGES } from '../layout/header.ts';
+import { type MetaPlan, planMeta } from '../layout/plan.ts';
+
+export type Buffer = SharedArrayBuffer | ArrayBuffer;
+
+export class Mem {
+  /** Allocator memory. */
+  readonly m: Int32Array<ArrayBufferLike>;
+  readonly m16: Uint16Array<ArrayBufferLike>;
+  readonly mf: Float64Array<ArrayBufferLike>;
+  /** Object memory. */
+  readonly i32: Int32Array<ArrayBufferLike>;
+  readonly u8: Uint8Array<ArrayBufferLike>;
+  readonly f64: Float64Array<ArrayBufferLike>;
+  readonly plan: MetaPlan;
+  readonly shared: boolean;
+  readonly data: Buffer;
+  readonly meta: Buffer;
+
+  constructor(data: Buffer, meta: Buffer, plan: MetaPlan) {
+    this.m = new Int32Array(meta);
+    this.m16 = new Uint16Array(meta);
+    this.mf = new Float64Array(meta);
+    this.i32 = new Int32Array(data);
+    this.u8 = new Uint8Array(data);
+    this.f64 = new Float64Array(data);
+    this.plan = plan;
+    this.shared = typeof SharedArrayBuffer !== 'undefined' && data instanceof SharedArrayBuffer;
+    this.data = data;
+    this.meta = meta;
+  }
+}
+
+/** Reserves the memory of a new heap. Costs address space, not memory. */
+export function reserveMem(pages: number, maxProcs: number, shared: boolean): Mem {
+  const plan = planMeta(pages, maxProcs);
+  const reserve = (bytes: number): Buffer => (shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+  const mem = new Mem(reserve(pages * PAGE_SIZE), reserve(plan.end * 4), plan);
+  mem.m[H_PAGES] = pages;
+  mem.m[H_MAX_PROCS] = maxProcs;
+  return mem;
+}
+
+/** Views of a heap that exists already; its header must have been checked. */
+export function attachMem(data: Buffer, meta: Buffer): Mem {
+  const header = new Int32Array(meta, 0, 16);
+  return new Mem(data, meta, planMeta(header[H_PAGES], header[H_MAX_PROCS]));
+}

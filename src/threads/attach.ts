@@ -1,0 +1,82 @@
+/**
+ * Threads come and go. Attaching claims a free proc record and makes it ready while its status is still FREE, so that
+ * a stop passes it by; the status is stored last, under the world lock. Detaching stops the world, so that no other thread is between looking at a
+ * span's owner and noting a free for it.
+ */
+import type { ProcRef } from '../base/brand.ts';
+import { SpanheapError } from '../base/errors.ts';
+import { MCache } from '../cache/mcache.ts';
+import { H_PROCS, H_RETIRED } from '../layout/header.ts';
+import {
+  COUNTERS,
+  PROC_CLASSES,
+  PROC_EPOCH,
+  PROC_FREE,
+  PROC_ID,
+  PROC_IDLE,
+  PROC_STATUS,
+  PROC_THREAD,
+} from '../layout/proc.ts';
+import { MHeap } from '../spans/mheap.ts';
+import type { SizeClassTable } from '../spans/size-classes.ts';
+import { Proc, procRef } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { releaseProc } from './reclaim.ts';
+import { withWorldStopped } from './stop-the-world.ts';
+
+/** Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. May block shortly. */
+export function attachProc(mem: Mem, classes: SizeClassTable, thread: number): MCache {
+  const ref = claimProc(mem, thread);
+  const t = new Proc(mem, ref);
+  const cache = new MCache(new MHeap(t, classes), ref);
+  cache.init();
+  if (mem.shared) {
+    // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
+    t.lockWorld();
+    Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
+    t.unlockWorld();
+  }
+  return cache;
+}
+
+/** Claims a free record by one compare-and-exchange of its epoch, which is odd while the record is in use. */
+function claimProc(mem: Mem, thread: number): ProcRef {
+  const { m } = mem;
+  for (let id = 1; id <= mem.plan.maxProcs; id++) {
+    const ref = procRef(mem, id);
+    if (Atomics.load(m, ref + PROC_STATUS) !== PROC_FREE) continue;
+    const epoch = Atomics.load(m, ref + PROC_EPOCH);
+    if ((epoch & 1) !== 0 || Atomics.compareExchange(m, ref + PROC_EPOCH, epoch, epoch + 1) !== epoch) continue;
+    m.fill(0, ref + PROC_ID, ref + PROC_EPOCH);
+    m.fill(0, ref + PROC_EPOCH + 1, ref + PROC_CLASSES);
+    m[ref + PROC_ID] = id;
+    m[ref + PROC_THREAD] = thread;
+    Atomics.add(m, H_PROCS, 1);
+    return ref;
+  }
+  throw new SpanheapError(
+    'ERR_TOO_MANY_THREADS',
+    `the heap has ${mem.plan.maxProcs} threads attached, its maximum; raise maxThreads in createHeap`,
+  );
+}
+
+/** Gives up everything that this thread holds. The record can be attached again. Blocks until the world has stopped. */
+export function detachProc(cache: MCache): void {
+  const { heap, ref } = cache;
+  const { mem } = heap.t;
+  withWorldStopped(heap.t, () => {
+    releaseProc(cache);
+    forgetProc(mem, ref);
+  });
+}
+
+/** The record is free again. World stopped. */
+export function forgetProc(mem: Mem, ref: ProcRef): void {
+  COUNTERS.forEach((counter, i) => {
+    mem.mf[(H_RETIRED >>> 1) + i] += mem.mf[(ref + counter) >>> 1];
+    mem.mf[(ref + counter) >>> 1] = 0;
+  });
+  Atomics.store(mem.m, ref + PROC_STATUS, PROC_FREE);
+  Atomics.add(mem.m, ref + PROC_EPOCH, 1);
+  Atomics.sub(mem.m, H_PROCS, 1);
+}

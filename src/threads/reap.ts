@@ -1,0 +1,66 @@
+/**
+ * Reaping: a thread is gone without having detached (its worker was terminated, or crashed), perhaps in a slow path,
+ * perhaps with a lock. Somebody who knows tells the heap; `heap.watch(worker)` does it by itself.
+ *
+ * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
+ * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
+ * world is stopped, the heap repaired, its locks released, the record freed.
+ */
+import type { ProcRef } from '../base/brand.ts';
+import { ArgumentError } from '../base/errors.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { unpark } from '../sync/park.ts';
+import { procRef } from '../sync/proc.ts';
+import { forgetProc } from './attach.ts';
+import { repair } from './repair.ts';
+import { allProcs, leafLocks, releaseLocksOf, withWorldStopped } from './stop-the-world.ts';
+
+/**
+ * Takes back all that a dead thread held. The thread must really be gone: one that still runs finds itself detached.
+ * False if no such thread is attached. Blocks until the other threads have reached safepoints.
+ */
+export function reap(heap: MHeap, id: number): boolean {
+  const { t } = heap;
+  const { mem } = t;
+  if (!Number.isInteger(id) || id < 1 || id > mem.plan.maxProcs) {
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `reap: ${String(id)} is not the id of a thread of this heap`);
+  }
+  if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
+  const ref = procRef(mem, id);
+  if (!markDead(heap, ref)) return false;
+  withWorldStopped(
+    t,
+    () => {
+      if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) return;
+      repair(heap, ref, id);
+      releaseLocksOf(mem, id);
+      forgetProc(mem, ref);
+    },
+    { reaping: true },
+  );
+  return true;
+}
+
+function markDead(heap: MHeap, ref: ProcRef): boolean {
+  const { m } = heap.t.mem;
+  const word = ref + PROC_STATUS;
+  for (let status = Atomics.load(m, word); status !== PROC_DEAD; ) {
+    // Died while it attached: nothing to repair, but the record is taken.
+    if (status === PROC_FREE && (Atomics.load(m, ref + PROC_EPOCH) & 1) === 0) return false;
+    const seen = Atomics.compareExchange(m, word, status, PROC_DEAD);
+    if (seen === status) break;
+    status = seen;
+  }
+  unpark(m, word);
+  for (const lock of leafLocks(heap.t.mem)) if (Atomics.load(m, lock) !== 0) unpark(m, lock);
+  return true;
+}
+
+/** Ids of the threads that attached from the worker with this thread id. */
+export function procsOfThread(heap: MHeap, threadId: number): number[] {
+  const { mem } = heap.t;
+  return allProcs(mem)
+    .filter((p) => (Atomics.load(mem.m, p + PROC_EPOCH) & 1) === 1 && mem.m[p + PROC_THREAD] === threadId + 1)
+    .map((p) => mem.m[p + PROC_ID]);
+}

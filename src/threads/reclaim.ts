@@ -1,0 +1,28 @@
+/**
+ * Last resort before "out of memory": with the world stopped, everything that the threads hold in advance goes back to
+ * where all can have it: reuse stacks, windows, spans with free slots, page caches, frees not yet taken. Works because
+ * caches live in shared memory and are consistent at safepoints.
+ */
+import { MCache } from '../cache/mcache.ts';
+import { drainDeferred, dropTiny } from '../cache/owner-free.ts';
+import { PROC_DEAD, PROC_STATUS } from '../layout/proc.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
+
+/** The calling thread must be at a safepoint itself. Blocks until the world has stopped. */
+export function reclaimCaches(heap: MHeap): void {
+  const { mem } = heap.t;
+  withWorldStopped(heap.t, () => {
+    for (const ref of attachedProcs(mem)) {
+      if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) releaseProc(new MCache(heap, ref));
+    }
+  });
+}
+
+/** Empties one thread's caches. The thread is the caller itself, or stopped. */
+export function releaseProc(cache: MCache): void {
+  drainDeferred(cache);
+  dropTiny(cache);
+  cache.releaseAll();
+  cache.heap.flush(cache.ref);
+}

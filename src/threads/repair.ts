@@ -1,0 +1,159 @@
+/**
+ * Making the heap whole again after a thread died at any point, also inside a lock. World stopped by the reaper.
+ *
+ * What is certain then. Every other thread is outside its region, or BLOCKED on a lock that the dead one holds. It
+ * holds no lock, and what it has in hand carries its id (spans/mheap.ts). So only these can be half changed: what the
+ * dead thread owned, what its locks guard, and notes it was leaving for others. What is true of the rest stands in the
+ * spans table and the span records:
+ *
+ *   - a page is used iff the spans table names a span that covers it, or a living thread has it in its page cache;
+ *   - a slot holds an object iff its allocation bit is set (the dead thread's window and reuse stack are forgotten: their
+ *     bits are 0);
+ *   - a span without owner belongs in the set of mcentral that its counts ask for.
+ *
+ * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
+ * being allocated stays allocated; records on a half-written free list are lost.
+ */
+import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from '../cache/defer.ts';
+import { isLive } from '../cache/owner-free.ts';
+import { centralPush } from '../central/mcentral.ts';
+import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
+import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
+import { FIXALLOCS } from '../layout/fixalloc.ts';
+import { H_GROWN_PAGES, H_HEAP_LOCK, H_PAGES_IN_USE, H_SWEEPGEN } from '../layout/header.ts';
+import { PAGE_CACHE_WORDS, PROC_PAGE_CACHE, PROC_SPAN_CACHE_LEN } from '../layout/proc.ts';
+import {
+  LIST_CENTRAL,
+  LIST_NONE,
+  SPAN_ALLOC_BITS,
+  SPAN_ALLOC_COUNT,
+  SPAN_CLASS,
+  SPAN_FREEINDEX,
+  SPAN_LIST,
+  SPAN_NEEDZERO,
+  SPAN_NEXT,
+  SPAN_NPAGES,
+  SPAN_OWNER,
+  SPAN_PREV,
+  SPAN_STATE,
+  SPAN_STATE_DEAD,
+  SPAN_STATE_FREEING,
+  SPAN_STATE_IN_USE,
+  SPAN_SWEEPGEN,
+} from '../layout/span.ts';
+import { cacheHas } from '../pages/page-cache.ts';
+import { rebuildPages } from '../pages/rebuild.ts';
+import { fixForget } from '../spans/fixalloc.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { countLive, eachSpan, spanBase } from '../spans/mspan.ts';
+import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { LOCK_OWNER } from '../sync/proc.ts';
+import { attachedProcs } from './stop-the-world.ts';
+
+/** Repairs what the thread with this id was changing, and takes its spans and pages back. */
+export function repair(heap: MHeap, dead: ProcRef, id: number): void {
+  const { mem } = heap.t;
+  const { m } = mem;
+  const living = attachedProcs(mem).filter((p) => p !== dead);
+  const heldHeap = (Atomics.load(m, H_HEAP_LOCK) & LOCK_OWNER) === id;
+  m.fill(0, dead + PROC_PAGE_CACHE, dead + PROC_PAGE_CACHE + PAGE_CACHE_WORDS);
+  m[dead + PROC_SPAN_CACHE_LEN] = 0;
+  repairSpansTable(heap, id);
+  forgetQueues(mem, [...living, dead]);
+  emptyCentrals(heap);
+  eachSpan(mem, m[H_GROWN_PAGES], (s) => repairSpan(heap, s, id));
+  rebuildMaps(heap, living);
+  if (heldHeap) for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+}
+
+/** Removes entries of spans that are not, or no more: half made, or half freed. */
+function repairSpansTable(heap: MHeap, id: number): void {
+  const { m, plan } = heap.t.mem;
+  const grown = m[H_GROWN_PAGES];
+  for (let page = 0; page < grown; page++) {
+    const s = m[plan.spans + page] as SpanRef;
+    if (s === NIL) continue;
+    const first = spanBase(m, s) >>> PAGE_SHIFT;
+    const inside = page >= first && page < first + m[s + SPAN_NPAGES];
+    const state = m[s + SPAN_STATE];
+    const freedByDead = state === SPAN_STATE_FREEING && m[s + SPAN_OWNER] === id;
+    if (!inside || state === SPAN_STATE_DEAD || freedByDead) m[plan.spans + page] = NIL;
+  }
+}
+
+function emptyCentrals(heap: MHeap): void {
+  const { m, plan } = heap.t.mem;
+  for (let c = 0; c < MAX_SPAN_CLASSES; c++) {
+    const sets = plan.centrals + c * CENTRAL_WORDS + CENTRAL_SETS;
+    m.fill(0, sets, sets + 4 * SET_WORDS);
+  }
+}
+
+function repairSpan(heap: MHeap, s: SpanRef, id: number): void {
+  const { mem } = heap.t;
+  const { m } = mem;
+  if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
+  const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
+  if (isTiny) completeTinyNotes(m, s);
+  const owner = m[s + SPAN_OWNER];
+  if (owner !== 0 && owner !== id) {
+    requeue(mem, s, owner);
+    // In a living thread's hand, but still on its mcentral's list.
+    if (m[s + SPAN_LIST] >= LIST_CENTRAL) centralPush(mem, s);
+    return;
+  }
+  requeue(mem, s, 0);
+  if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
+  m[s + SPAN_OWNER] = 0;
+  m[s + SPAN_NEXT] = NIL;
+  m[s + SPAN_PREV] = NIL;
+  m[s + SPAN_LIST] = LIST_NONE;
+  const live = countLive(m, s);
+  m[s + SPAN_ALLOC_COUNT] = live;
+  m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
+  m[s + SPAN_NEEDZERO] = 1;
+  if (owner === id && m[s + SPAN_CLASS] >= 2) m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
+  if (live === 0) {
+    // Not through mheap.free: the page maps are made again as a whole, from the spans that are left.
+    Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
+  } else {
+    centralPush(mem, s);
+  }
+}
+
+/** Frees what another thread noted, of a span that has no owner any more. */
+function applyNote(heap: MHeap, s: SpanRef, index: number, tiny: number): void {
+  const { m } = heap.t.mem;
+  if (!isLive(m, s, index)) return;
+  if (tiny !== 0) {
+    const word = tinyMaskWord(m, s, index);
+    for (let start = 0; start < 16; start++) if ((tiny & (1 << start)) !== 0) m[word] = tinyWithout(m[word], start);
+    if (m[word] !== 0) return;
+  }
+  const bit = m[s + SPAN_ALLOC_BITS] + index;
+  m[bit >>> 5] &= ~(1 << bit);
+}
+
+/** Spans table, pageInUse, page bitmaps and the page count, from the spans that are left. */
+function rebuildMaps(heap: MHeap, living: readonly ProcRef[]): void {
+  const { mem } = heap.t;
+  const { m, plan } = mem;
+  const grown = m[H_GROWN_PAGES];
+  m.fill(0, plan.pageInUse, plan.pageInUse + ((plan.pages + 31) >>> 5));
+  let inUse = 0;
+  eachSpan(mem, grown, (s, page) => {
+    const npages = m[s + SPAN_NPAGES];
+    if (m[s + SPAN_STATE] === SPAN_STATE_DEAD) {
+      m.fill(NIL, plan.spans + page, plan.spans + page + npages);
+      return;
+    }
+    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) m[plan.pageInUse + (page >>> 5)] |= 1 << page;
+    inUse += npages;
+  });
+  Atomics.store(m, H_PAGES_IN_USE, inUse);
+  const caches = living.map((p) => p + PROC_PAGE_CACHE);
+  const isUsed = (page: number): boolean =>
+    page === 0 || m[plan.spans + page] !== NIL || caches.some((cache) => cacheHas(mem, cache, page));
+  rebuildPages(heap.pages, isUsed, grown);
+}

@@ -1,0 +1,139 @@
+/**
+ * Stopping the world (Go: `stopTheWorldWithSema`). The region protocol it uses is in sync/proc.ts.
+ *
+ * The coordinator holds the world lock, writes its id to H_STOP, and makes each attached thread STOPPED: at once if it
+ * is IDLE, else when it has left its region. A thread in its event loop never delays a stop. Of DEAD threads nothing
+ * is expected; if one holds a lock the structures that it guards may be half changed, so every stop but the reaper's
+ * is given up and tried again after the repair.
+ *
+ * While the world is stopped no other thread is inside a region, and none holds a lock: whoever waits for a lock is
+ * RUNNING and delays the stop until it has had it. So all shared state is as its invariants say.
+ */
+import type { ProcRef } from '../base/brand.ts';
+import { SpanheapError } from '../base/errors.ts';
+import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
+import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
+import { H_HEAP_LOCK, H_STOP } from '../layout/header.ts';
+import {
+  PROC_BLOCKED,
+  PROC_FREE,
+  PROC_ID,
+  PROC_IDLE,
+  PROC_RUNNING,
+  PROC_STATUS,
+  PROC_STOPPED,
+  PROC_THREAD,
+} from '../layout/proc.ts';
+import { parkWhile, unpark } from '../sync/park.ts';
+import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+
+/** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
+const LOOK_MS = 5;
+/** After this time without a safepoint a thread is named in a warning; after the second, the stop is given up. */
+const WARN_MS = 5000;
+const GIVE_UP_MS = 60000;
+
+export interface StopOptions {
+  /** Take BLOCKED threads for stopped, and dead owners of locks for granted. For the reaper, and only for it. */
+  readonly reaping?: boolean;
+  /** Called with a text when a thread does not reach a safepoint for long. */
+  readonly warn?: (text: string) => void;
+}
+
+/** Record of every thread slot, attached or not. */
+export function allProcs(mem: Mem): ProcRef[] {
+  return Array.from({ length: mem.plan.maxProcs }, (_, i) => procRef(mem, i + 1));
+}
+
+/** Records of the threads that are attached, dead ones included. */
+export function attachedProcs(mem: Mem): ProcRef[] {
+  return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
+}
+
+/** All leaf locks. */
+export function leafLocks(mem: Mem): number[] {
+  const locks = [H_HEAP_LOCK];
+  for (let c = 0; c < MAX_SPAN_CLASSES; c++) locks.push(mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK);
+  return locks;
+}
+
+/**
+ * Runs `fn` while no other thread is inside a region. Blocks until they have left; may not be called with a lock held.
+ * Throws ERR_FATAL when a thread does not reach a safepoint for a minute; the world runs again then.
+ */
+export function withWorldStopped<T>(t: Proc, fn: () => T, options: StopOptions = {}): T {
+  if (!t.mem.shared) return fn();
+  for (;;) {
+    t.lockWorld();
+    try {
+      if (stopAll(t, options)) return fn();
+    } finally {
+      startAll(t);
+      t.unlockWorld();
+    }
+    // A dead thread is to be reaped first, by somebody who needs the world lock for it.
+    parkWhile(t.mem.m, H_STOP, 0, LOOK_MS);
+  }
+}
+
+/** False: given up for the reaper. */
+function stopAll(t: Proc, options: StopOptions): boolean {
+  const { mem } = t;
+  const { m } = mem;
+  Atomics.store(m, H_STOP, t.id);
+  const started = performance.now();
+  for (const p of allProcs(mem)) {
+    if (p !== t.ref && !stopOne(m, p, started, options)) return false;
+  }
+  if (options.reaping) return true;
+  return leafLocks(mem).every((lock) => Atomics.load(m, lock) === 0);
+}
+
+function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, started: number, options: StopOptions): boolean {
+  const word = p + PROC_STATUS;
+  for (let warned = false; ; ) {
+    const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
+    if (status === PROC_BLOCKED) {
+      if (options.reaping) return true;
+      return false;
+    }
+    if (status !== PROC_RUNNING) return true;
+    parkWhile(m, word, PROC_RUNNING, LOOK_MS);
+    const waited = performance.now() - started;
+    if (waited > GIVE_UP_MS) {
+      throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
+    }
+    if (waited > WARN_MS && !warned) {
+      warned = true;
+      options.warn?.(`${nameOf(m, p)} has not reached a safepoint for ${WARN_MS / 1000} s; call heap.poll() in long loops`);
+    }
+  }
+}
+
+function nameOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
+  const thread = m[p + PROC_THREAD];
+  return `proc ${m[p + PROC_ID]}${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
+}
+
+function startAll(t: Proc): void {
+  const { mem } = t;
+  const { m } = mem;
+  Atomics.store(m, H_STOP, 0);
+  unpark(m, H_STOP);
+  for (const p of allProcs(mem)) {
+    const word = p + PROC_STATUS;
+    if (Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE) === PROC_STOPPED) unpark(m, word);
+  }
+}
+
+/** Releases every leaf lock that this thread id holds. For the reaper, after the repair. */
+export function releaseLocksOf(mem: Mem, id: number): void {
+  for (const lock of leafLocks(mem)) {
+    const seen = Atomics.load(mem.m, lock);
+    if (seen !== 0 && (seen & LOCK_OWNER) === id) {
+      Atomics.store(mem.m, lock, 0);
+      unpark(mem.m, lock);
+    }
+  }
+}
