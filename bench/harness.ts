@@ -52,6 +52,8 @@ export interface Context {
 export interface Suite<Key = unknown> {
   readonly name: string;
   readonly plan: (context: Context) => Plan<Key>[];
+  /** The name of a line, within the suite. */
+  readonly label: (key: Key) => string;
   readonly tables: (rows: readonly Row<Key>[]) => Table[];
   readonly bars: (rows: readonly Row<Key>[]) => Bar[];
   readonly plots?: (rows: readonly Row<Key>[]) => Plot[];
@@ -91,26 +93,40 @@ export function nodeCase(context: Context, name: string, task: object): Command 
   return { file: process.execPath, args: ['--no-warnings', `${context.dist}/${name}.js`, JSON.stringify(task)] };
 }
 
-/** Runs every variant of a plan once per round. */
-export async function measureRow<Key>(plan: Plan<Key>, rounds: number, tick: () => void): Promise<Row<Key>> {
+/** Runs every variant of a plan once per round. A variant that fails is reported once, and left out. */
+export async function measureRow<Key>(
+  plan: Plan<Key>,
+  rounds: number,
+  tick: () => void,
+  failed: (variant: string, reason: string) => void,
+): Promise<Row<Key>> {
   const samples: Record<string, Sample[]> = {};
+  const broken = new Set<string>();
   for (let round = 0; round < rounds; round++) {
     for (const [variant, command] of Object.entries(plan.variants)) {
-      samples[variant] ??= [];
-      samples[variant].push(await sample(command));
       tick();
+      if (broken.has(variant)) continue;
+      try {
+        const result = await sample(command);
+        samples[variant] = [...(samples[variant] ?? []), result];
+      } catch (error) {
+        broken.add(variant);
+        delete samples[variant];
+        failed(variant, reasonOf(error as Error & { stderr?: string }));
+      }
     }
   }
   return { key: plan.key, samples };
 }
 
 async function sample({ file, args, read }: Command): Promise<Sample> {
-  try {
-    const { stdout } = await run(file, args, { maxBuffer: 64 << 20 });
-    return read ? read() : (JSON.parse(stdout) as Sample);
-  } catch (error) {
-    throw new Error(`${file} ${args.join(' ')}\n${(error as { stderr?: string }).stderr || String(error)}`);
-  }
+  const { stdout } = await run(file, args, { maxBuffer: 64 << 20 });
+  return read ? read() : (JSON.parse(stdout) as Sample);
+}
+
+function reasonOf(error: Error & { stderr?: string }): string {
+  const lines = (error.stderr ?? '').split('\n').filter((line) => line.trim());
+  return lines.find((line) => /^\w*Error/.test(line)) ?? lines.at(-1) ?? error.message;
 }
 
 export function stat<Key>(row: Row<Key>, variant: string, metric: string): Stat | undefined {

@@ -1,5 +1,5 @@
 // npm run bench: prepares the peers, runs the suites, and reports tables, bars, JSON, Markdown and plots.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,8 @@ import { threads } from './suites/threads.ts';
 const SUITES = [malloc, churn, threads, replay, create] as unknown as readonly Suite[];
 const ROUNDS = 7;
 const ROUNDS_QUICK = 3;
+const BEGIN = '<!-- bench:begin -->';
+const END = '<!-- bench:end -->';
 
 interface Options {
   readonly rounds?: number;
@@ -48,7 +50,7 @@ const options = new Command('bench')
   .option('--filter <regexp>', 'only lines whose name matches, such as malloc or churn.*random', (s) => new RegExp(s))
   .option('--only <variants>', 'only these variants, such as spanheap,go', (s) => s.split(','))
   .option('--json <file>', 'write every number')
-  .option('--markdown <file>', 'write the tables and the bars')
+  .option('--markdown <file>', 'write the tables and the bars; into a page that has markers, between them')
   .option('--plot <dir>', 'write SVG plots')
   .option('--traces <dir>', 'recordings to replay (../shared/traces, else the sample)')
   .option('--mimalloc <file>', 'mimalloc as WebAssembly; also MIMALLOC_WASM', process.env['MIMALLOC_WASM'])
@@ -69,7 +71,9 @@ interface Outcome {
   readonly plots: readonly Plot[];
 }
 
+/** Columns that are missing because something is not installed. */
 const notes: string[] = [];
+const failures: string[] = [];
 const temp = mkdtempSync(join(os.tmpdir(), 'spanheap-bench-'));
 try {
   const context = prepare();
@@ -78,8 +82,9 @@ try {
   const here = { ...machine(), stolenPercent: stolenSince(started) };
   print(outcomes, here);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(record(outcomes, here), null, 1)}\n`);
-  if (options.markdown) writeFileSync(options.markdown, page(outcomes, here));
+  if (options.markdown) writeFileSync(options.markdown, insert(options.markdown, page(outcomes, here)));
   if (options.plot) await plotAll(outcomes, options.plot);
+  if (failures.length) process.exitCode = 1;
 } finally {
   rmSync(temp, { recursive: true, force: true });
 }
@@ -121,8 +126,11 @@ async function runAll(context: Context): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const { suite, plans: lines } of plans) {
     const rows: Row<unknown>[] = [];
-    for (const plan of lines)
-      rows.push(await measureRow(plan, rounds, () => bar.increment({ line: nameOf(suite, plan) })));
+    for (const plan of lines) {
+      const line = nameOf(suite, plan);
+      const failed = (variant: string, reason: string) => failures.push(`FAILED: ${line}, ${variant}: ${reason}`);
+      rows.push(await measureRow(plan, rounds, () => bar.increment({ line }), failed));
+    }
     if (rows.length) {
       outcomes.push({
         suite,
@@ -138,7 +146,7 @@ async function runAll(context: Context): Promise<Outcome[]> {
 }
 
 function nameOf(suite: Suite, plan: Plan<unknown>): string {
-  return [suite.name, ...Object.values(plan.key as object)].join(' ');
+  return `${suite.name} ${suite.label(plan.key)}`;
 }
 
 function chosen(suite: Suite, plan: Plan<unknown>): Plan<unknown>[] {
@@ -165,14 +173,24 @@ function machineLine({ cpu, cpus, memoryGiB, os: system, node, v8, go, stolenPer
 function print(outcomes: readonly Outcome[], here: Here): void {
   console.log(`\n${machineLine(here)}`);
   for (const note of notes) console.log(pc.yellow(note));
+  for (const failure of failures) console.log(pc.red(failure));
   for (const { tables } of outcomes) for (const table of tables) console.log(terminal(table));
   for (const { bars } of outcomes) for (const bar of bars) console.log(paint(judge(bar)));
 }
 
 function page(outcomes: readonly Outcome[], here: Here): string {
+  const remarks = [...notes, ...failures].map((n) => `- ${n}`);
   const bars = outcomes.flatMap((o) => o.bars).map((bar) => `- ${judge(bar).text}`);
-  const tables = outcomes.flatMap((o) => o.tables).map(markdown);
-  return [machineLine(here), '', ...notes.map((n) => `- ${n}`), '', ...bars, '', ...tables].join('\n');
+  const parts = [[machineLine(here)], remarks, bars, ...outcomes.flatMap((o) => o.tables).map((t) => [markdown(t)])];
+  return parts.flatMap((lines) => (lines.length ? [...lines, ''] : [])).join('\n');
+}
+
+/** The text, or the page at `file` with the text between its markers. */
+function insert(file: string, text: string): string {
+  const old = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const begin = old.indexOf(BEGIN);
+  const end = old.indexOf(END);
+  return begin < 0 || end < begin ? text : `${old.slice(0, begin + BEGIN.length)}\n\n${text}\n${old.slice(end)}`;
 }
 
 function record(outcomes: readonly Outcome[], here: Here): object {
@@ -180,6 +198,7 @@ function record(outcomes: readonly Outcome[], here: Here): object {
     date: new Date().toISOString(),
     machine: here,
     notes,
+    failures,
     suites: outcomes.map(({ suite, rows, bars }) => ({
       name: suite.name,
       rows,

@@ -34,7 +34,7 @@ export function terminal({ title, head, rows, note }: Table): string {
 export function markdown({ title, head, rows, note }: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = line(head.map((_, i) => (i === 0 ? '---' : '---:')));
-  return [`### ${title}`, '', line(head), rule, ...rows.map(line), '', ...(note ? [note, ''] : [])].join('\n');
+  return [`### ${title}`, '', line(head), rule, ...rows.map(line), ...(note ? ['', note] : [])].join('\n');
 }
 
 export interface Verdict {

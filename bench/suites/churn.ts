@@ -36,7 +36,7 @@ function plan(context: Context): Plan<Key>[] {
 }
 
 function row(context: Context, key: Key, peers: readonly PeerName[]): Plan<Key> {
-  const budget = context.quick ? { warmMs: 50, ms: 100 } : { warmMs: 150, ms: 300 };
+  const budget = context.quick ? { warmMs: 250, ms: 100 } : { warmMs: 300, ms: 200 };
   const variants: Record<string, Plan<Key>['variants'][string]> = {};
   for (const peer of peers) {
     const wasm = peer === 'mimalloc' || peer === 'tlsf' ? context[peer] : undefined;
@@ -55,6 +55,7 @@ const isMain = ({ key }: Row<Key>): boolean => key.live !== LIVE_SMALL;
 export const churn: Suite<Key> = {
   name: 'churn',
   plan,
+  label,
   tables: (rows) => [
     {
       title: 'malloc + free, one pair (ns, median and range)',

@@ -8,6 +8,7 @@ const GIB = 1 << 30;
 
 export const create: Suite<Key> = {
   name: 'create',
+  label: ({ maxBytes }) => `${maxBytes / GIB} GiB`,
   plan: (context) => [
     { key: { maxBytes: GIB }, variants: { spanheap: nodeCase(context, 'case-create', { maxBytes: GIB }) } },
   ],

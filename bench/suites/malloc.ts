@@ -40,7 +40,7 @@ function plan(context: Context): Plan<Key>[] {
 }
 
 function row(context: Context, key: Key): Plan<Key> {
-  const budget = context.quick ? { warmMs: 50, ms: 100 } : { warmMs: 100, ms: 300 };
+  const budget = context.quick ? { warmMs: 250, ms: 100 } : { warmMs: 300, ms: 200 };
   const batch = Math.min(BATCH_MAX, BATCH_BYTES / key.size);
   const total = Math.min(FRESH_MAX, FRESH_BYTES / key.size);
   const task = { ...key, ...budget, batch, total };
@@ -70,7 +70,7 @@ function row(context: Context, key: Key): Plan<Key> {
 
 const bytes = (size: number): string =>
   size >= 1024 ? `${size / 1024} KiB` : `${size} B${size === 4 ? ' (tiny)' : ''}`;
-const kind = (key: Key): string => (key.scan ? 'scan' : 'noscan');
+const label = ({ size, scan }: Key): string => `${bytes(size)} ${scan ? 'scan' : 'noscan'}`;
 const goRatio = (row: Row<Key> | undefined): number | undefined => row && ratio(row, 'spanheap', 'go', NS);
 
 /** The two rows of one size and kind: on fresh and on recycled memory. */
@@ -96,12 +96,13 @@ function compared(fresh: Row<Key>, recycled: Row<Key>): { memory: string; value:
 export const malloc: Suite<Key> = {
   name: 'malloc',
   plan,
+  label: (key) => `${label(key)} ${key.recycled ? 'recycled' : 'fresh'}`,
   tables: (rows) => [
     {
       title: 'malloc with zeroing, against Go with its collector off (ns, median and range)',
       head: ['size', 'fresh', 'Go fresh', 'ratio', 'recycled', 'Go recycled', 'ratio', 'compared'],
       rows: pairs(rows).map(({ fresh, recycled }) => [
-        `${bytes(fresh.key.size)} ${kind(fresh.key)}`,
+        label(fresh.key),
         ...[fresh, recycled].flatMap((r) => [
           spread(stat(r, 'spanheap', NS)),
           spread(stat(r, 'go', NS)),
@@ -125,8 +126,7 @@ export const malloc: Suite<Key> = {
         .filter(({ fresh }) => sizes.includes(fresh.key.size))
         .flatMap(({ fresh, recycled }) => {
           const found = compared(fresh, recycled);
-          const where = `${bytes(fresh.key.size)} ${kind(fresh.key)}`;
-          return found ? [{ where: `${where}, ${found.memory}`, value: found.value }] : [];
+          return found ? [{ where: `${label(fresh.key)}, ${found.memory}`, value: found.value }] : [];
         });
     const bar = (what: string, limit: number, sizes: number[]): Bar => {
       return { promise: `malloc of ${what} against Go`, sense: 'at most', limit, unit: '×', measured: worst(sizes) };

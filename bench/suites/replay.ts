@@ -27,13 +27,14 @@ function plan(context: Context): Plan<Key>[] {
   );
 }
 
+const isMeasured = (row: Row<Key>): boolean => 'spanheap' in row.samples;
 const median = (row: Row<Key>, metric: string): number => stat(row, 'spanheap', metric)?.median ?? Number.NaN;
 const label = ({ trace, threads }: Key): string => `${trace}, ${threads} thread${threads > 1 ? 's' : ''}`;
 
 /** What each thread after the first adds to the peak of the heap, in MiB. */
 function perThread(row: Row<Key>, rows: readonly Row<Key>[]): number {
   const single = rows.find((r) => r.key.trace === row.key.trace && r.key.threads === 1);
-  if (!single || row.key.threads === 1) return Number.NaN;
+  if (!single) return Number.NaN;
   return (median(row, 'peakHeapBytes') - median(single, 'peakHeapBytes')) / MIB / (row.key.threads - 1);
 }
 
@@ -44,6 +45,7 @@ const metadataShare = (row: Row<Key>): number =>
 export const replay: Suite<Key> = {
   name: 'replay',
   plan,
+  label,
   tables: (rows) => [
     {
       title: 'Recorded programs (seconds: median and range; the rest: median)',
@@ -59,22 +61,25 @@ export const replay: Suite<Key> = {
         'metadata MiB',
         'errors',
       ],
-      rows: rows.map((row) => [
-        label(row.key),
-        String(median(row, 'events')),
-        spread(stat(row, 'spanheap', 'seconds')),
-        fixed(median(row, 'eventsPerSecond') / 1e6),
-        fixed(median(row, 'peakLiveBytes') / MIB),
-        fixed(median(row, 'peakHeapBytes') / MIB),
-        median(row, 'fragmentation').toFixed(3),
-        row.key.threads === 1 ? '–' : fixed(perThread(row, rows)),
-        fixed(median(row, 'metadataBytes') / MIB),
-        String(median(row, 'errors')),
-      ]),
+      rows: rows
+        .filter(isMeasured)
+        .map((row) => [
+          label(row.key),
+          String(median(row, 'events')),
+          spread(stat(row, 'spanheap', 'seconds')),
+          fixed(median(row, 'eventsPerSecond') / 1e6),
+          fixed(median(row, 'peakLiveBytes') / MIB),
+          fixed(median(row, 'peakHeapBytes') / MIB),
+          median(row, 'fragmentation').toFixed(3),
+          row.key.threads === 1 ? '–' : fixed(perThread(row, rows)),
+          fixed(median(row, 'metadataBytes') / MIB),
+          String(median(row, 'errors')),
+        ]),
       note: 'fragmentation: peak bytes in spans over peak live bytes. MiB per thread: what each thread after the first adds to the peak heap.',
     },
   ],
-  bars: (rows) => {
+  bars: (all) => {
+    const rows = all.filter(isMeasured);
     const single = rows.filter((r) => r.key.threads === 1);
     const isCompiler = (r: Row<Key>) => r.key.trace === 'cc1plus';
     const bar = (
@@ -110,7 +115,7 @@ export const replay: Suite<Key> = {
         fragmentation,
       ),
       bar('each further thread adds to the peak heap', THREAD_MIB, ' MiB', more, (r) => perThread(r, rows)),
-      bar('metadata against 1 MiB + 5 % of the peak heap', 1, '×', [...rows], metadataShare),
+      bar('metadata against 1 MiB + 5 % of the peak heap', 1, '×', rows, metadataShare),
     ];
   },
   plots: (rows) => (rows.length ? [plot(rows)] : []),

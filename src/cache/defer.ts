@@ -18,8 +18,9 @@
  * A record can be on the stack when its span is already something else, if a program frees an object twice from two
  * threads at the same moment. Taking checks what the span is by then, and passes notes on to its present owner.
  */
-import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+
 import { ctz32 } from '../base/bits.ts';
+import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import { PROC_REMOTE_HEAD } from '../layout/proc.ts';

@@ -20,20 +20,21 @@
  * All state is in shared memory and consistent at safepoints, so `flushAll` may be run by another thread while this
  * one is stopped: the class works on whichever proc record it was made for.
  */
+
+import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { lowMask, popcount32 } from '../base/bits.ts';
 import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
 import { H_EMPTY_SPAN, H_SWEEPGEN } from '../layout/header.ts';
 import {
+  MC_CLASS,
   MC_FULL_FIRST,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
+  MC_REUSE,
+  MC_REUSE_LIMIT,
   MC_SIZE,
   MC_SPAN,
-  MC_STACK,
-  MC_STACK_LIMIT,
-  MC_TOP,
   MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_TYPES,
@@ -46,6 +47,7 @@ import {
   PROC_REFILLS,
   PROC_STACKS,
   REUSE_MAX,
+  STACK_SHIFT,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -67,7 +69,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { allocWord, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
@@ -85,25 +87,25 @@ export class MCache {
   sampleRate = 0;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
-  readonly #m: Int32Array<ArrayBufferLike>;
+  private readonly m: Int32Array<ArrayBufferLike>;
 
   constructor(heap: MHeap, ref: ProcRef) {
     this.heap = heap;
     this.ref = ref;
     this.id = heap.t.mem.m[ref + PROC_ID];
     this.classes = ref + PROC_CLASSES;
-    this.#m = heap.t.mem.m;
+    this.m = heap.t.mem.m;
   }
 
   /** Puts the record in the state of a thread that has nothing yet. */
   init(): void {
-    const m = this.#m;
+    const m = this.m;
     const { size } = this.heap.classes;
     for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
       const c = this.classRef(spanClass);
       m.fill(0, c, c + MC_WORDS);
       m[c + MC_SIZE] = size[spanClass >>> 1];
-      m[c + MC_STACK] = m[c + MC_TOP] = this.ref + PROC_STACKS + spanClass * REUSE_MAX * 2;
+      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
@@ -114,18 +116,23 @@ export class MCache {
     return spanOf(this.heap.t.mem, addr);
   }
 
+  /** First word of the reuse stack of the class with this record. */
+  stackOf(c: number): number {
+    return this.ref + PROC_STACKS + (this.m[c + MC_CLASS] << STACK_SHIFT);
+  }
+
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
   }
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
-    const m = this.#m;
+    const m = this.m;
     const { size } = this.heap.classes;
     for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
       const c = this.classRef(spanClass);
       const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
-      m[c + MC_STACK_LIMIT] = m[c + MC_STACK] + slots * 2;
+      m[c + MC_REUSE_LIMIT] = slots * 2;
     }
   }
 
@@ -134,9 +141,9 @@ export class MCache {
    * that has free slots, then the next span. False when memory is out. Takes locks, does not poll.
    */
   refill(spanClass: SpanClass): boolean {
-    const m = this.#m;
+    const m = this.m;
     const c = this.classRef(spanClass);
-    while (!this.#nextWindow(c)) {
+    while (!this.nextWindow(c)) {
       const old = m[c + MC_SPAN] as SpanRef;
       const s = this.#nextSpan(c, spanClass);
       if (s === NIL) return false;
@@ -149,27 +156,30 @@ export class MCache {
   }
 
   /** Moves the window on to the next word with free slots. False when the span has none left. */
-  #nextWindow(c: number): boolean {
-    const m = this.#m;
+  nextWindow(c: number): boolean {
+    const m = this.m;
     const s = m[c + MC_SPAN] as SpanRef;
     const nelems = m[s + SPAN_NELEMS];
-    const from = m[s + SPAN_FREEINDEX];
+    let from = m[s + SPAN_FREEINDEX];
+    const bits = m[s + SPAN_ALLOC_BITS] >>> 5;
     for (let w = from >>> 5; w << 5 < nelems; w++) {
-      let free = ~allocWord(m, s, w);
-      if (w === from >>> 5) free &= ~lowMask(from & 31);
+      const rest = nelems - (w << 5);
+      let free = ~m[bits + w] & (-1 << from);
+      if (rest < 32) free &= (1 << rest) - 1;
+      from = 0;
       if (free === 0) continue;
-      let next = Math.min((w + 1) << 5, nelems);
+      let next = rest < 32 ? nelems : (w + 1) << 5;
       if (this.sampleRate !== 0) {
         const taken = this.#untilSample(free, m[c + MC_SIZE]);
         if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
         free = taken;
       }
-      m[c + MC_WIN_WORD] = (m[s + SPAN_ALLOC_BITS] >>> 5) + w;
+      m[c + MC_WIN_WORD] = bits + w;
       m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      m[s + SPAN_ALLOC_COUNT] = m[s + SPAN_ALLOC_COUNT] + popcount32(free);
+      m[s + SPAN_ALLOC_COUNT] += popcount32(free);
       m[c + MC_WIN] = free;
       return true;
     }
@@ -228,7 +238,7 @@ export class MCache {
 
   /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */
   #nextSpan(c: number, spanClass: SpanClass): SpanRef {
-    const m = this.#m;
+    const m = this.m;
     const { heap } = this;
     const own = m[c + MC_PARTIAL_FIRST] as SpanRef;
     if (own !== NIL) {
@@ -247,19 +257,20 @@ export class MCache {
 
   /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
   freeSlot(s: SpanRef, index: number): void {
-    const m = this.#m;
+    const m = this.m;
     const c = this.classRef(m[s + SPAN_CLASS]);
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
-    const top = m[c + MC_TOP];
+    const used = m[c + MC_REUSE];
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
       this.#settle(c, s);
-    } else if (top < m[c + MC_STACK_LIMIT]) {
+    } else if (used < m[c + MC_REUSE_LIMIT]) {
+      const top = this.stackOf(c) + used;
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
       m[top + 1] = bitIndex;
-      m[c + MC_TOP] = top + 2;
+      m[c + MC_REUSE] = used + 2;
     } else {
       this.flushClass(c);
       this.#returnSlot(c, s);
@@ -272,7 +283,7 @@ export class MCache {
    * Spans that turn out empty go back to mheap, except the one allocated from.
    */
   flushClass(c: number): void {
-    const m = this.#m;
+    const m = this.m;
     const { mem } = this.heap.t;
     const current = m[c + MC_SPAN] as SpanRef;
     const window = m[c + MC_WIN];
@@ -281,10 +292,10 @@ export class MCache {
       m[current + SPAN_ALLOC_COUNT] = m[current + SPAN_ALLOC_COUNT] - popcount32(window);
       m[current + SPAN_FREEINDEX] = 0;
     }
-    const stack = m[c + MC_STACK];
-    const top = m[c + MC_TOP];
+    const stack = this.stackOf(c);
+    const top = stack + m[c + MC_REUSE];
     for (let i = stack; i < top; i += 2) this.#returnSlot(c, spanOf(mem, m[i] >>> 0));
-    m[c + MC_TOP] = stack;
+    m[c + MC_REUSE] = 0;
     // Only now: an empty span must not be freed while the stack still names its slots.
     for (let i = stack; i < top; i += 2) {
       const s = spanOf(mem, m[i] >>> 0);
@@ -294,7 +305,7 @@ export class MCache {
 
   /** Counts one free slot back into its span, which becomes partial. */
   #returnSlot(c: number, s: SpanRef): void {
-    const m = this.#m;
+    const m = this.m;
     m[s + SPAN_NEEDZERO] = 1;
     m[s + SPAN_ALLOC_COUNT]--;
     m[s + SPAN_FREEINDEX] = 0;
@@ -307,7 +318,7 @@ export class MCache {
 
   /** Gives the span back to mheap if it is empty and not the one allocated from. */
   #settle(c: number, s: SpanRef): void {
-    const m = this.#m;
+    const m = this.m;
     if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
     this.beginFree(s);
     listRemove(m, c + MC_PARTIAL_FIRST, s);
@@ -317,14 +328,14 @@ export class MCache {
 
   /** Marks an empty span as on its way back, in this thread's name, before it is taken off its list. */
   beginFree(s: SpanRef): void {
-    const m = this.#m;
+    const m = this.m;
     m[s + SPAN_OWNER] = this.heap.t.id;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
   }
 
   /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
   releaseAll(): void {
-    const m = this.#m;
+    const m = this.m;
     const empty = m[H_EMPTY_SPAN] as SpanRef;
     for (let spanClass = 2; spanClass < this.heap.classes.size.length * 2; spanClass++) {
       const c = this.classRef(spanClass);
@@ -343,7 +354,7 @@ export class MCache {
   }
 
   #release(spanClass: number, s: SpanRef): void {
-    const m = this.#m;
+    const m = this.m;
     const { t } = this.heap;
     if (m[s + SPAN_ALLOC_COUNT] === 0) {
       this.beginFree(s);

@@ -3,6 +3,8 @@
  * is the only one who puts its slots back into circulation.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
+import { freeUnowned } from '../central/free-unowned.ts';
+import { TINY_SIZE } from '../layout/constants.ts';
 import { PROC_BAD_DEFERRED, PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -13,8 +15,6 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
-import { TINY_SIZE } from '../layout/constants.ts';
-import { freeUnowned } from '../central/free-unowned.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import { DEFER_WHOLE_SLOT, deferBit, deferFree, takeDeferred, takeSpan } from './defer.ts';

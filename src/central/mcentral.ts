@@ -29,8 +29,8 @@ import {
   SPAN_OWNER,
   SPAN_SWEEPGEN,
 } from '../layout/span.ts';
-import { listAppend, listRemove } from '../spans/mspan.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { listAppend, listRemove } from '../spans/mspan.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */

@@ -3,8 +3,6 @@
  * one of four roles, held as lists in the header: `next` (bits for the coming cycle are cut from it), `current`,
  * `previous`, `free`.
  */
-import { GC_BITS_CHUNK } from './constants.ts';
-import { defineStruct } from './define.ts';
 
 export const ARENA_NEXT = 0;
 /** Words handed out; atomic add (Go: `gcBitsArena.free`). */
@@ -13,11 +11,5 @@ export const ARENA_USED = 1;
 export const ARENA_EPOCH = 2;
 /** Bits start here. */
 export const ARENA_BITS = 4;
-export const ARENA_WORDS = GC_BITS_CHUNK >>> 2;
-
-defineStruct('gcBitsArena', 'gcBitsArena', ARENA_WORDS, {
-  next: [ARENA_NEXT, 'ref', 'locked'],
-  used: [ARENA_USED, 'u32', 'atomic'],
-  epoch: [ARENA_EPOCH, 'u32', 'locked'],
-  bits: [ARENA_BITS, 'words', 'locked', ARENA_WORDS - ARENA_BITS],
-});
+/** GC_BITS_CHUNK, in words. */
+export const ARENA_WORDS = 16384;

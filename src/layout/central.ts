@@ -7,7 +7,6 @@
  * `free` takes spans out of the middle, and because lists can be made again from the spans table after a thread died
  * inside the lock. Lock: this mcentral's.
  */
-import { defineStruct } from './define.ts';
 
 export const CENTRAL_LOCK = 0;
 /** Sets 0, 1: partial; 2, 3: full. Each three words: first, last, count. */
@@ -19,8 +18,3 @@ export const SET_WORDS = 3;
 export const CENTRAL_PARTIAL = 0;
 export const CENTRAL_FULL = 2;
 export const CENTRAL_WORDS = 32;
-
-defineStruct('mcentral', 'mcentral', CENTRAL_WORDS, {
-  lock: [CENTRAL_LOCK, 'u32', 'atomic'],
-  sets: [CENTRAL_SETS, 'words', 'locked', 4 * SET_WORDS],
-});

@@ -1,7 +1,6 @@
 /**
  * The registry of everything in allocator memory. Each structure is declared once, in a file of this folder: its
- * offsets as plain constants (so that they fold into the code that uses them) and one `defineStruct` that checks
- * them. The verifier, the documentation and the tools read the registry; nobody else writes an offset.
+ * offsets as plain constants, and in registry.ts one `defineStruct` that checks them. The verifier, the documentation and the tools read the registry; nobody else writes an offset.
  *
  * All offsets count 32-bit words; an `f64` takes two words and starts at an even one.
  */

@@ -3,7 +3,6 @@
  * a heap has one: the locks, the page allocator's hints (Go: `pageAlloc`), the counters of `mheap`, the mark-bit
  * arenas. Each lock and each word that threads poll has a cache line (16 words) of its own.
  */
-import { defineStruct } from './define.ts';
 
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
@@ -83,40 +82,3 @@ export const H_RETIRED = 8 * LINE + 2;
 /** Size table: word `2c` is the object size of class c in bytes, word `2c+1` the pages of its spans. */
 export const H_CLASS_TABLE = 10 * LINE;
 export const HEADER_WORDS = 10 * LINE + 256;
-
-defineStruct('header', 'mheap', HEADER_WORDS, {
-  magic: [H_MAGIC, 'u32', 'immutable'],
-  version: [H_VERSION, 'u32', 'immutable'],
-  pages: [H_PAGES, 'u32', 'immutable'],
-  maxProcs: [H_MAX_PROCS, 'u32', 'immutable'],
-  tiny: [H_TINY, 'u32', 'immutable'],
-  sizeClasses: [H_SIZE_CLASSES, 'u32', 'immutable'],
-  tinyClass: [H_TINY_CLASS, 'u32', 'immutable'],
-  stop: [H_STOP, 'u32', 'atomic'],
-  worldLock: [H_WORLD_LOCK, 'u32', 'atomic'],
-  heapLock: [H_HEAP_LOCK, 'u32', 'atomic'],
-  sweepgen: [H_SWEEPGEN, 'u32', 'atomic'],
-  procs: [H_PROCS, 'u32', 'atomic'],
-  pagesInUse: [H_PAGES_IN_USE, 'u32', 'atomic'],
-  peakPages: [H_PEAK_PAGES, 'u32', 'atomic'],
-  grownPages: [H_GROWN_PAGES, 'page', 'racy'],
-  releasedPages: [H_RELEASED_PAGES, 'u32', 'locked'],
-  persistentNext: [H_PERSISTENT_NEXT, 'ref', 'atomic'],
-  types: [H_TYPES, 'u32', 'racy'],
-  searchPage: [H_SEARCH_PAGE, 'page', 'locked'],
-  chunkStart: [H_CHUNK_START, 'u32', 'locked'],
-  chunkEnd: [H_CHUNK_END, 'u32', 'locked'],
-  ranges: [H_RANGES, 'u32', 'locked'],
-  scavPage: [H_SCAV_PAGE, 'page', 'locked'],
-  scavMarked: [H_SCAV_MARKED, 'u32', 'locked'],
-  bitsFree: [H_BITS_FREE, 'ref', 'locked'],
-  bitsNext: [H_BITS_NEXT, 'ref', 'atomic'],
-  bitsCurrent: [H_BITS_CURRENT, 'ref', 'locked'],
-  bitsPrevious: [H_BITS_PREVIOUS, 'ref', 'locked'],
-  bitsEpoch: [H_BITS_EPOCH, 'u32', 'locked'],
-  bitsRegionNext: [H_BITS_REGION_NEXT, 'ref', 'locked'],
-  zerobase: [H_ZEROBASE, 'addr', 'immutable'],
-  emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
-  retired: [H_RETIRED, 'words', 'locked', 10],
-  classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
-});

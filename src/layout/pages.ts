@@ -8,7 +8,6 @@
  * three into 64 bits; here each has a word. Level 3 has an entry a chunk, each level above one for 8 of the level
  * below it, level 0 as many as the reservation needs.
  */
-import { defineStruct } from './define.ts';
 
 export const CHUNK_ALLOC = 0;
 export const CHUNK_SCAV = 16;
@@ -28,17 +27,3 @@ export const SUMMARY_LEVEL_BITS = 3;
 export const RANGE_BASE = 0;
 export const RANGE_LIMIT = 1;
 export const RANGE_WORDS = 2;
-
-defineStruct('chunk', 'pallocData', CHUNK_WORDS, {
-  alloc: [CHUNK_ALLOC, 'words', 'locked', 16],
-  scavenged: [CHUNK_SCAV, 'words', 'locked', 16],
-});
-defineStruct('summary', 'pallocSum', SUM_WORDS, {
-  start: [SUM_START, 'u32', 'locked'],
-  max: [SUM_MAX, 'u32', 'locked'],
-  end: [SUM_END, 'u32', 'locked'],
-});
-defineStruct('range', 'addrRange', RANGE_WORDS, {
-  base: [RANGE_BASE, 'page', 'locked'],
-  limit: [RANGE_LIMIT, 'page', 'locked'],
-});

@@ -10,10 +10,8 @@
  *
  *   window:  a 32-bit piece of Go's `allocCache`. Bit i of `win` is 1: the i-th slot from the one at address `winAddr` is
  *            free and this thread's; its allocation bit is bit i of word `winWord`.
- *   stack:   pairs (address, bit index) from `stack` up to `top`; never beyond `stackLimit`.
+ *   stack:   pairs (address, bit index), `reuse` words in all, from word PROC_STACKS + spanClass × STACK_WORDS on.
  */
-import { MAX_SPAN_CLASSES } from './constants.ts';
-import { defineStruct } from './define.ts';
 
 /** One of the PROC_ status values. All changes by compare-and-exchange; see sync/proc.ts. */
 export const PROC_STATUS = 0;
@@ -60,25 +58,20 @@ export const PROC_REFILLS = 68;
 export const PROC_REMOTE_FREES = 70;
 export const PROC_BAD_DEFERRED = 72;
 
-/** All of the above, in the order in which the header sums up those of threads that are gone. */
-export const COUNTERS = [
-  PROC_LARGE_ALLOCS,
-  PROC_LARGE_FREES,
-  PROC_REFILLS,
-  PROC_REMOTE_FREES,
-  PROC_BAD_DEFERRED,
-] as const;
-
 export const PROC_CLASSES = 128;
+/** Room for this many classes: MAX_SPAN_CLASSES. */
+export const PROC_SPAN_CLASSES = 256;
+// Class records are aligned to 16 words, and so is the whole proc: `c | MC_X` is `c + MC_X`, without overflow check.
 export const MC_WIN = 0;
 export const MC_WIN_ADDR = 1;
 /** Word index of the allocation bits that the window mirrors. */
 export const MC_WIN_WORD = 2;
 /** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
 export const MC_WIN_TYPES = 3;
-export const MC_TOP = 4;
-export const MC_STACK = 5;
-export const MC_STACK_LIMIT = 6;
+/** Words on the reuse stack, two a slot, and the most it may hold. */
+export const MC_REUSE = 4;
+export const MC_REUSE_LIMIT = 5;
+export const MC_CLASS = 6;
 export const MC_SIZE = 7;
 /** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
 export const MC_SPAN = 8;
@@ -91,11 +84,16 @@ export const MC_FULL_LAST = 13;
 /** Spans on the partial list. */
 export const MC_PARTIAL_COUNT = 14;
 export const MC_WORDS = 16;
+/** log2 of MC_WORDS. */
+export const MC_SHIFT = 4;
 
 /** Most slots a reuse stack holds. */
 export const REUSE_MAX = 128;
-export const PROC_STACKS = PROC_CLASSES + MAX_SPAN_CLASSES * MC_WORDS;
-export const PROC_WORDS = PROC_STACKS + MAX_SPAN_CLASSES * REUSE_MAX * 2;
+export const PROC_STACKS = PROC_CLASSES + PROC_SPAN_CLASSES * MC_WORDS;
+/** Words of a class's reuse stack, and log2 of it. */
+export const STACK_WORDS = 256;
+export const STACK_SHIFT = 8;
+export const PROC_WORDS = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
 
 /** No thread uses this record. */
 export const PROC_FREE = 0;
@@ -112,25 +110,11 @@ export const PROC_BLOCKED = 5;
 
 export const PROC_STATUS_NAMES = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'];
 
-defineStruct('proc', 'p, mcache', PROC_WORDS, {
-  status: [PROC_STATUS, 'u32', 'atomic'],
-  id: [PROC_ID, 'u32', 'immutable'],
-  thread: [PROC_THREAD, 'u32', 'immutable'],
-  flushGen: [PROC_FLUSH_GEN, 'u32', 'owner'],
-  epoch: [PROC_EPOCH, 'u32', 'atomic'],
-  remoteHead: [PROC_REMOTE_HEAD, 'ref', 'atomic'],
-  pageCache: [PROC_PAGE_CACHE, 'words', 'owner', PAGE_CACHE_WORDS],
-  tiny: [PROC_TINY, 'addr', 'owner'],
-  tinyoffset: [PROC_TINY_OFFSET, 'u32', 'owner'],
-  tinyMask: [PROC_TINY_MASK, 'ref', 'owner'],
-  nextSample: [PROC_NEXT_SAMPLE, 'f64', 'owner'],
-  spanCacheLen: [PROC_SPAN_CACHE_LEN, 'u32', 'owner'],
-  spanCache: [PROC_SPAN_CACHE, 'words', 'owner', SPAN_CACHE_MAX],
-  largeAllocs: [PROC_LARGE_ALLOCS, 'f64', 'owner'],
-  largeFrees: [PROC_LARGE_FREES, 'f64', 'owner'],
-  refills: [PROC_REFILLS, 'f64', 'owner'],
-  remoteFrees: [PROC_REMOTE_FREES, 'f64', 'owner'],
-  badDeferred: [PROC_BAD_DEFERRED, 'f64', 'owner'],
-  classes: [PROC_CLASSES, 'words', 'owner', MAX_SPAN_CLASSES * MC_WORDS],
-  stacks: [PROC_STACKS, 'words', 'owner', MAX_SPAN_CLASSES * REUSE_MAX * 2],
-});
+/** All counters, in the order in which the header sums up those of threads that are gone. */
+export const COUNTERS = [
+  PROC_LARGE_ALLOCS,
+  PROC_LARGE_FREES,
+  PROC_REFILLS,
+  PROC_REMOTE_FREES,
+  PROC_BAD_DEFERRED,
+] as const;

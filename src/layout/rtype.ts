@@ -4,7 +4,6 @@
  * After the fixed words: the pointer mask, one bit a 4-byte word of the first `ptrBytes` bytes, then the name's
  * UTF-8 bytes.
  */
-import { defineStruct } from './define.ts';
 
 export const RTYPE_SIZE = 0;
 /** Bytes of the prefix that holds all pointers; 0: none (Go: `PtrBytes`). */
@@ -12,10 +11,3 @@ export const RTYPE_PTR_BYTES = 1;
 export const RTYPE_ALIGN = 2;
 export const RTYPE_NAME_BYTES = 3;
 export const RTYPE_MASK = 4;
-
-defineStruct('rtype', 'abi.Type', RTYPE_MASK, {
-  size: [RTYPE_SIZE, 'u32', 'immutable'],
-  ptrBytes: [RTYPE_PTR_BYTES, 'u32', 'immutable'],
-  align: [RTYPE_ALIGN, 'u32', 'immutable'],
-  nameBytes: [RTYPE_NAME_BYTES, 'u32', 'immutable'],
-});

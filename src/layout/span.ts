@@ -15,7 +15,6 @@
  * A bit of `allocBits` is 1 exactly while its slot holds an object of the user. `allocCount` counts the slots that
  * the span itself cannot hand out: `nelems` less the 0 bits at or above `freeindex`.
  */
-import { defineStruct } from './define.ts';
 
 /** Addr of the first byte. */
 export const SPAN_BASE = 0;
@@ -100,34 +99,3 @@ export const LIST_NAMES = [
   'mcentral.full[0]',
   'mcentral.full[1]',
 ];
-
-defineStruct('mspan', 'mspan', SPAN_WORDS, {
-  base: [SPAN_BASE, 'addr', 'immutable'],
-  owner: [SPAN_OWNER, 'u32', 'racy'],
-  spanclass: [SPAN_CLASS, 'u32', 'immutable'],
-  allocBits: [SPAN_ALLOC_BITS, 'bits', 'immutable'],
-  freeindex: [SPAN_FREEINDEX, 'u32', 'owner'],
-  allocCount: [SPAN_ALLOC_COUNT, 'u32', 'owner'],
-  nelems: [SPAN_NELEMS, 'u32', 'immutable'],
-  elemsize: [SPAN_ELEMSIZE, 'u32', 'immutable'],
-  state: [SPAN_STATE, 'u32', 'atomic'],
-  sweepgen: [SPAN_SWEEPGEN, 'u32', 'atomic'],
-  needzero: [SPAN_NEEDZERO, 'u32', 'owner'],
-  types: [SPAN_TYPES, 'u32', 'immutable'],
-  next: [SPAN_NEXT, 'ref', 'owner'],
-  prev: [SPAN_PREV, 'ref', 'owner'],
-  list: [SPAN_LIST, 'u32', 'owner'],
-  npages: [SPAN_NPAGES, 'u32', 'immutable'],
-  gcmarkBits: [SPAN_GCMARK_BITS, 'bits', 'immutable'],
-  defer: [SPAN_DEFER, 'ref', 'atomic'],
-  remoteNext: [SPAN_REMOTE_NEXT, 'ref', 'atomic'],
-  remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
-  specials: [SPAN_SPECIALS, 'ref', 'locked'],
-  speciallock: [SPAN_SPECIAL_LOCK, 'u32', 'atomic'],
-  largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
-  largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
-  bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
-  bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
-  table: [SPAN_TABLE, 'ref', 'owner'],
-  tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
-});

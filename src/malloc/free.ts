@@ -16,12 +16,12 @@ import {
   SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_LARGE_SIZE,
+  SPAN_LARGE_TYPE,
   SPAN_OWNER,
   SPAN_STATE,
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
-  SPAN_LARGE_TYPE,
 } from '../layout/span.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
@@ -42,8 +42,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
   }
 }
 
-const hex = (addr: number): string =>
-  Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr);
+const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr));
 
 function bad(op: string, ptr: number, why: string): never {
   throw new PointerError('ERR_BAD_POINTER', `${op}: pointer ${hex(ptr)} ${why}`);
@@ -72,7 +71,8 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const { m } = mem;
   if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
   const s = spanOf(mem, ptr);
-  if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
+  if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
+    bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
   const spanClass = m[s + SPAN_CLASS];
   const base = spanBase(m, s);
   const size = m[s + SPAN_ELEMSIZE] >>> 0;
@@ -87,7 +87,8 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const mask = live && spanClass === a.tinySpanClass ? m[tinyMaskWord(m, s, index)] : 0;
   if (mask !== 0 || (live && slot === currentTiny(a, s))) {
     const usable = tinySize(mask, ptr - slot);
-    if (usable === 0) bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
+    if (usable === 0)
+      bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
     return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
   }
   if (ptr !== slot) bad(op, ptr, `points into the slot at ${hex(slot)}`);
@@ -167,18 +168,18 @@ export function usableSize(a: Malloc, ptr: number): number {
  * pointer-free objects. Returns its address, which may be another. `ptr` 0 allocates.
  */
 export function realloc(a: Malloc, ptr: number, size: number): number {
-  if (ptr === 0 || ptr === a.zerobase) return a.alloc(size, 0, false);
+  if (ptr === 0 || ptr === a.zerobase) return a.allocNoscan(size, false);
   const old = findObject(a, ptr, 'realloc');
   if (size === 0) {
     a.freeOwn(ptr);
     return a.zerobase;
   }
-  if (size <= old.usable && old.start < 0 && a.roundupsize(size) === old.usable) {
+  if (size <= old.usable && old.start < 0 && a.roundup(size) === old.usable) {
     if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
     return ptr;
   }
   const { u8 } = a.t.mem;
-  const to = a.alloc(size, old.type, old.type !== 0);
+  const to = old.type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, old.type, true);
   u8.copyWithin(to, ptr, ptr + Math.min(size, old.usable));
   a.freeOwn(ptr);
   return to;

@@ -1,15 +1,18 @@
 /**
  * What `mallocgc` does when the fast path has no answer. See malloc.ts for the overview.
  */
-import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
+
 import { popcount32 } from '../base/bits.ts';
+import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
+import { centralLock, centralPush } from '../central/mcentral.ts';
 import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
 import {
-  MC_STACK,
-  MC_TOP,
+  MC_CLASS,
+  MC_REUSE,
+  MC_SIZE,
   MC_WIN,
   PROC_LARGE_ALLOCS,
   PROC_TINY,
@@ -27,7 +30,6 @@ import {
   SPAN_OWNER,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import { centralLock, centralPush } from '../central/mcentral.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { zeroLarge } from '../spans/zero.ts';
@@ -40,9 +42,10 @@ export function guardedMalloc(a: Malloc, size: number, type: RType | null, needz
   const { t } = a;
   t.enter();
   try {
-    const number = type === null || type.ptrBytes === 0 ? 0 : type.number;
-    const addr = a.alloc(size, number, needzero);
-    if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) a.hooks.onAlloc(addr, size, number);
+    const addr = type === null ? a.allocNoscan(size, needzero) : a.allocTyped(size, type, needzero);
+    if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) {
+      a.hooks.onAlloc(addr, size, type === null || type.ptrBytes === 0 ? 0 : type.number);
+    }
     return addr;
   } finally {
     t.leave();
@@ -61,20 +64,20 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 }
 
 /** Go: `nextFree`. The window and the reuse stack of the class are empty. */
-export function smallSlow(a: Malloc, spanClass: SpanClass, type: number, needzero: boolean): Addr {
+export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
   drainDeferred(cache);
-  const c = cache.classRef(spanClass);
-  const size = cache.heap.classes.size[spanClass >>> 1]!;
-  if (m[c + MC_TOP] === m[c + MC_STACK] && m[c + MC_WIN] === 0) {
+  const spanClass = m[c + MC_CLASS] as SpanClass;
+  const size = m[c + MC_SIZE];
+  if (m[c + MC_REUSE] === 0 && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }
   const sample = cache.sampleDue;
   cache.sampleDue = false;
-  const addr = a.small(spanClass, type, needzero);
+  const addr = a.small(c, type, needzero);
   if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size, type);
   return addr;
 }
@@ -87,12 +90,12 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
 }
 
 /** A new tiny block. The object goes to its start; the block with more room left becomes the current one. */
-export function tinySlow(a: Malloc, size: number, _needzero: boolean): Addr {
+export function tinySlow(a: Malloc, size: number): Addr {
   const { mem } = a.t;
   const { m } = mem;
   const p = a.cache.ref;
   // Zeroed whole: later objects of the block are handed out as they are.
-  const addr = a.small(a.tinySpanClass as SpanClass, 0, true);
+  const addr = a.small(a.cache.classRef(a.tinySpanClass), 0, true);
   const s = spanOf(mem, addr);
   const word = tinyMaskWord(m, s, (addr - spanBase(m, s)) >>> 4);
   m[word] = 1 | (0x8000 << size);

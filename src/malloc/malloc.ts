@@ -22,170 +22,122 @@
  * is set before its address is returned and cleared by the owner when it is freed, so at every safepoint the bits name
  * exactly the live objects, whatever thread looks, and whatever thread died.
  *
- * Region. A call inside `heap.scope` finds `t.open` set and goes straight on. Any other call takes the guarded way:
+ * Region. A call inside `heap.scope` finds `open` set and goes straight on. Any other call takes the guarded way:
  * it is a region of its own (two compare-and-exchanges), and it serves the hooks that must see every object.
  *
  * Code style of this file: one number in, one number out, no closures, no allocation of JS objects, cold code elsewhere.
+ * `x | 0` and `c | MC_X` instead of sums spare V8 overflow checks; `>>> 0` on the result of a cold call keeps the hot
+ * path's result an untagged integer where the two meet.
  */
-import type { Addr, SpanClass } from '../base/brand.ts';
+import type { Addr, SpanRef } from '../base/brand.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
-import { H_ZEROBASE } from '../layout/header.ts';
+import { H_STOP, H_ZEROBASE } from '../layout/header.ts';
 import {
+  MC_CLASS,
   MC_NEEDZERO,
+  MC_REUSE,
+  MC_REUSE_LIMIT,
+  MC_SHIFT,
   MC_SIZE,
-  MC_STACK,
-  MC_STACK_LIMIT,
-  MC_TOP,
-  MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_TYPES,
   MC_WIN_WORD,
+  MC_WORDS,
+  PROC_REMOTE_HEAD,
+  PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  STACK_SHIFT,
 } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
-  SPAN_BASE,
+  SPAN_ALLOC_COUNT,
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
+  SPAN_NEEDZERO,
   SPAN_OWNER,
+  SPAN_TYPES,
 } from '../layout/span.ts';
-import type { Proc } from '../sync/proc.ts';
+import { tinyWithout } from '../spans/tiny-mask.ts';
+import { zeroSmall } from '../spans/zero.ts';
+import type { Gate, Proc } from '../sync/proc.ts';
 import { freeSlow, guardedFree } from './free.ts';
 import type { AllocHooks } from './hooks.ts';
 import { guardedMalloc, mallocLarge, smallSlow, throwSize, tinySlow, typeSlot } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
-import { zeroSmall } from '../spans/zero.ts';
 
-/** log2 of MC_WORDS. */
-const MC_SHIFT = 4;
-
-export class Malloc {
+export class Malloc implements Gate {
+  /** See sync/proc.ts. */
+  open = 0;
+  // The fields of the fast paths. Not #private: V8 knows the types of ordinary fields only.
+  protected readonly m: Int32Array<ArrayBufferLike>;
+  protected readonly f64: Float64Array<ArrayBufferLike>;
+  /** Class record (noscan; the scan one is before it) of sizes in steps of 8, and of 128 above 1024. */
+  protected readonly lookup8: Int32Array;
+  protected readonly lookup128: Int32Array;
+  protected readonly m16: Uint16Array<ArrayBufferLike>;
+  protected readonly spans: number;
+  protected readonly pages: number;
+  protected readonly me: number;
+  protected readonly proc: number;
+  protected readonly classes: number;
+  protected readonly stacks: number;
+  protected readonly div: Int32Array;
+  /** Requests below this size go to the tiny allocator: 16, or 0 when it is off. */
+  readonly tinyLimit: number;
+  readonly tinySpanClass: number;
+  /** No hook wants to see windows: set by `heap.setHooks`. */
+  plainWindows = true;
   readonly t: Proc;
   readonly cache: MCache;
   hooks: AllocHooks = {};
   /** Pointer size that tiny alignment goes by: 4 here; 8 to be compared with a 64-bit Go. */
   readonly ptrSize: number;
   readonly zerobase: Addr;
-  readonly tinySpanClass: number;
-  /** Requests below this size go to the tiny allocator: 16, or 0 when it is off. */
-  readonly tinyLimit: number;
-  readonly #m: Int32Array<ArrayBufferLike>;
-  readonly #m16: Uint16Array<ArrayBufferLike>;
-  readonly #f64: Float64Array<ArrayBufferLike>;
-  readonly #proc: number;
-  readonly #classes: number;
-  readonly #spans: number;
-  readonly #pages: number;
-  readonly #c8: Uint8Array;
-  readonly #c128: Uint8Array;
-  readonly #inv: Float64Array;
-  readonly #me: number;
 
   constructor(cache: MCache, ptrSize: number) {
     const { heap } = cache;
     const { mem } = heap.t;
+    const record = (sizeClass: number): number => cache.classRef(sizeClass * 2 + 1);
+    this.m = mem.m;
+    this.f64 = mem.f64;
+    this.lookup8 = Int32Array.from(heap.classes.sizeToClass8, record);
+    this.lookup128 = Int32Array.from(heap.classes.sizeToClass128, record);
+    this.m16 = mem.m16;
+    this.spans = mem.plan.spans;
+    this.pages = mem.plan.pages;
+    this.me = heap.t.id;
+    this.proc = cache.ref;
+    this.classes = cache.classes;
+    this.stacks = cache.ref + PROC_STACKS;
+    this.div = heap.classes.div;
+    this.tinyLimit = heap.tinySpanClass < 0 ? 0 : TINY_SIZE;
+    this.tinySpanClass = heap.tinySpanClass;
     this.t = heap.t;
     this.cache = cache;
     this.ptrSize = ptrSize;
     this.zerobase = (mem.m[H_ZEROBASE] >>> 0) as Addr;
-    this.tinySpanClass = heap.tinySpanClass;
-    this.tinyLimit = heap.tinySpanClass < 0 ? 0 : TINY_SIZE;
-    this.#m = mem.m;
-    this.#m16 = mem.m16;
-    this.#f64 = mem.f64;
-    this.#proc = cache.ref;
-    this.#classes = cache.classes;
-    this.#spans = mem.plan.spans;
-    this.#pages = mem.plan.pages;
-    this.#c8 = heap.classes.sizeToClass8;
-    this.#c128 = heap.classes.sizeToClass128;
-    this.#inv = heap.classes.inv;
-    this.#me = heap.t.id;
+    this.t.gate = this;
+    this.open = this.t.depth > 0 ? 1 : 0;
   }
 
   /**
-   * Allocates `size` bytes (Go: `mallocgc`) and returns their address. With `type` null the memory is pointer-free;
-   * otherwise it holds one value of the type, or as many as fit. `needzero` false leaves old bytes in it.
+   * Allocates `size` bytes (Go: `mallocgc`) and returns their address, a multiple of 8 (of less below 16 bytes, as Go).
+   * With `type` null the memory is pointer-free; otherwise it holds values of the type. `needzero` false may leave old
+   * bytes in it.
    *
-   * Throws AllocationSizeError for a size that is no size, OutOfMemoryError when the heap is full; the heap is as
-   * before then. May block for a short time on the heap lock, or while another thread stops the world.
+   * Throws AllocationSizeError for a size that is no size (negative, fractional, NaN, over 4 GiB), OutOfMemoryError when
+   * the heap is full; the heap is as before then. May block for a short time on the heap lock, or while another thread
+   * stops the world.
    */
-  mallocgc(size: number, type: RType | null, needzero: boolean): Addr {
-    if (this.t.open === 0) return guardedMalloc(this, size, type, needzero);
-    return this.alloc(size, type === null || type.ptrBytes === 0 ? 0 : type.number, needzero);
-  }
-
-  /** `mallocgc` inside a region; `type` 0: pointer-free. */
-  alloc(size: number, type: number, needzero: boolean): Addr {
-    if (size >>> 0 !== size) return throwSize(this, size);
-    if (type === 0) {
-      if (size < this.tinyLimit) return this.#tiny(size, needzero);
-      if (size <= SMALL_SIZE_MAX - 8) return this.#small((this.#c8[(size + 7) >>> 3] << 1) | 1, 0, needzero);
-    } else if (size <= SMALL_SIZE_MAX - 8) {
-      return this.#small(this.#c8[(size + 7) >>> 3] << 1, type, needzero);
-    }
-    if (size > MAX_SMALL_SIZE) return mallocLarge(this, size, type, needzero);
-    const sizeClass = this.#c128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7];
-    return this.#small((sizeClass << 1) | (type === 0 ? 1 : 0), type, needzero);
-  }
-
-  /** What a request of `size` bytes really takes (Go: `roundupsize`). */
-  roundupsize(size: number): number {
-    return this.cache.heap.classes.roundupsize(size);
-  }
-
-  /** A slot of this span class. */
-  small(spanClass: SpanClass, type: number, needzero: boolean): Addr {
-    return this.#small(spanClass, type, needzero);
-  }
-
-  #small(spanClass: number, type: number, needzero: boolean): Addr {
-    const m = this.#m;
-    const c = this.#classes + (spanClass << MC_SHIFT);
-    const top = m[c + MC_TOP];
-    if (top !== m[c + MC_STACK]) return this.#reuse(c, top, type, needzero);
-    const window = m[c + MC_WIN];
-    if (window === 0) return smallSlow(this, spanClass as SpanClass, type, needzero);
-    const bit = window & -window;
-    const i = 31 - Math.clz32(bit);
-    const word = m[c + MC_WIN_WORD];
-    m[c + MC_WIN] = window ^ bit;
-    m[word] |= bit;
-    const addr = (m[c + MC_WIN_ADDR] + Math.imul(i, m[c + MC_SIZE])) >>> 0;
-    if (type !== 0) this.#m16[m[c + MC_WIN_TYPES] + i] = type;
-    if (needzero && m[c + MC_NEEDZERO] !== 0) zeroSmall(this.#f64, addr, m[c + MC_SIZE]);
-    return addr as Addr;
-  }
-
-  /** The slot freed last. It is never known to be zero. */
-  #reuse(c: number, top: number, type: number, needzero: boolean): Addr {
-    const m = this.#m;
-    const bitIndex = m[top - 1];
-    const addr = m[top - 2] >>> 0;
-    m[c + MC_TOP] = top - 2;
-    m[bitIndex >>> 5] |= 1 << bitIndex;
-    if (type !== 0) this.#m16[typeSlot(this, addr, bitIndex)] = type;
-    if (needzero) zeroSmall(this.#f64, addr, m[c + MC_SIZE]);
-    return addr as Addr;
-  }
-
-  #tiny(size: number, needzero: boolean): Addr {
-    if (size === 0) return this.zerobase;
-    const m = this.#m;
-    const p = this.#proc;
-    const align = tinyAlign(size, this.ptrSize);
-    const at = (m[p + PROC_TINY_OFFSET] + align - 1) & -align;
-    const end = at + size;
-    const block = m[p + PROC_TINY];
-    if (end > TINY_SIZE || block === 0) return tinySlow(this, size, needzero);
-    m[p + PROC_TINY_OFFSET] = end;
-    m[m[p + PROC_TINY_MASK]] |= (1 << at) | (0x8000 << end);
-    return ((block + at) >>> 0) as Addr;
+  mallocgc(size: number, type: RType | null, needzero: boolean): number {
+    if (this.open === 0) return guardedMalloc(this, size, type, needzero) >>> 0;
+    if (type === null) return this.allocNoscan(size, needzero);
+    return this.allocTyped(size, type, needzero);
   }
 
   /**
@@ -195,31 +147,164 @@ export class Malloc {
    * Throws PointerError for an address that is not the start of a live object; nothing is changed then.
    */
   free(ptr: number): void {
-    if (this.t.open === 0) guardedFree(this, ptr);
+    if (this.open === 0) guardedFree(this, ptr);
     else this.freeOwn(ptr);
   }
 
-  /** `free` inside a region. Decides only the common case: a whole slot of an own span. */
+  /** What a request of `size` bytes really takes (Go: `roundupsize`). */
+  roundup(size: number): number {
+    return this.cache.heap.classes.roundupsize(size);
+  }
+
+  /** Inside a region: pointer-free memory. */
+  allocNoscan(size: number, needzero: boolean): Addr {
+    if (size >>> 0 !== size) return throwSize(this, size);
+    if (size < this.tinyLimit) return (this.tiny(size) >>> 0) as Addr;
+    if (size <= SMALL_SIZE_MAX - 8) return this.small(this.lookup8[(size + 7) >>> 3], 0, needzero);
+    if (size > MAX_SMALL_SIZE) return (mallocLarge(this, size, 0, needzero) >>> 0) as Addr;
+    return this.small(this.lookup128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7], 0, needzero);
+  }
+
+  /** Inside a region: memory for values of a type, which may be pointer-free. */
+  allocTyped(size: number, type: RType, needzero: boolean): Addr {
+    return type.ptrBytes === 0 ? this.allocNoscan(size, needzero) : this.allocScan(size, type.number, needzero);
+  }
+
+  /** Inside a region: memory with pointers, by type number. */
+  allocScan(size: number, type: number, needzero: boolean): Addr {
+    if (size >>> 0 !== size) return throwSize(this, size);
+    if (size <= SMALL_SIZE_MAX - 8) {
+      if (size === 0) return this.zerobase;
+      return this.small(this.lookup8[(size + 7) >>> 3] - MC_WORDS, type, needzero);
+    }
+    if (size > MAX_SMALL_SIZE) return (mallocLarge(this, size, type, needzero) >>> 0) as Addr;
+    const sizeClass = (size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7;
+    return this.small(this.lookup128[sizeClass] - MC_WORDS, type, needzero);
+  }
+
+  /** A slot of the class with this record. `type` 0: a noscan class. */
+  small(c: number, type: number, needzero: boolean): Addr {
+    const { m } = this;
+    if (m[c | MC_REUSE] !== 0) return (this.reuse(c, type, needzero) >>> 0) as Addr;
+    const window = m[c];
+    if (window === 0) return (this.nextFree(c, type, needzero) >>> 0) as Addr;
+    // nextFreeFast: the lowest free slot.
+    const bit = window & -window;
+    const word = m[c | MC_WIN_WORD];
+    const i = 31 - Math.clz32(bit);
+    m[c] = window ^ bit;
+    m[word] |= bit;
+    const size = m[c | MC_SIZE];
+    const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, size)) >>> 0;
+    if (type !== 0) this.m16[m[c | MC_WIN_TYPES] + i] = type;
+    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(this.f64, addr, size);
+    return addr as Addr;
+  }
+
+  /** The slot freed last. It is never known to be zero. */
+  private reuse(c: number, type: number, needzero: boolean): Addr {
+    const { m } = this;
+    const used = m[c | MC_REUSE];
+    const top = (this.stacks + (m[c | MC_CLASS] << STACK_SHIFT) + used) | 0;
+    const addr = m[(top - 2) | 0] >>> 0;
+    const bitIndex = m[(top - 1) | 0];
+    m[c | MC_REUSE] = (used - 2) | 0;
+    m[bitIndex >>> 5] |= 1 << bitIndex;
+    if (type !== 0) this.m16[typeSlot(this, addr, bitIndex)] = type;
+    if (needzero) zeroSmall(this.f64, addr, m[c | MC_SIZE]);
+    return addr as Addr;
+  }
+
+  /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. */
+  private nextFree(c: number, type: number, needzero: boolean): Addr {
+    const { m } = this;
+    const quiet = m[H_STOP] === 0 && m[this.proc | PROC_REMOTE_HEAD] === 0 && this.plainWindows;
+    if (!quiet || !this.cache.nextWindow(c)) return smallSlow(this, c, type, needzero);
+    return this.small(c, type, needzero);
+  }
+
+  private tiny(size: number): Addr {
+    if (size === 0) return this.zerobase;
+    const { m } = this;
+    const p = this.proc;
+    const align = tinyAlign(size, this.ptrSize);
+    const at = (m[p | PROC_TINY_OFFSET] + align - 1) & -align;
+    const end = (at + size) | 0;
+    const block = m[p | PROC_TINY];
+    if (end > TINY_SIZE || block === 0) return (tinySlow(this, size) >>> 0) as Addr;
+    const word = m[p | PROC_TINY_MASK];
+    m[p | PROC_TINY_OFFSET] = end;
+    m[word] |= (1 << at) | (0x8000 << end);
+    return ((block + at) >>> 0) as Addr;
+  }
+
+  /** `free` inside a region. Decides only the common cases: an object of an own span. */
   freeOwn(ptr: number): void {
-    const m = this.#m;
+    const { m } = this;
     const page = ptr >>> PAGE_SHIFT;
-    if (page >= this.#pages) return freeSlow(this, ptr);
-    const s = m[this.#spans + page];
-    const spanClass = m[s + SPAN_CLASS];
-    if (m[s + SPAN_OWNER] !== this.#me || s === 0 || spanClass === this.tinySpanClass) return freeSlow(this, ptr);
-    const off = ptr - (m[s + SPAN_BASE] >>> 0);
-    const index = (off * this.#inv[spanClass >>> 1]) | 0;
-    const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
+    if (page >= this.pages || ptr >>> 0 !== ptr) {
+      freeSlow(this, ptr);
+      return;
+    }
+    const s = m[(this.spans + page) | 0];
+    if (m[s | SPAN_OWNER] !== this.me || s === 0) {
+      freeSlow(this, ptr);
+      return;
+    }
+    const spanClass = m[s | SPAN_CLASS];
+    const off = (ptr - m[s]) | 0;
+    const index = Math.imul(off >>> 3, this.div[spanClass & -2]) >>> this.div[spanClass | 1];
+    if (spanClass === this.tinySpanClass && m[(m[s | SPAN_TYPES] + index) | 0] !== 0) {
+      this.freeTiny(ptr, s, index);
+      return;
+    }
+    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
     const word = bitIndex >>> 5;
     const bits = m[word];
     const bit = 1 << bitIndex;
-    if (Math.imul(index, m[s + SPAN_ELEMSIZE]) !== off || (bits & bit) === 0) return freeSlow(this, ptr);
-    const c = this.#classes + (spanClass << MC_SHIFT);
-    const top = m[c + MC_TOP];
-    if (index >= m[s + SPAN_FREEINDEX] || top >= m[c + MC_STACK_LIMIT]) return freeSlow(this, ptr);
+    if (Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off || (bits & bit) === 0) {
+      freeSlow(this, ptr);
+      return;
+    }
+    const c = (this.classes + (spanClass << MC_SHIFT)) | 0;
+    const used = m[c | MC_REUSE];
+    if (index >= m[s | SPAN_FREEINDEX] || used >= m[c | MC_REUSE_LIMIT]) {
+      this.freeIntoSpan(s, index, word, bit);
+      return;
+    }
+    const top = (this.stacks + (spanClass << STACK_SHIFT) + used) | 0;
     m[word] = bits ^ bit;
     m[top] = ptr;
-    m[top + 1] = bitIndex;
-    m[c + MC_TOP] = top + 2;
+    m[(top + 1) | 0] = bitIndex;
+    m[c | MC_REUSE] = (used + 2) | 0;
+  }
+
+  /** The slot is one that the span itself hands out again; or the reuse stack is full. */
+  private freeIntoSpan(s: number, index: number, word: number, bit: number): void {
+    const { m } = this;
+    const taken = m[s | SPAN_ALLOC_COUNT] - 1;
+    // The last one: the span may go back to mheap.
+    if (taken === 0 || index < m[s | SPAN_FREEINDEX]) {
+      this.cache.freeSlot(s as SpanRef, index);
+      return;
+    }
+    m[word] ^= bit;
+    m[s | SPAN_ALLOC_COUNT] = taken;
+    m[s | SPAN_NEEDZERO] = 1;
+  }
+
+  /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */
+  private freeTiny(ptr: number, s: number, index: number): void {
+    const { m } = this;
+    const word = m[s | SPAN_TYPES] + index;
+    const mask = m[word];
+    const start = (ptr - m[s] - (index << 4)) | 0;
+    const rest = tinyWithout(mask, start);
+    if ((mask & (1 << start)) === 0 || (rest === 0 && m[this.proc | PROC_TINY_MASK] === word)) {
+      freeSlow(this, ptr);
+      return;
+    }
+    m[word] = rest;
+    if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }

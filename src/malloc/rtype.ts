@@ -2,9 +2,10 @@
  * Types as the allocator needs them: how large, and which words are pointers (Go: `abi.Type`). Registered in the heap
  * itself, so that every thread, and a program without the user's code, gives a number the same meaning.
  */
-import { fatal, ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
-import { NIL, type Ref } from '../base/brand.ts';
+
 import { isPowerOfTwo } from '../base/bits.ts';
+import { NIL, type Ref } from '../base/brand.ts';
+import { ArgumentError, fatal, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
 import { H_HEAP_LOCK, H_TYPES } from '../layout/header.ts';
 import { RTYPE_ALIGN, RTYPE_MASK, RTYPE_NAME_BYTES, RTYPE_PTR_BYTES, RTYPE_SIZE } from '../layout/rtype.ts';
@@ -42,14 +43,17 @@ function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: 
     throw new ArgumentError('ERR_INVALID_ARGUMENT', `type ${JSON.stringify(spec.name)}: ${what}`);
   };
   if (typeof spec.name !== 'string' || spec.name === '') bad('name must be a string that is not empty');
-  if (!Number.isInteger(spec.size) || spec.size < 0 || spec.size > MAX_TYPE_SIZE) bad(`size ${spec.size} is out of range`);
+  if (!Number.isInteger(spec.size) || spec.size < 0 || spec.size > MAX_TYPE_SIZE)
+    bad(`size ${spec.size} is out of range`);
   let natural = 8;
   while (spec.size % natural !== 0) natural >>= 1;
   const align = spec.align ?? natural;
-  if (!isPowerOfTwo(align) || align > 8 || spec.size % align !== 0) bad(`align ${align} does not fit size ${spec.size}`);
+  if (!isPowerOfTwo(align) || align > 8 || spec.size % align !== 0)
+    bad(`align ${align} does not fit size ${spec.size}`);
   const pointers = [...(spec.pointers ?? [])].sort((a, b) => a - b);
   for (const [i, p] of pointers.entries()) {
-    if (!Number.isInteger(p) || p < 0 || p % PTR_SIZE !== 0 || p + PTR_SIZE > spec.size) bad(`pointer offset ${p} is out of range`);
+    if (!Number.isInteger(p) || p < 0 || p % PTR_SIZE !== 0 || p + PTR_SIZE > spec.size)
+      bad(`pointer offset ${p} is out of range`);
     if (i > 0 && pointers[i - 1] === p) bad(`pointer offset ${p} stands twice`);
   }
   if (pointers.length > 0 && align < PTR_SIZE) bad(`align ${align} is too small for pointers`);
@@ -118,7 +122,8 @@ export class TypeTable {
     const { m, plan } = t.mem;
     const name = new TextEncoder().encode(type.name);
     const maskWords = (type.ptrBytes / PTR_SIZE + 31) >>> 5;
-    const record = type.number > MAX_TYPES ? NIL : persistentAlloc(t, RTYPE_MASK + maskWords + ((name.length + 3) >>> 2));
+    const record =
+      type.number > MAX_TYPES ? NIL : persistentAlloc(t, RTYPE_MASK + maskWords + ((name.length + 3) >>> 2));
     if (record === NIL) throw new OutOfMemoryError(name.length, type.number, MAX_TYPES);
     m[record + RTYPE_SIZE] = type.size;
     m[record + RTYPE_PTR_BYTES] = type.ptrBytes;

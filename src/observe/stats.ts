@@ -3,7 +3,7 @@
  * the parts belong to slightly different moments.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { PAGE_SIZE } from '../layout/constants.ts';
+import { CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
 import {
   H_BITS_REGION_NEXT,
   H_GROWN_PAGES,
@@ -15,9 +15,8 @@ import {
   H_RETIRED,
   HEADER_WORDS,
 } from '../layout/header.ts';
-import { COUNTERS, PROC_STACKS } from '../layout/proc.ts';
-import { CHUNK_PAGES } from '../layout/constants.ts';
 import { CHUNK_WORDS } from '../layout/pages.ts';
+import { COUNTERS, PROC_STACKS } from '../layout/proc.ts';
 import {
   SPAN_CLASS,
   SPAN_ELEMSIZE,
@@ -28,8 +27,8 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../layout/span.ts';
-import { countLive, eachSpan } from '../spans/mspan.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { countLive, eachSpan } from '../spans/mspan.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
@@ -133,7 +132,15 @@ function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, S
   const spanClass = m[s + SPAN_CLASS];
   let sum = sums.get(spanClass);
   if (sum === undefined) {
-    sum = { spans: 0, spanBytes: 0, objects: 0, slots: 0, liveBytes: 0, tailBytes: 0, size: spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE] };
+    sum = {
+      spans: 0,
+      spanBytes: 0,
+      objects: 0,
+      slots: 0,
+      liveBytes: 0,
+      tailBytes: 0,
+      size: spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE],
+    };
     sums.set(spanClass, sum);
   }
   const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;

@@ -2,8 +2,9 @@
  * The part of `heap.verify()` that checks where spans and free slots are: every span of small objects is on exactly one
  * list, and every free slot is in its span, in its owner's window, or once on its owner's reuse stack.
  */
-import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+
 import { popcount32 } from '../base/bits.ts';
+import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { hasDeferred } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { centralRef } from '../central/mcentral.ts';
@@ -14,14 +15,14 @@ import {
   MC_FULL_FIRST,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
+  MC_REUSE,
+  MC_REUSE_LIMIT,
   MC_SIZE,
   MC_SPAN,
-  MC_STACK,
-  MC_STACK_LIMIT,
-  MC_TOP,
   MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_WORD,
+  PROC_DEAD,
   PROC_ID,
   PROC_REMOTE_HEAD,
   PROC_SPAN_CACHE,
@@ -31,7 +32,6 @@ import {
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
   SPAN_CACHE_MAX,
-  PROC_DEAD,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -68,7 +68,8 @@ export function verifyCaches(heap: MHeap, spans: readonly SpanRef[]): void {
   const procs = attachedProcs(mem).filter((p) => m[p + PROC_STATUS] !== PROC_DEAD);
   for (const p of procs) verifyProc(new MCache(heap, p), seen);
   for (const s of spans) {
-    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !seen.has(s)) fail('span.list', `${describeSpan(m, s)} is on no list`);
+    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !seen.has(s))
+      fail('span.list', `${describeSpan(m, s)} is on no list`);
   }
   verifyNotes(heap, spans, procs);
 }
@@ -81,14 +82,18 @@ function walk(m: Words, list: number, kind: number, seen: Set<SpanRef>, each: (s
   for (let s = m[list] as SpanRef; s !== NIL; s = m[s + SPAN_NEXT] as SpanRef) {
     if (seen.has(s)) fail('span.lists', `${describeSpan(m, s)} is on two lists, or twice on ${name}`);
     seen.add(s);
-    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) fail('span.state', `${describeSpan(m, s)} is on ${name} in state ${m[s + SPAN_STATE]}`);
-    if (m[s + SPAN_PREV] !== prev) fail('span.prev', `${describeSpan(m, s)} on ${name} points back to ${hex(m[s + SPAN_PREV])}, not ${hex(prev)}`);
-    if (m[s + SPAN_LIST] !== kind) fail('span.list', `${describeSpan(m, s)} is on ${name}, its record says ${LIST_NAMES[m[s + SPAN_LIST]]}`);
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
+      fail('span.state', `${describeSpan(m, s)} is on ${name} in state ${m[s + SPAN_STATE]}`);
+    if (m[s + SPAN_PREV] !== prev)
+      fail('span.prev', `${describeSpan(m, s)} on ${name} points back to ${hex(m[s + SPAN_PREV])}, not ${hex(prev)}`);
+    if (m[s + SPAN_LIST] !== kind)
+      fail('span.list', `${describeSpan(m, s)} is on ${name}, its record says ${LIST_NAMES[m[s + SPAN_LIST]]}`);
     each(s);
     prev = s;
     count++;
   }
-  if (m[list + 1] !== prev) fail('list.last', `${name} at ${hex(list)} ends with ${hex(prev)}, its last word says ${hex(m[list + 1])}`);
+  if (m[list + 1] !== prev)
+    fail('list.last', `${name} at ${hex(list)} ends with ${hex(prev)}, its last word says ${hex(m[list + 1])}`);
   return count;
 }
 
@@ -104,10 +109,13 @@ function verifyCentrals(heap: MHeap, seen: Set<SpanRef>): void {
         if (m[s + SPAN_CLASS] !== spanClass) fail('mcentral.class', `${where} of class ${spanClass}`);
         if (m[s + SPAN_OWNER] !== 0) fail('mcentral.owner', `${where} is owned by thread ${m[s + SPAN_OWNER]}`);
         const full = m[s + SPAN_ALLOC_COUNT] === m[s + SPAN_NELEMS];
-        if (full !== set >= CENTRAL_FULL) fail('mcentral.set', `${where} has ${m[s + SPAN_ALLOC_COUNT]} of ${m[s + SPAN_NELEMS]} slots taken`);
-        if (spanClass >= 2 && m[s + SPAN_FREEINDEX] !== 0) fail('span.freeindex', `${where}: ${m[s + SPAN_FREEINDEX]}, without owner`);
+        if (full !== set >= CENTRAL_FULL)
+          fail('mcentral.set', `${where} has ${m[s + SPAN_ALLOC_COUNT]} of ${m[s + SPAN_NELEMS]} slots taken`);
+        if (spanClass >= 2 && m[s + SPAN_FREEINDEX] !== 0)
+          fail('span.freeindex', `${where}: ${m[s + SPAN_FREEINDEX]}, without owner`);
       });
-      if (m[at + SET_COUNT] !== count) fail('mcentral.count', `${name} of class ${spanClass} has ${count} spans, its count says ${m[at + SET_COUNT]}`);
+      if (m[at + SET_COUNT] !== count)
+        fail('mcentral.count', `${name} of class ${spanClass} has ${count} spans, its count says ${m[at + SET_COUNT]}`);
     }
   }
 }
@@ -121,7 +129,8 @@ function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
   if (len < 0 || len > SPAN_CACHE_MAX) fail('mcache.spanCache', `thread ${cache.id}: ${len} records`);
   for (let i = 0; i < len; i++) {
     const s = m[ref + PROC_SPAN_CACHE + i];
-    if (m[s + SPAN_STATE] !== SPAN_STATE_DEAD) fail('mcache.spanCache', `thread ${cache.id}: record ${hex(s)} is in state ${m[s + SPAN_STATE]}`);
+    if (m[s + SPAN_STATE] !== SPAN_STATE_DEAD)
+      fail('mcache.spanCache', `thread ${cache.id}: record ${hex(s)} is in state ${m[s + SPAN_STATE]}`);
   }
 }
 
@@ -132,32 +141,45 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void
   const at = `thread ${cache.id}, class ${spanClass}`;
   let held = 0;
   const own = (s: SpanRef): void => {
-    if (m[s + SPAN_OWNER] !== m[ref + PROC_ID]) fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
+    if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
+      fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
     held += clearBelowFreeindex(m, s);
   };
   const current = m[c + MC_SPAN] as SpanRef;
   if (current !== m[H_EMPTY_SPAN]) {
     if (seen.has(current)) fail('span.lists', `${at}: ${describeSpan(m, current)} is allocated from, and on a list`);
-    if (m[current + SPAN_LIST] !== LIST_CACHED) fail('span.list', `${at}: ${describeSpan(m, current)} is allocated from, its record says ${LIST_NAMES[m[current + SPAN_LIST]]}`);
+    if (m[current + SPAN_LIST] !== LIST_CACHED)
+      fail(
+        'span.list',
+        `${at}: ${describeSpan(m, current)} is allocated from, its record says ${LIST_NAMES[m[current + SPAN_LIST]]}`,
+      );
     seen.add(current);
     own(current);
   }
   const partial = walk(m, c + MC_PARTIAL_FIRST, LIST_PROC_PARTIAL, seen, (s) => {
     own(s);
     if (m[s + SPAN_FREEINDEX] !== 0 || m[s + SPAN_ALLOC_COUNT] >= m[s + SPAN_NELEMS]) {
-      fail('mcache.partial', `${at}: ${describeSpan(m, s)} has freeindex ${m[s + SPAN_FREEINDEX]} and ${m[s + SPAN_ALLOC_COUNT]} of ${m[s + SPAN_NELEMS]} slots taken`);
+      fail(
+        'mcache.partial',
+        `${at}: ${describeSpan(m, s)} has freeindex ${m[s + SPAN_FREEINDEX]} and ${m[s + SPAN_ALLOC_COUNT]} of ${m[s + SPAN_NELEMS]} slots taken`,
+      );
     }
   });
-  if (m[c + MC_PARTIAL_COUNT] !== partial) fail('mcache.partialCount', `${at}: ${m[c + MC_PARTIAL_COUNT]}, the list has ${partial}`);
+  if (m[c + MC_PARTIAL_COUNT] !== partial)
+    fail('mcache.partialCount', `${at}: ${m[c + MC_PARTIAL_COUNT]}, the list has ${partial}`);
   walk(m, c + MC_FULL_FIRST, LIST_PROC_FULL, seen, (s) => {
     own(s);
-    if (m[s + SPAN_FREEINDEX] !== m[s + SPAN_NELEMS]) fail('mcache.full', `${at}: ${describeSpan(m, s)} has freeindex ${m[s + SPAN_FREEINDEX]}`);
+    if (m[s + SPAN_FREEINDEX] !== m[s + SPAN_NELEMS])
+      fail('mcache.full', `${at}: ${describeSpan(m, s)} has freeindex ${m[s + SPAN_FREEINDEX]}`);
   });
   const inWindow = verifyWindow(cache, c, at);
   const onStack = verifyStack(cache, c, at);
   if (held !== inWindow + onStack) {
-    fail('mcache.slots', `${at}: ${held} free slots below freeindex, but ${inWindow} in the window and ${onStack} on the reuse stack`);
+    fail(
+      'mcache.slots',
+      `${at}: ${held} free slots below freeindex, but ${inWindow} in the window and ${onStack} on the reuse stack`,
+    );
   }
 }
 
@@ -176,18 +198,27 @@ function verifyWindow(cache: MCache, c: number, at: string): number {
   const word = m[c + MC_WIN_WORD];
   const first = (word << 5) - m[s + SPAN_ALLOC_BITS];
   const top = first + 32 - Math.clz32(window);
-  if (first < 0 || top > m[s + SPAN_FREEINDEX]) fail('mcache.window', `${at}: slots ${first} to ${top} of the ${describeSpan(m, s)} with freeindex ${m[s + SPAN_FREEINDEX]}`);
-  if (m[c + MC_WIN_ADDR] >>> 0 !== spanBase(m, s) + first * m[c + MC_SIZE]) fail('mcache.window', `${at}: address ${hex(m[c + MC_WIN_ADDR])} is not that of slot ${first}`);
-  if ((m[word] & window) !== 0) fail('mcache.window', `${at}: slots ${hex(m[word] & window)} of word ${hex(word)} hold live objects`);
+  if (first < 0 || top > m[s + SPAN_FREEINDEX])
+    fail(
+      'mcache.window',
+      `${at}: slots ${first} to ${top} of the ${describeSpan(m, s)} with freeindex ${m[s + SPAN_FREEINDEX]}`,
+    );
+  if (m[c + MC_WIN_ADDR] >>> 0 !== spanBase(m, s) + first * m[c + MC_SIZE])
+    fail('mcache.window', `${at}: address ${hex(m[c + MC_WIN_ADDR])} is not that of slot ${first}`);
+  if ((m[word] & window) !== 0)
+    fail('mcache.window', `${at}: slots ${hex(m[word] & window)} of word ${hex(word)} hold live objects`);
   return popcount32(window);
 }
 
 function verifyStack(cache: MCache, c: number, at: string): number {
   const { mem } = cache.heap.t;
   const { m } = mem;
-  const stack = m[c + MC_STACK];
-  const top = m[c + MC_TOP];
-  if (top < stack || top > m[c + MC_STACK_LIMIT] || (top - stack) % 2 !== 0) fail('mcache.stack', `${at}: top ${hex(top)} of ${hex(stack)} to ${hex(m[c + MC_STACK_LIMIT])}`);
+  const stack = cache.stackOf(c);
+  const used = m[c + MC_REUSE];
+  const top = stack + used;
+  if (used < 0 || used > m[c + MC_REUSE_LIMIT] || used % 2 !== 0) {
+    fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_REUSE_LIMIT]}`);
+  }
   const slots = new Set<number>();
   for (let i = stack; i < top; i += 2) {
     const addr = m[i] >>> 0;
@@ -195,11 +226,14 @@ function verifyStack(cache: MCache, c: number, at: string): number {
     const s = spanOf(mem, addr);
     const index = s === NIL ? -1 : (addr - spanBase(m, s)) / m[c + MC_SIZE];
     const entry = `${at}: reuse stack names ${hex(addr)}`;
-    if (s === NIL || m[s + SPAN_OWNER] !== cache.id || cache.classRef(m[s + SPAN_CLASS]) !== c) fail('mcache.stack', `${entry}, which is not in an own span of the class`);
-    if (!Number.isInteger(index) || m[s + SPAN_ALLOC_BITS] + index !== bit) fail('mcache.stack', `${entry} with bit ${hex(bit)}, which is another slot's`);
+    if (s === NIL || m[s + SPAN_OWNER] !== cache.id || cache.classRef(m[s + SPAN_CLASS]) !== c)
+      fail('mcache.stack', `${entry}, which is not in an own span of the class`);
+    if (!Number.isInteger(index) || m[s + SPAN_ALLOC_BITS] + index !== bit)
+      fail('mcache.stack', `${entry} with bit ${hex(bit)}, which is another slot's`);
     if ((m[bit >>> 5] & (1 << bit)) !== 0) fail('mcache.stack', `${entry}, a live object`);
     if (index >= m[s + SPAN_FREEINDEX]) fail('mcache.stack', `${entry}, which its span hands out too`);
-    if (bit >>> 5 === m[c + MC_WIN_WORD] && (m[c + MC_WIN] & (1 << bit)) !== 0) fail('mcache.stack', `${entry}, which is in the window too`);
+    if (bit >>> 5 === m[c + MC_WIN_WORD] && (m[c + MC_WIN] & (1 << bit)) !== 0)
+      fail('mcache.stack', `${entry}, which is in the window too`);
     if (slots.has(bit)) fail('mcache.stack', `${entry} twice`);
     slots.add(bit);
   }
@@ -214,14 +248,17 @@ function verifyTiny(cache: MCache): void {
   if (block === 0) return;
   const at = `thread ${cache.id}: tiny block ${hex(block)}`;
   const s = spanOf(mem, block);
-  if (s === NIL || m[s + SPAN_OWNER] !== cache.id || m[s + SPAN_CLASS] !== heap.tinySpanClass) fail('mcache.tiny', `${at} is not in an own span of the tiny class`);
+  if (s === NIL || m[s + SPAN_OWNER] !== cache.id || m[s + SPAN_CLASS] !== heap.tinySpanClass)
+    fail('mcache.tiny', `${at} is not in an own span of the tiny class`);
   const index = (block - spanBase(m, s)) / TINY_SIZE;
   const bit = m[s + SPAN_ALLOC_BITS] + index;
   if (!Number.isInteger(index) || (m[bit >>> 5] & (1 << bit)) === 0) fail('mcache.tiny', `${at} is not a live slot`);
   const word = tinyMaskWord(m, s, index);
-  if (m[ref + PROC_TINY_MASK] !== word) fail('mcache.tiny', `${at}: mask word ${hex(m[ref + PROC_TINY_MASK])}, not ${hex(word)}`);
+  if (m[ref + PROC_TINY_MASK] !== word)
+    fail('mcache.tiny', `${at}: mask word ${hex(m[ref + PROC_TINY_MASK])}, not ${hex(word)}`);
   const end = 32 - Math.clz32(m[word] >>> 16);
-  if (m[ref + PROC_TINY_OFFSET] < end || m[ref + PROC_TINY_OFFSET] > TINY_SIZE) fail('mcache.tiny', `${at}: offset ${m[ref + PROC_TINY_OFFSET]}, objects end at ${end}`);
+  if (m[ref + PROC_TINY_OFFSET] < end || m[ref + PROC_TINY_OFFSET] > TINY_SIZE)
+    fail('mcache.tiny', `${at}: offset ${m[ref + PROC_TINY_OFFSET]}, objects end at ${end}`);
 }
 
 /** Spans with notes are on their owner's stack. */
@@ -232,11 +269,13 @@ function verifyNotes(heap: MHeap, spans: readonly SpanRef[], procs: readonly Pro
     for (let s = m[p + PROC_REMOTE_HEAD]; s !== NIL; s = m[s + SPAN_REMOTE_NEXT]) {
       if (queued.has(s)) fail('defer.queue', `record ${hex(s)} is twice on the stacks of deferred frees`);
       queued.set(s, m[p + PROC_ID]);
-      if (m[s + SPAN_REMOTE_QUEUED] !== 1) fail('defer.queue', `record ${hex(s)} is on a stack of deferred frees, but not marked so`);
+      if (m[s + SPAN_REMOTE_QUEUED] !== 1)
+        fail('defer.queue', `record ${hex(s)} is on a stack of deferred frees, but not marked so`);
     }
   }
   for (const s of spans) {
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || m[s + SPAN_OWNER] === 0) continue;
-    if (hasDeferred(m, s) && !queued.has(s)) fail('defer.lost', `${describeSpan(m, s)} has deferred frees, but is on no thread's stack`);
+    if (hasDeferred(m, s) && !queued.has(s))
+      fail('defer.lost', `${describeSpan(m, s)} has deferred frees, but is on no thread's stack`);
   }
 }

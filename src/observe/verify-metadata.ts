@@ -38,7 +38,8 @@ function verifyFixallocs(heap: MHeap): void {
     if (m[f + FIX_IN_USE] < 0) fail('fixalloc.inUse', `fixalloc ${i} has ${m[f + FIX_IN_USE]} records in use`);
     const seen = new Set<number>();
     for (let r = m[f + FIX_LIST]; r !== NIL; r = m[r]) {
-      if (r < plan.persistent || r >= m[H_PERSISTENT_NEXT]) fail('fixalloc.list', `fixalloc ${i} names ${hex(r)}, outside of persistent memory`);
+      if (r < plan.persistent || r >= m[H_PERSISTENT_NEXT])
+        fail('fixalloc.list', `fixalloc ${i} names ${hex(r)}, outside of persistent memory`);
       if (seen.has(r)) fail('fixalloc.list', `fixalloc ${i} has record ${hex(r)} twice on its free list`);
       seen.add(r);
     }
@@ -51,7 +52,8 @@ function verifyArenas(heap: MHeap): void {
   for (const head of [H_BITS_NEXT, H_BITS_CURRENT, H_BITS_PREVIOUS, H_BITS_FREE]) {
     for (let arena = m[head]; arena !== NIL; arena = m[arena + ARENA_NEXT]) {
       const at = `arena ${hex(arena)}`;
-      if (arena < plan.gcBits || arena >= m[H_BITS_REGION_NEXT] || (arena - plan.gcBits) % ARENA_WORDS !== 0) fail('gcBitsArena.list', `${at} is none`);
+      if (arena < plan.gcBits || arena >= m[H_BITS_REGION_NEXT] || (arena - plan.gcBits) % ARENA_WORDS !== 0)
+        fail('gcBitsArena.list', `${at} is none`);
       if (seen.has(arena)) fail('gcBitsArena.list', `${at} has two roles`);
       if (m[arena + ARENA_USED] < 0) fail('gcBitsArena.used', `${at}: ${m[arena + ARENA_USED]} words`);
       seen.add(arena);
@@ -65,7 +67,8 @@ function verifyDisjoint(heap: MHeap, spans: readonly SpanRef[]): void {
   const owner = new Map<number, SpanRef>();
   const claim = (word: number, s: SpanRef, what: string): void => {
     const other = owner.get(word);
-    if (other !== undefined) fail('span.shared', `${describeSpan(m, s)} and ${describeSpan(m, other)} share ${what} at ${hex(word)}`);
+    if (other !== undefined)
+      fail('span.shared', `${describeSpan(m, s)} and ${describeSpan(m, other)} share ${what} at ${hex(word)}`);
     owner.set(word, s);
   };
   for (const s of spans) {

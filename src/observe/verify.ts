@@ -38,8 +38,8 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import { checkPages } from '../pages/page-check.ts';
 import { cacheHas } from '../pages/page-cache.ts';
+import { checkPages } from '../pages/page-check.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan, spanBase } from '../spans/mspan.ts';
@@ -109,7 +109,10 @@ function verifyHeader(heap: MHeap): void {
 }
 
 function verifySpansTable(heap: MHeap): void {
-  const { mem, mem: { m, plan } } = heap.t;
+  const {
+    mem,
+    mem: { m, plan },
+  } = heap.t;
   const grown = m[H_GROWN_PAGES];
   let inUse = 0;
   for (let page = 0; page < grown; page++) {
@@ -121,7 +124,10 @@ function verifySpansTable(heap: MHeap): void {
     const first = spanBase(m, s) >>> PAGE_SHIFT;
     const npages = m[s + SPAN_NPAGES];
     if (page < first || page >= first + npages || npages < 1) {
-      fail('spans.range', `page ${page} (${hex(page << PAGE_SHIFT)}) names the ${describeSpan(m, s)} of ${npages} pages, which does not cover it`);
+      fail(
+        'spans.range',
+        `page ${page} (${hex(page << PAGE_SHIFT)}) names the ${describeSpan(m, s)} of ${npages} pages, which does not cover it`,
+      );
     }
     const state = m[s + SPAN_STATE];
     if (state !== SPAN_STATE_IN_USE && state !== SPAN_STATE_MANUAL) {
@@ -130,11 +136,13 @@ function verifySpansTable(heap: MHeap): void {
     if (page !== first) continue;
     inUse += npages;
     for (let p = first; p < first + npages; p++) {
-      if (m[plan.spans + p] !== s) fail('spans.hole', `page ${p} of the ${describeSpan(m, s)} names record ${hex(m[plan.spans + p])}`);
+      if (m[plan.spans + p] !== s)
+        fail('spans.hole', `page ${p} of the ${describeSpan(m, s)} names record ${hex(m[plan.spans + p])}`);
     }
   }
   verifyPageInUse(mem.m, plan.pageInUse, plan.spans, grown);
-  if (inUse !== m[H_PAGES_IN_USE]) fail('header.pagesInUse', `spans have ${inUse} pages, the header says ${m[H_PAGES_IN_USE]}`);
+  if (inUse !== m[H_PAGES_IN_USE])
+    fail('header.pagesInUse', `spans have ${inUse} pages, the header says ${m[H_PAGES_IN_USE]}`);
 }
 
 function verifyPageInUse(m: Words, map: number, spans: number, grown: number): void {
@@ -175,14 +183,19 @@ function verifySpan(heap: MHeap, s: SpanRef): number {
     const c = spanClass >>> 1;
     if (c >= heap.classes.count) fail('span.spanclass', `${at}: no such class`);
     if (m[s + SPAN_ELEMSIZE] !== heap.classes.size[c]) fail('span.elemsize', `${at}: ${m[s + SPAN_ELEMSIZE]}`);
-    if (nelems !== heap.classes.nelems[c]) fail('span.nelems', `${at}: ${nelems}, the class has ${heap.classes.nelems[c]}`);
+    if (nelems !== heap.classes.nelems[c])
+      fail('span.nelems', `${at}: ${nelems}, the class has ${heap.classes.nelems[c]}`);
     if (m[s + SPAN_NPAGES] !== heap.classes.npages[c]) fail('span.npages', `${at}: ${m[s + SPAN_NPAGES]}`);
   } else if (m[s + SPAN_LARGE_SIZE] >>> 0 > m[s + SPAN_NPAGES] * PAGE_SIZE) {
     fail('span.largeSize', `${at}: ${m[s + SPAN_LARGE_SIZE] >>> 0} bytes in ${m[s + SPAN_NPAGES]} pages`);
   }
-  for (const [name, field] of [['allocBits', SPAN_ALLOC_BITS], ['gcmarkBits', SPAN_GCMARK_BITS]] as const) {
+  for (const [name, field] of [
+    ['allocBits', SPAN_ALLOC_BITS],
+    ['gcmarkBits', SPAN_GCMARK_BITS],
+  ] as const) {
     const word = m[s + field] >>> 5;
-    if (word < plan.gcBits || word + bitsWords(nelems) > plan.gcBitsEnd) fail(`span.${name}`, `${at}: outside the gcBits region`);
+    if (word < plan.gcBits || word + bitsWords(nelems) > plan.gcBitsEnd)
+      fail(`span.${name}`, `${at}: outside the gcBits region`);
   }
   const live = verifyCounts(m, s, at);
   verifyOwner(heap, s, at);
@@ -204,7 +217,10 @@ function verifyCounts(m: Words, s: SpanRef, at: string): number {
     else if (i >= freeindex && i < nelems) available++;
   }
   if (m[s + SPAN_ALLOC_COUNT] !== nelems - available) {
-    fail('span.allocCount', `${at}: ${m[s + SPAN_ALLOC_COUNT]}, but ${available} of ${nelems} slots are free above freeindex ${freeindex}`);
+    fail(
+      'span.allocCount',
+      `${at}: ${m[s + SPAN_ALLOC_COUNT]}, but ${available} of ${nelems} slots are free above freeindex ${freeindex}`,
+    );
   }
   return live;
 }
@@ -233,7 +249,8 @@ function verifySideTable(heap: MHeap, s: SpanRef, at: string): void {
     const live = (m[(bits + i) >>> 5] & (1 << (bits + i))) !== 0;
     if ((spanClass & 1) === 0) {
       const type = m16[m[s + SPAN_TYPES] + i]!;
-      if (live && (type === 0 || type > m[H_TYPES])) fail('span.types', `${at}: object ${i} has type number ${type} of ${m[H_TYPES]}`);
+      if (live && (type === 0 || type > m[H_TYPES]))
+        fail('span.types', `${at}: object ${i} has type number ${type} of ${m[H_TYPES]}`);
     } else if (spanClass === heap.tinySpanClass) {
       const mask = m[tinyMaskWord(m, s, i)];
       if (mask !== 0 && !live) fail('span.tinyMask', `${at}: free slot ${i} has tiny mask ${hex(mask)}`);

@@ -91,8 +91,8 @@ export class PageAlloc {
     this.#chunks = plan.chunks;
     this.#ranges = plan.ranges;
     this.#summaries = plan.summaries;
-    this.#chunkSummaries = plan.summaries[CHUNK_LEVEL]!;
-    this.#rootEntries = plan.summaryCounts[1]! / LEVEL_ENTRIES;
+    this.#chunkSummaries = plan.summaries[CHUNK_LEVEL];
+    this.#rootEntries = plan.summaryCounts[1] / LEVEL_ENTRIES;
   }
 
   /** Makes a heap that knows no pages, out of memory that is zero. */
@@ -113,7 +113,7 @@ export class PageAlloc {
 
   /** Word of an entry's summary. */
   summaryAt(level: number, entry: number): number {
-    return this.#summaries[level]! + entry * SUM_WORDS;
+    return this.#summaries[level] + entry * SUM_WORDS;
   }
 
   /**
@@ -132,10 +132,10 @@ export class PageAlloc {
     // Only now does anybody who finds this half done count the chunks as known.
     if (!addRange(m, this.#ranges, page, limit)) fatal('pageAlloc.grow: pages are known already');
     const empty = m[H_CHUNK_START] === m[H_CHUNK_END];
-    if (empty || first < m[H_CHUNK_START]!) m[H_CHUNK_START] = first;
-    if (empty || end > m[H_CHUNK_END]!) m[H_CHUNK_END] = end;
-    m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES]! + npages;
-    if (page < m[H_SEARCH_PAGE]!) m[H_SEARCH_PAGE] = page;
+    if (empty || first < m[H_CHUNK_START]) m[H_CHUNK_START] = first;
+    if (empty || end > m[H_CHUNK_END]) m[H_CHUNK_END] = end;
+    m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] + npages;
+    if (page < m[H_SEARCH_PAGE]) m[H_SEARCH_PAGE] = page;
     this.update(page, (end - first) * CHUNK_PAGES, true, false);
   }
 
@@ -154,13 +154,13 @@ export class PageAlloc {
   /** The lowest run of `npages` free pages, now in use; NO_PAGES if there is none. Sets `scavengedPages`. */
   alloc(npages: number): PageNo | typeof NO_PAGES {
     const { m } = this;
-    const search = m[H_SEARCH_PAGE]!;
+    const search = m[H_SEARCH_PAGE];
     this.scavengedPages = 0;
     if (search >= this.pages) return NO_PAGES;
     let page = NO_PAGES;
     const c = search >>> LOG_CHUNK_PAGES;
     const i = search % CHUNK_PAGES;
-    if (CHUNK_PAGES - i >= npages && m[this.#chunkSummaries + c * SUM_WORDS + SUM_MAX]! >= npages) {
+    if (CHUNK_PAGES - i >= npages && m[this.#chunkSummaries + c * SUM_WORDS + SUM_MAX] >= npages) {
       // The chunk of the lowest free page has such a run, so no other can have a lower one.
       page = this.#findInChunk(c, npages, i);
     } else {
@@ -190,7 +190,7 @@ export class PageAlloc {
    */
   find(npages: number): number {
     const { m } = this;
-    const search = m[H_SEARCH_PAGE]!;
+    const search = m[H_SEARCH_PAGE];
     let block = 0;
     // Whether all entries passed so far began with the first that has a free page.
     let narrowing = true;
@@ -204,8 +204,8 @@ export class PageAlloc {
       let run = 0;
       let runPage = 0;
       let firstEntry = -1;
-      for (let at = this.#summaries[level]! + entry * SUM_WORDS; entry < end; entry++, at += SUM_WORDS) {
-        const max = m[at + SUM_MAX]!;
+      for (let at = this.#summaries[level] + entry * SUM_WORDS; entry < end; entry++, at += SUM_WORDS) {
+        const max = m[at + SUM_MAX];
         if (max === 0) {
           run = 0;
           continue;
@@ -214,7 +214,7 @@ export class PageAlloc {
           firstEntry = entry;
           if (narrowing && entry << log > search) this.foundFirstFree = entry << log;
         }
-        const start = m[at + SUM_START]!;
+        const start = m[at + SUM_START];
         if (run + start >= npages) return run === 0 ? entry << log : runPage;
         if (max >= npages) {
           narrowing = narrowing && entry === firstEntry;
@@ -222,7 +222,7 @@ export class PageAlloc {
           continue levels;
         }
         if (run === 0 || start < full) {
-          run = m[at + SUM_END]!;
+          run = m[at + SUM_END];
           runPage = ((entry + 1) << log) - run;
         } else {
           run += full;
@@ -254,7 +254,7 @@ export class PageAlloc {
       p += n;
       left -= n;
     }
-    if (scavenged !== 0) m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES]! - scavenged;
+    if (scavenged !== 0) m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] - scavenged;
     this.scavengedPages = scavenged;
     if ((page % CHUNK_PAGES) + npages <= CHUNK_PAGES) this.#rangeTaken(page, npages);
     else this.update(page, npages, true, true);
@@ -264,7 +264,7 @@ export class PageAlloc {
   /** Makes pages free that are in use. Their memory is still there: they are not scavenged. */
   free(page: number, npages: number): void {
     const { m } = this;
-    if (page < m[H_SEARCH_PAGE]!) m[H_SEARCH_PAGE] = page;
+    if (page < m[H_SEARCH_PAGE]) m[H_SEARCH_PAGE] = page;
     for (let left = npages, p = page; left > 0; ) {
       const i = p % CHUNK_PAGES;
       const n = Math.min(left, CHUNK_PAGES - i);
@@ -284,9 +284,9 @@ export class PageAlloc {
     const i = page % CHUNK_PAGES;
     const at = this.#chunkSummaries + c * SUM_WORDS;
     const alloc = this.chunkAt(c) + CHUNK_ALLOC;
-    const start = m[at + SUM_START]!;
-    const max = m[at + SUM_MAX]!;
-    const end = m[at + SUM_END]!;
+    const start = m[at + SUM_START];
+    const max = m[at + SUM_MAX];
+    const end = m[at + SUM_END];
     const below = freeBefore(m, alloc, i);
     const above = freeFrom(m, alloc, i + npages);
     if (below === i) m[at + SUM_START] = below;
@@ -306,9 +306,9 @@ export class PageAlloc {
     const i = page % CHUNK_PAGES;
     const at = this.#chunkSummaries + c * SUM_WORDS;
     const alloc = this.chunkAt(c) + CHUNK_ALLOC;
-    const start = m[at + SUM_START]!;
-    const max = m[at + SUM_MAX]!;
-    const end = m[at + SUM_END]!;
+    const start = m[at + SUM_START];
+    const max = m[at + SUM_MAX];
+    const end = m[at + SUM_END];
     const below = freeBefore(m, alloc, i);
     const above = freeFrom(m, alloc, i + npages);
     const run = below + npages + above;
@@ -325,11 +325,11 @@ export class PageAlloc {
     for (let level = CHUNK_LEVEL - 1; level >= 0; level--) {
       const child = entry % LEVEL_ENTRIES;
       entry >>>= SUMMARY_LEVEL_BITS;
-      const into = this.#summaries[level]! + entry * SUM_WORDS;
-      const from = this.#summaries[level + 1]! + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
-      const oldStart = m[into + SUM_START]!;
-      const oldMax = m[into + SUM_MAX]!;
-      const oldEnd = m[into + SUM_END]!;
+      const into = this.#summaries[level] + entry * SUM_WORDS;
+      const from = this.#summaries[level + 1] + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
+      const oldStart = m[into + SUM_START];
+      const oldMax = m[into + SUM_MAX];
+      const oldEnd = m[into + SUM_END];
       if (!childChanged(m, from, child, levelLogPages(level + 1), into, start, max, end)) return;
       start = oldStart;
       max = oldMax;
@@ -371,8 +371,8 @@ export class PageAlloc {
 
   /** Makes an entry above the chunks from the 8 below it; says whether it changed. */
   mergeEntry(level: number, entry: number): boolean {
-    const from = this.#summaries[level + 1]! + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
-    const into = this.#summaries[level]! + entry * SUM_WORDS;
+    const from = this.#summaries[level + 1] + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
+    const into = this.#summaries[level] + entry * SUM_WORDS;
     return mergeSummaries(this.m, from, LEVEL_ENTRIES, levelLogPages(level + 1), into);
   }
 
@@ -410,8 +410,8 @@ export class PageAlloc {
   knownRanges(): [number, number][] {
     const { m } = this;
     const ranges: [number, number][] = [];
-    for (let i = 0, at = this.#ranges; i < m[H_RANGES]!; i++, at += RANGE_WORDS) {
-      ranges.push([m[at + RANGE_BASE]!, m[at + RANGE_LIMIT]!]);
+    for (let i = 0, at = this.#ranges; i < m[H_RANGES]; i++, at += RANGE_WORDS) {
+      ranges.push([m[at + RANGE_BASE], m[at + RANGE_LIMIT]]);
     }
     return ranges;
   }

@@ -49,7 +49,7 @@ function searchWord(searchIdx: number): number {
 
 function find1(m: Words, at: number, searchIdx: number): number {
   for (let w = searchWord(searchIdx); w < BITMAP_WORDS; w++) {
-    const free = ~m[at + w]!;
+    const free = ~m[at + w];
     if (free !== 0) {
       const index = w * WORD_PAGES + ctz32(free);
       return index | (index << FOUND_BITS);
@@ -63,7 +63,7 @@ function findSmallN(m: Words, at: number, npages: number, searchIdx: number): nu
   let end = 0;
   let firstFree = -1;
   for (let w = searchWord(searchIdx); w < BITMAP_WORDS; w++) {
-    const used = m[at + w]!;
+    const used = m[at + w];
     if (used === -1) {
       end = 0;
       continue;
@@ -83,7 +83,7 @@ function findLargeN(m: Words, at: number, npages: number, searchIdx: number): nu
   let size = 0;
   let firstFree = -1;
   for (let w = searchWord(searchIdx); w < BITMAP_WORDS; w++) {
-    const used = m[at + w]!;
+    const used = m[at + w];
     if (used === -1) {
       size = 0;
       continue;
@@ -174,7 +174,7 @@ export function longestRun(m: Words, at: number, bound: number): number {
   let d = 0;
   let e = 0;
   for (let w = at, end = at + BITMAP_WORDS; w < end; w++) {
-    const used = m[w]!;
+    const used = m[w];
     if (used === 0) {
       run += WORD_PAGES;
       if (run >= bound) return bound;
@@ -215,12 +215,12 @@ export function allocRange(m: Words, at: number, i: number, n: number): void {
   const head = -1 << i;
   const tail = -1 >>> ~last;
   if (first === end) {
-    m[first] = m[first]! | (head & tail);
+    m[first] = m[first] | (head & tail);
     return;
   }
-  m[first] = m[first]! | head;
+  m[first] = m[first] | head;
   for (let w = first + 1; w < end; w++) m[w] = -1;
-  m[end] = m[end]! | tail;
+  m[end] = m[end] | tail;
 }
 
 export function freeRange(m: Words, at: number, i: number, n: number): void {
@@ -230,12 +230,12 @@ export function freeRange(m: Words, at: number, i: number, n: number): void {
   const head = -1 << i;
   const tail = -1 >>> ~last;
   if (first === end) {
-    m[first] = m[first]! & ~(head & tail);
+    m[first] = m[first] & ~(head & tail);
     return;
   }
-  m[first] = m[first]! & ~head;
+  m[first] = m[first] & ~head;
   for (let w = first + 1; w < end; w++) m[w] = 0;
-  m[end] = m[end]! & ~tail;
+  m[end] = m[end] & ~tail;
 }
 
 /** Number of 1 bits among i … i+n−1. */
@@ -245,10 +245,10 @@ export function popcntRange(m: Words, at: number, i: number, n: number): number 
   const end = at + (last >>> 5);
   const head = -1 << i;
   const tail = -1 >>> ~last;
-  if (first === end) return popcount32(m[first]! & head & tail);
-  let count = popcount32(m[first]! & head);
-  for (let w = first + 1; w < end; w++) count += popcount32(m[w]!);
-  return count + popcount32(m[end]! & tail);
+  if (first === end) return popcount32(m[first] & head & tail);
+  let count = popcount32(m[first] & head);
+  for (let w = first + 1; w < end; w++) count += popcount32(m[w]);
+  return count + popcount32(m[end] & tail);
 }
 
 /** Free pages directly below page `i`. */
@@ -256,11 +256,11 @@ export function freeBefore(m: Words, at: number, i: number): number {
   let w = at + (i >>> 5);
   let count = i % WORD_PAGES;
   if (count !== 0) {
-    const below = m[w]! << (WORD_PAGES - count);
+    const below = m[w] << (WORD_PAGES - count);
     if (below !== 0) return Math.clz32(below);
   }
   for (w--; w >= at; w--) {
-    const used = m[w]!;
+    const used = m[w];
     if (used !== 0) return count + Math.clz32(used);
     count += WORD_PAGES;
   }
@@ -272,13 +272,13 @@ export function freeFrom(m: Words, at: number, i: number): number {
   let w = at + (i >>> 5);
   let count = 0;
   if (i % WORD_PAGES !== 0) {
-    const above = m[w]! >>> i;
+    const above = m[w] >>> i;
     if (above !== 0) return ctz32(above);
     count = WORD_PAGES - (i % WORD_PAGES);
     w++;
   }
   for (const end = at + BITMAP_WORDS; w < end; w++) {
-    const used = m[w]!;
+    const used = m[w];
     if (used !== 0) return count + ctz32(used);
     count += WORD_PAGES;
   }
@@ -296,11 +296,11 @@ export function freeAll(m: Words, at: number): void {
 /** Number of 1 bits of the whole bitmap. */
 export function popcntAll(m: Words, at: number): number {
   let count = 0;
-  for (let w = at; w < at + BITMAP_WORDS; w++) count += popcount32(m[w]!);
+  for (let w = at; w < at + BITMAP_WORDS; w++) count += popcount32(m[w]);
   return count;
 }
 
 /** 1 if page `i` has its bit set. */
 export function pageBit(m: Words, at: number, i: number): number {
-  return (m[at + (i >>> 5)]! >>> i) & 1;
+  return (m[at + (i >>> 5)] >>> i) & 1;
 }

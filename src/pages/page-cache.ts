@@ -28,14 +28,14 @@ import { scavengeIndexMark } from './scavenge-index.ts';
 import { CHUNK_LEVEL } from './summary.ts';
 
 export function isCacheEmpty(mem: Mem, word: number): boolean {
-  return (mem.m[word + PC_FREE_LO]! | mem.m[word + PC_FREE_HI]!) === 0;
+  return (mem.m[word + PC_FREE_LO] | mem.m[word + PC_FREE_HI]) === 0;
 }
 
 /** Whether the cache owns `page`. For checks and for repair. */
 export function cacheHas(mem: Mem, word: number, page: number): boolean {
-  const i = page - mem.m[word + PC_BASE]!;
+  const i = page - mem.m[word + PC_BASE];
   if (i < 0 || i >= PAGE_CACHE_PAGES) return false;
-  return ((mem.m[word + (i < 32 ? PC_FREE_LO : PC_FREE_HI)]! >>> i) & 1) !== 0;
+  return ((mem.m[word + (i < 32 ? PC_FREE_LO : PC_FREE_HI)] >>> i) & 1) !== 0;
 }
 
 /**
@@ -44,8 +44,8 @@ export function cacheHas(mem: Mem, word: number, page: number): boolean {
  */
 export function cacheAlloc(mem: Mem, word: number, npages: number): PageNo | typeof NO_PAGES {
   const { m } = mem;
-  const lo = m[word + PC_FREE_LO]!;
-  const hi = m[word + PC_FREE_HI]!;
+  const lo = m[word + PC_FREE_LO];
+  const hi = m[word + PC_FREE_HI];
   m[word + PC_LAST_SCAV] = 0;
   if ((lo | hi) === 0 || npages > PAGE_CACHE_PAGES) return NO_PAGES;
   const i = findBitRange64(lo, hi, npages);
@@ -54,16 +54,16 @@ export function cacheAlloc(mem: Mem, word: number, npages: number): PageNo | typ
   const maskLo = i < 32 ? lowMask(npages) << i : 0;
   const inLo = Math.min(npages, Math.max(32 - i, 0));
   const maskHi = inLo < npages ? lowMask(npages - inLo) << Math.max(i - 32, 0) : 0;
-  const scavLo = m[word + PC_SCAV_LO]! & maskLo;
-  const scavHi = m[word + PC_SCAV_HI]! & maskHi;
+  const scavLo = m[word + PC_SCAV_LO] & maskLo;
+  const scavHi = m[word + PC_SCAV_HI] & maskHi;
   m[word + PC_FREE_LO] = lo & ~maskLo;
   m[word + PC_FREE_HI] = hi & ~maskHi;
   if ((scavLo | scavHi) !== 0) {
-    m[word + PC_SCAV_LO] = m[word + PC_SCAV_LO]! & ~maskLo;
-    m[word + PC_SCAV_HI] = m[word + PC_SCAV_HI]! & ~maskHi;
+    m[word + PC_SCAV_LO] = m[word + PC_SCAV_LO] & ~maskLo;
+    m[word + PC_SCAV_HI] = m[word + PC_SCAV_HI] & ~maskHi;
     m[word + PC_LAST_SCAV] = popcount32(scavLo) + popcount32(scavHi);
   }
-  return (m[word + PC_BASE]! + i) as PageNo;
+  return (m[word + PC_BASE] + i) as PageNo;
 }
 
 /**
@@ -84,15 +84,15 @@ export function allocToCache(pa: PageAlloc, word: number): boolean {
   const at = pa.chunkAt(base >>> LOG_CHUNK_PAGES) + ((base % CHUNK_PAGES) >>> 5);
   const alloc = at + CHUNK_ALLOC;
   const scav = at + CHUNK_SCAV;
-  const freeLo = ~m[alloc]!;
-  const freeHi = ~m[alloc + 1]!;
-  const scavLo = m[scav]! & freeLo;
-  const scavHi = m[scav + 1]! & freeHi;
+  const freeLo = ~m[alloc];
+  const freeHi = ~m[alloc + 1];
+  const scavLo = m[scav] & freeLo;
+  const scavHi = m[scav + 1] & freeHi;
   m[alloc] = -1;
   m[alloc + 1] = -1;
-  m[scav] = m[scav]! & ~scavLo;
-  m[scav + 1] = m[scav + 1]! & ~scavHi;
-  m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES]! - popcount32(scavLo) - popcount32(scavHi);
+  m[scav] = m[scav] & ~scavLo;
+  m[scav + 1] = m[scav + 1] & ~scavHi;
+  m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] - popcount32(scavLo) - popcount32(scavHi);
   pa.update(base, PAGE_CACHE_PAGES, false, true);
   // The block has nothing free any more, and nothing below it was.
   m[H_SEARCH_PAGE] = base + PAGE_CACHE_PAGES - 1;
@@ -102,7 +102,7 @@ export function allocToCache(pa: PageAlloc, word: number): boolean {
 
 function lowestFreePage(pa: PageAlloc): number {
   const { m } = pa;
-  const search = m[H_SEARCH_PAGE]!;
+  const search = m[H_SEARCH_PAGE];
   if (search >= pa.pages) return NO_PAGES;
   const c = search >>> LOG_CHUNK_PAGES;
   if (m[pa.summaryAt(CHUNK_LEVEL, c) + SUM_MAX] === 0) return pa.find(1);
@@ -135,21 +135,21 @@ function setCache(
 export function flushCache(pa: PageAlloc, word: number): void {
   const { m, mem } = pa;
   if (isCacheEmpty(mem, word)) return;
-  const base = m[word + PC_BASE]!;
+  const base = m[word + PC_BASE];
   const at = pa.chunkAt(base >>> LOG_CHUNK_PAGES) + ((base % CHUNK_PAGES) >>> 5);
   let present = 0;
   for (let half = 0; half < 2; half++) {
-    const free = m[word + PC_FREE_LO + half]!;
-    const scav = m[word + PC_SCAV_LO + half]! & free;
+    const free = m[word + PC_FREE_LO + half];
+    const scav = m[word + PC_SCAV_LO + half] & free;
     const alloc = at + CHUNK_ALLOC + half;
-    m[alloc] = m[alloc]! & ~free;
-    m[at + CHUNK_SCAV + half] = m[at + CHUNK_SCAV + half]! | scav;
-    m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES]! + popcount32(scav);
+    m[alloc] = m[alloc] & ~free;
+    m[at + CHUNK_SCAV + half] = m[at + CHUNK_SCAV + half] | scav;
+    m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] + popcount32(scav);
     // One past the highest page that has its memory still, counted from the base.
     if (free !== scav) present = half * 32 + 32 - Math.clz32(free & ~scav);
   }
-  const first = base + lowestOf(m[word + PC_FREE_LO]!, m[word + PC_FREE_HI]!);
-  if (first < m[H_SEARCH_PAGE]!) m[H_SEARCH_PAGE] = first;
+  const first = base + lowestOf(m[word + PC_FREE_LO], m[word + PC_FREE_HI]);
+  if (first < m[H_SEARCH_PAGE]) m[H_SEARCH_PAGE] = first;
   pa.update(base, PAGE_CACHE_PAGES, false, false);
   if (present > 0) scavengeIndexMark(mem, base, present);
   setCache(m, word, 0, 0, 0, 0, 0);

@@ -83,7 +83,7 @@ function isUsed(pa: PageAlloc, c: number, i: number): boolean {
 }
 
 function checkSearchPage(pa: PageAlloc, known: Set<number>): string | null {
-  const search = pa.m[H_SEARCH_PAGE]!;
+  const search = pa.m[H_SEARCH_PAGE];
   if (search < 0 || search > pa.pages) return `pages.searchPage: ${search} is no page of the heap`;
   for (const c of known) {
     for (let i = 0; i < CHUNK_PAGES; i++) {
@@ -125,7 +125,7 @@ function checkSummaries(pa: PageAlloc, known: Set<number>): string | null {
   const { m, mem } = pa;
   for (let level = CHUNK_LEVEL; level >= 0; level--) {
     const log = levelLogPages(level);
-    for (let entry = 0; entry < mem.plan.summaryCounts[level]!; entry++) {
+    for (let entry = 0; entry < mem.plan.summaryCounts[level]; entry++) {
       const word = pa.summaryAt(level, entry);
       const want = summaryOf(pa, known, entry << log, log);
       if (m[word + SUM_START] !== want.start || m[word + SUM_MAX] !== want.max || m[word + SUM_END] !== want.end) {
@@ -147,7 +147,7 @@ function checkScavengeIndex(pa: PageAlloc, known: Set<number>, min: number): str
     if (!isScavengeMarked(pa.mem, c)) {
       return `pages.scavengeIndex: ${at(page)} can be scavenged, its chunk ${c} is not marked`;
     }
-    if (m[H_SCAV_PAGE]! >> LOG_CHUNK_PAGES < c) {
+    if (m[H_SCAV_PAGE] >> LOG_CHUNK_PAGES < c) {
       return `pages.scavengeIndex: ${at(page)} can be scavenged, nothing above page ${m[H_SCAV_PAGE]} is looked at`;
     }
   }

@@ -15,10 +15,10 @@ type Words = Int32Array<ArrayBufferLike>;
 /** Number of the first range that ends above `page`; as many as there are when none does (Go: `findSucc`). */
 export function findRange(m: Words, ranges: number, page: number): number {
   let lo = 0;
-  let hi = m[H_RANGES]!;
+  let hi = m[H_RANGES];
   while (lo < hi) {
     const mid = (lo + hi) >>> 1;
-    if (m[ranges + mid * RANGE_WORDS + RANGE_LIMIT]! > page) hi = mid;
+    if (m[ranges + mid * RANGE_WORDS + RANGE_LIMIT] > page) hi = mid;
     else lo = mid + 1;
   }
   return lo;
@@ -26,20 +26,20 @@ export function findRange(m: Words, ranges: number, page: number): number {
 
 export function rangesContain(m: Words, ranges: number, page: number): boolean {
   const i = findRange(m, ranges, page);
-  return i < m[H_RANGES]! && m[ranges + i * RANGE_WORDS + RANGE_BASE]! <= page;
+  return i < m[H_RANGES] && m[ranges + i * RANGE_WORDS + RANGE_BASE] <= page;
 }
 
 /** Adds [base, limit), which must touch no page that is known; joins it with its neighbours. False if it overlaps. */
 export function addRange(m: Words, ranges: number, base: number, limit: number): boolean {
-  const count = m[H_RANGES]!;
+  const count = m[H_RANGES];
   const i = findRange(m, ranges, base);
   const at = ranges + i * RANGE_WORDS;
-  if (i < count && m[at + RANGE_BASE]! < limit) return false;
+  if (i < count && m[at + RANGE_BASE] < limit) return false;
   const before = at - RANGE_WORDS;
   const joinsBefore = i > 0 && m[before + RANGE_LIMIT] === base;
   const joinsAfter = i < count && m[at + RANGE_BASE] === limit;
   if (joinsBefore && joinsAfter) {
-    m[before + RANGE_LIMIT] = m[at + RANGE_LIMIT]!;
+    m[before + RANGE_LIMIT] = m[at + RANGE_LIMIT];
     m.copyWithin(at, at + RANGE_WORDS, ranges + count * RANGE_WORDS);
     m[H_RANGES] = count - 1;
   } else if (joinsBefore) {

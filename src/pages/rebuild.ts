@@ -28,7 +28,7 @@ export function rebuildPages(pa: PageAlloc, isUsed: (page: number) => boolean, k
     if (knownPages > 0) addRange(m, plan.ranges, 0, knownPages);
   }
   plan.summaries.forEach((at, level) => {
-    m.fill(0, at, at + plan.summaryCounts[level]! * SUM_WORDS);
+    m.fill(0, at, at + plan.summaryCounts[level] * SUM_WORDS);
   });
   scavengeIndexInit(mem);
   m[H_SEARCH_PAGE] = plan.pages;
@@ -41,7 +41,7 @@ export function rebuildPages(pa: PageAlloc, isUsed: (page: number) => boolean, k
     pa.summarizeChunk(c);
   });
   for (let level = CHUNK_LEVEL - 1; level >= 0; level--) {
-    for (let e = 0; e < plan.summaryCounts[level + 1]! / LEVEL_ENTRIES; e++) pa.mergeEntry(level, e);
+    for (let e = 0; e < plan.summaryCounts[level + 1] / LEVEL_ENTRIES; e++) pa.mergeEntry(level, e);
   }
   m[H_RELEASED_PAGES] = pa.countReleased();
 }
@@ -57,9 +57,9 @@ function rebuildChunk(pa: PageAlloc, c: number, isUsed: (page: number) => boolea
       if (first + i >= pages || isUsed(first + i)) used |= 1 << i;
     }
     m[alloc + w] = used;
-    m[scav + w] = m[scav + w]! & ~used;
-    const present = ~(used | m[scav + w]!);
+    m[scav + w] = m[scav + w] & ~used;
+    const present = ~(used | m[scav + w]);
     if (present !== 0) scavengeIndexMark(pa.mem, first + 31 - Math.clz32(present), 1);
-    if (used !== -1 && m[H_SEARCH_PAGE]! >= pages) m[H_SEARCH_PAGE] = first + ctz32(~used);
+    if (used !== -1 && m[H_SEARCH_PAGE] >= pages) m[H_SEARCH_PAGE] = first + ctz32(~used);
   }
 }

@@ -31,9 +31,9 @@ export function scavengeIndexMark(mem: Mem, page: number, npages: number): void 
   const lastChunk = last >>> LOG_CHUNK_PAGES;
   for (let c = page >>> LOG_CHUNK_PAGES; c <= lastChunk; c++) {
     const w = bits + (c >>> 5);
-    m[w] = m[w]! | (1 << c);
+    m[w] = m[w] | (1 << c);
   }
-  if (last > m[H_SCAV_PAGE]!) {
+  if (last > m[H_SCAV_PAGE]) {
     m[H_SCAV_PAGE] = last;
     m[H_SCAV_MARKED] = 1;
   }
@@ -42,11 +42,11 @@ export function scavengeIndexMark(mem: Mem, page: number, npages: number): void 
 /** Chunk `c` has nothing to give back. */
 export function scavengeIndexClear(mem: Mem, c: number): void {
   const w = mem.plan.scavIndex + (c >>> 5);
-  mem.m[w] = mem.m[w]! & ~(1 << c);
+  mem.m[w] = mem.m[w] & ~(1 << c);
 }
 
 export function isScavengeMarked(mem: Mem, c: number): boolean {
-  return ((mem.m[mem.plan.scavIndex + (c >>> 5)]! >>> c) & 1) !== 0;
+  return ((mem.m[mem.plan.scavIndex + (c >>> 5)] >>> c) & 1) !== 0;
 }
 
 /**
@@ -55,12 +55,12 @@ export function isScavengeMarked(mem: Mem, c: number): boolean {
  */
 export function scavengeIndexFind(mem: Mem): number {
   const { m } = mem;
-  const hint = m[H_SCAV_PAGE]!;
+  const hint = m[H_SCAV_PAGE];
   if (hint < 0) return NO_CHUNK;
   const bits = mem.plan.scavIndex;
   const hintChunk = hint >>> LOG_CHUNK_PAGES;
-  let word = m[bits + (hintChunk >>> 5)]! & (-1 >>> ~hintChunk);
-  for (let w = hintChunk >>> 5; ; word = m[bits + w]!) {
+  let word = m[bits + (hintChunk >>> 5)] & (-1 >>> ~hintChunk);
+  for (let w = hintChunk >>> 5; ; word = m[bits + w]) {
     if (word !== 0) {
       const c = w * 32 + 31 - Math.clz32(word);
       if (c === hintChunk) return hint;

@@ -47,16 +47,16 @@ export function fillAligned(half: number, other: number, m: number): number {
   // Gather each group's bits in its lowest one, then spread that over the group.
   let low = half;
   for (let step = 1; step < m; step <<= 1) low |= low >>> step;
-  low &= GROUP_LOW_BITS[31 - Math.clz32(m)]!;
+  low &= GROUP_LOW_BITS[31 - Math.clz32(m)];
   return m === 32 ? -low : Math.imul(low, (1 << m) - 1);
 }
 
 /** Pages of chunk word `w` that cannot be scavenged, in units of `min` pages. */
 function ineligible(m: Words, chunk: number, w: number, min: number): number {
-  const half = m[chunk + CHUNK_ALLOC + w]! | m[chunk + CHUNK_SCAV + w]!;
+  const half = m[chunk + CHUNK_ALLOC + w] | m[chunk + CHUNK_SCAV + w];
   if (min === 1) return half;
   const pair = w ^ 1;
-  return fillAligned(half, m[chunk + CHUNK_ALLOC + pair]! | m[chunk + CHUNK_SCAV + pair]!, min);
+  return fillAligned(half, m[chunk + CHUNK_ALLOC + pair] | m[chunk + CHUNK_SCAV + pair], min);
 }
 
 /** `findScavengeCandidate` found nothing. */
@@ -153,7 +153,7 @@ export function scavengeOne(
   for (let hint = scavengeIndexFind(mem); hint !== NO_CHUNK; hint = scavengeIndexFind(mem)) {
     const c = hint >>> LOG_CHUNK_PAGES;
     const found =
-      m[pa.summaryAt(CHUNK_LEVEL, c) + SUM_MAX]! < minPages
+      m[pa.summaryAt(CHUNK_LEVEL, c) + SUM_MAX] < minPages
         ? NO_CANDIDATE
         : findScavengeCandidate(m, pa.chunkAt(c), hint % CHUNK_PAGES, minPages, maxPages, units);
     if (found !== NO_CANDIDATE) {
@@ -182,7 +182,7 @@ function releaseRun(
     pa.free(page, npages);
     if (done) {
       allocRange(m, pa.chunkAt(page >>> LOG_CHUNK_PAGES) + CHUNK_SCAV, page % CHUNK_PAGES, npages);
-      m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES]! + npages;
+      m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] + npages;
     }
   }
 }

@@ -43,16 +43,16 @@ export function mergeSummaries(m: Words, from: number, count: number, logMaxPage
   let at = from;
   let start = 0;
   for (; at < limit; at += SUM_WORDS) {
-    start += m[at + SUM_START]!;
+    start += m[at + SUM_START];
     if (m[at + SUM_START] !== full) break;
   }
   if (at === limit) return setSummary(m, into, start, start, start);
-  let max = Math.max(start, m[at + SUM_MAX]!);
-  let end = m[at + SUM_END]!;
+  let max = Math.max(start, m[at + SUM_MAX]);
+  let end = m[at + SUM_END];
   for (at += SUM_WORDS; at < limit; at += SUM_WORDS) {
-    const next = m[at + SUM_START]!;
-    max = Math.max(max, end + next, m[at + SUM_MAX]!);
-    end = m[at + SUM_END]! + (next === full ? end : 0);
+    const next = m[at + SUM_START];
+    max = Math.max(max, end + next, m[at + SUM_MAX]);
+    end = m[at + SUM_END] + (next === full ? end : 0);
   }
   return setSummary(m, into, start, max, end);
 }
@@ -80,19 +80,19 @@ export function childChanged(
   const at = from + child * SUM_WORDS;
   let left = 0;
   for (let k = at - SUM_WORDS; k >= from; k -= SUM_WORDS) {
-    left += m[k + SUM_END]!;
+    left += m[k + SUM_END];
     if (m[k + SUM_END] !== full) break;
   }
   let right = 0;
   for (let k = at + SUM_WORDS, end = from + LEVEL_ENTRIES * SUM_WORDS; k < end; k += SUM_WORDS) {
-    right += m[k + SUM_START]!;
+    right += m[k + SUM_START];
     if (m[k + SUM_START] !== full) break;
   }
   const oldRun = longestThrough(left, right, full, oldStart, oldMax, oldEnd);
-  const start = m[at + SUM_START]!;
-  const end = m[at + SUM_END]!;
-  const run = longestThrough(left, right, full, start, m[at + SUM_MAX]!, end);
-  let max = m[into + SUM_MAX]!;
+  const start = m[at + SUM_START];
+  const end = m[at + SUM_END];
+  const run = longestThrough(left, right, full, start, m[at + SUM_MAX], end);
+  let max = m[into + SUM_MAX];
   if (run >= max) max = run;
   else if (oldRun === max) {
     if (run < LEVEL_ENTRIES * full - oldRun) return mergeSummaries(m, from, LEVEL_ENTRIES, logMaxPages, into);
@@ -103,9 +103,9 @@ export function childChanged(
   return setSummary(
     m,
     into,
-    left === child << logMaxPages ? left + start + (whole ? right : 0) : m[into + SUM_START]!,
+    left === child << logMaxPages ? left + start + (whole ? right : 0) : m[into + SUM_START],
     max,
-    right === (LEVEL_ENTRIES - 1 - child) << logMaxPages ? right + end + (whole ? left : 0) : m[into + SUM_END]!,
+    right === (LEVEL_ENTRIES - 1 - child) << logMaxPages ? right + end + (whole ? left : 0) : m[into + SUM_END],
   );
 }
 

@@ -4,10 +4,9 @@
  */
 import { ArgumentError, SpanheapError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
-import { LAYOUT_VERSION } from '../layout/header.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
+import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
-import { Malloc } from '../malloc/malloc.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { DelayHook } from '../sync/proc.ts';
@@ -33,14 +32,12 @@ export class Heap {
   readonly memory: HeapMemory;
   readonly #mem: Mem;
   readonly #cache: MCache;
-  readonly #malloc: Malloc;
   #attached = true;
 
   private constructor(mem: Mem, ptrSize: number) {
     this.#mem = mem;
     this.#cache = attachProc(mem, readClasses(mem), currentThreadId() + 1);
-    this.#malloc = new Malloc(this.#cache, ptrSize);
-    this.raw = new RawHeap(this.#malloc);
+    this.raw = new RawHeap(this.#cache, ptrSize);
     this.memory = Object.freeze({ buffer: mem.data, i32: mem.i32, u8: mem.u8, f64: mem.f64 });
   }
 
@@ -69,7 +66,10 @@ export class Heap {
    */
   share(): SharedHeap {
     if (!this.#mem.shared) {
-      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'share: this heap was made with shared: false and belongs to one thread');
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        'share: this heap was made with shared: false and belongs to one thread',
+      );
     }
     return {
       spanheap: LAYOUT_VERSION,
@@ -161,7 +161,7 @@ export class Heap {
     detachProc(this.#cache);
     this.#attached = false;
     t.depth = 0;
-    t.open = 0;
+    t.gate.open = 0;
   }
 
   /**
@@ -174,8 +174,9 @@ export class Heap {
     const { t } = this.#cache.heap;
     t.enter();
     try {
-      this.#malloc.hooks = hooks;
+      this.raw.hooks = hooks;
       this.#cache.heap.hooks = hooks;
+      this.raw.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
       t.delay = hooks.onDelay;
       this.#cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;

@@ -1,6 +1,5 @@
 /** A new heap's memory, and the check of one that exists. */
 import { AttachError } from '../base/errors.ts';
-import { bitsWords } from '../spans/bits-arena.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
 import {
@@ -21,6 +20,8 @@ import {
   LAYOUT_VERSION,
   MAGIC,
 } from '../layout/header.ts';
+import { bitsWords } from '../spans/bits-arena.ts';
+import '../layout/registry.ts';
 import { planMeta } from '../layout/plan.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
@@ -73,7 +74,8 @@ export function checkShared(shared: unknown): Mem {
   const notHeap = (why: string): never => {
     throw new AttachError('ERR_NOT_A_HEAP', `attachHeap: this is not a heap: ${why}`);
   };
-  if (typeof shared !== 'object' || shared === null) notHeap(`expected what heap.share() returns, got ${shared === null ? 'null' : typeof shared}`);
+  if (typeof shared !== 'object' || shared === null)
+    notHeap(`expected what heap.share() returns, got ${shared === null ? 'null' : typeof shared}`);
   const { spanheap, data, meta } = shared as { spanheap: unknown; data: Buffer; meta: Buffer };
   if (typeof spanheap !== 'number') notHeap('it has no version; pass what heap.share() returns');
   if (spanheap !== LAYOUT_VERSION) versionMismatch(spanheap as number);
@@ -82,14 +84,17 @@ export function checkShared(shared: unknown): Mem {
   }
   if (meta.byteLength < HEADER_WORDS * 4) notHeap(`meta has ${meta.byteLength} bytes, too few for a header`);
   const header = new Int32Array(meta, 0, HEADER_WORDS);
-  if (header[H_MAGIC] !== MAGIC) notHeap(`meta begins with 0x${(header[H_MAGIC]! >>> 0).toString(16)}, not 0x${MAGIC.toString(16)}`);
+  if (header[H_MAGIC] !== MAGIC)
+    notHeap(`meta begins with 0x${(header[H_MAGIC]! >>> 0).toString(16)}, not 0x${MAGIC.toString(16)}`);
   if (header[H_VERSION] !== LAYOUT_VERSION) versionMismatch(header[H_VERSION]!);
   const pages = header[H_PAGES]!;
   const procs = header[H_MAX_PROCS]!;
   const classes = header[H_SIZE_CLASSES]!;
   if (procs < 1 || procs > MAX_PROCS || classes < 2 || classes > MAX_SIZE_CLASSES) notHeap('its header is damaged');
-  if (pages * PAGE_SIZE !== data.byteLength) notHeap(`data has ${data.byteLength} bytes, the header says ${pages * PAGE_SIZE}`);
-  if (planMeta(pages, procs).end * 4 !== meta.byteLength) notHeap(`meta has ${meta.byteLength} bytes, the header asks for another size`);
+  if (pages * PAGE_SIZE !== data.byteLength)
+    notHeap(`data has ${data.byteLength} bytes, the header says ${pages * PAGE_SIZE}`);
+  if (planMeta(pages, procs).end * 4 !== meta.byteLength)
+    notHeap(`meta has ${meta.byteLength} bytes, the header asks for another size`);
   return attachMem(data, meta);
 }
 

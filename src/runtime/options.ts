@@ -75,6 +75,7 @@ function flag(name: string, value: boolean | undefined, byDefault: boolean): boo
 
 function classesOf(choice: NonNullable<HeapOptions['sizeClasses']>): SizeClassTable {
   if (choice === 'go1.14' || choice === 'go1.16') return goSizeClasses(choice);
-  if (!Array.isArray(choice)) bad(`sizeClasses must be 'go1.14', 'go1.16' or rows of makeSizeClasses, not ${String(choice)}`);
+  if (!Array.isArray(choice))
+    bad(`sizeClasses must be 'go1.14', 'go1.16' or rows of makeSizeClasses, not ${String(choice)}`);
   return tableOf(choice as readonly SizeClass[]);
 }

@@ -73,13 +73,6 @@ export function listRemove(m: Words, list: number, s: SpanRef): void {
   m[s + SPAN_LIST] = 0;
 }
 
-/** Allocation bits of slots `32 × index …`, with the bits past the last slot set. */
-export function allocWord(m: Words, s: SpanRef, index: number): number {
-  const rest = m[s + SPAN_NELEMS] - (index << 5);
-  const word = m[(m[s + SPAN_ALLOC_BITS] >>> 5) + index];
-  return rest >= 32 ? word : word | (-1 << rest);
-}
-
 /** Live objects of a span: its allocation bits that are set. */
 export function countLive(m: Words, s: SpanRef): number {
   const words = (m[s + SPAN_NELEMS] + 31) >>> 5;

@@ -176,6 +176,11 @@ export class SizeClassTable {
   readonly nelems: Int32Array;
   /** `(off * inv[c]) | 0` is the index of the slot that byte `off` of a span lies in. */
   readonly inv: Float64Array;
+  /**
+   * The same in 32-bit integers, for byte offsets that are multiples of 8: entry 2c is a factor and 2c + 1 a shift, and
+   * the index is `(imul(off >>> 3, factor) >>> shift)`.
+   */
+  readonly div: Int32Array;
   /** Class of `(size + 7) >>> 3`, for sizes up to 1016. */
   readonly sizeToClass8: Uint8Array;
   /** Class of `(size - 1024 + 127) >>> 7`, for sizes from 1017. */
@@ -190,11 +195,18 @@ export class SizeClassTable {
     this.npages = Int32Array.from(npages);
     this.nelems = new Int32Array(count);
     this.inv = new Float64Array(count);
+    this.div = new Int32Array(count * 2);
     for (let c = 1; c < count; c++) {
-      this.nelems[c] = Math.floor((npages[c]! * pageSize) / size[c]!);
+      this.nelems[c] = Math.floor((npages[c] * pageSize) / size[c]);
       // A little above 1/size, so that rounding never falls below a whole number: 2^-40 outweighs the error of the
       // division and the product (2^-52), and stays under 1/size of a slot for every offset below 2^31.
-      this.inv[c] = (1 / size[c]!) * (1 + 2 ** -40);
+      this.inv[c] = (1 / size[c]) * (1 + 2 ** -40);
+      // For n < N and divisor d, ceil(2^k / d) is exact if 2^k >= N * d; the product stays below 2^32 if N is below
+      // 2^15 or so, and a span has at most 10 pages, N = 10240.
+      const units = (npages[c] * pageSize) >>> 3;
+      const shift = Math.ceil(Math.log2(units * (size[c] >>> 3)));
+      this.div[2 * c] = Math.ceil(2 ** shift / (size[c] >>> 3));
+      this.div[2 * c + 1] = shift;
     }
     this.sizeToClass8 = new Uint8Array(SMALL_SIZE_MAX / SMALL_SIZE_DIV + 1);
     this.sizeToClass128 = new Uint8Array((MAX_SMALL_SIZE - SMALL_SIZE_MAX) / LARGE_SIZE_DIV + 1);
@@ -205,13 +217,13 @@ export class SizeClassTable {
   /** Class that serves `size`, 0 … MAX_SMALL_SIZE; 0 for size 0. */
   classOf(size: number): number {
     return size <= SMALL_SIZE_MAX - SMALL_SIZE_DIV
-      ? this.sizeToClass8[(size + SMALL_SIZE_DIV - 1) >>> 3]!
-      : this.sizeToClass128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7]!;
+      ? this.sizeToClass8[(size + SMALL_SIZE_DIV - 1) >>> 3]
+      : this.sizeToClass128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7];
   }
 
   /** Bytes that an object of `size` bytes really takes; whole pages above MAX_SMALL_SIZE. Any size up to 2⁵³. */
   roundupsize(size: number): number {
-    return size <= MAX_SMALL_SIZE ? this.size[this.classOf(size)]! : roundUp(size, this.pageSize);
+    return size <= MAX_SMALL_SIZE ? this.size[this.classOf(size)] : roundUp(size, this.pageSize);
   }
 }
 
@@ -219,7 +231,7 @@ export class SizeClassTable {
 function fillLookup(lookup: Uint8Array, sizes: Int32Array, from: number, step: number): void {
   let c = 0;
   for (let i = 0; i < lookup.length; i++) {
-    while (sizes[c]! < from + i * step) c++;
+    while (sizes[c] < from + i * step) c++;
     lookup[i] = c;
   }
 }

@@ -8,8 +8,9 @@
  * A word of 0 on a live slot: the slot is not a tiny block (an ordinary 16-byte object), or one without objects that
  * its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
  */
-import type { SpanRef } from '../base/brand.ts';
+
 import { ctz32 } from '../base/bits.ts';
+import type { SpanRef } from '../base/brand.ts';
 import { SPAN_TYPES } from '../layout/span.ts';
 
 type Words = Int32Array<ArrayBufferLike>;

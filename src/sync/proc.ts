@@ -27,8 +27,9 @@
  * it. Only if the owner is DEAD does the waiter become BLOCKED, which the reaper alone takes for stopped: the lock
  * cannot be had before the reaper has repaired what it guards and released it.
  */
-import { fatal, SpanheapError } from '../base/errors.ts';
+
 import type { ProcRef } from '../base/brand.ts';
+import { fatal, SpanheapError } from '../base/errors.ts';
 import { H_STOP, H_WORLD_LOCK } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
@@ -62,14 +63,19 @@ export function procRef(mem: Mem, id: number): ProcRef {
 /** Called in slow paths, for tests: may sleep to make rare interleavings common. */
 export type DelayHook = (place: string) => void;
 
+/** 1 inside a region, unless each call must take the guarded way; the one field the fast paths test. */
+export interface Gate {
+  open: number;
+}
+
 export class Proc {
   readonly mem: Mem;
   readonly ref: ProcRef;
   readonly id: number;
   /** Nesting of regions; 0: outside. Raw addresses are only held while it is not 0. */
   depth = 0;
-  /** 1 inside a region, unless each call must take the guarded way (`guarded`); the one word the fast paths test. */
-  open = 0;
+  /** The allocator of this thread, told whether its fast paths may run. */
+  gate: Gate = { open: 0 };
   #guarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
@@ -85,26 +91,25 @@ export class Proc {
     if (!mem.shared) {
       Atomics.store(mem.m, ref + PROC_STATUS, PROC_RUNNING);
       this.depth = 1;
-      this.open = 1;
     }
   }
 
   /** Makes every call take the guarded way in, for hooks that must see each object. */
   set guarded(on: boolean) {
     this.#guarded = on;
-    this.open = this.depth > 0 && !on ? 1 : 0;
+    this.gate.open = this.depth > 0 && !on ? 1 : 0;
   }
 
   /** Enters a region; nests. Blocks while the world is stopped. Throws if this thread was detached or reaped. */
   enter(): void {
     if (this.depth === 0) this.acquire();
     this.depth++;
-    this.open = this.#guarded ? 0 : 1;
+    this.gate.open = this.#guarded ? 0 : 1;
   }
 
   leave(): void {
     if (--this.depth > 0) return;
-    this.open = 0;
+    this.gate.open = 0;
     this.release();
   }
 

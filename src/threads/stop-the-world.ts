@@ -106,7 +106,9 @@ function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, started: number, op
     }
     if (waited > WARN_MS && !warned) {
       warned = true;
-      options.warn?.(`${nameOf(m, p)} has not reached a safepoint for ${WARN_MS / 1000} s; call heap.poll() in long loops`);
+      options.warn?.(
+        `${nameOf(m, p)} has not reached a safepoint for ${WARN_MS / 1000} s; call heap.poll() in long loops`,
+      );
     }
   }
 }

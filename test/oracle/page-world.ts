@@ -52,7 +52,7 @@ export class PageWorld {
     const { m, plan } = this.mem;
     this.base = base;
     plan.summaries.forEach((at, level) => {
-      m.fill(0, at, at + plan.summaryCounts[level]! * SUM_WORDS);
+      m.fill(0, at, at + plan.summaryCounts[level] * SUM_WORDS);
     });
     m.fill(0, plan.chunks, plan.chunks + plan.chunkCount * CHUNK_WORDS);
     for (let i = 0; i < CACHES; i++) m.fill(0, this.cacheWord(i), this.cacheWord(i) + PAGE_CACHE_WORDS);
@@ -143,7 +143,7 @@ export class PageWorld {
     for (let slot = 0; slot < HASH_SLOTS; slot++) {
       const at = this.pa.chunkAt(slot + this.base) + bitmap;
       for (let j = 0; j < CHUNK_BYTES; j++) {
-        const byte = this.#chunks.has(slot) ? (m[at + (j >>> 2)]! >>> ((j & 3) * 8)) & 0xff : missing;
+        const byte = this.#chunks.has(slot) ? (m[at + (j >>> 2)] >>> ((j & 3) * 8)) & 0xff : missing;
         hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV_PRIME);
       }
     }
@@ -166,5 +166,5 @@ export function runs(m: Int32Array<ArrayBufferLike>, at: number): Ranges {
 
 /** A 64-bit set of a page cache as the vectors write it. */
 export function cacheSet(m: Int32Array<ArrayBufferLike>, word: number, lo: number): string {
-  return hex64(m[word + lo]!, m[word + lo + 1]!);
+  return hex64(m[word + lo], m[word + lo + 1]);
 }

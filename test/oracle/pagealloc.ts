@@ -72,6 +72,7 @@ function checkGrow(c: GrowCase): string | null {
 export const pagealloc: Checker = {
   name: 'pagealloc',
   sections: ['tables', 'traces'],
+  source: /pageAlloc\.(grow|alloc)/,
   run(doc: Doc, tally: Tally): void {
     const constants = (doc['constants'] ?? {}) as Record<string, number>;
     tableUnits = {

@@ -35,14 +35,14 @@ function setCache(world: PageWorld, word: number, basePage: number, cache: strin
 /** [base or null, cache, scav]; here a cache without base has page 0, which is no page of the world. */
 function cacheState(world: PageWorld, word: number): [number | null, string, string] {
   const { m } = world.mem;
-  const base = m[word + PC_BASE]!;
+  const base = m[word + PC_BASE];
   return [base === 0 ? null : world.relative(base), cacheSet(m, word, PC_FREE_LO), cacheSet(m, word, PC_SCAV_LO)];
 }
 
 /** Result of a `cacheAlloc`: [page or null, scavenged bytes]. */
 function takeFromCache(world: PageWorld, word: number, npages: number): [number | null, number] {
   const page = world.relative(cacheAlloc(world.mem, word, npages));
-  return [page, world.mem.m[word + PC_LAST_SCAV]! * PAGE_SIZE];
+  return [page, world.mem.m[word + PC_LAST_SCAV] * PAGE_SIZE];
 }
 
 function checkAlloc(c: AllocCase): string | null {
@@ -66,7 +66,7 @@ function checkFlush(c: FlushCase): string | null {
   const used = bitmapWords(c.alloc);
   world.pa.rebuild((page) => {
     const i = world.relative(page)!;
-    return ((used[i >>> 5]! >>> i) & 1) === 1;
+    return ((used[i >>> 5] >>> i) & 1) === 1;
   });
   const word = world.cacheWord(1);
   setCache(world, word, c.basePage, c.cache, c.cacheScav);
@@ -82,7 +82,7 @@ function checkFlush(c: FlushCase): string | null {
 function fill(world: PageWorld, word: number, want: readonly unknown[]): string | null {
   const { m } = world.mem;
   const filled = allocToCache(world.pa, word);
-  const base = filled ? world.relative(m[word + PC_BASE]!) : null;
+  const base = filled ? world.relative(m[word + PC_BASE]) : null;
   return same('cache', [base, ...cacheState(world, word).slice(1)], want);
 }
 
@@ -106,6 +106,7 @@ function applyMixed(world: PageWorld, op: readonly unknown[]): string | null | u
 export const pagecache: Checker = {
   name: 'pagecache',
   sections: ['cacheAlloc', 'flush', 'allocToCache', 'mixed'],
+  source: /pageCache/,
   run(doc: Doc, tally: Tally): void {
     for (const c of list<AllocCase>(doc, 'cacheAlloc')) tally.case(c.id, () => checkAlloc(c));
     for (const c of list<FlushCase>(doc, 'flush')) tally.case(c.id, () => checkFlush(c));

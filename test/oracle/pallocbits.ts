@@ -16,12 +16,14 @@ import {
 import { mergeSummaries } from '../../src/pages/summary.ts';
 import { bitmapText, bitmapWords, type Checker, type Doc, halves, list, same, type Tally } from './tally.ts';
 
+type FindRow = readonly [npages: number, searchIdx: number, index: number | null, firstFree: number | null];
+
 interface BitsCase {
   readonly id: string;
   readonly bits: string;
   readonly summary: readonly number[];
-  readonly find: readonly (readonly (number | null)[])[];
-  readonly findAnyIdx?: readonly (readonly (number | null)[])[];
+  readonly find: readonly FindRow[];
+  readonly findAnyIdx?: readonly FindRow[];
   readonly popcnt: readonly (readonly [number, number, number])[];
   readonly mutate: readonly (readonly ['alloc' | 'free', number, number, string])[];
 }
@@ -46,7 +48,7 @@ function checkBits(c: BitsCase): string | null {
   const sum = summarize(m, AT);
   let wrong = same('summary', [packedStart(sum), packedMax(sum), packedEnd(sum)], c.summary);
   for (const row of [...c.find, ...(c.findAnyIdx ?? [])]) {
-    const found = find(m, AT, row[0]!, row[1]!);
+    const found = find(m, AT, row[0], row[1]);
     const got = found === NOT_FOUND ? [null, null] : [foundIndex(found), foundFirstFree(found)];
     wrong ??= same(`find ${row[0]} from ${row[1]}`, got, row.slice(2));
   }
@@ -73,6 +75,7 @@ function checkMerge({ logMaxPages, sums, want }: MergeCase): string | null {
 export const pallocbits: Checker = {
   name: 'pallocbits',
   sections: ['cases', 'findBitRange64', 'mergeSummaries'],
+  source: /pallocBits/,
   run(doc: Doc, tally: Tally): void {
     for (const c of list<BitsCase>(doc, 'cases')) tally.case(c.id, () => checkBits(c));
     for (const [word, n, index] of list<[string, number, number | null]>(doc, 'findBitRange64')) {

@@ -81,6 +81,7 @@ function checkTrace(c: TraceCase): string | null {
 export const scavengeChecker: Checker = {
   name: 'scavenge',
   sections: ['fillAligned', 'findCandidate', 'scavengeIndex', 'traces'],
+  source: /findScavengeCandidate|fillAligned/,
   run(doc: Doc, tally: Tally): void {
     const constants = (doc['constants'] ?? {}) as Record<string, number>;
     const physPageSize = constants['physPageSize'] ?? 4096;

@@ -31,6 +31,8 @@ export interface Checker {
   readonly name: string;
   /** Sections of cases. A file of this format has no others, and at least one of them. */
   readonly sections: readonly string[];
+  /** What `source` of such a file names, where other formats have the same sections. */
+  readonly source?: RegExp;
   /** Absent: this comes with later work. */
   readonly run?: (doc: Doc, tally: Tally) => void;
   readonly skipReason?: string;
@@ -84,6 +86,6 @@ export function bitmapWords(text: string): number[] {
 /** A bitmap of 16 words as the vectors write it in words. */
 export function bitmapText(m: Int32Array<ArrayBufferLike>, at: number): string {
   const words: string[] = [];
-  for (let w = 0; w < 16; w += 2) words.push(hex64(m[at + w]!, m[at + w + 1]!));
+  for (let w = 0; w < 16; w += 2) words.push(hex64(m[at + w], m[at + w + 1]));
   return words.join(',');
 }

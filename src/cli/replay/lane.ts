@@ -45,8 +45,6 @@ export interface LaneInput {
   readonly control: Control;
   /** Address of each object, 0 until it is made. */
   readonly addresses: Uint32Array<SharedArrayBuffer>;
-  /** Usable bytes of each object that came from a resize: its slot may be larger than its size needs. */
-  readonly resizedSlots: Uint32Array<SharedArrayBuffer>;
   readonly verify: boolean;
 }
 
@@ -60,7 +58,6 @@ export function laneInput(recording: Recording, plan: Plan, control: Control, ve
     plan,
     control,
     addresses: new Uint32Array(new SharedArrayBuffer(recording.objects * 4)),
-    resizedSlots: new Uint32Array(new SharedArrayBuffer(recording.objects * 4)),
     verify,
   };
 }
@@ -86,7 +83,6 @@ export class Lane {
   private readonly addresses: Uint32Array<SharedArrayBuffer>;
   /** The same words, for wait and notify. */
   private readonly addressWords: Int32Array<SharedArrayBuffer>;
-  private readonly resizedSlots: Uint32Array;
   private readonly liveWords: Uint32Array<SharedArrayBuffer>;
   /** `order[next]` is the next event; `last` is behind this lane's part. */
   private next: number;
@@ -114,7 +110,6 @@ export class Lane {
     this.sizes = columns.sizes;
     this.addresses = input.addresses;
     this.addressWords = new Int32Array(input.addresses.buffer);
-    this.resizedSlots = input.resizedSlots;
     this.liveWords = new Uint32Array(control.words.buffer);
     this.next = plan.starts[lane];
     this.last = plan.starts[lane + 1];
@@ -200,7 +195,6 @@ export class Lane {
   private resize(address: number, old: number, made: number): number {
     const size = this.sizes[made];
     const moved = this.raw.realloc(address, size);
-    if (size > 0) this.resizedSlots[made] = this.raw.usableSize(moved);
     if (this.verify) {
       this.checks.expectKept(moved, Math.min(size, this.sizes[old]), old);
       this.checks.fill(moved, size, made);

@@ -5,15 +5,17 @@
  * The breakdown takes the sample with the highest heap apart. Every byte is in exactly one part:
  *
  *   live         what the program asked for
- *   rounding     + the rest of the slots that live objects are in (size classes, whole pages of large objects)
+ *   rounding     + the rest of the slots that live objects are in
+ *   deferred     + slots of objects that another thread freed, and that their span's owner has not taken back yet
  *   freeSlots    + slots that no object is in
- *   tails        + ends of spans, too short for a slot
+ *   tails        + ends of spans, too short for a slot, and of the last pages of large objects
  *   heap         = pages of spans in use
  *   freePages    + pages that the heap has grown to and no span uses
  *   metadata     + the allocator's own records
  *   total        = everything
  */
 
+import { goSizeClasses, type SizeClassTable } from '../../index.ts';
 import type { Mistake } from './checks.ts';
 import type { HeapStats } from './heap.ts';
 import { type Distribution, isLiveAfter } from './plan.ts';
@@ -21,11 +23,15 @@ import { objectName, type Recording } from './recording.ts';
 import type { ReplayOptions, ReplayRun } from './run.ts';
 import type { PeakSample } from './samples.ts';
 
+/** Slot that objects below this size share. */
+const TINY_BLOCK = 16;
+
 export interface Breakdown {
   /** Events done when the sample was taken. */
   readonly event: number;
   readonly liveBytes: number;
   readonly roundingBytes: number;
+  readonly deferredBytes: number;
   readonly freeSlotBytes: number;
   readonly tailBytes: number;
   readonly heapBytes: number;
@@ -49,6 +55,7 @@ export interface ClassOutcome {
   /** What the program asked for. */
   readonly liveBytes: number;
   readonly roundingBytes: number;
+  readonly deferredBytes: number;
   readonly freeSlotBytes: number;
   readonly tailBytes: number;
 }
@@ -96,6 +103,8 @@ export function outcomeOf(recording: Recording, options: ReplayOptions, run: Rep
   const peak = log.peak;
   if (peak === null) throw new Error('a replay without a sample');
   const peakHeapBytes = Math.max(finalStats.peakHeapBytes, peak.heapBytes);
+  const event = plan.stops[peak.stop];
+  const classes = classesOf(recording, goSizeClasses(options.sizeClasses), event, peak.stats);
   const mistakes = checks.mistakes.map((mistake) => describeMistake(recording, mistake));
   if (brokenInvariant !== null) mistakes.push(`the heap is damaged: ${brokenInvariant}`);
   return {
@@ -118,8 +127,8 @@ export function outcomeOf(recording: Recording, options: ReplayOptions, run: Rep
     errors: checks.errors + (brokenInvariant === null ? 0 : 1),
     mistakes,
     survivorsChecked: run.survivors,
-    breakdown: breakdownOf(peak, plan.stops[peak.stop]),
-    classes: classesOf(recording, run, peak),
+    breakdown: breakdownOf(peak, event, classes),
+    classes,
     curves: {
       events: log.samples.map((s) => plan.stops[s.stop]),
       seconds: log.samples.map((s) => s.seconds),
@@ -130,15 +139,18 @@ export function outcomeOf(recording: Recording, options: ReplayOptions, run: Rep
   };
 }
 
-function breakdownOf(peak: PeakSample, event: number): Breakdown {
-  const { stats, liveBytes } = peak;
+/** The parts inside the heap are the sums of the classes'. */
+function breakdownOf(peak: PeakSample, event: number, classes: readonly ClassOutcome[]): Breakdown {
+  const { stats } = peak;
+  const sum = (part: (c: ClassOutcome) => number): number => classes.reduce((total, c) => total + part(c), 0);
   const heapBytes = stats.heapInUseBytes;
   return {
     event,
-    liveBytes,
-    roundingBytes: stats.liveBytes - liveBytes,
-    freeSlotBytes: stats.freeSlotBytes,
-    tailBytes: stats.tailBytes,
+    liveBytes: sum((c) => c.liveBytes),
+    roundingBytes: sum((c) => c.roundingBytes),
+    deferredBytes: sum((c) => c.deferredBytes),
+    freeSlotBytes: sum((c) => c.freeSlotBytes),
+    tailBytes: sum((c) => c.tailBytes),
     heapBytes,
     freePageBytes: stats.freePageBytes,
     metadataBytes: stats.metadataBytes,
@@ -157,63 +169,60 @@ function describeMistake(recording: Recording, { kind, object, address, offset }
 class Demand {
   allocations = 0;
   allocatedBytes = 0;
+  /** Of objects live at the peak: what was asked for, and their slots. */
   liveBytes = 0;
+  slotBytes = 0;
 }
 
-function classesOf(recording: Recording, run: ReplayRun, peak: PeakSample): ClassOutcome[] {
-  const classes = new Map<number, ClassOutcome>();
-  const demand = demandBySlot(recording, run, run.plan.stops[peak.stop]);
-  for (const { sizeClass, size } of run.finalStats.classes) {
-    if (classes.has(sizeClass)) continue;
-    const asked = demand.get(sizeClass === 0 ? 0 : size) ?? new Demand();
-    const outcome = classOutcome(sizeClass, size, asked, peak.stats);
-    if (outcome.allocations > 0 || outcome.spanBytes > 0) classes.set(sizeClass, outcome);
+function classesOf(recording: Recording, table: SizeClassTable, event: number, stats: HeapStats): ClassOutcome[] {
+  const demand = demandByClass(recording, table, event);
+  const outcomes: ClassOutcome[] = [];
+  for (let sizeClass = 0; sizeClass < table.count; sizeClass++) {
+    const outcome = classOutcome(sizeClass, table, demand[sizeClass], stats);
+    if (outcome.allocations > 0 || outcome.spanBytes > 0) outcomes.push(outcome);
   }
-  return [...classes.values()].sort((a, b) => a.sizeClass - b.sizeClass);
+  return outcomes;
 }
 
-/** Joins the two span classes (with and without pointers) of a size class. */
-function classOutcome(sizeClass: number, size: number, asked: Demand, stats: HeapStats): ClassOutcome {
+function classOutcome(sizeClass: number, table: SizeClassTable, asked: Demand, stats: HeapStats): ClassOutcome {
+  // Two span classes, with and without pointers, share a size class.
   const spanClasses = stats.classes.filter((c) => c.sizeClass === sizeClass);
   const sum = (field: 'spans' | 'spanBytes' | 'objects' | 'liveBytes' | 'freeSlotBytes' | 'tailBytes'): number =>
     spanClasses.reduce((total, c) => total + c[field], 0);
+  // Large objects are given back at once, and how many tiny blocks the live tiny objects are in only the heap knows.
+  const isExact = sizeClass !== 0 && sizeClass !== table.classOf(TINY_BLOCK);
+  const deferredBytes = isExact ? sum('liveBytes') - asked.slotBytes : 0;
   return {
     sizeClass,
-    size: sizeClass === 0 ? 0 : size,
+    size: table.size[sizeClass],
     allocations: asked.allocations,
     allocatedBytes: asked.allocatedBytes,
     spans: sum('spans'),
     spanBytes: sum('spanBytes'),
     objects: sum('objects'),
     liveBytes: asked.liveBytes,
-    roundingBytes: sum('liveBytes') - asked.liveBytes,
+    roundingBytes: sum('liveBytes') - deferredBytes - asked.liveBytes,
+    deferredBytes,
     freeSlotBytes: sum('freeSlotBytes'),
     tailBytes: sum('tailBytes'),
   };
 }
 
-/** Demand by slot size (0: large objects), with what was live after `events` events. */
-function demandBySlot(recording: Recording, run: ReplayRun, events: number): Map<number, Demand> {
-  const largestSlot = run.finalStats.classes.reduce(
-    (most, c) => (c.sizeClass === 0 ? most : Math.max(most, c.size)),
-    0,
-  );
-  const slots = new Map<number, number>();
-  const demand = new Map<number, Demand>();
+/** Demand by size class (0: large objects), with what was live after `events` events. */
+function demandByClass(recording: Recording, table: SizeClassTable, events: number): Demand[] {
+  const demand = Array.from({ length: table.count }, () => new Demand());
+  const largest = table.size[table.count - 1];
   for (let object = 0; object < recording.objects; object++) {
     const size = recording.sizes[object];
     if (size === 0) continue; // takes no slot
-    let slot = run.resizedSlots[object];
-    if (slot === 0) {
-      slot = slots.get(size) ?? run.slotOf(size);
-      slots.set(size, slot);
-    }
-    if (slot > largestSlot) slot = 0;
-    let asked = demand.get(slot);
-    if (asked === undefined) demand.set(slot, (asked = new Demand()));
+    // Objects below 16 bytes without pointers are packed into blocks of 16 (Go's tiny allocator).
+    const sizeClass = size > largest ? 0 : table.classOf(Math.max(size, TINY_BLOCK));
+    const asked = demand[sizeClass];
     asked.allocations++;
     asked.allocatedBytes += size;
-    if (isLiveAfter(recording, object, events)) asked.liveBytes += size;
+    if (!isLiveAfter(recording, object, events)) continue;
+    asked.liveBytes += size;
+    asked.slotBytes += table.size[sizeClass];
   }
   return demand;
 }

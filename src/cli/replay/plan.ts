@@ -15,7 +15,8 @@
  * - `by-thread`, when the recording has at least as many threads as there are lanes: a recorded thread stays on one lane,
  *   threads with most events first, each to the lane with least so far. What a thread frees for another is freed there.
  * - `by-object` otherwise: objects are dealt to the lanes in turn, 64 consecutive ones each, and are resized and freed
- *   where they were made, except that every fourth object is freed by the next lane.
+ *   where they were made, except that an object that lived for 512 events or more is freed by the next lane. Short-lived
+ *   ones stay, as threads keep them: handing over what is freed at once would make the lanes take turns.
  *
  * No deadlock: an event waits only for events that come before it in the recording, so the earliest unfinished one can
  * always run.
@@ -28,6 +29,9 @@ export const STEP_PUBLISHES = 8;
 
 /** Consecutive objects that `by-object` gives to one lane: a span's worth of small ones, not a word of bookkeeping each. */
 const OBJECTS_PER_DEAL = 64;
+
+/** An object freed this many events after it was made is handed over to the next lane. */
+const HANDED_OVER_AFTER = 512;
 
 /** Stops at equal distances … */
 const EVEN_STOPS = 300;
@@ -73,7 +77,7 @@ function lanesByThread(recording: Recording, lanes: number): Uint8Array {
 }
 
 function lanesByObject(recording: Recording, lanes: number): Uint8Array {
-  const { events, ops, subjects, results } = recording;
+  const { events, ops, subjects, results, born } = recording;
   const laneOf = new Uint8Array(events);
   if (lanes === 1) return laneOf;
   const home = new Uint8Array(recording.objects);
@@ -83,7 +87,7 @@ function lanesByObject(recording: Recording, lanes: number): Uint8Array {
     if (op === OP_ALLOC || op === OP_CALLOC) home[subject] = Math.floor(subject / OBJECTS_PER_DEAL) % lanes;
     let lane = home[subject];
     if (op === OP_RESIZE) home[results[e]] = lane;
-    if (op === OP_FREE && subject % 4 === 3) lane = (lane + 1) % lanes;
+    if (op === OP_FREE && e - born[subject] >= HANDED_OVER_AFTER) lane = (lane + 1) % lanes;
     laneOf[e] = lane;
   }
   return laneOf;

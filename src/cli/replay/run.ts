@@ -30,10 +30,6 @@ export interface ReplayRun {
   readonly plan: Plan;
   readonly findings: Findings;
   readonly finalStats: HeapStats;
-  /** Slot bytes of an object of `size` bytes. */
-  readonly slotOf: (size: number) => number;
-  /** Slot bytes of each object that came from a resize, else 0. */
-  readonly resizedSlots: Uint32Array;
   /** Live objects whose content was checked at the end. */
   readonly survivors: number;
   /** What `heap.verify()` found wrong, or null; only looked for with `verify`. */
@@ -55,8 +51,6 @@ export async function replayRecording(recording: Recording, options: ReplayOptio
     plan,
     findings,
     finalStats: heap.stats(),
-    slotOf: (size) => heap.raw.roundupsize(size),
-    resizedSlots: input.resizedSlots,
     survivors: options.verify ? checkSurvivors(recording, input, findings.checks) : 0,
     brokenInvariant: options.verify ? verifyHeap(heap) : null,
   };

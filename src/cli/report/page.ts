@@ -107,8 +107,8 @@ function curves(outcome: ReplayOutcome, id: string): string {
   );
   return `<section aria-labelledby="${id}-curves">
 <h3 id="${id}-curves">Over time</h3>
-<p class="note">Live: what the program asked for. Heap: pages of spans in use. Released: pages given back to the system.
-The arrow keys move along the curves.</p>
+<p class="note">Live: what the program asked for. Heap: pages of spans in use. Released: free pages without memory
+behind them, not touched yet or given back to the system. The arrow keys move along the curves.</p>
 <div class="beside">
 <div class="chart" tabindex="0" role="img" aria-label="Curves of live, heap and released bytes over the events of the
 recording; the table beside it has the figures." data-curves="${id}-data"></div>
@@ -127,14 +127,11 @@ export function curveRows(curves: Curves): number[] {
   return [...rows].sort((a, b) => a - b);
 }
 
-/** CSS classes of the parts, in the order of `partsOf`. */
-const PART_COLORS = ['live', 'rounding', 'free-slots', 'tails', '', 'free-pages', 'metadata', ''];
-
 function breakdown(outcome: ReplayOutcome, id: string): string {
-  const parts = partsOf(outcome.breakdown).map((part, i) => ({ ...part, color: PART_COLORS[i] }));
+  const parts = partsOf(outcome.breakdown);
   const total = outcome.breakdown.totalBytes;
   const swatch = (color: string): string => (color === '' ? '' : `<i class="swatch ${color}"></i>`);
-  const name = (part: Part & { color: string }): string =>
+  const name = (part: Part): string =>
     part.sign === '=' ? `<b>= ${escapeHtml(part.name)}</b>` : swatch(part.color) + escapeHtml(part.name);
   const bar = parts
     .filter((part) => part.color !== '' && part.bytes > 0)
@@ -170,6 +167,7 @@ function waste(outcome: ReplayOutcome, id: string): string {
       { head: 'in spans', numeric: true, cell: (c) => formatBytes(c.spanBytes) },
       { head: 'live', numeric: true, cell: (c) => formatBytes(c.liveBytes) },
       { head: 'rounding', numeric: true, cell: (c) => formatBytes(c.roundingBytes) },
+      { head: 'deferred', numeric: true, cell: (c) => formatBytes(c.deferredBytes) },
       { head: 'free slots', numeric: true, cell: (c) => formatBytes(c.freeSlotBytes) },
       { head: 'tails', numeric: true, cell: (c) => formatBytes(c.tailBytes) },
       { head: 'waste', numeric: true, cell: (c) => formatPercent(c.spanBytes - c.liveBytes, c.spanBytes) },
@@ -179,8 +177,8 @@ function waste(outcome: ReplayOutcome, id: string): string {
   return `<section aria-labelledby="${id}-waste">
 <h3 id="${id}-waste">Waste by size class</h3>
 <p class="legend" aria-hidden="true"><i class="swatch rounding"></i>size-class rounding
-<i class="swatch free-slots"></i>free slots <i class="swatch tails"></i>span tails</p>
-${wasteChart(outcome.classes)}
+<i class="swatch deferred"></i>deferred frees <i class="swatch free-slots"></i>free slots <i class="swatch tails"></i>tails</p>
+<div class="scroll wide" tabindex="0" role="region" aria-label="Waste by size class, drawn">${wasteChart(outcome.classes)}</div>
 <div class="scroll wide tall" tabindex="0" role="region" aria-label="Size classes">${table}</div>
 </section>`;
 }

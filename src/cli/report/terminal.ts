@@ -55,12 +55,12 @@ function breakdownTable(outcome: ReplayOutcome, colors: Colors): string {
     const strong = sign === '=' ? colors.bold : (text: string) => text;
     const bar = sign === '=' ? '' : barOf(bytes, breakdown.totalBytes);
     table.push([
-      colors.dim(sign),
+      sign === '' ? '' : colors.dim(sign),
       strong(name),
       strong(formatBytes(bytes)),
       colors.dim(formatPercent(bytes, breakdown.totalBytes)),
-      colors.cyan(bar),
-      colors.dim(meaning),
+      bar === '' ? '' : colors.cyan(bar),
+      meaning === '' ? '' : colors.dim(meaning),
     ]);
   }
   const when = `when the heap was highest, after event ${formatCount(breakdown.event)}`;

@@ -1,6 +1,6 @@
 /** The waste of each size class as stacked columns, an SVG that needs no script. The figures are in the table below it. */
 import type { ClassOutcome } from '../replay/outcome.ts';
-import { formatBytes } from '../sizes.ts';
+import { formatBytes, formatCount } from '../sizes.ts';
 import { escapeHtml } from './html.ts';
 import { bySlot } from './wording.ts';
 
@@ -13,9 +13,10 @@ const GRID_LINES = 4;
 /** Width of a slot-size label in columns' units, so that labels never touch. */
 const LABEL_WIDTH = 44;
 
-/** The three ways in which a span's bytes are not the program's, from the axis upwards; the names are CSS classes too. */
+/** The ways in which a span's bytes are not the program's, from the axis upwards; the names are CSS classes too. */
 const LAYERS = [
   { color: 'rounding', name: 'rounding', bytes: (c: ClassOutcome): number => c.roundingBytes },
+  { color: 'deferred', name: 'deferred frees', bytes: (c: ClassOutcome): number => c.deferredBytes },
   { color: 'free-slots', name: 'free slots', bytes: (c: ClassOutcome): number => c.freeSlotBytes },
   { color: 'tails', name: 'tails', bytes: (c: ClassOutcome): number => c.tailBytes },
 ] as const;
@@ -69,7 +70,7 @@ function column(c: ClassOutcome, left: number, step: number, highest: number): s
     return `<rect class="${layer.color}" x="${x}" y="${y.toFixed(1)}" width="${width}" height="${height.toFixed(1)}"/>`;
   });
   const told = LAYERS.map((layer) => `${layer.name} ${formatBytes(layer.bytes(c))}`).join(', ');
-  return `<g><title>${escapeHtml(`${slotName(c)}: ${told}`)}</title>${rects.join('')}</g>`;
+  return `<g><title>${escapeHtml(`${whatOf(c)}: ${told}`)}</title>${rects.join('')}</g>`;
 }
 
 function label(c: ClassOutcome, center: number): string {
@@ -79,8 +80,11 @@ function label(c: ClassOutcome, center: number): string {
   return `<text class="axis" x="${center.toFixed(1)}" y="${y}" text-anchor="middle">${slotName(c)}</text>`;
 }
 
+function whatOf(c: ClassOutcome): string {
+  return c.sizeClass === 0 ? 'Large objects' : `Slots of ${formatCount(c.size)} bytes`;
+}
+
 function slotName(c: ClassOutcome): string {
-  if (c.sizeClass === 0) return 'large';
   return c.size < 1024 ? `${c.size}` : `${Number((c.size / 1024).toFixed(1))}K`;
 }
 

@@ -3,6 +3,8 @@ import type { Breakdown, ClassOutcome, ReplayOutcome } from '../replay/outcome.t
 import { formatCount } from '../sizes.ts';
 
 export interface Part {
+  /** Name of its colour on the page; '' for sums. */
+  readonly color: string;
   readonly sign: '' | '+' | '=';
   readonly name: string;
   readonly bytes: number;
@@ -11,21 +13,61 @@ export interface Part {
 
 /** The breakdown as a sum that is read from top to bottom: live + … = heap, + … = total. */
 export function partsOf(breakdown: Breakdown): Part[] {
-  return [
-    { sign: '', name: 'live objects', bytes: breakdown.liveBytes, meaning: 'what the program asked for' },
+  const parts: Part[] = [
     {
+      color: 'live',
+      sign: '',
+      name: 'live objects',
+      bytes: breakdown.liveBytes,
+      meaning: 'what the program asked for',
+    },
+    {
+      color: 'rounding',
       sign: '+',
       name: 'size-class rounding',
       bytes: breakdown.roundingBytes,
-      meaning: 'rest of the slots (or pages) that objects are in',
+      meaning: 'rest of the slots that objects are in',
     },
-    { sign: '+', name: 'free slots', bytes: breakdown.freeSlotBytes, meaning: 'slots of spans in use with no object' },
-    { sign: '+', name: 'span tails', bytes: breakdown.tailBytes, meaning: 'ends of spans, too short for a slot' },
-    { sign: '=', name: 'heap', bytes: breakdown.heapBytes, meaning: 'pages of spans in use' },
-    { sign: '+', name: 'free pages', bytes: breakdown.freePageBytes, meaning: 'grown to, in no span' },
-    { sign: '+', name: 'metadata', bytes: breakdown.metadataBytes, meaning: "the allocator's own records" },
-    { sign: '=', name: 'total', bytes: breakdown.totalBytes, meaning: '' },
+    {
+      color: 'deferred',
+      sign: '+',
+      name: 'deferred frees',
+      bytes: breakdown.deferredBytes,
+      meaning: 'freed by another thread than the owner, which takes them back later',
+    },
+    {
+      color: 'free-slots',
+      sign: '+',
+      name: 'free slots',
+      bytes: breakdown.freeSlotBytes,
+      meaning: 'slots of spans in use with no object',
+    },
+    {
+      color: 'tails',
+      sign: '+',
+      name: 'tails',
+      bytes: breakdown.tailBytes,
+      meaning: 'ends of spans too short for a slot, of last pages of large objects',
+    },
+    { color: '', sign: '=', name: 'heap', bytes: breakdown.heapBytes, meaning: 'pages of spans in use' },
+    {
+      color: 'free-pages',
+      sign: '+',
+      name: 'free pages',
+      bytes: breakdown.freePageBytes,
+      meaning: 'grown to, in no span',
+    },
+    {
+      color: 'metadata',
+      sign: '+',
+      name: 'metadata',
+      bytes: breakdown.metadataBytes,
+      meaning: "the allocator's own records",
+    },
+    { color: '', sign: '=', name: 'total', bytes: breakdown.totalBytes, meaning: '' },
   ];
+  // On one thread nothing is deferred.
+  return parts.filter((part) => part.color !== 'deferred' || part.bytes > 0);
 }
 
 /** `on 2 threads, by recorded thread`. */

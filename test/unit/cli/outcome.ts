@@ -14,6 +14,7 @@ export function classOutcome(sizeClass: number, size: number, allocations: numbe
     objects: 10,
     liveBytes,
     roundingBytes,
+    deferredBytes: 0,
     freeSlotBytes,
     tailBytes: 64,
   };
@@ -43,7 +44,8 @@ export function exampleOutcome(more: Partial<ReplayOutcome> = {}): ReplayOutcome
     breakdown: {
       event: 60_000,
       liveBytes: 990_000,
-      roundingBytes: 50_000,
+      roundingBytes: 45_000,
+      deferredBytes: 5_000,
       freeSlotBytes: 40_000,
       tailBytes: 20_000,
       heapBytes: 1_100_000,

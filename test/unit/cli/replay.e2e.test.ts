@@ -28,7 +28,7 @@ function outcomeOf(...args: string[]): ReplayOutcome {
 
 function expectToAddUp(outcome: ReplayOutcome): void {
   const b = outcome.breakdown;
-  expect(b.liveBytes + b.roundingBytes + b.freeSlotBytes + b.tailBytes).toBe(b.heapBytes);
+  expect(b.liveBytes + b.roundingBytes + b.deferredBytes + b.freeSlotBytes + b.tailBytes).toBe(b.heapBytes);
   expect(b.heapBytes + b.freePageBytes + b.metadataBytes).toBe(b.totalBytes);
   for (const bytes of Object.values(b)) expect(bytes).toBeGreaterThanOrEqual(0);
   const sum = (figure: (c: ReplayOutcome['classes'][number]) => number): number =>
@@ -39,8 +39,10 @@ function expectToAddUp(outcome: ReplayOutcome): void {
   expect(sum((c) => c.freeSlotBytes)).toBe(b.freeSlotBytes);
   expect(sum((c) => c.tailBytes)).toBe(b.tailBytes);
   for (const c of outcome.classes) {
-    expect(c.liveBytes + c.roundingBytes + c.freeSlotBytes + c.tailBytes).toBe(c.spanBytes);
+    expect(c.liveBytes + c.roundingBytes + c.deferredBytes + c.freeSlotBytes + c.tailBytes).toBe(c.spanBytes);
     expect(c.roundingBytes).toBeGreaterThanOrEqual(0);
+    expect(c.deferredBytes).toBeGreaterThanOrEqual(0);
+    if (outcome.threads === 1) expect(c.deferredBytes).toBe(0);
   }
 }
 
@@ -98,6 +100,17 @@ describe('a recording that is good', () => {
     }
     const nothing = outcomeOf(writeTemp(trace('a 1 0 0')));
     expect(nothing).toMatchObject({ peakLiveBytes: 0, fragmentation: null });
+  });
+
+  test('what a recorded thread frees for another is freed there', () => {
+    const lines: string[] = [];
+    for (let i = 1; i <= 20_000; i++) {
+      lines.push(`a ${i} ${1 + (i % 3000)} 1`);
+      if (i > 50) lines.push(`f ${i - 50} ${i % 2 === 0 ? 2 : 3}`);
+    }
+    const outcome = outcomeOf(writeTemp(trace(...lines)), '--threads', '3', '--verify');
+    expect(outcome).toMatchObject({ distribution: 'by-thread', recordedThreads: 3, errors: 0, survivorsChecked: 50 });
+    expectToAddUp(outcome);
   });
 
   test('more threads than objects', () => {

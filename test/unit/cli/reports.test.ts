@@ -20,6 +20,13 @@ test('the parts are a sum that is read from top to bottom', () => {
   }
 });
 
+test('deferred frees are told only where there are some', () => {
+  const { breakdown } = exampleOutcome();
+  const names = (deferredBytes: number): string[] => partsOf({ ...breakdown, deferredBytes }).map((part) => part.name);
+  expect(names(8)).toContain('deferred frees');
+  expect(names(0)).not.toContain('deferred frees');
+});
+
 describe('for people', () => {
   test('says what the figures are', () => {
     const report = terminalReport(exampleOutcome(), PLAIN);
@@ -117,7 +124,7 @@ describe('for a browser', () => {
     const rects = [
       ...svg.matchAll(/<rect class="[\w-]+" x="([\d.]+)" y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"/g),
     ];
-    expect(rects).toHaveLength(9);
+    expect(rects).toHaveLength(12);
     for (const [, x, y, width, height] of rects) {
       expect(Number(x) + Number(width)).toBeLessThanOrEqual(960);
       expect(Number(y)).toBeGreaterThanOrEqual(0);
