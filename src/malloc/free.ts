@@ -23,6 +23,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { procRef } from '../sync/proc.ts';
@@ -178,9 +179,8 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
     if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
     return ptr;
   }
-  const { u8 } = a.t.mem;
   const to = old.type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, old.type, true);
-  u8.copyWithin(to, ptr, ptr + Math.min(size, old.usable));
+  moveBytes(a.t.mem, to, ptr, Math.min(size, old.usable));
   a.freeOwn(ptr);
   return to;
 }

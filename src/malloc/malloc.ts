@@ -254,7 +254,7 @@ export class Malloc implements Gate {
     const spanClass = m[s | SPAN_CLASS];
     const off = (ptr - m[s]) | 0;
     const index = Math.imul(off >>> 3, this.div[spanClass & -2]) >>> this.div[spanClass | 1];
-    if (spanClass === this.tinySpanClass && m[(m[s | SPAN_TYPES] + index) | 0] !== 0) {
+    if (spanClass === this.tinySpanClass && this.isTinyBlock((m[s | SPAN_TYPES] + index) | 0)) {
       this.freeTiny(ptr, s, index);
       return;
     }
@@ -291,6 +291,11 @@ export class Malloc implements Gate {
     m[word] ^= bit;
     m[s | SPAN_ALLOC_COUNT] = taken;
     m[s | SPAN_NEEDZERO] = 1;
+  }
+
+  /** Whether the slot with this mask word holds tiny objects, or is the block being filled. */
+  private isTinyBlock(word: number): boolean {
+    return this.m[word] !== 0 || this.m[this.proc | PROC_TINY_MASK] === word;
   }
 
   /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */

@@ -1,22 +1,98 @@
+/**
+ * Arrays and slices over the allocator (Go: `newarray`, `makeslice`, `growslice`, reflect's `Copy`). What is refused,
+ * and with which words, is decided in limits.ts; how slices grow in slice-math.ts.
+ */
+import { AllocationSizeError, type ErrorCode, SliceError, TypeMismatchError } from '../base/errors.ts';
+import { MAX_ALLOC } from '../layout/constants.ts';
+import { moveBytes } from '../spans/move.ts';
+import { zeroBytes } from '../spans/zero.ts';
+import {
+  ALLOCATION_SIZE,
+  GROWSLICE_LEN,
+  growsliceError,
+  MAKESLICE_LEN,
+  makesliceError,
+  newarrayError,
+} from './limits.ts';
+import type { Malloc } from './malloc.ts';
 import type { RType } from './rtype.ts';
+import { growsliceCap } from './slice-math.ts';
+
+/** A slice: `len` values of a type from address `ptr` on, in an array that has room for `cap` of them. Immutable. */
 export interface RawSlice {
   readonly type: RType;
   readonly ptr: number;
   readonly len: number;
   readonly cap: number;
 }
+
+function refuse(text: string, code: ErrorCode): never {
+  throw code === 'ERR_ALLOCATION_SIZE' ? new AllocationSizeError(code, text) : new SliceError(code, text);
+}
+
+function checkSlice(op: string, slice: RawSlice): void {
+  const { len, cap, ptr } = slice;
+  if (Number.isInteger(len) && Number.isInteger(cap) && Number.isInteger(ptr) && len >= 0 && len <= cap) return;
+  refuse(`${op}: not a slice: ptr ${ptr}, len ${len}, cap ${cap}`, 'ERR_SLICE_BOUNDS');
+}
+
 export class SliceOps {
-  constructor(_a: unknown) {}
-  newarray(_t: RType, _n: number): number {
-    return 0;
+  readonly #a: Malloc;
+
+  constructor(a: Malloc) {
+    this.#a = a;
   }
-  makeslice(t: RType, _l: number, _c: number): RawSlice {
-    return { type: t, ptr: 0, len: 0, cap: 0 };
+
+  newarray(type: RType, n: number): number {
+    const refused = Number.isInteger(n) ? newarrayError(type.size, n, MAX_ALLOC) : ALLOCATION_SIZE;
+    if (refused !== null) refuse(`${refused} (${String(n)} elements of ${type.size} bytes)`, 'ERR_ALLOCATION_SIZE');
+    return this.#a.mallocgc(type.size * n, type, true);
   }
-  growslice(s: RawSlice, _n: number): RawSlice {
-    return s;
+
+  makeslice(type: RType, len: number, cap: number): RawSlice {
+    const whole = Number.isInteger(len) && Number.isInteger(cap);
+    const refused = whole ? makesliceError(type.size, len, cap, MAX_ALLOC) : MAKESLICE_LEN;
+    if (refused !== null) refuse(refused, refused === MAKESLICE_LEN ? 'ERR_MAKESLICE_LEN' : 'ERR_MAKESLICE_CAP');
+    return { type, ptr: this.#a.mallocgc(type.size * cap, type, true), len, cap };
   }
-  copy(_d: RawSlice, _s: RawSlice): number {
-    return 0;
+
+  growslice(slice: RawSlice, num: number): RawSlice {
+    checkSlice('growslice', slice);
+    const { type, ptr, len, cap } = slice;
+    if (!Number.isInteger(num) || num < 0) refuse(GROWSLICE_LEN, 'ERR_GROWSLICE_LEN');
+    const need = len + num;
+    const { classes } = this.#a.cache.heap;
+    if (need <= cap) {
+      this.#clear(ptr + len * type.size, num * type.size);
+      return { type, ptr, len: need, cap };
+    }
+    const refused = growsliceError(type.size, cap, need, MAX_ALLOC, classes);
+    if (refused !== null) refuse(refused, 'ERR_GROWSLICE_LEN');
+    const newCap = growsliceCap(type.size, cap, need, classes);
+    const bytes = type.size * newCap;
+    // Memory with pointers is cleared whole; else only what the copy does not fill.
+    const scan = type.ptrBytes !== 0;
+    const to = this.#a.mallocgc(bytes, type, scan);
+    moveBytes(this.#a.t.mem, to, ptr, len * type.size);
+    if (!scan) this.#clear(to + len * type.size, bytes - len * type.size);
+    return { type, ptr: to, len: need, cap: newCap };
+  }
+
+  copy(dst: RawSlice, src: RawSlice): number {
+    checkSlice('copy', dst);
+    checkSlice('copy', src);
+    if (dst.type.number !== src.type.number) {
+      throw new TypeMismatchError(
+        'ERR_TYPE_MISMATCH',
+        `copy: element types differ: ${JSON.stringify(dst.type.name)} and ${JSON.stringify(src.type.name)}`,
+      );
+    }
+    const n = Math.min(dst.len, src.len);
+    moveBytes(this.#a.t.mem, dst.ptr, src.ptr, n * dst.type.size);
+    return n;
+  }
+
+  #clear(addr: number, bytes: number): void {
+    zeroBytes(this.#a.t.mem, addr, bytes);
   }
 }

@@ -49,11 +49,16 @@ export interface SizeClass {
   readonly maxWaste: number;
   /** Alignment that every slot has. */
   readonly minAlign: number;
-  /** `off / size` is `(off * divMagic) >> 32` in 64-bit arithmetic, for every offset in a span. */
+  /**
+   * Go's 32-bit reciprocal: `off / size` is `(off * divMagic) >> 32` in 64-bit arithmetic, for every offset in a span.
+   * 0 where there is none, as can happen in tables that are not Go's; `SizeClassTable.inv` does not need it.
+   */
   readonly divMagic: number;
 }
 
 const DEFAULT_MAX_WASTE = 1 / 8;
+/** Most slots that a span of small objects may have (Go counts them in 16 bits). */
+const MAX_SPAN_OBJECTS = 65535;
 /** From this size on, the distance of sizes grows no more. */
 const LAST_STEP_SIZE = 2048;
 
@@ -144,13 +149,6 @@ function describe(sizeClass: number, size: number, before: number, npages: numbe
   const spanBytes = npages * pageSize;
   const objects = Math.floor(spanBytes / size);
   const tailWaste = spanBytes - objects * size;
-  const divMagic = Math.floor(0xffffffff / size) + 1;
-  for (let i = 1; i <= objects; i++) {
-    // The last byte of a slot is where a reciprocal that is too large shows first.
-    if (Math.floor(((i * size - 1) * divMagic) / 2 ** 32) !== i - 1) {
-      badTable(`a span of ${spanBytes} bytes is too long for slots of ${size}`);
-    }
-  }
   return {
     class: sizeClass,
     size,
@@ -159,8 +157,17 @@ function describe(sizeClass: number, size: number, before: number, npages: numbe
     tailWaste,
     maxWaste: ((size - before - 1) * objects + tailWaste) / spanBytes,
     minAlign: Math.min(size & -size, pageSize),
-    divMagic,
+    divMagic: divMagic(size, objects),
   };
+}
+
+function divMagic(size: number, objects: number): number {
+  const magic = Math.floor(0xffffffff / size) + 1;
+  for (let i = 1; i <= objects; i++) {
+    // The last byte of a slot is where a reciprocal that is too large shows first.
+    if (Math.floor(((i * size - 1) * magic) / 2 ** 32) !== i - 1) return 0;
+  }
+  return magic;
 }
 
 /** The lookups, as typed arrays by class; index 0 is the pseudo-class of large objects. */
@@ -242,8 +249,15 @@ export function goSizeClasses(generation: Generation): SizeClassTable {
   return new SizeClassTable(size, npages);
 }
 
-/** The table of the generator's rows. */
+/** The table of rows that `makeSizeClasses` made. Throws `ArgumentError` for rows that no heap can use. */
 export function tableOf(rows: readonly SizeClass[], pageSize: number = PAGE_SIZE): SizeClassTable {
+  checkSizes(rows);
+  for (const { size, npages } of rows) {
+    const objects = Math.floor((npages * pageSize) / size);
+    if (!Number.isInteger(npages) || !(objects >= 1 && objects <= MAX_SPAN_OBJECTS)) {
+      badTable(`${npages} pages of ${pageSize} bytes make no span for size ${size}`);
+    }
+  }
   return new SizeClassTable([0, ...rows.map((r) => r.size)], [0, ...rows.map((r) => r.npages)], pageSize);
 }
 

@@ -4,6 +4,7 @@
  */
 import { ZERO_CHUNK } from '../layout/constants.ts';
 import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 
 type Doubles = Float64Array<ArrayBufferLike>;
 
@@ -55,4 +56,14 @@ export function zeroLarge(t: Proc, addr: number, size: number): void {
     t.poll();
     zeroLines(f64, i, Math.min(i + ZERO_CHUNK / 8, end));
   }
+}
+
+/** Clears any bytes. */
+export function zeroBytes(mem: Mem, addr: number, n: number): void {
+  const end = addr + n;
+  const first = Math.min(end, Math.ceil(addr / 8) * 8);
+  const last = Math.max(first, end - (end % 8));
+  mem.u8.fill(0, addr, first);
+  if (last > first) zeroRest(mem.f64, first / 8, last / 8);
+  mem.u8.fill(0, last, end);
 }

@@ -4,7 +4,7 @@ import { CHUNK_PAGES, PAGE_SIZE } from '../../../src/layout/constants.ts';
 import { H_RELEASED_PAGES, H_SEARCH_PAGE } from '../../../src/layout/header.ts';
 import { CHUNK_ALLOC, CHUNK_SCAV, SUM_WORDS } from '../../../src/layout/pages.ts';
 import { planMeta } from '../../../src/layout/plan.ts';
-import { PC_LAST_SCAV, PROC_PAGE_CACHE, PROC_WORDS } from '../../../src/layout/proc.ts';
+import { PAGE_CACHE_WORDS, PC_LAST_SCAV, PROC_PAGE_CACHE, PROC_WORDS } from '../../../src/layout/proc.ts';
 import { PageAlloc } from '../../../src/pages/page-alloc.ts';
 import { pageBit } from '../../../src/pages/page-bits.ts';
 import { allocToCache, cacheAlloc, cacheHas, flushCache } from '../../../src/pages/page-cache.ts';
@@ -274,5 +274,44 @@ describe('rebuild', () => {
     pa.grow(0, CHUNK_PAGES);
     pa.rebuild(() => false, 0);
     expect([pa.check(), pa.alloc(1), pa.knownRanges()]).toEqual([null, -1, []]);
+  });
+
+  it('repairs whatever part of an operation a dead thread had written', () => {
+    const run = fc.tuple(
+      fc.constantFrom('alloc', 'free', 'grow', 'fill', 'flush'),
+      fc.integer({ min: 1, max: 900 }),
+      fc.infiniteStream(fc.boolean()),
+    );
+    fc.assert(
+      fc.property(run, ([op, n, written]) => {
+        const pa = makePages(8 * CHUNK_PAGES);
+        const { m } = pa;
+        const word = pa.mem.plan.procs + PROC_PAGE_CACHE;
+        pa.grow(0, 2 * CHUNK_PAGES);
+        pa.alloc(300);
+        pa.free(40, 200);
+        allocToCache(pa, word);
+        const before = m.slice();
+        const used = (page: number): boolean =>
+          page < 40 || (page >= 240 && page < 300) || cacheHas(pa.mem, word, page);
+        if (op === 'alloc') pa.alloc(n);
+        else if (op === 'free') pa.free(240, Math.min(n, 60));
+        else if (op === 'grow') pa.grow(2 * CHUNK_PAGES, (1 + (n % 6)) * CHUNK_PAGES);
+        else {
+          flushCache(pa, word);
+          if (op === 'fill') allocToCache(pa, word);
+        }
+        for (let w = 0; w < before.length; w++)
+          if (m[w] !== before[w] && written.next().value === false) m[w] = before[w];
+        // The reaper drops a dead thread's cache before it rebuilds.
+        m.fill(0, word, word + PAGE_CACHE_WORDS);
+        pa.rebuild(used, 2 * CHUNK_PAGES);
+        expect(pa.check()).toBeNull();
+        for (let p = 0; p < 8 * CHUNK_PAGES; p++) {
+          if (pa.isFree(p) !== (p < 2 * CHUNK_PAGES && !used(p))) expect.fail(`page ${p}`);
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 });
