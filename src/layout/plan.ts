@@ -15,7 +15,7 @@ import { ARENA_PAGES, CHUNK_PAGES, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
 import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
-import { PROC_WORDS } from './proc.ts';
+import { PROC_CLASSES, PROC_WORDS } from './proc.ts';
 
 /** All in words, from the start of allocator memory. */
 export interface MetaPlan {
@@ -61,7 +61,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   take(HEADER_WORDS);
   const centrals = take(MAX_SPAN_CLASSES * CENTRAL_WORDS);
   const fixallocs = take(FIXALLOCS * FIX_WORDS);
-  const procs = take(maxProcs * PROC_WORDS);
+  const procs = take(maxProcs * PROC_WORDS, PROC_CLASSES);
   // Two bitmaps for each 8-byte slot, in up to three roles at once, and room for blocks that are not full.
   const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS, ARENA_WORDS);
   const gcBits = take(bitsWords, ARENA_WORDS);

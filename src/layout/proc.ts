@@ -61,7 +61,8 @@ export const PROC_BAD_DEFERRED = 72;
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
-// Class records are aligned to 16 words, and so is the whole proc: `c | MC_X` is `c + MC_X`, without overflow check.
+// Class records are aligned to 16 words: `c | MC_X` is `c + MC_X`, without overflow check. A proc record is aligned to
+// PROC_CLASSES words, so that `p | PROC_X` is right for the fields before the classes.
 export const MC_WIN = 0;
 export const MC_WIN_ADDR = 1;
 /** Word index of the allocation bits that the window mirrors. */

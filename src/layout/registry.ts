@@ -273,7 +273,7 @@ const agree: Record<string, boolean> = {
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
     1 << STACK_SHIFT === STACK_WORDS && STACK_WORDS === 2 * REUSE_MAX,
-  'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % MC_WORDS === 0,
+  'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % PROC_CLASSES === 0,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
