@@ -78,8 +78,9 @@ const temp = mkdtempSync(join(os.tmpdir(), 'spanheap-bench-'));
 try {
   const context = prepare();
   const started = cpuTicks();
+  const load = Math.round((os.loadavg()[0] ?? 0) * 10) / 10;
   const outcomes = await runAll(context);
-  const here = { ...machine(), stolenPercent: stolenSince(started) };
+  const here = { ...machine(), load, stolenPercent: stolenSince(started) };
   print(outcomes, here);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(record(outcomes, here), null, 1)}\n`);
   if (options.markdown) writeFileSync(options.markdown, insert(options.markdown, page(outcomes, here)));
@@ -131,18 +132,17 @@ async function runAll(context: Context): Promise<Outcome[]> {
       const failed = (variant: string, reason: string) => failures.push(`FAILED: ${line}, ${variant}: ${reason}`);
       rows.push(await measureRow(plan, rounds, () => bar.increment({ line }), failed));
     }
-    if (rows.length) {
-      outcomes.push({
-        suite,
-        rows,
-        tables: suite.tables(rows),
-        bars: suite.bars(rows),
-        plots: suite.plots?.(rows) ?? [],
-      });
-    }
+    if (rows.length) outcomes.push(outcome(suite, rows));
   }
   bar.stop();
   return outcomes;
+}
+
+/** What is left of the suite's tables and plots when some lines were filtered out. */
+function outcome(suite: Suite, rows: readonly Row<unknown>[]): Outcome {
+  const tables = suite.tables(rows).filter((t) => t.rows.length);
+  const plots = suite.plots?.(rows).filter((p) => p.panels.some((panel) => panel.groups.length)) ?? [];
+  return { suite, rows, tables, bars: suite.bars(rows), plots };
 }
 
 function nameOf(suite: Suite, plan: Plan<unknown>): string {
@@ -157,7 +157,8 @@ function chosen(suite: Suite, plan: Plan<unknown>): Plan<unknown>[] {
   return Object.keys(variants).length ? [{ ...plan, variants }] : [];
 }
 
-type Here = Machine & { readonly stolenPercent: number };
+/** The machine, and how much of it others had: the load average at the start, what the host took meanwhile. */
+type Here = Machine & { readonly load: number; readonly stolenPercent: number };
 
 /** How much of the machine's time the host of a virtual machine took away meanwhile, in percent. */
 function stolenSince(start: { all: number; stolen: number }): number {
@@ -165,9 +166,10 @@ function stolenSince(start: { all: number; stolen: number }): number {
   return Math.round(((now.stolen - start.stolen) / Math.max(1, now.all - start.all)) * 1000) / 10;
 }
 
-function machineLine({ cpu, cpus, memoryGiB, os: system, node, v8, go, stolenPercent }: Here): string {
-  const stolen = stolenPercent > 0 ? `; the host took ${stolenPercent} % of the CPU time meanwhile` : '';
-  return `${cpu}, ${cpus} CPUs, ${memoryGiB} GiB, ${system}; Node ${node} (V8 ${v8}), ${go ?? 'no Go'}${stolen}`;
+function machineLine({ cpu, cpus, memoryGiB, os: system, node, v8, go, load, stolenPercent }: Here): string {
+  const versions = `Node ${node} (V8 ${v8}), ${go ?? 'no Go'}`;
+  const others = `load ${load} at the start, ${stolenPercent} % of the CPU time taken away by the host meanwhile`;
+  return `${cpu}, ${cpus} CPUs, ${memoryGiB} GiB, ${system}; ${versions}; ${others}`;
 }
 
 function print(outcomes: readonly Outcome[], here: Here): void {

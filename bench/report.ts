@@ -7,7 +7,8 @@ import pc from 'picocolors';
 import { type Bar, isMet, type Stat, type Table } from './harness.ts';
 
 /** Three figures, as far as there are so many behind the point. */
-export function fixed(value: number): string {
+export function fixed(value: number | undefined): string {
+  if (value === undefined) return '–';
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }

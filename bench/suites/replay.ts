@@ -32,9 +32,9 @@ const median = (row: Row<Key>, metric: string): number => stat(row, 'spanheap', 
 const label = ({ trace, threads }: Key): string => `${trace}, ${threads} thread${threads > 1 ? 's' : ''}`;
 
 /** What each thread after the first adds to the peak of the heap, in MiB. */
-function perThread(row: Row<Key>, rows: readonly Row<Key>[]): number {
+function perThread(row: Row<Key>, rows: readonly Row<Key>[]): number | undefined {
   const single = rows.find((r) => r.key.trace === row.key.trace && r.key.threads === 1);
-  if (!single) return Number.NaN;
+  if (!single || row.key.threads === 1) return undefined;
   return (median(row, 'peakHeapBytes') - median(single, 'peakHeapBytes')) / MIB / (row.key.threads - 1);
 }
 
@@ -71,7 +71,7 @@ export const replay: Suite<Key> = {
           fixed(median(row, 'peakLiveBytes') / MIB),
           fixed(median(row, 'peakHeapBytes') / MIB),
           median(row, 'fragmentation').toFixed(3),
-          row.key.threads === 1 ? '–' : fixed(perThread(row, rows)),
+          fixed(perThread(row, rows)),
           fixed(median(row, 'metadataBytes') / MIB),
           String(median(row, 'errors')),
         ]),
@@ -87,18 +87,15 @@ export const replay: Suite<Key> = {
       limit: number,
       unit: string,
       shown: Row<Key>[],
-      value: (r: Row<Key>) => number,
+      valueOf: (r: Row<Key>) => number | undefined,
     ): Bar => {
-      return {
-        promise,
-        sense: 'at most',
-        limit,
-        unit,
-        measured: shown.map((r) => ({ where: label(r.key), value: value(r) })),
-      };
+      const measured = shown.flatMap((row) => {
+        const value = valueOf(row);
+        return value === undefined ? [] : [{ where: label(row.key), value }];
+      });
+      return { promise, sense: 'at most', limit, unit, measured };
     };
     const fragmentation = (r: Row<Key>) => median(r, 'fragmentation');
-    const more = rows.filter((r) => r.key.threads > 1);
     return [
       bar(
         'fragmentation of cc1plus on one thread',
@@ -114,7 +111,7 @@ export const replay: Suite<Key> = {
         single.filter((r) => !isCompiler(r)),
         fragmentation,
       ),
-      bar('each further thread adds to the peak heap', THREAD_MIB, ' MiB', more, (r) => perThread(r, rows)),
+      bar('each further thread adds to the peak heap', THREAD_MIB, ' MiB', rows, (r) => perThread(r, rows)),
       bar('metadata against 1 MiB + 5 % of the peak heap', 1, '×', rows, metadataShare),
     ];
   },

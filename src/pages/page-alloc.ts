@@ -16,7 +16,8 @@
  * - a chunk with something to scavenge is marked in the scavenger's index.
  *
  * Every method needs the heap lock, held by the caller. All state is in shared memory: each thread has an object of
- * its own with nothing in it but views, constants, and the second result of the last call. Nothing here allocates.
+ * its own with nothing in it but views, constants, and the second result of the last call. `alloc`, `free` and what they
+ * use allocate no JS objects.
  *
  * A thread that dies inside may leave bitmaps and summaries half written. `rebuild` makes them again from the spans.
  */
@@ -46,24 +47,18 @@ import {
   foundFirstFree,
   foundIndex,
   freeAll,
-  freeBefore,
-  freeFrom,
   freeRange,
-  longestRun,
   NOT_FOUND,
-  packedEnd,
-  packedMax,
-  packedStart,
   pageBit,
   popcntAll,
   popcntRange,
-  summarize,
 } from './page-bits.ts';
 import { checkPages } from './page-check.ts';
 import { addRange, rangesContain } from './ranges.ts';
 import { rebuildPages } from './rebuild.ts';
 import { scavengeIndexInit, scavengeIndexMark } from './scavenge-index.ts';
-import { CHUNK_LEVEL, childChanged, LEVEL_ENTRIES, levelLogPages, mergeSummaries, setSummary } from './summary.ts';
+import { LEVEL_ENTRIES, levelLogPages } from './summary.ts';
+import { SummaryTree } from './summary-tree.ts';
 
 /** No run of that length is free. */
 export const NO_PAGES = -1;
@@ -77,22 +72,18 @@ export class PageAlloc {
   scavengedPages = 0;
   /** Second result of `find`: no page below it is free. */
   foundFirstFree = 0;
+  readonly summaries: SummaryTree;
   readonly #chunks: number;
   readonly #ranges: number;
-  readonly #summaries: readonly number[];
-  readonly #chunkSummaries: number;
-  readonly #rootEntries: number;
 
   constructor(mem: Mem) {
     const { plan } = mem;
     this.mem = mem;
     this.m = mem.m;
     this.pages = plan.pages;
+    this.summaries = new SummaryTree(mem);
     this.#chunks = plan.chunks;
     this.#ranges = plan.ranges;
-    this.#summaries = plan.summaries;
-    this.#chunkSummaries = plan.summaries[CHUNK_LEVEL];
-    this.#rootEntries = plan.summaryCounts[1] / LEVEL_ENTRIES;
   }
 
   /** Makes a heap that knows no pages, out of memory that is zero. */
@@ -109,11 +100,6 @@ export class PageAlloc {
   /** Word of chunk `c`'s record. */
   chunkAt(c: number): number {
     return this.#chunks + c * CHUNK_WORDS;
-  }
-
-  /** Word of an entry's summary. */
-  summaryAt(level: number, entry: number): number {
-    return this.#summaries[level] + entry * SUM_WORDS;
   }
 
   /**
@@ -160,7 +146,7 @@ export class PageAlloc {
     let page = NO_PAGES;
     const c = search >>> LOG_CHUNK_PAGES;
     const i = search % CHUNK_PAGES;
-    if (CHUNK_PAGES - i >= npages && m[this.#chunkSummaries + c * SUM_WORDS + SUM_MAX] >= npages) {
+    if (CHUNK_PAGES - i >= npages && this.summaries.chunkMax(c) >= npages) {
       // The chunk of the lowest free page has such a run, so no other can have a lower one.
       page = this.#findInChunk(c, npages, i);
     } else {
@@ -189,7 +175,7 @@ export class PageAlloc {
    * within the first entry whose `max` is large enough, and is looked for in the 8 entries below.
    */
   find(npages: number): number {
-    const { m } = this;
+    const { m, summaries } = this;
     const search = m[H_SEARCH_PAGE];
     let block = 0;
     // Whether all entries passed so far began with the first that has a free page.
@@ -198,13 +184,13 @@ export class PageAlloc {
     levels: for (let level = 0; level < SUMMARY_LEVELS; level++) {
       const log = levelLogPages(level);
       const full = 1 << log;
-      const end = block + (level === 0 ? this.#rootEntries : LEVEL_ENTRIES);
+      const end = block + (level === 0 ? summaries.rootEntries : LEVEL_ENTRIES);
       const hint = search >>> log;
       let entry = hint > block && hint < end ? hint : block;
       let run = 0;
       let runPage = 0;
       let firstEntry = -1;
-      for (let at = this.#summaries[level] + entry * SUM_WORDS; entry < end; entry++, at += SUM_WORDS) {
+      for (let at = summaries.at(level, entry); entry < end; entry++, at += SUM_WORDS) {
         const max = m[at + SUM_MAX];
         if (max === 0) {
           run = 0;
@@ -256,8 +242,7 @@ export class PageAlloc {
     }
     if (scavenged !== 0) m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] - scavenged;
     this.scavengedPages = scavenged;
-    if ((page % CHUNK_PAGES) + npages <= CHUNK_PAGES) this.#rangeTaken(page, npages);
-    else this.update(page, npages, true, true);
+    this.summaries.taken(page, npages);
     return scavenged;
   }
 
@@ -272,69 +257,8 @@ export class PageAlloc {
       p += n;
       left -= n;
     }
-    if ((page % CHUNK_PAGES) + npages <= CHUNK_PAGES) this.#rangeFreed(page, npages);
-    else this.update(page, npages, true, false);
+    this.summaries.freed(page, npages);
     scavengeIndexMark(this.mem, page, npages);
-  }
-
-  /** `update` for pages of one chunk that were free, from the run of free pages that they were part of. */
-  #rangeTaken(page: number, npages: number): void {
-    const { m } = this;
-    const c = page >>> LOG_CHUNK_PAGES;
-    const i = page % CHUNK_PAGES;
-    const at = this.#chunkSummaries + c * SUM_WORDS;
-    const alloc = this.chunkAt(c) + CHUNK_ALLOC;
-    const start = m[at + SUM_START];
-    const max = m[at + SUM_MAX];
-    const end = m[at + SUM_END];
-    const below = freeBefore(m, alloc, i);
-    const above = freeFrom(m, alloc, i + npages);
-    if (below === i) m[at + SUM_START] = below;
-    if (i + npages + above === CHUNK_PAGES) m[at + SUM_END] = above;
-    if (below + npages + above === max) {
-      // Was it the only run of that length? The bitmap knows, unless the rest of the chunk is too short for another.
-      const left = Math.max(below, above);
-      m[at + SUM_MAX] = left >= CHUNK_PAGES - max ? left : longestRun(m, alloc, max);
-    }
-    this.#chunkChanged(c, start, max, end);
-  }
-
-  /** `update` for pages of one chunk that became free, from the run that they are part of now. */
-  #rangeFreed(page: number, npages: number): void {
-    const { m } = this;
-    const c = page >>> LOG_CHUNK_PAGES;
-    const i = page % CHUNK_PAGES;
-    const at = this.#chunkSummaries + c * SUM_WORDS;
-    const alloc = this.chunkAt(c) + CHUNK_ALLOC;
-    const start = m[at + SUM_START];
-    const max = m[at + SUM_MAX];
-    const end = m[at + SUM_END];
-    const below = freeBefore(m, alloc, i);
-    const above = freeFrom(m, alloc, i + npages);
-    const run = below + npages + above;
-    if (below === i) m[at + SUM_START] = run;
-    if (run > max) m[at + SUM_MAX] = run;
-    if (i + npages + above === CHUNK_PAGES) m[at + SUM_END] = run;
-    this.#chunkChanged(c, start, max, end);
-  }
-
-  /** Carries the change of a chunk's summary, which was (start, max, end), up the tree as far as it goes. */
-  #chunkChanged(c: number, start: number, max: number, end: number): void {
-    const { m } = this;
-    let entry = c;
-    for (let level = CHUNK_LEVEL - 1; level >= 0; level--) {
-      const child = entry % LEVEL_ENTRIES;
-      entry >>>= SUMMARY_LEVEL_BITS;
-      const into = this.#summaries[level] + entry * SUM_WORDS;
-      const from = this.#summaries[level + 1] + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
-      const oldStart = m[into + SUM_START];
-      const oldMax = m[into + SUM_MAX];
-      const oldEnd = m[into + SUM_END];
-      if (!childChanged(m, from, child, levelLogPages(level + 1), into, start, max, end)) return;
-      start = oldStart;
-      max = oldMax;
-      end = oldEnd;
-    }
   }
 
   /**
@@ -342,38 +266,7 @@ export class PageAlloc {
    * says, so that chunks in the middle need not be counted.
    */
   update(page: number, npages: number, contig: boolean, alloc: boolean): void {
-    const { m } = this;
-    let first = page >>> LOG_CHUNK_PAGES;
-    let last = (page + npages - 1) >>> LOG_CHUNK_PAGES;
-    let changed = this.summarizeChunk(first);
-    const middle = alloc ? 0 : CHUNK_PAGES;
-    for (let c = first + 1; c < last; c++) {
-      changed =
-        (contig ? setSummary(m, this.summaryAt(CHUNK_LEVEL, c), middle, middle, middle) : this.summarizeChunk(c)) ||
-        changed;
-    }
-    if (last !== first) changed = this.summarizeChunk(last) || changed;
-    for (let level = CHUNK_LEVEL - 1; changed && level >= 0; level--) {
-      first >>>= SUMMARY_LEVEL_BITS;
-      last >>>= SUMMARY_LEVEL_BITS;
-      changed = false;
-      for (let e = first; e <= last; e++) changed = this.mergeEntry(level, e) || changed;
-    }
-  }
-
-  /** Makes the summary of chunk `c` from its bitmap; says whether it changed. */
-  summarizeChunk(c: number): boolean {
-    const { m } = this;
-    const sum = summarize(m, this.chunkAt(c) + CHUNK_ALLOC);
-    const at = this.#chunkSummaries + c * SUM_WORDS;
-    return setSummary(m, at, packedStart(sum), packedMax(sum), packedEnd(sum));
-  }
-
-  /** Makes an entry above the chunks from the 8 below it; says whether it changed. */
-  mergeEntry(level: number, entry: number): boolean {
-    const from = this.#summaries[level + 1] + (entry << SUMMARY_LEVEL_BITS) * SUM_WORDS;
-    const into = this.#summaries[level] + entry * SUM_WORDS;
-    return mergeSummaries(this.m, from, LEVEL_ENTRIES, levelLogPages(level + 1), into);
+    this.summaries.update(page, npages, contig, alloc);
   }
 
   /** Whether the page allocator knows the page and it is free. Pages in a thread's page cache are not. */

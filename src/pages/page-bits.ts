@@ -72,7 +72,7 @@ function findSmallN(m: Words, at: number, npages: number, searchIdx: number): nu
     if (end + ctz32(used) >= npages) return (w * WORD_PAGES - end) | (firstFree << FOUND_BITS);
     const i = findBitRange32(~used, npages);
     if (i < WORD_PAGES) return (w * WORD_PAGES + i) | (firstFree << FOUND_BITS);
-    end = used === 0 ? end + WORD_PAGES : Math.clz32(used);
+    end = Math.clz32(used);
   }
   return NOT_FOUND;
 }

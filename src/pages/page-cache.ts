@@ -19,13 +19,12 @@ import type { PageNo } from '../base/brand.ts';
 import { fatal } from '../base/errors.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_CACHE_PAGES } from '../layout/constants.ts';
 import { H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
-import { CHUNK_ALLOC, CHUNK_SCAV, SUM_MAX } from '../layout/pages.ts';
+import { CHUNK_ALLOC, CHUNK_SCAV } from '../layout/pages.ts';
 import { PC_BASE, PC_FREE_HI, PC_FREE_LO, PC_LAST_SCAV, PC_SCAV_HI, PC_SCAV_LO } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { NO_PAGES, type PageAlloc } from './page-alloc.ts';
 import { find, findBitRange64, foundIndex, NOT_FOUND } from './page-bits.ts';
 import { scavengeIndexMark } from './scavenge-index.ts';
-import { CHUNK_LEVEL } from './summary.ts';
 
 export function isCacheEmpty(mem: Mem, word: number): boolean {
   return (mem.m[word + PC_FREE_LO] | mem.m[word + PC_FREE_HI]) === 0;
@@ -105,7 +104,7 @@ function lowestFreePage(pa: PageAlloc): number {
   const search = m[H_SEARCH_PAGE];
   if (search >= pa.pages) return NO_PAGES;
   const c = search >>> LOG_CHUNK_PAGES;
-  if (m[pa.summaryAt(CHUNK_LEVEL, c) + SUM_MAX] === 0) return pa.find(1);
+  if (pa.summaries.chunkMax(c) === 0) return pa.find(1);
   const found = find(m, pa.chunkAt(c) + CHUNK_ALLOC, 1, search % CHUNK_PAGES);
   if (found === NOT_FOUND) fatal('bad summary data');
   return c * CHUNK_PAGES + foundIndex(found);

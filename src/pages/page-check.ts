@@ -126,7 +126,7 @@ function checkSummaries(pa: PageAlloc, known: Set<number>): string | null {
   for (let level = CHUNK_LEVEL; level >= 0; level--) {
     const log = levelLogPages(level);
     for (let entry = 0; entry < mem.plan.summaryCounts[level]; entry++) {
-      const word = pa.summaryAt(level, entry);
+      const word = pa.summaries.at(level, entry);
       const want = summaryOf(pa, known, entry << log, log);
       if (m[word + SUM_START] !== want.start || m[word + SUM_MAX] !== want.max || m[word + SUM_END] !== want.end) {
         const is = `(${m[word + SUM_START]}, ${m[word + SUM_MAX]}, ${m[word + SUM_END]})`;

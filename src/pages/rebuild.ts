@@ -38,10 +38,10 @@ export function rebuildPages(pa: PageAlloc, isUsed: (page: number) => boolean, k
     if (m[H_CHUNK_END] === 0) m[H_CHUNK_START] = c;
     m[H_CHUNK_END] = c + 1;
     rebuildChunk(pa, c, isUsed);
-    pa.summarizeChunk(c);
+    pa.summaries.summarizeChunk(c);
   });
   for (let level = CHUNK_LEVEL - 1; level >= 0; level--) {
-    for (let e = 0; e < plan.summaryCounts[level + 1] / LEVEL_ENTRIES; e++) pa.mergeEntry(level, e);
+    for (let e = 0; e < plan.summaryCounts[level + 1] / LEVEL_ENTRIES; e++) pa.summaries.mergeEntry(level, e);
   }
   m[H_RELEASED_PAGES] = pa.countReleased();
 }

@@ -12,11 +12,10 @@
 import { roundDown, roundUp } from '../base/bits.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
 import { H_RELEASED_PAGES } from '../layout/header.ts';
-import { CHUNK_ALLOC, CHUNK_SCAV, SUM_MAX } from '../layout/pages.ts';
+import { CHUNK_ALLOC, CHUNK_SCAV } from '../layout/pages.ts';
 import type { PageAlloc } from './page-alloc.ts';
 import { allocRange } from './page-bits.ts';
 import { NO_CHUNK, scavengeIndexClear, scavengeIndexFind } from './scavenge-index.ts';
-import { CHUNK_LEVEL } from './summary.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
 
@@ -153,7 +152,7 @@ export function scavengeOne(
   for (let hint = scavengeIndexFind(mem); hint !== NO_CHUNK; hint = scavengeIndexFind(mem)) {
     const c = hint >>> LOG_CHUNK_PAGES;
     const found =
-      m[pa.summaryAt(CHUNK_LEVEL, c) + SUM_MAX] < minPages
+      pa.summaries.chunkMax(c) < minPages
         ? NO_CANDIDATE
         : findScavengeCandidate(m, pa.chunkAt(c), hint % CHUNK_PAGES, minPages, maxPages, units);
     if (found !== NO_CANDIDATE) {

@@ -26,7 +26,7 @@ function makePages(pages: number): PageAlloc {
 }
 
 /** Chunks that a run of operations may grow: neighbours, gaps, and neighbours in different entries of every level. */
-const CHUNKS = [0, 1, 2, 4, 7, 8, 63, 64, 511, 512] as const;
+const CHUNKS = [0, 1, 2, 4, 6, 7, 8, 62, 63, 64, 511, 512] as const;
 
 type Op =
   | readonly ['grow' | 'fill' | 'flush', number]
@@ -171,6 +171,22 @@ describe('PageAlloc', () => {
         pair.compare();
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('does so for runs longer than chunks', { timeout: 60_000 }, () => {
+    const op: fc.Arbitrary<Op> = fc.oneof(
+      fc.tuple(fc.constant('alloc' as const), fc.integer({ min: 100, max: 1600 })),
+      fc.tuple(fc.constant('free' as const), fc.nat(), fc.nat({ max: 3 })),
+    );
+    fc.assert(
+      fc.property(fc.array(op, { minLength: 10, maxLength: 60, size: 'max' }), (ops) => {
+        const pair = new Pair();
+        for (let c = 0; c < CHUNKS.length; c++) pair.apply(['grow', c]);
+        for (const op of ops) pair.apply(op);
+        pair.compare();
+      }),
+      { numRuns: 60 },
     );
   });
 

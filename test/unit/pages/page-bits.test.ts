@@ -7,27 +7,33 @@ import * as bits from '../../../src/pages/page-bits.ts';
 const AT = 2;
 const GUARD = 0x12345678;
 
-/** A bitmap as an array of flags, of runs of random lengths: fragmented, coarse, or with long runs. */
-const bitmap = fc
-  .tuple(
-    fc.boolean(),
-    fc.array(
-      fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 60, max: 300 })),
-      {
-        minLength: 1,
-        maxLength: 200,
-        size: 'max',
-      },
+const LENGTHS = fc.oneof(
+  fc.integer({ min: 1, max: 5 }),
+  fc.integer({ min: 1, max: 40 }),
+  fc.integer({ min: 60, max: 300 }),
+);
+
+/** Runs of random lengths: fragmented, coarse, long. */
+const ofRuns = fc
+  .tuple(fc.boolean(), fc.array(LENGTHS, { minLength: 1, maxLength: 200, size: 'max' }))
+  .map(([first, lengths]) => lengths.flatMap((n, i) => Array<boolean>(n).fill((i % 2 === 0) === first)));
+
+/** Words that are full, free, or free at one end or at both, so that what happens at their borders is common. */
+const ofWords = fc
+  .array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 1, max: 31 })), { minLength: 16, maxLength: 16 })
+  .map((words) =>
+    words.flatMap(([kind, n]) =>
+      Array.from({ length: 32 }, (_, i) => {
+        if (kind < 2) return kind === 0;
+        return kind === 2 ? i >= n : kind === 3 ? i < n : kind === 4 ? i >= n && i < n + 8 : i % n === 0;
+      }),
     ),
-  )
-  .map(([first, lengths]) => {
-    const flags: boolean[] = [];
-    for (const [i, n] of lengths.entries()) {
-      for (let k = 0; k < n && flags.length < CHUNK_PAGES; k++) flags.push((i % 2 === 0) === first);
-    }
-    while (flags.length < CHUNK_PAGES) flags.push(false);
-    return flags;
-  });
+  );
+
+/** A bitmap as an array of flags; true: in use. */
+const bitmap = fc
+  .oneof(ofRuns, ofWords)
+  .map((flags) => Array.from({ length: CHUNK_PAGES }, (_, i) => flags[i] ?? false));
 const range = fc
   .tuple(fc.integer({ min: 0, max: CHUNK_PAGES - 1 }), fc.integer({ min: 0, max: CHUNK_PAGES - 1 }))
   .map(([a, b]) => [Math.min(a, b), Math.abs(a - b) + 1] as const);
