@@ -5,12 +5,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A process that prints one JSON object of numbers. */
+/** A process that prints one JSON object; the numbers in it are the sample. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
   /** For programs that write their report to a file instead: reads it after the program ended. */
-  readonly read?: () => Sample;
+  readonly read?: () => object;
 }
 
 /** What one process measured. */
@@ -26,6 +26,17 @@ export interface Row<Key> {
   readonly key: Key;
   /** By variant, one sample per round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
+}
+
+/** Every number of a row, by variant and metric, round by round. */
+export function numbers<Key>(row: Row<Key>): Record<string, Record<string, number[]>> {
+  const brief = (value: number | undefined) => Number((value ?? Number.NaN).toPrecision(5));
+  return Object.fromEntries(
+    Object.entries(row.samples).map(([variant, samples]) => {
+      const metrics = Object.keys(samples[0] ?? {}).filter((metric) => metric !== 'sink');
+      return [variant, Object.fromEntries(metrics.map((m) => [m, samples.map((s) => brief(s[m]))]))];
+    }),
+  );
 }
 
 export interface Stat {
@@ -121,7 +132,8 @@ export async function measureRow<Key>(
 
 async function sample({ file, args, read }: Command): Promise<Sample> {
   const { stdout } = await run(file, args, { maxBuffer: 64 << 20 });
-  return read ? read() : (JSON.parse(stdout) as Sample);
+  const report = read ? read() : (JSON.parse(stdout) as object);
+  return Object.fromEntries(Object.entries(report).filter(([, value]) => typeof value === 'number'));
 }
 
 function reasonOf(error: Error & { stderr?: string }): string {

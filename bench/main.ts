@@ -10,6 +10,7 @@ import {
   type Bar,
   type Context,
   measureRow,
+  numbers,
   type Plan,
   type Plot,
   type Row,
@@ -82,7 +83,7 @@ try {
   const outcomes = await runAll(context);
   const here = { ...machine(), load, stolenPercent: stolenSince(started) };
   print(outcomes, here);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(record(outcomes, here), null, 1)}\n`);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(record(outcomes, here))}\n`);
   if (options.markdown) writeFileSync(options.markdown, insert(options.markdown, page(outcomes, here)));
   if (options.plot) await plotAll(outcomes, options.plot);
   if (failures.length) process.exitCode = 1;
@@ -203,7 +204,7 @@ function record(outcomes: readonly Outcome[], here: Here): object {
     failures,
     suites: outcomes.map(({ suite, rows, bars }) => ({
       name: suite.name,
-      rows,
+      rows: rows.map((row) => ({ name: suite.label(row.key), rounds: numbers(row) })),
       bars: bars.map((bar) => ({ ...bar, met: judge(bar).met ?? null })),
     })),
   };

@@ -16,7 +16,10 @@ export const create: Suite<Key> = {
     {
       title: 'Creating a heap of 1 GiB (median and range)',
       head: ['heap', 'the first of its process, ms', 'the next one, ms', 'resident growth, MB'],
-      rows: rows.map((row) => ['1 GiB', ...['ms', 'nextMs', 'residentMB'].map((m) => spread(stat(row, 'spanheap', m)))]),
+      rows: rows.map((row) => [
+        '1 GiB',
+        ...['ms', 'nextMs', 'residentMB'].map((m) => spread(stat(row, 'spanheap', m))),
+      ]),
       note: 'The bars take the first heap, whose code is not compiled yet.',
     },
   ],

@@ -1,7 +1,7 @@
 // Recorded programs put through the heap by the command line tool, on 1, 2 and 4 threads.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Bar, type Context, type Plan, type Plot, type Row, type Sample, type Suite, stat } from '../harness.ts';
+import { type Bar, type Context, type Plan, type Plot, type Row, type Suite, stat } from '../harness.ts';
 import { fixed, spread } from '../report.ts';
 
 interface Key {
@@ -21,7 +21,7 @@ function plan(context: Context): Plan<Key>[] {
     THREADS.map((threads) => {
       const report = join(context.temp, `${basename(file)}.${threads}.json`);
       const args = [join(context.dist, '../cli.js'), 'replay', file, '--threads', String(threads), '--json', report];
-      const command = { file: process.execPath, args, read: () => JSON.parse(readFileSync(report, 'utf8')) as Sample };
+      const command = { file: process.execPath, args, read: () => JSON.parse(readFileSync(report, 'utf8')) as object };
       return { key: { trace: basename(file).replace(/\.trace\.gz$/, ''), threads }, variants: { spanheap: command } };
     }),
   );
@@ -87,10 +87,10 @@ export const replay: Suite<Key> = {
       limit: number,
       unit: string,
       shown: Row<Key>[],
-      valueOf: (r: Row<Key>) => number | undefined,
+      measure: (r: Row<Key>) => number | undefined,
     ): Bar => {
       const measured = shown.flatMap((row) => {
-        const value = valueOf(row);
+        const value = measure(row);
         return value === undefined ? [] : [{ where: label(row.key), value }];
       });
       return { promise, sense: 'at most', limit, unit, measured };

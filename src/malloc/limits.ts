@@ -5,8 +5,7 @@
  * Counts are whole numbers, as Go's `int`: they may be negative, and they may be BigInts, as in the vectors of a 64-bit
  * Go. Counts are only compared, which is exact between numbers and BigInts of any size, and multiplied in doubles.
  * The product is then compared with `maxAlloc`, at most 2⁵³: below that it is exact, above it is rounded but stays
- * above. A negative count is a huge one to Go, since it looks at `int` as unsigned: refused, unless elements take no
- * space.
+ * above. Negative counts are refused by their sign.
  */
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import { growsliceCap, nextslicecap } from './slice-math.ts';
@@ -20,9 +19,9 @@ export const GROWSLICE_LEN = 'growslice: len out of range';
 export const ALLOCATION_SIZE = 'runtime: allocation size out of range';
 export const MAKECHAN_SIZE = 'makechan: size out of range';
 
-/** Whether `n` elements take more than `maxAlloc` bytes; a negative `n` counts as more than any number. */
+/** Whether `n` elements, not a negative number, take more than `maxAlloc` bytes. */
 function tooLarge(elemSize: number, n: Count, maxAlloc: number): boolean {
-  return n < 0 ? elemSize > 0 : elemSize * Number(n) > maxAlloc;
+  return elemSize * Number(n) > maxAlloc;
 }
 
 /** `make([]T, len, cap)`: a bad length is reported before a bad capacity. */
@@ -76,9 +75,8 @@ export function growsliceError(
   if (elemSize === 0) return null;
   // The new capacity is at least `newLen`. Once that fits, so does the old one, and all below is exact.
   if (tooLarge(elemSize, newLen, maxAlloc)) return GROWSLICE_LEN;
-  const cap = nextslicecap(Number(newLen), Number(oldCap));
-  if (tooLarge(elemSize, cap, maxAlloc)) return GROWSLICE_LEN;
-  return classes.roundupsize(elemSize * cap) > maxAlloc ? GROWSLICE_LEN : null;
+  const bytes = elemSize * nextslicecap(Number(newLen), Number(oldCap));
+  return classes.roundupsize(bytes) > maxAlloc ? GROWSLICE_LEN : null;
 }
 
 /** The capacity that goes with it, when `growsliceError` said null. Any counts if elements take no space. */

@@ -63,6 +63,8 @@ describe('makeSizeClasses', () => {
           ]);
           expect(r.size).toBeGreaterThan(rows[i - 1]?.size ?? 0);
           expect(r.size % (r.size > 1024 ? 128 : 8)).toBe(0);
+          const { npages, objects } = rows[i - 1] ?? {};
+          expect([npages, objects]).not.toEqual([r.npages, r.objects]);
           expect(r.tailWaste).toBeLessThanOrEqual(spanBytes * o.maxWaste!);
         }
       }),
