@@ -82,6 +82,7 @@ export function deferFree(heap: MHeap, s: SpanRef, owner: number, index: number,
   } else if ((Atomics.or(m, defer + (index >>> 5), bit) & bit) !== 0) {
     return false;
   }
+  heap.t.pause('defer.noted');
   queue(m, s, procRef(mem, owner));
   return true;
 }
@@ -103,9 +104,15 @@ function queue(m: Int32Array<ArrayBufferLike>, s: SpanRef, owner: ProcRef): void
 
 /**
  * For repair, world stopped: empties the stacks of all these threads, so that they can be filled again by `requeue`.
+ * Also records that are no spans any more come off them.
  */
 export function forgetQueues(mem: Mem, procs: readonly ProcRef[]): void {
-  for (const p of procs) Atomics.store(mem.m, p + PROC_REMOTE_HEAD, NIL);
+  const { m } = mem;
+  for (const p of procs) {
+    for (let s = Atomics.exchange(m, p + PROC_REMOTE_HEAD, NIL); s !== NIL; s = Atomics.load(m, s + SPAN_REMOTE_NEXT)) {
+      Atomics.store(m, s + SPAN_REMOTE_QUEUED, 0);
+    }
+  }
 }
 
 /** For repair, world stopped: puts a span that has notes on its owner's stack, and only then. */

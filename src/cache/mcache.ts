@@ -28,13 +28,13 @@ import { H_EMPTY_SPAN, H_SWEEPGEN } from '../layout/header.ts';
 import {
   MC_CLASS,
   MC_FULL_FIRST,
+  MC_LIMIT,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
-  MC_REUSE,
-  MC_REUSE_LIMIT,
   MC_SIZE,
   MC_SPAN,
+  MC_TOP,
   MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_TYPES,
@@ -46,7 +46,10 @@ import {
   PROC_NEXT_SAMPLE,
   PROC_REFILLS,
   PROC_STACKS,
+  PROC_TINY,
+  PROC_TINY_MASK,
   REUSE_MAX,
+  STACK_MASK,
   STACK_SHIFT,
 } from '../layout/proc.ts';
 import {
@@ -101,15 +104,29 @@ export class MCache {
   init(): void {
     const m = this.m;
     const { size } = this.heap.classes;
-    for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m.fill(0, c, c + MC_WORDS);
       m[c + MC_SIZE] = size[spanClass >>> 1];
       m[c + MC_CLASS] = spanClass;
+      m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
+  }
+
+  /** Forgets all slots and spans, without a look at them. For repair, world stopped. */
+  forget(): void {
+    const m = this.m;
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
+      const c = this.classRef(spanClass);
+      m[c + MC_WIN] = 0;
+      m[c + MC_TOP] = this.stackOf(c);
+      m[c + MC_SPAN] = m[H_EMPTY_SPAN];
+      m.fill(0, c + MC_PARTIAL_FIRST, c + MC_PARTIAL_COUNT + 1);
+    }
+    m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
   }
 
   spanOf(addr: number): SpanRef {
@@ -129,10 +146,10 @@ export class MCache {
   setReuse(on: boolean): void {
     const m = this.m;
     const { size } = this.heap.classes;
-    for (let spanClass = 2; spanClass < size.length * 2; spanClass++) {
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
-      m[c + MC_REUSE_LIMIT] = slots * 2;
+      m[c + MC_LIMIT] = slots * 2;
     }
   }
 
@@ -147,6 +164,7 @@ export class MCache {
       const old = m[c + MC_SPAN] as SpanRef;
       const s = this.#nextSpan(c, spanClass);
       if (s === NIL) return false;
+      this.heap.t.pause('mcache.refill');
       if (old !== m[H_EMPTY_SPAN]) listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
@@ -192,7 +210,7 @@ export class MCache {
    * their spans at once, so that every object comes from a window, and windows end where a sample is due.
    */
   setSampleRate(rate: number): void {
-    for (let spanClass = 2; spanClass < this.heap.classes.size.length * 2; spanClass++) {
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       this.flushClass(this.classRef(spanClass));
     }
     this.sampleRate = rate;
@@ -260,17 +278,16 @@ export class MCache {
     const m = this.m;
     const c = this.classRef(m[s + SPAN_CLASS]);
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
-    const used = m[c + MC_REUSE];
+    const top = m[c + MC_TOP];
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
       this.#settle(c, s);
-    } else if (used < m[c + MC_REUSE_LIMIT]) {
-      const top = this.stackOf(c) + used;
+    } else if ((top & STACK_MASK) < m[c + MC_LIMIT]) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
       m[top + 1] = bitIndex;
-      m[c + MC_REUSE] = used + 2;
+      m[c + MC_TOP] = top + 2;
     } else {
       this.flushClass(c);
       this.#returnSlot(c, s);
@@ -293,13 +310,14 @@ export class MCache {
       m[current + SPAN_FREEINDEX] = 0;
     }
     const stack = this.stackOf(c);
-    const top = stack + m[c + MC_REUSE];
+    const top = m[c + MC_TOP];
     for (let i = stack; i < top; i += 2) this.#returnSlot(c, spanOf(mem, m[i] >>> 0));
-    m[c + MC_REUSE] = 0;
+    m[c + MC_TOP] = stack;
     // Only now: an empty span must not be freed while the stack still names its slots.
     for (let i = stack; i < top; i += 2) {
       const s = spanOf(mem, m[i] >>> 0);
-      if (s !== NIL) this.#settle(c, s);
+      // One that was freed a moment ago may be another thread's by now.
+      if (s !== NIL && m[s + SPAN_OWNER] === this.id) this.#settle(c, s);
     }
   }
 
@@ -321,6 +339,7 @@ export class MCache {
     const m = this.m;
     if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
     this.beginFree(s);
+    this.heap.t.pause('mcache.settle');
     listRemove(m, c + MC_PARTIAL_FIRST, s);
     m[c + MC_PARTIAL_COUNT]--;
     this.heap.free(s);
@@ -336,8 +355,9 @@ export class MCache {
   /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
   releaseAll(): void {
     const m = this.m;
+    const { t } = this.heap;
     const empty = m[H_EMPTY_SPAN] as SpanRef;
-    for (let spanClass = 2; spanClass < this.heap.classes.size.length * 2; spanClass++) {
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       this.flushClass(c);
       const current = m[c + MC_SPAN] as SpanRef;
@@ -346,6 +366,7 @@ export class MCache {
       for (const list of [c + MC_PARTIAL_FIRST, c + MC_FULL_FIRST]) {
         for (let s = m[list] as SpanRef; s !== NIL; s = m[list] as SpanRef) {
           listRemove(m, list, s);
+          t.pause('mcache.release');
           this.#release(spanClass, s);
         }
       }

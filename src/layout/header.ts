@@ -13,16 +13,14 @@ export const LAYOUT_VERSION = 1;
 export const LINE = 16;
 
 export const H_MAGIC = 0;
-export const H_VERSION = 1;
+/**
+ * Words 1 … 13 are always 0. A page without span has record 0, so these are read where a span's owner, class and bits
+ * would be: the fast path of `free` needs no test for "no span", the owner 0 is nobody.
+ */
+export const H_NO_SPAN = 1;
+export const H_VERSION = 14;
 /** Pages of the reservation (`maxBytes / PAGE_SIZE`). */
-export const H_PAGES = 2;
-export const H_MAX_PROCS = 3;
-/** 1: small pointer-free objects are packed by the tiny allocator. */
-export const H_TINY = 4;
-/** Number of size classes, class 0 included. */
-export const H_SIZE_CLASSES = 5;
-/** Size class of the tiny blocks: the class that holds 16 bytes. */
-export const H_TINY_CLASS = 6;
+export const H_PAGES = 15;
 
 /** Not 0 while the world is stopped or stopping: the id of the coordinator's proc. Polled by every slow path. */
 export const H_STOP = 1 * LINE;
@@ -31,10 +29,21 @@ export const H_STOP = 1 * LINE;
 export const H_WORLD_LOCK = 2 * LINE;
 export const H_HEAP_LOCK = 3 * LINE;
 
+/**
+ * Id of the thread that is changing what all threads' caches hold, 0 if none does. Set by a coordinator while the world
+ * is stopped. If it dies, nobody may be started before a reaper has made the caches whole; see threads/repair.ts.
+ */
+export const H_RECLAIMER = 1 * LINE + 1;
+
 /** Sweep generation of the heap; grows by 2 each cycle (Go: `mheap.sweepgen`). */
 export const H_SWEEPGEN = 4 * LINE;
 /** Attached threads. */
 export const H_PROCS = 4 * LINE + 1;
+export const H_MAX_PROCS = 4 * LINE + 2;
+/** 1: small pointer-free objects are packed by the tiny allocator. */
+export const H_TINY = 4 * LINE + 3;
+/** Number of size classes, class 0 included. */
+export const H_SIZE_CLASSES = 4 * LINE + 4;
 
 // Counters of mheap, in pages. Guarded by the heap lock except PAGES_IN_USE, which page caches change atomically.
 export const H_PAGES_IN_USE = 5 * LINE;

@@ -11,11 +11,11 @@
 import { roundUp } from '../base/bits.ts';
 import { ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_WORDS } from './central.ts';
-import { ARENA_PAGES, CHUNK_PAGES, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from './constants.ts';
+import { ARENA_PAGES, CHUNK_PAGES, MAX_ALLOC, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from './constants.ts';
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
 import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
-import { PROC_CLASSES, PROC_WORDS } from './proc.ts';
+import { PROC_WORDS, STACK_WORDS } from './proc.ts';
 
 /** All in words, from the start of allocator memory. */
 export interface MetaPlan {
@@ -61,11 +61,12 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   take(HEADER_WORDS);
   const centrals = take(MAX_SPAN_CLASSES * CENTRAL_WORDS);
   const fixallocs = take(FIXALLOCS * FIX_WORDS);
-  const procs = take(maxProcs * PROC_WORDS, PROC_CLASSES);
+  const procs = take(maxProcs * PROC_WORDS, STACK_WORDS);
   // Two bitmaps for each 8-byte slot, in up to three roles at once, and room for blocks that are not full.
   const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS, ARENA_WORDS);
   const gcBits = take(bitsWords, ARENA_WORDS);
-  const spans = take(pages);
+  // For every page of a 32-bit address space: any address can be looked up without asking how large the heap is.
+  const spans = take(MAX_ALLOC / PAGE_SIZE);
   const maps = [0, 0, 0].map(() => take((pages + 31) >>> 5));
   const zeroedBase = take(Math.ceil(pages / ARENA_PAGES));
   const chunkCount = Math.ceil(pages / CHUNK_PAGES);

@@ -10,7 +10,7 @@
  *
  *   window:  a 32-bit piece of Go's `allocCache`. Bit i of `win` is 1: the i-th slot from the one at address `winAddr` is
  *            free and this thread's; its allocation bit is bit i of word `winWord`.
- *   stack:   pairs (address, bit index), `reuse` words in all, from word PROC_STACKS + spanClass × STACK_WORDS on.
+ *   stack:   pairs (address, bit index), up to word `top`.
  */
 
 /** One of the PROC_ status values. All changes by compare-and-exchange; see sync/proc.ts. */
@@ -62,16 +62,19 @@ export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
 // Class records are aligned to 16 words: `c | MC_X` is `c + MC_X`, without overflow check. A proc record is aligned to
-// PROC_CLASSES words, so that `p | PROC_X` is right for the fields before the classes.
+// STACK_WORDS, so that `p | PROC_X` is right for the fields before the classes.
 export const MC_WIN = 0;
 export const MC_WIN_ADDR = 1;
 /** Word index of the allocation bits that the window mirrors. */
 export const MC_WIN_WORD = 2;
 /** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
 export const MC_WIN_TYPES = 3;
-/** Words on the reuse stack, two a slot, and the most it may hold. */
-export const MC_REUSE = 4;
-export const MC_REUSE_LIMIT = 5;
+/**
+ * Next free word of the reuse stack. Stacks are aligned to their size, so `top & STACK_MASK` is the number of words on
+ * the stack, two a slot; MC_LIMIT is the most there may be.
+ */
+export const MC_TOP = 4;
+export const MC_LIMIT = 5;
 export const MC_CLASS = 6;
 export const MC_SIZE = 7;
 /** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
@@ -89,11 +92,13 @@ export const MC_WORDS = 16;
 export const MC_SHIFT = 4;
 
 /** Most slots a reuse stack holds. */
-export const REUSE_MAX = 128;
-export const PROC_STACKS = PROC_CLASSES + PROC_SPAN_CLASSES * MC_WORDS;
+export const REUSE_MAX = 127;
+/** After the classes, aligned to STACK_WORDS. */
+export const PROC_STACKS = 4352;
 /** Words of a class's reuse stack, and log2 of it. */
 export const STACK_WORDS = 256;
 export const STACK_SHIFT = 8;
+export const STACK_MASK = 255;
 export const PROC_WORDS = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
 
 /** No thread uses this record. */

@@ -40,7 +40,9 @@ export const SPAN_NEEDZERO = 10;
 export const SPAN_TYPES = 11;
 /** Neighbours in the list the span is on. */
 export const SPAN_NEXT = 12;
-export const SPAN_PREV = 13;
+export const SPAN_PREV = 28;
+/** Object index without division: see SizeClassTable.div. */
+export const SPAN_DIV = 13;
 /** Which list that is: one of the LIST_ values below. */
 export const SPAN_LIST = 14;
 export const SPAN_NPAGES = 15;

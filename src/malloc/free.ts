@@ -2,7 +2,7 @@
  * What `free` does beyond its fast path: tell what a pointer is, and free large objects, parts of tiny blocks, and
  * objects of spans that another thread or nobody owns. Every check comes before the first write.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
 import { deferBit, deferFree, makeDeferRecord } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
@@ -28,6 +28,7 @@ import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { procRef } from '../sync/proc.ts';
 import type { Malloc } from './malloc.ts';
+import { throwSize } from './malloc-slow.ts';
 
 /** `free` outside a region, or with hooks that must see each object. */
 export function guardedFree(a: Malloc, ptr: number): void {
@@ -35,7 +36,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
   t.enter();
   try {
     if (a.hooks.onFree !== undefined && ptr !== 0 && ptr !== a.zerobase) {
-      a.hooks.onFree(findObject(a, ptr, 'free').addr as never);
+      a.hooks.onFree(findObject(a, ptr, 'free').addr as Addr);
     }
     a.freeOwn(ptr);
   } finally {
@@ -117,7 +118,10 @@ export function freeSlow(a: Malloc, ptr: number): void {
   const { heap } = a.cache;
   for (;;) {
     const { span: s, index, start } = findObject(a, ptr, 'free');
-    if (m[s + SPAN_CLASS] < 2) return freeLarge(a, s, ptr);
+    if (m[s + SPAN_CLASS] < 2) {
+      freeLarge(a, s, ptr);
+      return;
+    }
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === a.cache.id) {
       if (start >= 0) freeTiny(a.cache, s, index, start);
@@ -146,6 +150,7 @@ function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const { m, mf } = t.mem;
   const bit = m[s + SPAN_ALLOC_BITS];
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
+  t.pause('large.free');
   // In this thread's hand, while it waits for the lock: see threads/repair.ts.
   m[s + SPAN_OWNER] = t.id;
   const lock = centralLock(t.mem, m[s + SPAN_CLASS]);
@@ -169,9 +174,12 @@ export function usableSize(a: Malloc, ptr: number): number {
  * pointer-free objects. Returns its address, which may be another. `ptr` 0 allocates.
  */
 export function realloc(a: Malloc, ptr: number, size: number): number {
-  if (ptr === 0 || ptr === a.zerobase) return a.allocNoscan(size, false);
+  if (size >>> 0 !== size) return throwSize(a, size);
+  if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
+  const { onFree } = a.hooks;
   if (size === 0) {
+    onFree?.(old.addr as Addr);
     a.freeOwn(ptr);
     return a.zerobase;
   }
@@ -179,8 +187,15 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
     if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
     return ptr;
   }
-  const to = old.type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, old.type, true);
+  const to = reallocTo(a, size, old.type);
   moveBytes(a.t.mem, to, ptr, Math.min(size, old.usable));
+  onFree?.(old.addr as Addr);
   a.freeOwn(ptr);
+  return to;
+}
+
+function reallocTo(a: Malloc, size: number, type: number): number {
+  const to = type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, type, true);
+  if (to !== a.zerobase) a.hooks.onAlloc?.(to, size, type);
   return to;
 }

@@ -11,8 +11,8 @@ export interface AllocHooks extends SpanHooks {
   onAlloc?: (addr: Addr, size: number, type: number) => void;
   /** Trace, sanitizers: every object, before it is freed; its content is still there. */
   onFree?: (addr: Addr) => void;
-  /** Profiler: one object in about `sampleRate` allocated bytes. */
-  onSample?: (addr: Addr, size: number, type: number) => void;
+  /** Profiler: one object in about `sampleRate` allocated bytes. `size` is that of its slot; its type comes later. */
+  onSample?: (addr: Addr, size: number) => void;
   /** Collector: a window of free slots is about to be handed out; `bytes` is what they hold (Go: heapLive, assists). */
   onRefill?: (spanClass: SpanClass, bytes: number) => void;
   /** Collector: a large object is about to be allocated. */

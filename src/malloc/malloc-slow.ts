@@ -7,22 +7,24 @@ import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
-import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
 import {
   MC_CLASS,
-  MC_REUSE,
   MC_SIZE,
+  MC_TOP,
   MC_WIN,
   PROC_LARGE_ALLOCS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  STACK_MASK,
 } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
+  SPAN_DIV,
   SPAN_FREEINDEX,
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
@@ -42,9 +44,10 @@ export function guardedMalloc(a: Malloc, size: number, type: RType | null, needz
   const { t } = a;
   t.enter();
   try {
-    const addr = type === null ? a.allocNoscan(size, needzero) : a.allocTyped(size, type, needzero);
+    const scan = type !== null && type.ptrBytes !== 0;
+    const addr = scan ? a.allocScan(size, type.number, needzero) : a.allocNoscan(size, needzero);
     if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) {
-      a.hooks.onAlloc(addr, size, type === null || type.ptrBytes === 0 ? 0 : type.number);
+      a.hooks.onAlloc(addr, size, scan ? type.number : 0);
     }
     return addr;
   } finally {
@@ -64,21 +67,21 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 }
 
 /** Go: `nextFree`. The window and the reuse stack of the class are empty. */
-export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
+export function smallSlow(a: Malloc, c: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
   drainDeferred(cache);
   const spanClass = m[c + MC_CLASS] as SpanClass;
   const size = m[c + MC_SIZE];
-  if (m[c + MC_REUSE] === 0 && m[c + MC_WIN] === 0) {
+  if ((m[c + MC_TOP] & STACK_MASK) === 0 && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }
   const sample = cache.sampleDue;
   cache.sampleDue = false;
-  const addr = a.small(c, type, needzero);
-  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size, type);
+  const addr = a.small(c, needzero);
+  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
   return addr;
 }
 
@@ -95,7 +98,7 @@ export function tinySlow(a: Malloc, size: number): Addr {
   const { m } = mem;
   const p = a.cache.ref;
   // Zeroed whole: later objects of the block are handed out as they are.
-  const addr = a.small(a.cache.classRef(a.tinySpanClass), 0, true);
+  const addr = a.small(a.cache.classRef(a.tinySpanClass), true);
   const s = spanOf(mem, addr);
   const word = tinyMaskWord(m, s, (addr - spanBase(m, s)) >>> 4);
   m[word] = 1 | (0x8000 << size);
@@ -129,6 +132,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   }
   // In this thread's hand until it is on its list: see threads/repair.ts.
   m[s + SPAN_OWNER] = t.id;
+  t.pause('large.alloc');
   const addr = (m[s + SPAN_BASE] >>> 0) as Addr;
   const dirty = m[s + SPAN_NEEDZERO] !== 0;
   const bit = m[s + SPAN_ALLOC_BITS];
@@ -143,17 +147,19 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   centralPush(t.mem, s);
   t.unlock(lock);
   // Without locks, and with safepoints; scan memory gets its type only when no old pointers are left in it.
-  if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages << PAGE_SHIFT);
+  if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   if (cache.sampleRate !== 0 && cache.sampleLarge(size) && a.hooks.onSample !== undefined) {
-    a.hooks.onSample(addr, size, type);
+    a.hooks.onSample(addr, size);
   }
   return addr;
 }
 
-/** 16-bit index of the type number of the object at this address, whose allocation bit is `bitIndex`. */
-export function typeSlot(a: Malloc, addr: number, bitIndex: number): number {
+/** 16-bit index of the type number of the object at this address, in a span of a scan class. */
+export function typeSlot(a: Malloc, addr: number): number {
   const { mem } = a.t;
+  const { m } = mem;
   const s = spanOf(mem, addr);
-  return mem.m[s + SPAN_TYPES] + (bitIndex - mem.m[s + SPAN_ALLOC_BITS]);
+  const div = m[s + SPAN_DIV];
+  return m[s + SPAN_TYPES] + (Math.imul((addr - spanBase(m, s)) >>> 3, div & 0xffff) >>> (div >>> 16));
 }

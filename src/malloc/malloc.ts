@@ -34,27 +34,26 @@ import type { MCache } from '../cache/mcache.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP, H_ZEROBASE } from '../layout/header.ts';
 import {
-  MC_CLASS,
+  MC_LIMIT,
   MC_NEEDZERO,
-  MC_REUSE,
-  MC_REUSE_LIMIT,
   MC_SHIFT,
   MC_SIZE,
+  MC_TOP,
   MC_WIN_ADDR,
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
   PROC_REMOTE_HEAD,
-  PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
-  STACK_SHIFT,
+  STACK_MASK,
 } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_CLASS,
+  SPAN_DIV,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_NEEDZERO,
@@ -71,7 +70,7 @@ import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
 export class Malloc implements Gate {
-  /** See sync/proc.ts. */
+  /** 1 inside a region, unless hooks must see each object. */
   open = 0;
   // The fields of the fast paths. Not #private: V8 knows the types of ordinary fields only.
   protected readonly m: Int32Array<ArrayBufferLike>;
@@ -81,13 +80,11 @@ export class Malloc implements Gate {
   protected readonly lookup128: Int32Array;
   protected readonly m16: Uint16Array<ArrayBufferLike>;
   protected readonly spans: number;
-  protected readonly pages: number;
-  protected readonly me: number;
+  /** This thread's id inside a region, −1 outside: what SPAN_OWNER must be for the fast path of `free`. */
+  protected me: number;
   protected readonly proc: number;
   protected readonly classes: number;
-  protected readonly stacks: number;
-  protected readonly div: Int32Array;
-  /** Requests below this size go to the tiny allocator: 16, or 0 when it is off. */
+  /** Requests below this size go to the tiny allocator: 16, or 1 when it is off, for those of size 0. */
   readonly tinyLimit: number;
   readonly tinySpanClass: number;
   /** No hook wants to see windows: set by `heap.setHooks`. */
@@ -109,20 +106,17 @@ export class Malloc implements Gate {
     this.lookup128 = Int32Array.from(heap.classes.sizeToClass128, record);
     this.m16 = mem.m16;
     this.spans = mem.plan.spans;
-    this.pages = mem.plan.pages;
-    this.me = heap.t.id;
+    this.me = -1;
     this.proc = cache.ref;
     this.classes = cache.classes;
-    this.stacks = cache.ref + PROC_STACKS;
-    this.div = heap.classes.div;
-    this.tinyLimit = heap.tinySpanClass < 0 ? 0 : TINY_SIZE;
+    this.tinyLimit = heap.tinySpanClass < 0 ? 1 : TINY_SIZE;
     this.tinySpanClass = heap.tinySpanClass;
     this.t = heap.t;
     this.cache = cache;
     this.ptrSize = ptrSize;
     this.zerobase = (mem.m[H_ZEROBASE] >>> 0) as Addr;
     this.t.gate = this;
-    this.open = this.t.depth > 0 ? 1 : 0;
+    this.setOpen(this.t.depth > 0);
   }
 
   /**
@@ -135,9 +129,10 @@ export class Malloc implements Gate {
    * stops the world.
    */
   mallocgc(size: number, type: RType | null, needzero: boolean): number {
-    if (this.open === 0) return guardedMalloc(this, size, type, needzero) >>> 0;
-    if (type === null) return this.allocNoscan(size, needzero);
-    return this.allocTyped(size, type, needzero);
+    if (type !== null || size > SMALL_SIZE_MAX - 8 || size < this.tinyLimit || (size | 0) !== size || this.open === 0) {
+      return this.route(size, type, needzero) >>> 0;
+    }
+    return this.small(this.lookup8[(size + 7) >>> 3], needzero);
   }
 
   /**
@@ -147,8 +142,40 @@ export class Malloc implements Gate {
    * Throws PointerError for an address that is not the start of a live object; nothing is changed then.
    */
   free(ptr: number): void {
-    if (this.open === 0) guardedFree(this, ptr);
-    else this.freeOwn(ptr);
+    const { m } = this;
+    const s = m[(this.spans + (ptr >>> PAGE_SHIFT)) | 0];
+    const spanClass = m[s | SPAN_CLASS];
+    const off = (ptr - m[s]) | 0;
+    const div = m[s | SPAN_DIV];
+    const index = Math.imul(off >>> 3, div & 0xffff) >>> (div >>> 16);
+    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
+    const bit = 1 << bitIndex;
+    const bits = m[bitIndex >>> 5];
+    const c = (this.classes + (spanClass << MC_SHIFT)) | 0;
+    const top = m[c | MC_TOP];
+    if (
+      m[s | SPAN_OWNER] !== this.me ||
+      Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off ||
+      (bits & bit) === 0 ||
+      index >= m[s | SPAN_FREEINDEX] ||
+      (top & STACK_MASK) >= m[c | MC_LIMIT] ||
+      spanClass === this.tinySpanClass ||
+      ptr >>> 0 !== ptr
+    ) {
+      this.freeRoute(ptr);
+      return;
+    }
+    m[bitIndex >>> 5] = bits ^ bit;
+    m[top] = ptr;
+    m[top + 1] = bitIndex;
+    m[c | MC_TOP] = top + 2;
+  }
+
+  /** Gate: a region begins or ends. */
+  setOpen(open: boolean): void {
+    this.open = open ? 1 : 0;
+    // Outside, no span has this owner, and `free` takes the guarded way.
+    this.me = open ? this.t.id : -1;
   }
 
   /** What a request of `size` bytes really takes (Go: `roundupsize`). */
@@ -156,18 +183,20 @@ export class Malloc implements Gate {
     return this.cache.heap.classes.roundupsize(size);
   }
 
+  /** Everything but small pointer-free objects inside a region. */
+  private route(size: number, type: RType | null, needzero: boolean): Addr {
+    if (this.open === 0) return guardedMalloc(this, size, type, needzero);
+    if (type === null || type.ptrBytes === 0) return this.allocNoscan(size, needzero);
+    return this.allocScan(size, type.number, needzero);
+  }
+
   /** Inside a region: pointer-free memory. */
   allocNoscan(size: number, needzero: boolean): Addr {
     if (size >>> 0 !== size) return throwSize(this, size);
-    if (size < this.tinyLimit) return (this.tiny(size) >>> 0) as Addr;
-    if (size <= SMALL_SIZE_MAX - 8) return this.small(this.lookup8[(size + 7) >>> 3], 0, needzero);
-    if (size > MAX_SMALL_SIZE) return (mallocLarge(this, size, 0, needzero) >>> 0) as Addr;
-    return this.small(this.lookup128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7], 0, needzero);
-  }
-
-  /** Inside a region: memory for values of a type, which may be pointer-free. */
-  allocTyped(size: number, type: RType, needzero: boolean): Addr {
-    return type.ptrBytes === 0 ? this.allocNoscan(size, needzero) : this.allocScan(size, type.number, needzero);
+    if (size < this.tinyLimit) return this.tiny(size);
+    if (size <= SMALL_SIZE_MAX - 8) return this.small(this.lookup8[(size + 7) >>> 3], needzero);
+    if (size > MAX_SMALL_SIZE) return mallocLarge(this, size, 0, needzero);
+    return this.small(this.lookup128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7], needzero);
   }
 
   /** Inside a region: memory with pointers, by type number. */
@@ -175,52 +204,67 @@ export class Malloc implements Gate {
     if (size >>> 0 !== size) return throwSize(this, size);
     if (size <= SMALL_SIZE_MAX - 8) {
       if (size === 0) return this.zerobase;
-      return this.small(this.lookup8[(size + 7) >>> 3] - MC_WORDS, type, needzero);
+      return this.smallScan(this.lookup8[(size + 7) >>> 3] - MC_WORDS, type, needzero);
     }
-    if (size > MAX_SMALL_SIZE) return (mallocLarge(this, size, type, needzero) >>> 0) as Addr;
+    if (size > MAX_SMALL_SIZE) return mallocLarge(this, size, type, needzero);
     const sizeClass = (size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7;
-    return this.small(this.lookup128[sizeClass] - MC_WORDS, type, needzero);
+    return this.smallScan(this.lookup128[sizeClass] - MC_WORDS, type, needzero);
   }
 
-  /** A slot of the class with this record. `type` 0: a noscan class. */
-  small(c: number, type: number, needzero: boolean): Addr {
+  /** A slot of the class with this record. */
+  small(c: number, needzero: boolean): Addr {
     const { m } = this;
-    if (m[c | MC_REUSE] !== 0) return (this.reuse(c, type, needzero) >>> 0) as Addr;
+    const top = m[c | MC_TOP];
+    if ((top & STACK_MASK) !== 0) return this.reuse(c, top, needzero);
     const window = m[c];
-    if (window === 0) return (this.nextFree(c, type, needzero) >>> 0) as Addr;
+    if (window === 0) return (this.nextFree(c, needzero) >>> 0) as Addr;
     // nextFreeFast: the lowest free slot.
     const bit = window & -window;
     const word = m[c | MC_WIN_WORD];
-    const i = 31 - Math.clz32(bit);
     m[c] = window ^ bit;
     m[word] |= bit;
-    const size = m[c | MC_SIZE];
-    const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, size)) >>> 0;
-    if (type !== 0) this.m16[m[c | MC_WIN_TYPES] + i] = type;
-    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(this.f64, addr, size);
+    const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
+    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(this.f64, addr, m[c | MC_SIZE]);
     return addr as Addr;
   }
 
   /** The slot freed last. It is never known to be zero. */
-  private reuse(c: number, type: number, needzero: boolean): Addr {
+  private reuse(c: number, top: number, needzero: boolean): Addr {
     const { m } = this;
-    const used = m[c | MC_REUSE];
-    const top = (this.stacks + (m[c | MC_CLASS] << STACK_SHIFT) + used) | 0;
-    const addr = m[(top - 2) | 0] >>> 0;
-    const bitIndex = m[(top - 1) | 0];
-    m[c | MC_REUSE] = (used - 2) | 0;
+    const addr = m[top - 2] >>> 0;
+    const bitIndex = m[top - 1];
+    m[c | MC_TOP] = top - 2;
     m[bitIndex >>> 5] |= 1 << bitIndex;
-    if (type !== 0) this.m16[typeSlot(this, addr, bitIndex)] = type;
     if (needzero) zeroSmall(this.f64, addr, m[c | MC_SIZE]);
     return addr as Addr;
   }
 
+  /** `small` for a scan class: writes the object's type number as well (our `heapBitsSetType`). */
+  smallScan(c: number, type: number, needzero: boolean): Addr {
+    const { m } = this;
+    const window = m[c];
+    if ((m[c | MC_TOP] & STACK_MASK) !== 0 || window === 0) {
+      const addr = this.small(c, needzero);
+      this.m16[typeSlot(this, addr)] = type;
+      return addr;
+    }
+    const bit = window & -window;
+    const i = 31 - Math.clz32(bit);
+    const word = m[c | MC_WIN_WORD];
+    m[c] = window ^ bit;
+    m[word] |= bit;
+    this.m16[m[c | MC_WIN_TYPES] + i] = type;
+    const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, m[c | MC_SIZE])) >>> 0;
+    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(this.f64, addr, m[c | MC_SIZE]);
+    return addr as Addr;
+  }
+
   /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. */
-  private nextFree(c: number, type: number, needzero: boolean): Addr {
+  private nextFree(c: number, needzero: boolean): Addr {
     const { m } = this;
     const quiet = m[H_STOP] === 0 && m[this.proc | PROC_REMOTE_HEAD] === 0 && this.plainWindows;
-    if (!quiet || !this.cache.nextWindow(c)) return smallSlow(this, c, type, needzero);
-    return this.small(c, type, needzero);
+    if (!quiet || !this.cache.nextWindow(c)) return smallSlow(this, c, needzero);
+    return this.small(c, needzero);
   }
 
   private tiny(size: number): Addr {
@@ -231,56 +275,39 @@ export class Malloc implements Gate {
     const at = (m[p | PROC_TINY_OFFSET] + align - 1) & -align;
     const end = (at + size) | 0;
     const block = m[p | PROC_TINY];
-    if (end > TINY_SIZE || block === 0) return (tinySlow(this, size) >>> 0) as Addr;
+    if (end > TINY_SIZE || block === 0) return tinySlow(this, size);
     const word = m[p | PROC_TINY_MASK];
     m[p | PROC_TINY_OFFSET] = end;
     m[word] |= (1 << at) | (0x8000 << end);
     return ((block + at) >>> 0) as Addr;
   }
 
-  /** `free` inside a region. Decides only the common cases: an object of an own span. */
-  freeOwn(ptr: number): void {
-    const { m } = this;
-    const page = ptr >>> PAGE_SHIFT;
-    if (page >= this.pages || ptr >>> 0 !== ptr) {
-      freeSlow(this, ptr);
-      return;
-    }
-    const s = m[(this.spans + page) | 0];
-    if (m[s | SPAN_OWNER] !== this.me || s === 0) {
-      freeSlow(this, ptr);
-      return;
-    }
-    const spanClass = m[s | SPAN_CLASS];
-    const off = (ptr - m[s]) | 0;
-    const index = Math.imul(off >>> 3, this.div[spanClass & -2]) >>> this.div[spanClass | 1];
-    if (spanClass === this.tinySpanClass && this.isTinyBlock((m[s | SPAN_TYPES] + index) | 0)) {
-      this.freeTiny(ptr, s, index);
-      return;
-    }
-    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
-    const word = bitIndex >>> 5;
-    const bits = m[word];
-    const bit = 1 << bitIndex;
-    if (Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off || (bits & bit) === 0) {
-      freeSlow(this, ptr);
-      return;
-    }
-    const c = (this.classes + (spanClass << MC_SHIFT)) | 0;
-    const used = m[c | MC_REUSE];
-    if (index >= m[s | SPAN_FREEINDEX] || used >= m[c | MC_REUSE_LIMIT]) {
-      this.freeIntoSpan(s, index, word, bit);
-      return;
-    }
-    const top = (this.stacks + (spanClass << STACK_SHIFT) + used) | 0;
-    m[word] = bits ^ bit;
-    m[top] = ptr;
-    m[(top + 1) | 0] = bitIndex;
-    m[c | MC_REUSE] = (used + 2) | 0;
+  /** `free` of what its fast path left over; inside a region or not. */
+  freeRoute(ptr: number): void {
+    if (this.open === 0) guardedFree(this, ptr);
+    else this.freeOwn(ptr);
   }
 
-  /** The slot is one that the span itself hands out again; or the reuse stack is full. */
-  private freeIntoSpan(s: number, index: number, word: number, bit: number): void {
+  /** Inside a region: objects of own spans that go back into the span, and tiny ones; `freeSlow` does the rest. */
+  freeOwn(ptr: number): void {
+    const { m } = this;
+    const s = m[(this.spans + (ptr >>> PAGE_SHIFT)) | 0];
+    if (m[s | SPAN_OWNER] !== this.t.id || ptr >>> 0 !== ptr) {
+      freeSlow(this, ptr);
+      return;
+    }
+    const off = (ptr - m[s]) | 0;
+    const div = m[s | SPAN_DIV];
+    const index = Math.imul(off >>> 3, div & 0xffff) >>> (div >>> 16);
+    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
+    if ((m[bitIndex >>> 5] & (1 << bitIndex)) === 0) freeSlow(this, ptr);
+    else if (m[s | SPAN_CLASS] === this.tinySpanClass) this.freeTiny(ptr, s, index);
+    else if (Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off) freeSlow(this, ptr);
+    else this.freeIntoSpan(s, index, bitIndex);
+  }
+
+  /** The slot is one that the span itself hands out again; or the reuse stack has something to do. */
+  private freeIntoSpan(s: number, index: number, bitIndex: number): void {
     const { m } = this;
     const taken = m[s | SPAN_ALLOC_COUNT] - 1;
     // The last one: the span may go back to mheap.
@@ -288,14 +315,9 @@ export class Malloc implements Gate {
       this.cache.freeSlot(s as SpanRef, index);
       return;
     }
-    m[word] ^= bit;
+    m[bitIndex >>> 5] ^= 1 << bitIndex;
     m[s | SPAN_ALLOC_COUNT] = taken;
     m[s | SPAN_NEEDZERO] = 1;
-  }
-
-  /** Whether the slot with this mask word holds tiny objects, or is the block being filled. */
-  private isTinyBlock(word: number): boolean {
-    return this.m[word] !== 0 || this.m[this.proc | PROC_TINY_MASK] === word;
   }
 
   /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */

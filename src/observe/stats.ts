@@ -3,7 +3,7 @@
  * the parts belong to slightly different moments.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
+import { CHUNK_PAGES, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import {
   H_BITS_REGION_NEXT,
   H_GROWN_PAGES,
@@ -100,7 +100,7 @@ export function readStats(heap: MHeap): HeapStats {
   let manualBytes = 0;
   eachSpan(mem, grown, (s) => {
     if (m[s + SPAN_STATE] === SPAN_STATE_MANUAL) manualBytes += m[s + SPAN_NPAGES] * PAGE_SIZE;
-    else if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) addSpan(m, s, sums);
+    else if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) addSpan(m, s, sums, reportedClass(heap, m[s + SPAN_CLASS]));
   });
   const classes = [...sums].sort(([a], [b]) => a - b).map(([spanClass, sum]) => classStats(spanClass, sum));
   const total = (pick: (c: ClassStats) => number): number => classes.reduce((n, c) => n + pick(c), 0);
@@ -128,8 +128,12 @@ export function readStats(heap: MHeap): HeapStats {
   };
 }
 
-function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, Sum>): void {
-  const spanClass = m[s + SPAN_CLASS];
+/** Tiny blocks count as what they are, pointer-free slots of 16 bytes. */
+function reportedClass(heap: MHeap, spanClass: number): number {
+  return spanClass === heap.tinySpanClass ? heap.classes.classOf(TINY_SIZE) * 2 + 1 : spanClass;
+}
+
+function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, Sum>, spanClass: number): void {
   let sum = sums.get(spanClass);
   if (sum === undefined) {
     sum = {

@@ -13,12 +13,12 @@ import { TINY_SIZE } from '../layout/constants.ts';
 import { H_EMPTY_SPAN } from '../layout/header.ts';
 import {
   MC_FULL_FIRST,
+  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
-  MC_REUSE,
-  MC_REUSE_LIMIT,
   MC_SIZE,
   MC_SPAN,
+  MC_TOP,
   MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_WORD,
@@ -100,7 +100,7 @@ function walk(m: Words, list: number, kind: number, seen: Set<SpanRef>, each: (s
 function verifyCentrals(heap: MHeap, seen: Set<SpanRef>): void {
   const { mem } = heap.t;
   const { m } = mem;
-  for (let spanClass = 0; spanClass < heap.classes.count * 2; spanClass++) {
+  for (let spanClass = 0; spanClass < heap.spanClasses; spanClass++) {
     for (let set = 0; set < 4; set++) {
       const at = centralRef(mem, spanClass) + CENTRAL_SETS + set * SET_WORDS;
       const name = LIST_NAMES[LIST_CENTRAL + set]!;
@@ -123,7 +123,7 @@ function verifyCentrals(heap: MHeap, seen: Set<SpanRef>): void {
 function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
   const { heap, ref } = cache;
   const { m } = heap.t.mem;
-  for (let spanClass = 2; spanClass < heap.classes.count * 2; spanClass++) verifyClass(cache, spanClass, seen);
+  for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) verifyClass(cache, spanClass, seen);
   verifyTiny(cache);
   const len = m[ref + PROC_SPAN_CACHE_LEN];
   if (len < 0 || len > SPAN_CACHE_MAX) fail('mcache.spanCache', `thread ${cache.id}: ${len} records`);
@@ -214,10 +214,10 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   const { mem } = cache.heap.t;
   const { m } = mem;
   const stack = cache.stackOf(c);
-  const used = m[c + MC_REUSE];
-  const top = stack + used;
-  if (used < 0 || used > m[c + MC_REUSE_LIMIT] || used % 2 !== 0) {
-    fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_REUSE_LIMIT]}`);
+  const top = m[c + MC_TOP];
+  const used = top - stack;
+  if (used < 0 || used > m[c + MC_LIMIT] || used % 2 !== 0) {
+    fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_LIMIT]}`);
   }
   const slots = new Set<number>();
   for (let i = stack; i < top; i += 2) {

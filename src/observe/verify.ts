@@ -181,7 +181,7 @@ function verifySpan(heap: MHeap, s: SpanRef): number {
   const nelems = m[s + SPAN_NELEMS];
   if (spanClass >= 2) {
     const c = spanClass >>> 1;
-    if (c >= heap.classes.count) fail('span.spanclass', `${at}: no such class`);
+    if (spanClass >= heap.spanClasses) fail('span.spanclass', `${at}: no such class`);
     if (m[s + SPAN_ELEMSIZE] !== heap.classes.size[c]) fail('span.elemsize', `${at}: ${m[s + SPAN_ELEMSIZE]}`);
     if (nelems !== heap.classes.nelems[c])
       fail('span.nelems', `${at}: ${nelems}, the class has ${heap.classes.nelems[c]}`);

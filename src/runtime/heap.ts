@@ -161,7 +161,7 @@ export class Heap {
     detachProc(this.#cache);
     this.#attached = false;
     t.depth = 0;
-    t.gate.open = 0;
+    t.gate.setOpen(false);
   }
 
   /**

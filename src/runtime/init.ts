@@ -1,6 +1,6 @@
 /** A new heap's memory, and the check of one that exists. */
 import { AttachError } from '../base/errors.ts';
-import { MAX_PROCS, MAX_SIZE_CLASSES, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
+import { MAX_PROCS, MAX_SIZE_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
 import {
   H_BITS_REGION_NEXT,
@@ -13,7 +13,6 @@ import {
   H_SIZE_CLASSES,
   H_SWEEPGEN,
   H_TINY,
-  H_TINY_CLASS,
   H_VERSION,
   H_ZEROBASE,
   HEADER_WORDS,
@@ -41,18 +40,19 @@ export function initMem(o: CheckedOptions): Mem {
   m[H_VERSION] = LAYOUT_VERSION;
   m[H_TINY] = o.tiny ? 1 : 0;
   m[H_SIZE_CLASSES] = o.classes.count;
-  m[H_TINY_CLASS] = o.classes.classOf(TINY_SIZE);
   m[H_SWEEPGEN] = FIRST_SWEEPGEN;
   m[H_ZEROBASE] = ZEROBASE;
   m[H_EMPTY_SPAN] = plan.persistent;
   m[H_PERSISTENT_NEXT] = plan.persistent + SPAN_WORDS;
   m[H_BITS_REGION_NEXT] = plan.gcBits;
   fixInit(mem, FIX_SPANS, SPAN_WORDS);
-  for (let c = 1; c < o.classes.count; c++) {
-    m[H_CLASS_TABLE + 2 * c] = o.classes.size[c]!;
-    m[H_CLASS_TABLE + 2 * c + 1] = o.classes.npages[c]!;
+  for (let c = 1; c <= o.classes.count; c++) {
+    const isTiny = c === o.classes.tinyClass;
+    if (!isTiny) {
+      m[H_CLASS_TABLE + 2 * c] = o.classes.size[c]!;
+      m[H_CLASS_TABLE + 2 * c + 1] = o.classes.npages[c]!;
+    }
     const nelems = o.classes.nelems[c]!;
-    const isTiny = o.tiny && c === m[H_TINY_CLASS];
     fixInit(mem, FIX_TABLES + c, (nelems + 1) >>> 1);
     fixInit(mem, FIX_DEFERS + c, bitsWords(nelems) + (isTiny ? nelems : 0));
     if (isTiny) fixInit(mem, FIX_TINY_TABLES, nelems);
@@ -80,7 +80,8 @@ export function checkShared(shared: unknown): Mem {
   if (typeof spanheap !== 'number') notHeap('it has no version; pass what heap.share() returns');
   if (spanheap !== LAYOUT_VERSION) versionMismatch(spanheap as number);
   for (const [name, buffer] of Object.entries({ data, meta })) {
-    if (!(buffer instanceof SharedArrayBuffer)) notHeap(`${name} is not a SharedArrayBuffer`);
+    if (typeof SharedArrayBuffer === 'undefined' || !(buffer instanceof SharedArrayBuffer))
+      notHeap(`${name} is not a SharedArrayBuffer`);
   }
   if (meta.byteLength < HEADER_WORDS * 4) notHeap(`meta has ${meta.byteLength} bytes, too few for a header`);
   const header = new Int32Array(meta, 0, HEADER_WORDS);

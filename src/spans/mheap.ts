@@ -25,7 +25,6 @@ import {
   H_PEAK_PAGES,
   H_SWEEPGEN,
   H_TINY,
-  H_TINY_CLASS,
 } from '../layout/header.ts';
 import {
   PC_FREE_HI,
@@ -44,6 +43,7 @@ import {
   SPAN_BITS_WORDS,
   SPAN_CLASS,
   SPAN_DEFER,
+  SPAN_DIV,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
@@ -83,7 +83,10 @@ export class MHeap {
   readonly t: Proc;
   readonly classes: SizeClassTable;
   readonly pages: PageAlloc;
+  /** Span class of tiny blocks, which no size maps to; −1 when they are off. */
   readonly tinySpanClass: number;
+  /** Span classes are below this. */
+  readonly spanClasses: number;
   hooks: SpanHooks = {};
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
@@ -94,7 +97,8 @@ export class MHeap {
     this.pages = new PageAlloc(t.mem);
     this.#m = t.mem.m;
     this.#cache = t.ref + PROC_PAGE_CACHE;
-    this.tinySpanClass = t.mem.m[H_TINY] === 0 ? -1 : t.mem.m[H_TINY_CLASS] * 2 + 1;
+    this.tinySpanClass = t.mem.m[H_TINY] === 0 ? -1 : classes.tinyClass * 2 + 1;
+    this.spanClasses = classes.tinyClass * 2 + 2;
   }
 
   /**
@@ -119,6 +123,7 @@ export class MHeap {
     m[s + SPAN_CLASS] = spanClass;
     m[s + SPAN_NELEMS] = nelems;
     m[s + SPAN_ELEMSIZE] = size;
+    m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
     return s;
@@ -152,6 +157,7 @@ export class MHeap {
   /** Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. */
   free(s: SpanRef): void {
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
+    this.t.pause('span.free');
     this.t.lock(H_HEAP_LOCK);
     this.freeLocked(s);
     if (!this.#keepRecord(s)) fixFree(this.t, FIX_SPANS, s);
@@ -212,6 +218,7 @@ export class MHeap {
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
     this.#countPages(npages);
+    this.t.pause('span.publish');
     Atomics.store(m, s + SPAN_STATE, state);
   }
 

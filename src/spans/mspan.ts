@@ -91,7 +91,8 @@ export function eachSpan(mem: Mem, limit: number, visit: (s: SpanRef, page: numb
     if (s === NIL) {
       page++;
     } else {
-      const next = page + Math.max(1, m[s + SPAN_NPAGES]);
+      // From its base, not from here: of a span on its way back the first pages may be gone already.
+      const next = Math.max(page + 1, (spanBase(m, s) >>> PAGE_SHIFT) + m[s + SPAN_NPAGES]);
       visit(s, page);
       page = next;
     }

@@ -21,6 +21,7 @@ import {
   PAGE_SIZE,
   SMALL_SIZE_DIV,
   SMALL_SIZE_MAX,
+  TINY_SIZE,
 } from '../layout/constants.ts';
 import { GO_1_14, GO_1_16 } from './size-classes.gen.ts';
 
@@ -170,6 +171,9 @@ function divMagic(size: number, objects: number): number {
   return magic;
 }
 
+/** Above this the index arithmetic of SizeClassTable.div would not fit in 32 bits. */
+const MAX_SPAN_BYTES = 256 << 10;
+
 /** The lookups, as typed arrays by class; index 0 is the pseudo-class of large objects. */
 export class SizeClassTable {
   /** Number of classes, class 0 included (Go: `_NumSizeClasses`). */
@@ -184,10 +188,15 @@ export class SizeClassTable {
   /** `(off * inv[c]) | 0` is the index of the slot that byte `off` of a span lies in. */
   readonly inv: Float64Array;
   /**
-   * The same in 32-bit integers, for byte offsets that are multiples of 8: entry 2c is a factor and 2c + 1 a shift, and
-   * the index is `(imul(off >>> 3, factor) >>> shift)`.
+   * The same in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift in the high
+   * half, and the index is `imul(off >>> 3, div & 0xffff) >>> (div >>> 16)`.
    */
   readonly div: Int32Array;
+  /**
+   * One class more than the table has, for the blocks of the tiny allocator: 16 bytes, a page. No size maps to it. Go
+   * takes the class of 16-byte objects for both; apart, only the blocks need a side table.
+   */
+  readonly tinyClass: number;
   /** Class of `(size + 7) >>> 3`, for sizes up to 1016. */
   readonly sizeToClass8: Uint8Array;
   /** Class of `(size - 1024 + 127) >>> 7`, for sizes from 1017. */
@@ -197,23 +206,26 @@ export class SizeClassTable {
   constructor(size: ArrayLike<number>, npages: ArrayLike<number>, pageSize: number = PAGE_SIZE) {
     const count = size.length;
     this.count = count;
+    this.tinyClass = count;
     this.pageSize = pageSize;
-    this.size = Int32Array.from(size);
-    this.npages = Int32Array.from(npages);
-    this.nelems = new Int32Array(count);
-    this.inv = new Float64Array(count);
-    this.div = new Int32Array(count * 2);
-    for (let c = 1; c < count; c++) {
-      this.nelems[c] = Math.floor((npages[c] * pageSize) / size[c]);
+    this.size = Int32Array.of(...Array.from(size), TINY_SIZE);
+    this.npages = Int32Array.of(...Array.from(npages), 1);
+    this.nelems = new Int32Array(count + 1);
+    this.inv = new Float64Array(count + 1);
+    this.div = new Int32Array(count + 1);
+    for (let c = 1; c <= count; c++) {
+      const bytes = this.npages[c] * pageSize;
+      if (bytes > MAX_SPAN_BYTES) {
+        throw new ArgumentError(
+          'ERR_INVALID_ARGUMENT',
+          `size class ${c}: a span of ${bytes} bytes is over ${MAX_SPAN_BYTES}`,
+        );
+      }
+      this.nelems[c] = Math.floor(bytes / this.size[c]);
       // A little above 1/size, so that rounding never falls below a whole number: 2^-40 outweighs the error of the
       // division and the product (2^-52), and stays under 1/size of a slot for every offset below 2^31.
-      this.inv[c] = (1 / size[c]) * (1 + 2 ** -40);
-      // For n < N and divisor d, ceil(2^k / d) is exact if 2^k >= N * d; the product stays below 2^32 if N is below
-      // 2^15 or so, and a span has at most 10 pages, N = 10240.
-      const units = (npages[c] * pageSize) >>> 3;
-      const shift = Math.ceil(Math.log2(units * (size[c] >>> 3)));
-      this.div[2 * c] = Math.ceil(2 ** shift / (size[c] >>> 3));
-      this.div[2 * c + 1] = shift;
+      this.inv[c] = (1 / this.size[c]) * (1 + 2 ** -40);
+      this.div[c] = divisor(bytes >>> 3, this.size[c] >>> 3);
     }
     this.sizeToClass8 = new Uint8Array(SMALL_SIZE_MAX / SMALL_SIZE_DIV + 1);
     this.sizeToClass128 = new Uint8Array((MAX_SMALL_SIZE - SMALL_SIZE_MAX) / LARGE_SIZE_DIV + 1);
@@ -232,6 +244,15 @@ export class SizeClassTable {
   roundupsize(size: number): number {
     return size <= MAX_SMALL_SIZE ? this.size[this.classOf(size)] : roundUp(size, this.pageSize);
   }
+}
+
+/**
+ * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. The factor is below
+ * 2¹⁶ and the product below 2³² as long as count is below 2¹⁵ or so; spans of Go's classes have at most 10240 units.
+ */
+function divisor(count: number, d: number): number {
+  const shift = Math.ceil(Math.log2(count * d));
+  return (shift << 16) | Math.ceil(2 ** shift / d);
 }
 
 /** Entry i is the class of size `from + i * step`. */

@@ -9,7 +9,7 @@
  *     |  stop (by  | | start              | its thread is gone (by the reaper)
  *     |  another)  v |                    v
  *     |          STOPPED                DEAD  --- reap ---> FREE
- *     +---- detach ----------------------------------------+
+ *     +--- quit (detach) --- RUNNING ----------------------+
  *
  * - Only the thread itself makes IDLE → RUNNING and RUNNING → IDLE. Only the coordinator, which holds the world lock,
  *   makes IDLE → STOPPED and back. So a thread that the coordinator has STOPPED cannot be inside a region, and stays
@@ -34,6 +34,8 @@ import { H_STOP, H_WORLD_LOCK } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
+  PROC_EPOCH,
+  PROC_FREE,
   PROC_ID,
   PROC_IDLE,
   PROC_RUNNING,
@@ -63,9 +65,9 @@ export function procRef(mem: Mem, id: number): ProcRef {
 /** Called in slow paths, for tests: may sleep to make rare interleavings common. */
 export type DelayHook = (place: string) => void;
 
-/** 1 inside a region, unless each call must take the guarded way; the one field the fast paths test. */
+/** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
 export interface Gate {
-  open: number;
+  setOpen(open: boolean): void;
 }
 
 export class Proc {
@@ -75,18 +77,21 @@ export class Proc {
   /** Nesting of regions; 0: outside. Raw addresses are only held while it is not 0. */
   depth = 0;
   /** The allocator of this thread, told whether its fast paths may run. */
-  gate: Gate = { open: 0 };
+  gate: Gate = { setOpen: () => {} };
   #guarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
   delay: DelayHook | undefined;
   readonly #m: Int32Array<ArrayBufferLike>;
+  /** Attachment of the record that this is; another number there: the record has been given to another thread. */
+  readonly #epoch: number;
 
   constructor(mem: Mem, ref: ProcRef) {
     this.mem = mem;
     this.ref = ref;
     this.id = mem.m[ref + PROC_ID];
     this.#m = mem.m;
+    this.#epoch = mem.m[ref + PROC_EPOCH];
     // Nobody else can stop or wait for the only thread of an unshared heap: it is always inside its region.
     if (!mem.shared) {
       Atomics.store(mem.m, ref + PROC_STATUS, PROC_RUNNING);
@@ -97,23 +102,24 @@ export class Proc {
   /** Makes every call take the guarded way in, for hooks that must see each object. */
   set guarded(on: boolean) {
     this.#guarded = on;
-    this.gate.open = this.depth > 0 && !on ? 1 : 0;
+    this.gate.setOpen(this.depth > 0 && !on);
   }
 
   /** Enters a region; nests. Blocks while the world is stopped. Throws if this thread was detached or reaped. */
   enter(): void {
     if (this.depth === 0) this.acquire();
     this.depth++;
-    this.gate.open = this.#guarded ? 0 : 1;
+    this.gate.setOpen(!this.#guarded);
   }
 
   leave(): void {
     if (--this.depth > 0) return;
-    this.gate.open = 0;
+    this.gate.setOpen(false);
     this.release();
   }
 
   acquire(): void {
+    if (this.#m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
     if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_IDLE, PROC_RUNNING) !== PROC_IDLE) {
       this.#acquireSlow();
     }
@@ -125,6 +131,14 @@ export class Proc {
       this.#gone();
     }
     if (Atomics.load(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
+  }
+
+  /** IDLE → FREE, after a stop in which the thread gave up all it held. Blocks while the world is stopped. */
+  quit(): void {
+    this.depth = 0;
+    if (this.mem.shared) this.acquire();
+    Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_RUNNING, PROC_FREE);
+    if (Atomics.load(this.#m, H_STOP) !== 0) unpark(this.#m, this.ref + PROC_STATUS);
   }
 
   /** Safepoint. Blocks while another thread stops the world. Call only where the thread's caches are consistent. */
@@ -155,11 +169,17 @@ export class Proc {
 
   #gone(): never {
     const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
-    if (status === PROC_RUNNING) fatal('region entered twice by one thread');
+    const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
+    if (mine && status === PROC_RUNNING) fatal('region entered twice by one thread');
     throw new SpanheapError(
       'ERR_DETACHED',
-      `this thread is not attached to the heap any more (proc ${this.id} is ${PROC_STATUS_NAMES[status]}): it was detached or reaped`,
+      `this thread is not attached to the heap any more (proc ${this.id} is ${mine ? PROC_STATUS_NAMES[status] : 'another thread'}): it was detached or reaped`,
     );
+  }
+
+  /** A place in a slow path where tests may sleep. */
+  pause(place: string): void {
+    if (this.delay !== undefined) this.delay(place);
   }
 
   /** Takes a leaf lock. May block for as long as another thread is in its critical section. */
@@ -210,38 +230,31 @@ export class Proc {
 
   /**
    * Takes the world lock. The thread is outside its region while it waits, so that it can be stopped, and back inside
-   * (if it was) when this returns. A world lock whose owner is DEAD is taken over; returns true then, and a stop
-   * may be half done.
+   * (if it was) when this returns. A world lock whose owner is DEAD is taken over; a stop may be half done then.
    */
-  lockWorld(): boolean {
+  lockWorld(): void {
     const m = this.#m;
     const inside = this.depth > 0 && this.mem.shared;
     if (inside) this.release();
-    let tookOver = false;
     for (;;) {
       const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
       if (seen === 0) break;
       if (this.#isDead(seen & LOCK_OWNER)) {
-        tookOver = Atomics.compareExchange(m, H_WORLD_LOCK, seen, this.id) === seen;
-        if (tookOver) break;
+        if (Atomics.compareExchange(m, H_WORLD_LOCK, seen, this.id) === seen) break;
         continue;
       }
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
       else parkWhile(m, H_WORLD_LOCK, seen, NAP_MS);
     }
-    // Started again by the coordinator before it gave the lock up, so this does not wait for long.
-    if (inside && !tookOver) this.acquire();
-    else if (inside) this.#acquireAfterTakeover();
-    return tookOver;
-  }
-
-  /** The dead coordinator may have stopped this thread: undo that first. */
-  #acquireAfterTakeover(): void {
-    Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
+    this.pause('world');
+    if (!inside) return;
+    // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
+    Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
     this.acquire();
   }
 
   unlockWorld(): void {
+    this.pause('world');
     Atomics.exchange(this.#m, H_WORLD_LOCK, 0);
     unpark(this.#m, H_WORLD_LOCK, 1);
   }

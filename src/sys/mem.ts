@@ -3,7 +3,7 @@
  * access is one typed-array element with a constant view.
  */
 import { PAGE_SIZE } from '../layout/constants.ts';
-import { H_MAX_PROCS, H_PAGES } from '../layout/header.ts';
+import { H_MAX_PROCS, H_PAGES, HEADER_WORDS } from '../layout/header.ts';
 import { type MetaPlan, planMeta } from '../layout/plan.ts';
 
 export type Buffer = SharedArrayBuffer | ArrayBuffer;
@@ -48,6 +48,6 @@ export function reserveMem(pages: number, maxProcs: number, shared: boolean): Me
 
 /** Views of a heap that exists already; its header must have been checked. */
 export function attachMem(data: Buffer, meta: Buffer): Mem {
-  const header = new Int32Array(meta, 0, 16);
+  const header = new Int32Array(meta, 0, HEADER_WORDS);
   return new Mem(data, meta, planMeta(header[H_PAGES], header[H_MAX_PROCS]));
 }

@@ -1,7 +1,8 @@
 /**
  * Threads come and go. Attaching claims a free proc record and makes it ready while its status is still FREE, so that
- * a stop passes it by; the status is stored last, under the world lock. Detaching stops the world, so that no other thread is between looking at a
- * span's owner and noting a free for it.
+ * a stop passes it by; the status is stored last, under the world lock. Detaching stops the world, so that no other
+ * thread is between looking at a span's owner and noting a free for it. The record becomes FREE only after the world
+ * lock was given up: a thread that dies with the lock must have a status that says so.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
@@ -22,7 +23,7 @@ import type { SizeClassTable } from '../spans/size-classes.ts';
 import { Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
-import { withWorldStopped } from './stop-the-world.ts';
+import { lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
 
 /** Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. May block shortly. */
 export function attachProc(mem: Mem, classes: SizeClassTable, thread: number): MCache {
@@ -32,7 +33,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number): M
   cache.init();
   if (mem.shared) {
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
-    t.lockWorld();
+    lockWorldUnlessBroken(t);
     Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
     t.unlockWorld();
   }
@@ -66,16 +67,22 @@ export function detachProc(cache: MCache): void {
   const { mem } = heap.t;
   withWorldStopped(heap.t, () => {
     releaseProc(cache);
-    forgetProc(mem, ref);
+    retireCounters(mem, ref);
   });
+  heap.t.quit();
+  freeProc(mem, ref);
 }
 
-/** The record is free again. World stopped. */
-export function forgetProc(mem: Mem, ref: ProcRef): void {
+/** Adds what the thread has counted to the heap's sums. World stopped. */
+export function retireCounters(mem: Mem, ref: ProcRef): void {
   COUNTERS.forEach((counter, i) => {
     mem.mf[(H_RETIRED >>> 1) + i] += mem.mf[(ref + counter) >>> 1];
     mem.mf[(ref + counter) >>> 1] = 0;
   });
+}
+
+/** The record is free again. It holds nothing, and its status is FREE, or its thread is gone. */
+export function freeProc(mem: Mem, ref: ProcRef): void {
   Atomics.store(mem.m, ref + PROC_STATUS, PROC_FREE);
   Atomics.add(mem.m, ref + PROC_EPOCH, 1);
   Atomics.sub(mem.m, H_PROCS, 1);

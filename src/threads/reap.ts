@@ -12,7 +12,7 @@ import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } f
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
-import { forgetProc } from './attach.ts';
+import { freeProc, retireCounters } from './attach.ts';
 import { repair } from './repair.ts';
 import { allProcs, leafLocks, releaseLocksOf, withWorldStopped } from './stop-the-world.ts';
 
@@ -35,7 +35,8 @@ export function reap(heap: MHeap, id: number): boolean {
       if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) return;
       repair(heap, ref, id);
       releaseLocksOf(mem, id);
-      forgetProc(mem, ref);
+      retireCounters(mem, ref);
+      freeProc(mem, ref);
     },
     { reaping: true },
   );

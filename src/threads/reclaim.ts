@@ -2,10 +2,13 @@
  * Last resort before "out of memory": with the world stopped, everything that the threads hold in advance goes back to
  * where all can have it: reuse stacks, windows, spans with free slots, page caches, frees not yet taken. Works because
  * caches live in shared memory and are consistent at safepoints.
+ *
+ * Whoever dies here leaves caches of living threads half changed. H_RECLAIMER says so: the others stay stopped until a
+ * reaper has made their caches anew.
  */
 import { MCache } from '../cache/mcache.ts';
 import { drainDeferred, dropTiny } from '../cache/owner-free.ts';
-import { PROC_DEAD, PROC_STATUS } from '../layout/proc.ts';
+import { H_RECLAIMER } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
 
@@ -13,9 +16,12 @@ import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
 export function reclaimCaches(heap: MHeap): void {
   const { mem } = heap.t;
   withWorldStopped(heap.t, () => {
+    Atomics.store(mem.m, H_RECLAIMER, heap.t.id);
     for (const ref of attachedProcs(mem)) {
-      if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) releaseProc(new MCache(heap, ref));
+      releaseProc(new MCache(heap, ref));
+      heap.t.pause('reclaim');
     }
+    Atomics.store(mem.m, H_RECLAIMER, 0);
   });
 }
 

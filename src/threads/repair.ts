@@ -11,18 +11,23 @@
  *     bits are 0);
  *   - a span without owner belongs in the set of mcentral that its counts ask for.
  *
+ * If the dead thread, or another before it, died while it was reclaiming what all threads' caches hold, then every cache
+ * may be half changed: all of them are forgotten, as the dead thread's is, and every span loses its owner. The others
+ * have been stopped since.
+ *
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
  */
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { MCache } from '../cache/mcache.ts';
 import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from '../cache/defer.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK, H_PAGES_IN_USE, H_SWEEPGEN } from '../layout/header.ts';
-import { PAGE_CACHE_WORDS, PROC_PAGE_CACHE, PROC_SPAN_CACHE_LEN } from '../layout/proc.ts';
+import { H_GROWN_PAGES, H_HEAP_LOCK, H_PAGES_IN_USE, H_RECLAIMER, H_SWEEPGEN } from '../layout/header.ts';
+import { PAGE_CACHE_WORDS, PROC_ID, PROC_PAGE_CACHE, PROC_SPAN_CACHE_LEN } from '../layout/proc.ts';
 import {
   LIST_CENTRAL,
   LIST_NONE,
@@ -57,14 +62,23 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
   const { m } = mem;
   const living = attachedProcs(mem).filter((p) => p !== dead);
   const heldHeap = (Atomics.load(m, H_HEAP_LOCK) & LOCK_OWNER) === id;
-  m.fill(0, dead + PROC_PAGE_CACHE, dead + PROC_PAGE_CACHE + PAGE_CACHE_WORDS);
-  m[dead + PROC_SPAN_CACHE_LEN] = 0;
+  const lost = Atomics.load(m, H_RECLAIMER) === 0 ? [dead] : [...living, dead];
+  const ids = new Set(lost.map((p) => m[p + PROC_ID]));
   repairSpansTable(heap, id);
   forgetQueues(mem, [...living, dead]);
+  for (const p of lost) forgetCache(heap, p);
+  m[dead + PROC_SPAN_CACHE_LEN] = 0;
   emptyCentrals(heap);
-  eachSpan(mem, m[H_GROWN_PAGES], (s) => repairSpan(heap, s, id));
+  eachSpan(mem, m[H_GROWN_PAGES], (s) => repairSpan(heap, s, ids));
   rebuildMaps(heap, living);
+  Atomics.store(m, H_RECLAIMER, 0);
   if (heldHeap) for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+}
+
+/** A cache that may be half changed. Its slots are free in the spans' bits, its pages in no span. */
+function forgetCache(heap: MHeap, p: ProcRef): void {
+  new MCache(heap, p).forget();
+  heap.t.mem.m.fill(0, p + PROC_PAGE_CACHE, p + PROC_PAGE_CACHE + PAGE_CACHE_WORDS);
 }
 
 /** Removes entries of spans that are not, or no more: half made, or half freed. */
@@ -90,14 +104,15 @@ function emptyCentrals(heap: MHeap): void {
   }
 }
 
-function repairSpan(heap: MHeap, s: SpanRef, id: number): void {
+/** `lost`: the threads whose caches are forgotten. */
+function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   const { mem } = heap.t;
   const { m } = mem;
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
   const owner = m[s + SPAN_OWNER];
-  if (owner !== 0 && owner !== id) {
+  if (owner !== 0 && !lost.has(owner)) {
     requeue(mem, s, owner);
     // In a living thread's hand, but still on its mcentral's list.
     if (m[s + SPAN_LIST] >= LIST_CENTRAL) centralPush(mem, s);
@@ -113,7 +128,7 @@ function repairSpan(heap: MHeap, s: SpanRef, id: number): void {
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
   m[s + SPAN_NEEDZERO] = 1;
-  if (owner === id && m[s + SPAN_CLASS] >= 2) m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
+  if (owner !== 0 && m[s + SPAN_CLASS] >= 2) m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
   if (live === 0) {
     // Not through mheap.free: the page maps are made again as a whole, from the spans that are left.
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);

@@ -2,9 +2,8 @@
  * Stopping the world (Go: `stopTheWorldWithSema`). The region protocol it uses is in sync/proc.ts.
  *
  * The coordinator holds the world lock, writes its id to H_STOP, and makes each attached thread STOPPED: at once if it
- * is IDLE, else when it has left its region. A thread in its event loop never delays a stop. Of DEAD threads nothing
- * is expected; if one holds a lock the structures that it guards may be half changed, so every stop but the reaper's
- * is given up and tried again after the repair.
+ * is IDLE, else when it has left its region. A thread in its event loop never delays a stop. What a DEAD thread was
+ * changing may be half changed, so every stop but the reaper's is given up and tried again after the repair.
  *
  * While the world is stopped no other thread is inside a region, and none holds a lock: whoever waits for a lock is
  * RUNNING and delays the stop until it has had it. So all shared state is as its invariants say.
@@ -13,9 +12,10 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
-import { H_HEAP_LOCK, H_STOP } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_RECLAIMER, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
+  PROC_DEAD,
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
@@ -35,7 +35,7 @@ const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
 
 export interface StopOptions {
-  /** Take BLOCKED threads for stopped, and dead owners of locks for granted. For the reaper, and only for it. */
+  /** Take BLOCKED and DEAD threads for stopped, and dead owners of locks for granted. For the reaper only. */
   readonly reaping?: boolean;
   /** Called with a text when a thread does not reach a safepoint for long. */
   readonly warn?: (text: string) => void;
@@ -65,16 +65,34 @@ export function leafLocks(mem: Mem): number[] {
 export function withWorldStopped<T>(t: Proc, fn: () => T, options: StopOptions = {}): T {
   if (!t.mem.shared) return fn();
   for (;;) {
-    t.lockWorld();
+    lockWorldUnlessBroken(t, options);
     try {
       if (stopAll(t, options)) return fn();
     } finally {
       startAll(t);
       t.unlockWorld();
     }
-    // A dead thread is to be reaped first, by somebody who needs the world lock for it.
-    parkWhile(t.mem.m, H_STOP, 0, LOOK_MS);
+    awaitReaper(t);
   }
+}
+
+/**
+ * Takes the world lock when no thread has died while it was changing the others' caches: whoever had stopped them is
+ * gone, and only a reaper may start them again.
+ */
+export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void {
+  for (;;) {
+    t.lockWorld();
+    if (options.reaping || Atomics.load(t.mem.m, H_RECLAIMER) === 0) return;
+    t.unlockWorld();
+    awaitReaper(t);
+  }
+}
+
+/** A dead thread is to be reaped first, by somebody who needs the world lock for it. */
+function awaitReaper(t: Proc): void {
+  const { m } = t.mem;
+  parkWhile(m, H_STOP, Atomics.load(m, H_STOP), LOOK_MS);
 }
 
 /** False: given up for the reaper. */
@@ -94,10 +112,7 @@ function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, started: number, op
   const word = p + PROC_STATUS;
   for (let warned = false; ; ) {
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
-    if (status === PROC_BLOCKED) {
-      if (options.reaping) return true;
-      return false;
-    }
+    if (status === PROC_BLOCKED || status === PROC_DEAD) return options.reaping === true;
     if (status !== PROC_RUNNING) return true;
     parkWhile(m, word, PROC_RUNNING, LOOK_MS);
     const waited = performance.now() - started;

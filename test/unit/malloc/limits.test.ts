@@ -58,6 +58,8 @@ describe('the limits', () => {
     expect(growsliceError(8, old, old + 1, MAX, classes)).toBe(GROWSLICE_LEN);
     expect(growsliceError(8, MAX / 8 / 2, MAX / 8, MAX, classes)).toBe(GROWSLICE_LEN);
     expect(growsliceError(8, 0, MAX / 8, MAX, classes)).toBeNull();
+    // It would fit, but not rounded up to whole pages.
+    expect(growsliceError(1, 0, MAX - 1, MAX - 1, classes)).toBe(GROWSLICE_LEN);
   });
 });
 

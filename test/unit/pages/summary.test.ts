@@ -67,4 +67,16 @@ describe('summaries', () => {
       { numRuns: 3000 },
     );
   });
+
+  it('looks at the other entries when one of the longest runs gets shorter', () => {
+    const free = (page: number): boolean => page < 250 || (page >= 258 && page < 508);
+    const pages = (from: number, to: number): boolean[] => Array.from({ length: to - from }, (_, i) => free(from + i));
+    const children = Array.from({ length: LEVEL_ENTRIES }, (_, c) => pages(c * FULL, (c + 1) * FULL));
+    const m = load(children);
+    expect(parent(m)).toEqual([250, 250, 0]);
+    const [start, max, end] = summaryOf(children[3]!) as [number, number, number];
+    m.set(summaryOf(children[3]!.map((f, i) => f && i < 20)), 3 * SUM_WORDS);
+    expect(childChanged(m, 0, 3, LOG, INTO, start, max, end)).toBe(true);
+    expect(parent(m)).toEqual([212, 250, 0]);
+  });
 });

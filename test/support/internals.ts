@@ -1,0 +1,60 @@
+/**
+ * The tests' door to a heap's internals: views of its allocator memory, made from what `share()` returns, and the
+ * records in it by name. Nothing of this is in the package's interface.
+ */
+import type { ProcRef, SpanRef } from '../../src/base/brand.ts';
+import type { Heap } from '../../src/index.ts';
+import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../src/layout/central.ts';
+import { MAX_SPAN_CLASSES } from '../../src/layout/constants.ts';
+import { H_HEAP_LOCK, H_WORLD_LOCK } from '../../src/layout/header.ts';
+import { MC_WORDS, PROC_CLASSES, PROC_STATUS } from '../../src/layout/proc.ts';
+import { spanOf } from '../../src/spans/mspan.ts';
+import { LOCK_OWNER, procRef } from '../../src/sync/proc.ts';
+import { attachMem, type Mem } from '../../src/sys/mem.ts';
+
+export class Internals {
+  readonly mem: Mem;
+  readonly m: Int32Array<ArrayBufferLike>;
+
+  constructor(heap: Heap) {
+    const { data, meta } = heap.share();
+    this.mem = attachMem(data, meta);
+    this.m = this.mem.m;
+  }
+
+  span(addr: number): SpanRef {
+    return spanOf(this.mem, addr);
+  }
+
+  proc(id: number): ProcRef {
+    return procRef(this.mem, id);
+  }
+
+  status(id: number): number {
+    return Atomics.load(this.m, this.proc(id) + PROC_STATUS);
+  }
+
+  /** Class record of a thread. */
+  classOf(id: number, spanClass: number): number {
+    return this.proc(id) + PROC_CLASSES + spanClass * MC_WORDS;
+  }
+
+  /** All lock words with their names. */
+  locks(): [word: number, name: string][] {
+    const locks: [number, string][] = [
+      [H_WORLD_LOCK, 'world'],
+      [H_HEAP_LOCK, 'mheap'],
+    ];
+    for (let c = 0; c < MAX_SPAN_CLASSES; c++) {
+      locks.push([this.mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK, 'mcentral']);
+    }
+    return locks;
+  }
+
+  /** Names of the locks that the thread with this id holds. */
+  locksHeldBy(id: number): string[] {
+    return this.locks()
+      .filter(([word]) => (Atomics.load(this.m, word) & LOCK_OWNER) === id)
+      .map(([, name]) => name);
+  }
+}

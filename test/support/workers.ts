@@ -1,0 +1,65 @@
+/** Starts workers of the tests, and waits for what they do. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { inject } from 'vitest';
+import type { Heap } from '../../src/index.ts';
+import { W_ERRORS, W_HEAP_ID, workerWord } from './control.ts';
+import type { WorkerInput } from './heap-worker.ts';
+
+export interface Hand {
+  readonly index: number;
+  readonly worker: Worker;
+  /** First of its control words. */
+  readonly at: number;
+  /** Its thread's id in the heap. */
+  heapId: number;
+  /** Its exit code, and the error that it threw if it did. */
+  readonly ended: Promise<{ code: number; error: unknown }>;
+}
+
+/** Starts a worker; resolves when it has attached. */
+export async function startHand(
+  heap: Heap,
+  control: Int32Array<SharedArrayBuffer>,
+  index: number,
+  input: Omit<WorkerInput, 'shared' | 'control' | 'index'>,
+): Promise<Hand> {
+  const at = workerWord(index);
+  Atomics.store(control, at + W_HEAP_ID, 0);
+  const workerData: WorkerInput = { ...input, shared: heap.share(), control, index };
+  const worker = new Worker(`${inject('workerDir')}/heap-worker.mjs`, { workerData });
+  let error: unknown;
+  worker.on('error', (e) => {
+    error = e;
+  });
+  const ended = new Promise<{ code: number; error: unknown }>((resolve) => {
+    worker.once('exit', (code) => resolve({ code, error }));
+  });
+  const hand: Hand = { index, worker, at, heapId: 0, ended };
+  await until(
+    `worker ${index} attached${''}`,
+    () => Atomics.load(control, at + W_HEAP_ID) !== 0 || error !== undefined,
+  );
+  if (error !== undefined) throw error;
+  hand.heapId = Atomics.load(control, at + W_HEAP_ID);
+  return hand;
+}
+
+/** Waits until the condition holds. The limit is for the test that hangs, not a measurement. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const limit = Date.now() + 30_000;
+  while (!condition()) {
+    if (Date.now() > limit) throw new Error(`waited in vain until ${what}`);
+    await sleep(1);
+  }
+}
+
+/** Waits for the end of workers that end by themselves; throws what one of them threw. */
+export async function allEnded(hands: readonly Hand[], control: Int32Array<SharedArrayBuffer>): Promise<void> {
+  for (const hand of hands) {
+    const { code, error } = await hand.ended;
+    if (error !== undefined) throw error;
+    if (code !== 0) throw new Error(`worker ${hand.index} ended with code ${code}`);
+    if (control[hand.at + W_ERRORS] !== 0) throw new Error(`worker ${hand.index} found ${control[hand.at + W_ERRORS]} damaged objects`);
+  }
+}
