@@ -15,19 +15,21 @@
  * after that exchange finds remoteQueued 0 and pushes again; a bit set before is taken. No bit is lost, and none is
  * seen twice. Pushes compare only the head and takes are whole, so the stack has no ABA problem.
  *
- * A record can be on the stack when its span is already something else, if a program frees an object twice from two
- * threads at the same moment. Taking checks what the span is by then, and passes notes on to its present owner.
+ * A record can be on the stack when its span is already something else: its owner may take a note between the two
+ * steps of the thread that makes it, and free the span. Taking checks what the span is by then, and passes a span of
+ * another thread on to that thread's stack, since only a span's owner may take its notes.
  */
 
 import { ctz32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
-import { PROC_REMOTE_HEAD } from '../layout/proc.ts';
+import { PROC_ID, PROC_REMOTE_HEAD } from '../layout/proc.ts';
 import {
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_NELEMS,
+  SPAN_OWNER,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
   SPAN_STATE,
@@ -157,7 +159,12 @@ export function takeDeferred(heap: MHeap, ref: ProcRef, take: TakeSlot): void {
     spans.push(s);
     s = next;
   }
-  for (const s of spans) takeSpan(heap, s, take);
+  const id = m[ref + PROC_ID];
+  for (const s of spans) {
+    const owner = Atomics.load(m, s + SPAN_OWNER);
+    if (owner === id || owner === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) takeSpan(heap, s, take);
+    else queue(m, s, procRef(heap.t.mem, owner));
+  }
 }
 
 /** Takes the notes of one span. */

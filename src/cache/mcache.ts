@@ -24,6 +24,7 @@
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_SWEEPGEN } from '../layout/header.ts';
 import {
   MC_CLASS,
@@ -211,7 +212,7 @@ export class MCache {
    */
   setSampleRate(rate: number): void {
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      this.flushClass(this.classRef(spanClass));
+      this.flushClass(this.classRef(spanClass), true);
     }
     this.sampleRate = rate;
     this.sampleDue = false;
@@ -290,47 +291,65 @@ export class MCache {
       m[c + MC_TOP] = top + 2;
     } else {
       this.flushClass(c);
-      this.#returnSlot(c, s);
+      this.#beginReturn(c, s);
+      m[s + SPAN_ALLOC_COUNT]--;
       this.#settle(c, s);
     }
   }
 
   /**
-   * Returns every slot of a class that the thread holds outside of its spans: the window's and the reuse stack's.
-   * Spans that turn out empty go back to mheap, except the one allocated from.
+   * Returns every slot of a class that the thread holds outside of its spans: the reuse stack's, and the window's if
+   * the stack has slots of the span allocated from (or if `all`). Spans that turn out empty go back to mheap, except the
+   * one allocated from.
    */
-  flushClass(c: number): void {
-    const m = this.m;
-    const { mem } = this.heap.t;
-    const current = m[c + MC_SPAN] as SpanRef;
-    const window = m[c + MC_WIN];
-    if (m[current + SPAN_FREEINDEX] > 0) {
-      m[c + MC_WIN] = 0;
-      m[current + SPAN_ALLOC_COUNT] = m[current + SPAN_ALLOC_COUNT] - popcount32(window);
-      m[current + SPAN_FREEINDEX] = 0;
-    }
+  flushClass(c: number, all = false): void {
+    const { m } = this;
+    const { spans } = this.heap.t.mem.plan;
     const stack = this.stackOf(c);
     const top = m[c + MC_TOP];
-    for (let i = stack; i < top; i += 2) this.#returnSlot(c, spanOf(mem, m[i] >>> 0));
+    if (all) this.#dropWindow(c);
+    let last = NIL as SpanRef;
+    let empty = 0;
+    for (let i = stack; i < top; i += 2) {
+      const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
+      if (s !== last) {
+        last = s;
+        this.#beginReturn(c, s);
+      }
+      if (--m[s + SPAN_ALLOC_COUNT] === 0) empty++;
+    }
     m[c + MC_TOP] = stack;
     // Only now: an empty span must not be freed while the stack still names its slots.
-    for (let i = stack; i < top; i += 2) {
-      const s = spanOf(mem, m[i] >>> 0);
-      // One that was freed a moment ago may be another thread's by now.
-      if (s !== NIL && m[s + SPAN_OWNER] === this.id) this.#settle(c, s);
+    for (let i = stack; empty > 0 && i < top; i += 2) {
+      const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
+      if (s === NIL || m[s + SPAN_ALLOC_COUNT] !== 0) continue;
+      empty--;
+      this.#settle(c, s);
     }
   }
 
-  /** Counts one free slot back into its span, which becomes partial. */
-  #returnSlot(c: number, s: SpanRef): void {
-    const m = this.m;
-    m[s + SPAN_NEEDZERO] = 1;
-    m[s + SPAN_ALLOC_COUNT]--;
+  /** The window's slots are the span's again, and it is looked through from its start. */
+  #dropWindow(c: number): void {
+    const { m } = this;
+    const s = m[c + MC_SPAN];
+    if (m[s + SPAN_FREEINDEX] === 0) return;
+    const window = m[c + MC_WIN];
+    m[c + MC_WIN] = 0;
+    m[s + SPAN_ALLOC_COUNT] -= popcount32(window);
     m[s + SPAN_FREEINDEX] = 0;
+  }
+
+  /** Makes a span ready to take slots back that its owner held. */
+  #beginReturn(c: number, s: SpanRef): void {
+    const { m } = this;
+    m[s + SPAN_NEEDZERO] = 1;
     if (m[s + SPAN_LIST] === LIST_PROC_FULL) {
+      m[s + SPAN_FREEINDEX] = 0;
       listRemove(m, c + MC_FULL_FIRST, s);
       listPush(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
       m[c + MC_PARTIAL_COUNT]++;
+    } else {
+      this.#dropWindow(c);
     }
   }
 
@@ -359,7 +378,7 @@ export class MCache {
     const empty = m[H_EMPTY_SPAN] as SpanRef;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
-      this.flushClass(c);
+      this.flushClass(c, true);
       const current = m[c + MC_SPAN] as SpanRef;
       m[c + MC_SPAN] = empty;
       if (current !== empty) this.#release(spanClass, current);

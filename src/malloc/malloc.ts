@@ -151,24 +151,38 @@ export class Malloc implements Gate {
     const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
     const bit = 1 << bitIndex;
     const bits = m[bitIndex >>> 5];
-    const c = (this.classes + (spanClass << MC_SHIFT)) | 0;
-    const top = m[c | MC_TOP];
     if (
       m[s | SPAN_OWNER] !== this.me ||
       Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off ||
       (bits & bit) === 0 ||
-      index >= m[s | SPAN_FREEINDEX] ||
-      (top & STACK_MASK) >= m[c | MC_LIMIT] ||
       spanClass === this.tinySpanClass ||
       ptr >>> 0 !== ptr
     ) {
       this.freeRoute(ptr);
       return;
     }
-    m[bitIndex >>> 5] = bits ^ bit;
-    m[top] = ptr;
-    m[top + 1] = bitIndex;
-    m[c | MC_TOP] = top + 2;
+    if (index < m[s | SPAN_FREEINDEX]) {
+      const c = (this.classes + (spanClass << MC_SHIFT)) | 0;
+      const top = m[c | MC_TOP];
+      if ((top & STACK_MASK) < m[c | MC_LIMIT]) {
+        m[bitIndex >>> 5] = bits ^ bit;
+        m[top] = ptr;
+        m[top + 1] = bitIndex;
+        m[c | MC_TOP] = top + 2;
+        return;
+      }
+    } else {
+      // The slot is one that the span itself hands out again.
+      const taken = m[s | SPAN_ALLOC_COUNT] - 1;
+      if (taken !== 0) {
+        m[bitIndex >>> 5] = bits ^ bit;
+        m[s | SPAN_ALLOC_COUNT] = taken;
+        m[s | SPAN_NEEDZERO] = 1;
+        return;
+      }
+    }
+    // The reuse stack is full, or the span is empty: it may go back to mheap.
+    this.cache.freeSlot(s as SpanRef, index);
   }
 
   /** Gate: a region begins or ends. */
@@ -288,36 +302,15 @@ export class Malloc implements Gate {
     else this.freeOwn(ptr);
   }
 
-  /** Inside a region: objects of own spans that go back into the span, and tiny ones; `freeSlow` does the rest. */
+  /** `free` inside a region: tiny objects of own spans; `freeSlow` does the rest. */
   freeOwn(ptr: number): void {
     const { m } = this;
     const s = m[(this.spans + (ptr >>> PAGE_SHIFT)) | 0];
-    if (m[s | SPAN_OWNER] !== this.t.id || ptr >>> 0 !== ptr) {
+    if (m[s | SPAN_OWNER] === this.t.id && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
+      this.freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
+    } else {
       freeSlow(this, ptr);
-      return;
     }
-    const off = (ptr - m[s]) | 0;
-    const div = m[s | SPAN_DIV];
-    const index = Math.imul(off >>> 3, div & 0xffff) >>> (div >>> 16);
-    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
-    if ((m[bitIndex >>> 5] & (1 << bitIndex)) === 0) freeSlow(this, ptr);
-    else if (m[s | SPAN_CLASS] === this.tinySpanClass) this.freeTiny(ptr, s, index);
-    else if (Math.imul(index, m[s | SPAN_ELEMSIZE]) !== off) freeSlow(this, ptr);
-    else this.freeIntoSpan(s, index, bitIndex);
-  }
-
-  /** The slot is one that the span itself hands out again; or the reuse stack has something to do. */
-  private freeIntoSpan(s: number, index: number, bitIndex: number): void {
-    const { m } = this;
-    const taken = m[s | SPAN_ALLOC_COUNT] - 1;
-    // The last one: the span may go back to mheap.
-    if (taken === 0 || index < m[s | SPAN_FREEINDEX]) {
-      this.cache.freeSlot(s as SpanRef, index);
-      return;
-    }
-    m[bitIndex >>> 5] ^= 1 << bitIndex;
-    m[s | SPAN_ALLOC_COUNT] = taken;
-    m[s | SPAN_NEEDZERO] = 1;
   }
 
   /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */
@@ -327,6 +320,7 @@ export class Malloc implements Gate {
     const mask = m[word];
     const start = (ptr - m[s] - (index << 4)) | 0;
     const rest = tinyWithout(mask, start);
+    // A mask of 0 is that of a free block, or of the one being filled: no object starts in it.
     if ((mask & (1 << start)) === 0 || (rest === 0 && m[this.proc | PROC_TINY_MASK] === word)) {
       freeSlow(this, ptr);
       return;

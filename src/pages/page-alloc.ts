@@ -9,9 +9,9 @@
  *
  * Invariants (`check` tests each):
  * - the summaries say what the bitmaps say; chunks that are not known have summary (0, 0, 0);
- * - no page below H_SEARCH_PAGE is free; it is `plan.pages` when nothing is free;
+ * - no page below H_SEARCH_PAGE is free; `plan.pages` there means that nothing is;
  * - no page is in use and scavenged; H_RELEASED_PAGES counts the scavenged bits (those of pages in a page cache are
- *   kept in the cache and not counted). This class alone writes that word;
+ *   kept in the cache and not counted). Nobody outside this folder writes that word;
  * - the pages of the last chunk that lie beyond the reservation are in use for ever;
  * - a chunk with something to scavenge is marked in the scavenger's index.
  *

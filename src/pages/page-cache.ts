@@ -65,6 +65,13 @@ export function cacheAlloc(mem: Mem, word: number, npages: number): PageNo | typ
   return (m[word + PC_BASE] + i) as PageNo;
 }
 
+/** Takes pages back that lie in the block of this cache, which is not empty. They are not scavenged. Owner, no lock. */
+export function cacheFree(mem: Mem, word: number, page: number, npages: number): void {
+  const { m } = mem;
+  const first = page - m[word + PC_BASE];
+  for (let i = first; i < first + npages; i++) m[word + (i < 32 ? PC_FREE_LO : PC_FREE_HI)] |= 1 << i;
+}
+
 /**
  * Fills the cache, which must be empty, with what is free in the block of the lowest free page. False, with the cache
  * empty, when no page is free. Owner only; lock: mheap (Go: `pageAlloc.allocToCache`).

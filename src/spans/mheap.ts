@@ -15,7 +15,14 @@
 import { roundUp } from '../base/bits.ts';
 import { NIL, type ProcRef, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { fatal } from '../base/errors.ts';
-import { ARENA_PAGES, CHUNK_PAGES, PAGE_CACHE_MAX_REQUEST, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import {
+  ARENA_PAGES,
+  CHUNK_PAGES,
+  PAGE_CACHE_MAX_REQUEST,
+  PAGE_CACHE_PAGES,
+  PAGE_SHIFT,
+  PAGE_SIZE,
+} from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
 import {
   H_BITS_EPOCH,
@@ -27,6 +34,7 @@ import {
   H_TINY,
 } from '../layout/header.ts';
 import {
+  PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
   PROC_PAGE_CACHE,
@@ -68,7 +76,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
-import { allocToCache, cacheAlloc, flushCache } from '../pages/page-cache.ts';
+import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-cache.ts';
 import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
@@ -154,31 +162,48 @@ export class MHeap {
     this.free(s);
   }
 
-  /** Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. */
+  /**
+   * Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. Pages of
+   * the block that the thread's page cache holds go there, without a lock.
+   */
   free(s: SpanRef): void {
-    if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
-    this.t.pause('span.free');
-    this.t.lock(H_HEAP_LOCK);
-    this.freeLocked(s);
-    if (!this.#keepRecord(s)) fixFree(this.t, FIX_SPANS, s);
-    this.t.unlock(H_HEAP_LOCK);
-  }
-
-  /** `free` without the record; lock: mheap. */
-  freeLocked(s: SpanRef): void {
-    this.t.assertHeld(H_HEAP_LOCK);
+    const { t } = this;
     const m = this.#m;
-    const { plan } = this.t.mem;
+    if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     const page = spanBase(m, s) >>> PAGE_SHIFT;
     const npages = m[s + SPAN_NPAGES];
+    const room = m[t.ref + PROC_SPAN_CACHE_LEN] < SPAN_CACHE_MAX;
+    if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
+      this.#forgetSpan(s, page, npages);
+      cacheFree(t.mem, this.#cache, page, npages);
+      this.#keepRecord(s);
+      return;
+    }
+    t.lock(H_HEAP_LOCK);
     const defer = m[s + SPAN_DEFER];
     if (defer !== NIL) {
       m[s + SPAN_DEFER] = NIL;
-      fixFree(this.t, FIX_DEFERS + (m[s + SPAN_CLASS] >>> 1), defer as Ref);
+      fixFree(t, FIX_DEFERS + (m[s + SPAN_CLASS] >>> 1), defer as Ref);
     }
+    this.#forgetSpan(s, page, npages);
+    this.pages.free(page, npages);
+    if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
+    t.unlock(H_HEAP_LOCK);
+  }
+
+  #inPageCache(page: number, npages: number): boolean {
+    const m = this.#m;
+    const first = page - m[this.#cache + PC_BASE];
+    if (npages >= PAGE_CACHE_MAX_REQUEST || first < 0 || first + npages > PAGE_CACHE_PAGES) return false;
+    return (m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) !== 0;
+  }
+
+  /** Takes a span out of the page maps; its pages are still in use. */
+  #forgetSpan(s: SpanRef, page: number, npages: number): void {
+    const m = this.#m;
+    const { plan } = this.t.mem;
     Atomics.and(m, plan.pageInUse + (page >>> 5), ~(1 << page));
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = NIL;
-    this.pages.free(page, npages);
     Atomics.sub(m, H_PAGES_IN_USE, npages);
     m[s + SPAN_OWNER] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);

@@ -19,8 +19,8 @@
  * being allocated stays allocated; records on a half-written free list are lost.
  */
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
-import { MCache } from '../cache/mcache.ts';
 import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from '../cache/defer.ts';
+import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';

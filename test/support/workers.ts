@@ -36,10 +36,7 @@ export async function startHand(
     worker.once('exit', (code) => resolve({ code, error }));
   });
   const hand: Hand = { index, worker, at, heapId: 0, ended };
-  await until(
-    `worker ${index} attached${''}`,
-    () => Atomics.load(control, at + W_HEAP_ID) !== 0 || error !== undefined,
-  );
+  await until(`worker ${index} attached`, () => Atomics.load(control, at + W_HEAP_ID) !== 0 || error !== undefined);
   if (error !== undefined) throw error;
   hand.heapId = Atomics.load(control, at + W_HEAP_ID);
   return hand;
@@ -60,6 +57,7 @@ export async function allEnded(hands: readonly Hand[], control: Int32Array<Share
     const { code, error } = await hand.ended;
     if (error !== undefined) throw error;
     if (code !== 0) throw new Error(`worker ${hand.index} ended with code ${code}`);
-    if (control[hand.at + W_ERRORS] !== 0) throw new Error(`worker ${hand.index} found ${control[hand.at + W_ERRORS]} damaged objects`);
+    if (control[hand.at + W_ERRORS] !== 0)
+      throw new Error(`worker ${hand.index} found ${control[hand.at + W_ERRORS]} damaged objects`);
   }
 }
