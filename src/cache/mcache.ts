@@ -54,12 +54,16 @@ import {
   STACK_SHIFT,
 } from '../layout/proc.ts';
 import {
+  FREE_BY_INDEX,
+  FREE_TO_SPAN,
+  FREE_TO_STACK,
   LIST_CACHED,
   LIST_PROC_FULL,
   LIST_PROC_PARTIAL,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
@@ -166,8 +170,12 @@ export class MCache {
       const s = this.#nextSpan(c, spanClass);
       if (s === NIL) return false;
       this.heap.t.pause('mcache.refill');
-      if (old !== m[H_EMPTY_SPAN]) listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
+      if (old !== m[H_EMPTY_SPAN]) {
+        listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
+        this.#setFree(c, old, FREE_TO_STACK);
+      }
       m[s + SPAN_LIST] = LIST_CACHED;
+      this.#setFree(c, s, FREE_BY_INDEX);
       m[c + MC_SPAN] = s;
       this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
     }
@@ -322,7 +330,8 @@ export class MCache {
     // Only now: an empty span must not be freed while the stack still names its slots.
     for (let i = stack; empty > 0 && i < top; i += 2) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
-      if (s === NIL || m[s + SPAN_ALLOC_COUNT] !== 0) continue;
+      // One that was freed a moment ago may be another thread's by now.
+      if (s === NIL || m[s + SPAN_OWNER] !== this.id || m[s + SPAN_ALLOC_COUNT] !== 0) continue;
       empty--;
       this.#settle(c, s);
     }
@@ -347,6 +356,7 @@ export class MCache {
       m[s + SPAN_FREEINDEX] = 0;
       listRemove(m, c + MC_FULL_FIRST, s);
       listPush(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
+      this.#setFree(c, s, FREE_TO_SPAN);
       m[c + MC_PARTIAL_COUNT]++;
     } else {
       this.#dropWindow(c);
@@ -364,10 +374,17 @@ export class MCache {
     this.heap.free(s);
   }
 
+  /** Tells the fast path of `free` what to do with this span's slots. */
+  #setFree(c: number, s: SpanRef, mode: number): void {
+    const { m } = this;
+    m[s + SPAN_CACHE] = m[s + SPAN_CLASS] === this.heap.tinySpanClass ? 0 : c + mode;
+  }
+
   /** Marks an empty span as on its way back, in this thread's name, before it is taken off its list. */
   beginFree(s: SpanRef): void {
     const m = this.m;
     m[s + SPAN_OWNER] = this.heap.t.id;
+    m[s + SPAN_CACHE] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
   }
 
@@ -404,6 +421,7 @@ export class MCache {
     const lock = centralLock(t.mem, spanClass);
     t.lock(lock);
     m[s + SPAN_FREEINDEX] = 0;
+    m[s + SPAN_CACHE] = 0;
     m[s + SPAN_SWEEPGEN] = m[s + SPAN_SWEEPGEN] - 3;
     m[s + SPAN_OWNER] = 0;
     centralPush(t.mem, s);

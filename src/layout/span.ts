@@ -38,8 +38,13 @@ export const SPAN_NEEDZERO = 10;
  * blocks: word index of slot 0's tiny mask (low half: first bytes, high half: last bytes of the objects in it).
  */
 export const SPAN_TYPES = 11;
+/**
+ * What `free` goes by: the word index of the owner's class record (a multiple of 16) plus one of the FREE_ values; 0 for
+ * spans that its fast path leaves alone: without owner, of large objects, of tiny blocks.
+ */
+export const SPAN_CACHE = 12;
 /** Neighbours in the list the span is on. */
-export const SPAN_NEXT = 12;
+export const SPAN_NEXT = 29;
 export const SPAN_PREV = 28;
 /** Object index without division: see SizeClassTable.div. */
 export const SPAN_DIV = 13;
@@ -81,6 +86,15 @@ export const SPAN_STATE_IN_USE = 1;
 export const SPAN_STATE_MANUAL = 2;
 /** Empty and on its way back to mheap, by the thread in SPAN_OWNER. Objects are gone; pages are not free yet. */
 export const SPAN_STATE_FREEING = 3;
+
+/** In SPAN_CACHE: every slot is below freeindex (the span is on `full`) ... */
+export const FREE_TO_STACK = 0;
+/** ... every slot is above (it is on `partial`, freeindex is 0) ... */
+export const FREE_TO_SPAN = 1;
+/** ... or freeindex says (it is the one allocated from). */
+export const FREE_BY_INDEX = 2;
+/** The part of SPAN_CACHE that is one of these. */
+export const FREE_MODE = 15;
 
 export const LIST_NONE = 0;
 /** `mcache.alloc[spanClass]` of the owner. */

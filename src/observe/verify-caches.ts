@@ -34,6 +34,9 @@ import {
   SPAN_CACHE_MAX,
 } from '../layout/proc.ts';
 import {
+  FREE_BY_INDEX,
+  FREE_TO_SPAN,
+  FREE_TO_STACK,
   LIST_CACHED,
   LIST_CENTRAL,
   LIST_NAMES,
@@ -41,6 +44,7 @@ import {
   LIST_PROC_PARTIAL,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_FREEINDEX,
   SPAN_LIST,
@@ -144,6 +148,11 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void
     if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
       fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
+    const mode = [FREE_BY_INDEX, FREE_TO_SPAN, FREE_TO_STACK][m[s + SPAN_LIST] - LIST_CACHED] ?? -1;
+    const word = spanClass === heap.tinySpanClass ? 0 : c + mode;
+    if (m[s + SPAN_CACHE] !== word) {
+      fail('span.cache', `${at}: ${describeSpan(m, s)} has ${hex(m[s + SPAN_CACHE])}, not ${hex(word)}`);
+    }
     held += clearBelowFreeindex(m, s);
   };
   const current = m[c + MC_SPAN] as SpanRef;

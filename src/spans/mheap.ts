@@ -49,6 +49,7 @@ import {
   SPAN_BASE,
   SPAN_BITS_EPOCH,
   SPAN_BITS_WORDS,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_DIV,
@@ -170,6 +171,7 @@ export class MHeap {
     const { t } = this;
     const m = this.#m;
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
+    t.pause('span.free');
     const page = spanBase(m, s) >>> PAGE_SHIFT;
     const npages = m[s + SPAN_NPAGES];
     const room = m[t.ref + PROC_SPAN_CACHE_LEN] < SPAN_CACHE_MAX;
@@ -228,6 +230,7 @@ export class MHeap {
     m[s + SPAN_BASE] = page << PAGE_SHIFT;
     m[s + SPAN_NPAGES] = npages;
     m[s + SPAN_OWNER] = 0;
+    m[s + SPAN_CACHE] = 0;
     m[s + SPAN_FREEINDEX] = 0;
     m[s + SPAN_ALLOC_COUNT] = 0;
     m[s + SPAN_NEEDZERO] = this.#allocNeedsZero(page, npages) ? 1 : 0;

@@ -172,7 +172,7 @@ function divMagic(size: number, objects: number): number {
 }
 
 /** Above this the index arithmetic of SizeClassTable.div would not fit in 32 bits. */
-const MAX_SPAN_BYTES = 256 << 10;
+const MAX_SPAN_BYTES = 128 << 10;
 
 /** The lookups, as typed arrays by class; index 0 is the pseudo-class of large objects. */
 export class SizeClassTable {
@@ -189,7 +189,8 @@ export class SizeClassTable {
   readonly inv: Float64Array;
   /**
    * The same in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift in the high
-   * half, and the index is `imul(off >>> 3, div & 0xffff) >>> (div >>> 16)`.
+   * half. With `p = imul(off >>> 3, div & 0xffff)` the index is `p >>> (div >>> 16)`, and `off` is where a slot begins if
+   * the bits of p that the shift drops are below the factor.
    */
   readonly div: Int32Array;
   /**
@@ -247,11 +248,12 @@ export class SizeClassTable {
 }
 
 /**
- * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. The factor is below
- * 2¹⁶ and the product below 2³² as long as count is below 2¹⁵ or so; spans of Go's classes have at most 10240 units.
+ * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. With twice that, the
+ * low k bits of the product are below the factor if and only if d divides n. The factor is below 4 × count, so below
+ * 2¹⁶, and the product below 2³².
  */
 function divisor(count: number, d: number): number {
-  const shift = Math.ceil(Math.log2(count * d));
+  const shift = Math.ceil(Math.log2(2 * count * d));
   return (shift << 16) | Math.ceil(2 ** shift / d);
 }
 

@@ -33,10 +33,12 @@ import {
   LIST_NONE,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_FREEINDEX,
   SPAN_LIST,
   SPAN_NEEDZERO,
+  SPAN_NELEMS,
   SPAN_NEXT,
   SPAN_NPAGES,
   SPAN_OWNER,
@@ -46,6 +48,7 @@ import {
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
   SPAN_SWEEPGEN,
+  SPAN_TYPES,
 } from '../layout/span.ts';
 import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
@@ -121,9 +124,11 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   requeue(mem, s, 0);
   if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   m[s + SPAN_OWNER] = 0;
+  m[s + SPAN_CACHE] = 0;
   m[s + SPAN_NEXT] = NIL;
   m[s + SPAN_PREV] = NIL;
   m[s + SPAN_LIST] = LIST_NONE;
+  if (owner !== 0) dropHalfMade(heap, s);
   const live = countLive(m, s);
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
@@ -134,6 +139,19 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
   } else {
     centralPush(mem, s);
+  }
+}
+
+/** Objects whose bit was set and no more: without a type where one is due, tiny blocks without an object. */
+function dropHalfMade(heap: MHeap, s: SpanRef): void {
+  const { m, m16 } = heap.t.mem;
+  const spanClass = m[s + SPAN_CLASS];
+  const isTiny = spanClass === heap.tinySpanClass;
+  if (!isTiny && ((spanClass & 1) === 1 || spanClass < 2)) return;
+  for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
+    const whole = isTiny ? m[tinyMaskWord(m, s, i)] !== 0 : m16[m[s + SPAN_TYPES] + i] !== 0;
+    const bit = m[s + SPAN_ALLOC_BITS] + i;
+    if (!whole) m[bit >>> 5] &= ~(1 << bit);
   }
 }
 
