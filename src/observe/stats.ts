@@ -29,6 +29,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
+import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
@@ -100,7 +101,7 @@ export function readStats(heap: MHeap): HeapStats {
   let manualBytes = 0;
   eachSpan(mem, grown, (s) => {
     if (m[s + SPAN_STATE] === SPAN_STATE_MANUAL) manualBytes += m[s + SPAN_NPAGES] * PAGE_SIZE;
-    else if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) addSpan(m, s, sums, reportedClass(heap, m[s + SPAN_CLASS]));
+    else if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) addSpan(heap, s, sums);
   });
   const classes = [...sums].sort(([a], [b]) => a - b).map(([spanClass, sum]) => classStats(spanClass, sum));
   const total = (pick: (c: ClassStats) => number): number => classes.reduce((n, c) => n + pick(c), 0);
@@ -128,27 +129,19 @@ export function readStats(heap: MHeap): HeapStats {
   };
 }
 
-/** Tiny blocks count as what they are, pointer-free slots of 16 bytes. */
-function reportedClass(heap: MHeap, spanClass: number): number {
-  return spanClass === heap.tinySpanClass ? heap.classes.classOf(TINY_SIZE) * 2 + 1 : spanClass;
-}
-
-function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, Sum>, spanClass: number): void {
+function addSpan(heap: MHeap, s: SpanRef, sums: Map<number, Sum>): void {
+  const { m } = heap.t.mem;
+  const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
+  // Tiny blocks count as what they are, pointer-free slots of 16 bytes.
+  const spanClass = isTiny ? heap.classes.classOf(TINY_SIZE) * 2 + 1 : m[s + SPAN_CLASS];
   let sum = sums.get(spanClass);
   if (sum === undefined) {
-    sum = {
-      spans: 0,
-      spanBytes: 0,
-      objects: 0,
-      slots: 0,
-      liveBytes: 0,
-      tailBytes: 0,
-      size: spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE],
-    };
+    const size = spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE];
+    sum = { spans: 0, spanBytes: 0, objects: 0, slots: 0, liveBytes: 0, tailBytes: 0, size };
     sums.set(spanClass, sum);
   }
   const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;
-  const live = countLive(m, s);
+  const live = isTiny ? countTinyBlocks(m, s) : countLive(m, s);
   const nelems = m[s + SPAN_NELEMS];
   const slotBytes = spanClass < 2 ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE];
   sum.spans++;
@@ -157,6 +150,13 @@ function addSpan(m: Int32Array<ArrayBufferLike>, s: SpanRef, sums: Map<number, S
   sum.slots += nelems;
   sum.liveBytes += live * slotBytes;
   sum.tailBytes += bytes - nelems * slotBytes;
+}
+
+/** Blocks with objects in them: not the one that a thread fills, while it is empty. */
+function countTinyBlocks(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+  let n = 0;
+  for (let i = 0; i < m[s + SPAN_NELEMS]; i++) if (m[tinyMaskWord(m, s, i)] !== 0) n++;
+  return n;
 }
 
 function classStats(spanClass: number, sum: Sum): ClassStats {

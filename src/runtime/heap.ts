@@ -56,8 +56,9 @@ export class Heap {
     return this.#cache.id;
   }
 
+  /** Whether this thread still belongs to the heap: not detached, not reaped. */
   get attached(): boolean {
-    return this.#attached;
+    return this.#attached && this.#cache.heap.t.attached;
   }
 
   /**
@@ -140,7 +141,7 @@ export class Heap {
     }
     const { threadId } = worker;
     worker.once('exit', () => {
-      if (!this.#attached) return;
+      if (!this.attached) return;
       for (const id of procsOfThread(this.#cache.heap, threadId)) reap(this.#cache.heap, id);
     });
   }
@@ -186,7 +187,7 @@ export class Heap {
   }
 
   #check(): void {
-    if (!this.#attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');
+    if (!this.attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');
   }
 }
 

@@ -167,6 +167,12 @@ export class Proc {
     }
   }
 
+  /** Whether this thread still belongs to the heap: not detached, not reaped. */
+  get attached(): boolean {
+    const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
+    return this.#m[this.ref + PROC_EPOCH] === this.#epoch && status !== PROC_DEAD;
+  }
+
   #gone(): never {
     const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
     const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
@@ -234,6 +240,7 @@ export class Proc {
    */
   lockWorld(): void {
     const m = this.#m;
+    if (m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
     const inside = this.depth > 0 && this.mem.shared;
     if (inside) this.release();
     for (;;) {

@@ -1,0 +1,280 @@
+/**
+ * Plants one fault of each kind in the memory of a good heap: `verify` names it. Then the word is put back, and the
+ * heap is good again.
+ */
+import { expect, test } from 'vitest';
+import { centralSet } from '../../../src/central/mcentral.ts';
+import { VerifyError } from '../../../src/index.ts';
+import { ARENA_NEXT, ARENA_USED } from '../../../src/layout/bits-arena.ts';
+import { SET_COUNT } from '../../../src/layout/central.ts';
+import { FIX_IN_USE, FIX_LIST, FIX_SPANS, FIX_WORDS } from '../../../src/layout/fixalloc.ts';
+import {
+  H_BITS_CURRENT,
+  H_BITS_NEXT,
+  H_CHUNK_END,
+  H_GROWN_PAGES,
+  H_MAGIC,
+  H_PAGES_IN_USE,
+  H_PEAK_PAGES,
+  H_RELEASED_PAGES,
+  H_SCAV_PAGE,
+  H_SEARCH_PAGE,
+  H_VERSION,
+} from '../../../src/layout/header.ts';
+import { CHUNK_SCAV, RANGE_LIMIT } from '../../../src/layout/pages.ts';
+import {
+  MC_FULL_FIRST,
+  MC_PARTIAL_COUNT,
+  MC_PARTIAL_LAST,
+  MC_SPAN,
+  MC_TOP,
+  MC_WIN,
+  MC_WIN_ADDR,
+  PC_BASE,
+  PC_FREE_HI,
+  PC_FREE_LO,
+  PROC_PAGE_CACHE,
+  PROC_REMOTE_HEAD,
+  PROC_SPAN_CACHE,
+  PROC_SPAN_CACHE_LEN,
+  PROC_TINY,
+  PROC_TINY_MASK,
+  PROC_TINY_OFFSET,
+} from '../../../src/layout/proc.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_ALLOC_COUNT,
+  SPAN_BASE,
+  SPAN_CLASS,
+  SPAN_ELEMSIZE,
+  SPAN_FREEINDEX,
+  SPAN_GCMARK_BITS,
+  SPAN_LARGE_SIZE,
+  SPAN_LIST,
+  SPAN_NELEMS,
+  SPAN_NEXT,
+  SPAN_OWNER,
+  SPAN_PREV,
+  SPAN_REMOTE_NEXT,
+  SPAN_REMOTE_QUEUED,
+  SPAN_STATE,
+  SPAN_SWEEPGEN,
+  SPAN_TYPES,
+} from '../../../src/layout/span.ts';
+import { RichHeap } from '../../support/rich-heap.ts';
+
+type Plant = readonly [word: number, value: number];
+type Fault = readonly [invariant: string, says: string, plant: (r: RichHeap) => readonly Plant[]];
+
+const proc = (r: RichHeap): number => r.x.proc(r.heap.threadId);
+const otherProc = (r: RichHeap): number => r.x.proc(r.other.threadId);
+const spansWord = (r: RichHeap, s: number): number => r.x.mem.plan.spans + (r.m[s + SPAN_BASE]! >>> 13);
+/** Turns one bit over. */
+const flip = (r: RichHeap, word: number, bit: number): Plant => [word, r.m[word]! ^ (1 << bit)];
+const allocBit = (r: RichHeap, s: number, i: number): Plant => {
+  const bit = r.m[s + SPAN_ALLOC_BITS]! + i;
+  return flip(r, bit >>> 5, bit & 31);
+};
+const set = (r: RichHeap, s: number, kind: number): number =>
+  centralSet(r.x.mem, r.m[s + SPAN_CLASS]!, kind, true, r.m[s + SPAN_SWEEPGEN]!);
+/** A page's scavenged bit turned over. */
+const pageBit = (r: RichHeap, page: number): Plant =>
+  flip(r, r.x.mem.plan.chunks + CHUNK_SCAV + (page >>> 5), page & 31);
+const pageOf = (r: RichHeap, s: number): number => r.m[s + SPAN_BASE]! >>> 13;
+/** A free page far above all spans, in the chunk of the first pages. */
+const FREE_PAGE = 500;
+
+const HEADER: Fault[] = [
+  ['header.magic', 'is 0x7', () => [[H_MAGIC, 7]]],
+  ['header.version', 'is 99', () => [[H_VERSION, 99]]],
+  ['header.grownPages', 'of 2048 pages', () => [[H_GROWN_PAGES, 5000]]],
+  ['header.peakPages', 'the peak says 1', () => [[H_PEAK_PAGES, 1]]],
+  ['header.pagesInUse', 'the header says', (r) => [[H_PAGES_IN_USE, r.m[H_PAGES_IN_USE]! - 1]]],
+];
+
+const PAGES: Fault[] = [
+  ['pages.ranges', 'whole chunks', (r) => [[r.x.mem.plan.ranges + RANGE_LIMIT, 511]]],
+  ['pages.chunks', 'header says chunks 0 to 9', () => [[H_CHUNK_END, 9]]],
+  ['pages.scavenged', 'in use and scavenged', (r) => [pageBit(r, 1)]],
+  ['pages.released', 'header counts', (r) => [[H_RELEASED_PAGES, r.m[H_RELEASED_PAGES]! + 1]]],
+  ['pages.searchPage', 'page', () => [[H_SEARCH_PAGE, 510]]],
+  ['pages.summary', 'the bitmaps give', (r) => [[r.x.mem.plan.summaries[3]!, 77]]],
+  [
+    'pages.scavengeIndex',
+    'nothing above page',
+    (r) => [
+      [H_SCAV_PAGE, -1],
+      [r.x.mem.plan.scavIndex, -1],
+    ],
+  ],
+];
+
+const SPANS_TABLE: Fault[] = [
+  ['spans.record', 'which is no span record', (r) => [[spansWord(r, r.current), 5]]],
+  ['spans.range', 'which does not cover it', (r) => [[spansWord(r, r.current), r.full]]],
+  ['span.state', 'in the spans table in state 3', (r) => [[r.current + SPAN_STATE, 3]]],
+  ['spans.hole', 'names record 0x0', (r) => [[spansWord(r, r.x.span(r.large)) + 2, 0]]],
+  [
+    'arena.pageInUse',
+    'is 0',
+    (r) => [flip(r, r.x.mem.plan.pageInUse + (pageOf(r, r.current) >>> 5), pageOf(r, r.current) & 31)],
+  ],
+  ['arena.pageInUse', 'is 1', (r) => [flip(r, r.x.mem.plan.pageInUse + (FREE_PAGE >>> 5), FREE_PAGE & 31)]],
+];
+
+/** The two threads' page caches, set to hold one page. */
+const caches = (r: RichHeap, page: number, procs: number[]): Plant[] =>
+  procs.flatMap((p): Plant[] => [
+    [p + PROC_PAGE_CACHE + PC_BASE, page - (page % 64)],
+    [p + PROC_PAGE_CACHE + PC_FREE_LO, page % 64 < 32 ? 1 << (page % 32) : 0],
+    [p + PROC_PAGE_CACHE + PC_FREE_HI, page % 64 < 32 ? 0 : 1 << (page % 32)],
+  ]);
+
+const PAGE_OWNERS: Fault[] = [
+  ['pageCache.shared', 'is in 2 page caches', (r) => caches(r, 60, [proc(r), otherProc(r)])],
+  ['pageCache.inUse', 'in a page cache and in a span', (r) => caches(r, pageOf(r, r.current), [proc(r)])],
+  ['pages.cacheFree', "free in its chunk's bitmap and in a page cache", (r) => caches(r, FREE_PAGE, [otherProc(r)])],
+  ['pages.lost', 'in no span and no page cache', (r) => caches(r, pageOf(r, r.current), [])],
+];
+
+const SPAN: Fault[] = [
+  ['span.spanclass', 'no such class', (r) => [[r.current + SPAN_CLASS, 250]]],
+  ['span.elemsize', ': 65', (r) => [[r.current + SPAN_ELEMSIZE, 65]]],
+  ['span.nelems', 'the class has', (r) => [[r.current + SPAN_NELEMS, 5]]],
+  ['span.largeSize', 'bytes in', (r) => [[r.x.span(r.large) + SPAN_LARGE_SIZE, 2 ** 30]]],
+  ['span.allocBits', 'outside the gcBits region', (r) => [[r.current + SPAN_ALLOC_BITS, 64]]],
+  ['span.gcmarkBits', 'outside the gcBits region', (r) => [[r.current + SPAN_GCMARK_BITS, 64]]],
+  ['span.allocBits', 'is set, the span has', (r) => [allocBit(r, r.x.span(r.large), 3)]],
+  ['span.freeindex', '999 of', (r) => [[r.current + SPAN_FREEINDEX, 999]]],
+  ['span.freeindex', '-1 of', (r) => [[r.current + SPAN_FREEINDEX, -1]]],
+  ['span.allocCount', 'slots are free above freeindex', (r) => [[r.current + SPAN_ALLOC_COUNT, 1]]],
+  ['span.owner', '77 is no thread', (r) => [[r.current + SPAN_OWNER, 77]]],
+  ['span.owner', 'is FREE', (r) => [[r.current + SPAN_OWNER, 4]]],
+  ['span.sweepgen', 'without owner', (r) => [[r.unownedFull + SPAN_SWEEPGEN, 9]]],
+  ['span.sweepgen', 'owned by thread', (r) => [[r.current + SPAN_SWEEPGEN, 9]]],
+  [
+    'span.types',
+    'has type number 0 of 1',
+    (r) => [0, 1, 2, 3, 4].map((i): Plant => [(r.m[r.x.span(r.scan) + SPAN_TYPES]! >>> 1) + i, 0]),
+  ],
+  ['span.tinyMask', 'has tiny mask', (r) => [[r.m[r.x.span(r.tiny) + SPAN_TYPES]! + 300, 0x10001]]],
+  ['span.tinyMask', 'overlapping objects', (r) => [[r.m[r.x.span(r.tiny) + SPAN_TYPES]!, 0x80000003 | 0]]],
+  ['span.tinyMask', 'ends objects that never began', (r) => [[r.m[r.x.span(r.tiny) + SPAN_TYPES]!, 0x80030001 | 0]]],
+];
+
+const LISTS: Fault[] = [
+  [
+    'span.list',
+    'is on no list',
+    (r) => [
+      [r.c + MC_FULL_FIRST, 0],
+      [r.c + MC_FULL_FIRST + 1, 0],
+    ],
+  ],
+  ['span.lists', 'is on two lists, or twice', (r) => [[r.full + SPAN_NEXT, r.full]]],
+  ['span.lists', 'is allocated from, and on a list', (r) => [[r.c + MC_SPAN, r.unownedFull]]],
+  ['span.prev', 'points back to 0x5', (r) => [[r.partial + SPAN_PREV, 5]]],
+  ['span.list', 'its record says none', (r) => [[r.partial + SPAN_LIST, 0]]],
+  ['span.list', 'is allocated from, its record says mcache.full', (r) => [[r.current + SPAN_LIST, 3]]],
+  ['list.last', 'its last word says', (r) => [[r.c + MC_PARTIAL_LAST, r.current]]],
+  [
+    'mcentral.set',
+    'slots taken',
+    (r) => [
+      [set(r, r.unownedFull, 0), r.unownedFull],
+      [set(r, r.unownedFull, 0) + 1, r.unownedFull],
+      [set(r, r.unownedFull, 2), 0],
+      [set(r, r.unownedFull, 2) + 1, 0],
+      [r.unownedFull + SPAN_LIST, r.m[r.unownedFull + SPAN_LIST]! - 2],
+      [set(r, r.unownedFull, 2) + SET_COUNT, 0],
+    ],
+  ],
+  ['mcentral.count', 'its count says 9', (r) => [[set(r, r.unownedFull, 2) + SET_COUNT, 9]]],
+  [
+    'mcentral.owner',
+    'is owned by thread',
+    (r) => [
+      [r.unownedFull + SPAN_OWNER, r.heap.threadId],
+      [r.unownedFull + SPAN_SWEEPGEN, r.m[r.current + SPAN_SWEEPGEN]!],
+    ],
+  ],
+];
+
+const CACHES: Fault[] = [
+  ['mcache.spanCache', ': 99 records', (r) => [[proc(r) + PROC_SPAN_CACHE_LEN, 99]]],
+  [
+    'mcache.spanCache',
+    'is in state 1',
+    (r) => [
+      [proc(r) + PROC_SPAN_CACHE_LEN, 1],
+      [proc(r) + PROC_SPAN_CACHE, r.current],
+    ],
+  ],
+  ['mcache.owner', 'is owned by thread', (r) => [[r.partial + SPAN_OWNER, r.other.threadId]]],
+  ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
+  ['mcache.slots', 'on the reuse stack', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! - 2]]],
+  ['mcache.window', 'is not that of slot', (r) => [[r.c + MC_WIN_ADDR, r.m[r.c + MC_WIN_ADDR]! + 64]]],
+  ['mcache.window', 'hold live objects', (r) => [[r.c + MC_WIN, -1]]],
+  ['mcache.stack', 'words of', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! + 1]]],
+  ['mcache.stack', 'not in an own span of the class', (r) => [[r.m[r.c + MC_TOP]! - 2, r.scan]]],
+  ['mcache.stack', "which is another slot's", (r) => [[r.m[r.c + MC_TOP]! - 1, 12345]]],
+  [
+    'mcache.stack',
+    ' twice',
+    (r) => [
+      [r.m[r.c + MC_TOP]! - 2, r.m[r.m[r.c + MC_TOP]! - 4]!],
+      [r.m[r.c + MC_TOP]! - 1, r.m[r.m[r.c + MC_TOP]! - 3]!],
+    ],
+  ],
+  ['mcache.tiny', 'not in an own span of the tiny class', (r) => [[proc(r) + PROC_TINY, r.scan]]],
+  ['mcache.tiny', 'is not a live slot', (r) => [[proc(r) + PROC_TINY, r.m[r.x.span(r.tiny) + SPAN_BASE]! + 8000]]],
+  ['mcache.tiny', 'mask word', (r) => [[proc(r) + PROC_TINY_MASK, 5]]],
+  ['mcache.tiny', 'objects end at', (r) => [[proc(r) + PROC_TINY_OFFSET, 0]]],
+  ['defer.queue', 'is twice', (r) => [[r.noted + SPAN_REMOTE_NEXT, r.noted]]],
+  ['defer.queue', 'not marked so', (r) => [[r.noted + SPAN_REMOTE_QUEUED, 0]]],
+  ['defer.lost', 'has deferred frees', (r) => [[otherProc(r) + PROC_REMOTE_HEAD, 0]]],
+];
+
+const fix = (r: RichHeap, i: number): number => r.x.mem.plan.fixallocs + i * FIX_WORDS;
+
+const METADATA: Fault[] = [
+  ['fixalloc.inUse', 'records in use', (r) => [[fix(r, 3) + FIX_IN_USE, -1]]],
+  ['fixalloc.list', 'outside of persistent memory', (r) => [[fix(r, FIX_SPANS) + FIX_LIST, 5]]],
+  [
+    'fixalloc.list',
+    'twice on its free list',
+    (r) => [
+      [fix(r, FIX_SPANS) + FIX_LIST, r.x.mem.plan.persistent],
+      [r.x.mem.plan.persistent, r.x.mem.plan.persistent],
+    ],
+  ],
+  ['gcBitsArena.list', 'is none', (r) => [[H_BITS_CURRENT, r.x.mem.plan.gcBits + 8]]],
+  ['gcBitsArena.list', 'has two roles', (r) => [[H_BITS_CURRENT, r.m[H_BITS_NEXT]!]]],
+  ['gcBitsArena.list', 'has two roles', (r) => [[r.m[H_BITS_NEXT]! + ARENA_NEXT, r.m[H_BITS_NEXT]!]]],
+  ['gcBitsArena.used', ': -4 words', (r) => [[r.m[H_BITS_NEXT]! + ARENA_USED, -4]]],
+  ['span.shared', 'share bits', (r) => [[r.current + SPAN_GCMARK_BITS, r.m[r.current + SPAN_ALLOC_BITS]!]]],
+];
+
+const r = new RichHeap();
+
+test.each([...HEADER, ...PAGES, ...SPANS_TABLE, ...PAGE_OWNERS, ...SPAN, ...LISTS, ...CACHES, ...METADATA])(
+  '%s: "%s"',
+  (invariant, says, plant) => {
+    const plants = plant(r);
+    const before = plants.map(([word]) => r.m[word]!);
+    for (const [word, value] of plants) r.m[word] = value;
+    let error: unknown;
+    try {
+      r.heap.verify();
+    } catch (e) {
+      error = e;
+    } finally {
+      for (let i = plants.length - 1; i >= 0; i--) r.m[plants[i]![0]] = before[i]!;
+    }
+    expect(error).toBeInstanceOf(VerifyError);
+    expect((error as VerifyError).message).toContain(says);
+    expect((error as VerifyError).invariant).toBe(invariant);
+    expect((error as VerifyError).code).toBe('ERR_CORRUPT');
+    r.heap.verify();
+  },
+);
