@@ -10,7 +10,7 @@
  * integer where the two meet.
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
-import { MAX_ALLOC, MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX } from '../layout/constants.ts';
+import { MAX_ALLOC, MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP } from '../layout/header.ts';
 import {
   MC_LIMIT,
@@ -22,6 +22,9 @@ import {
   MC_WIN_WORD,
   MC_WORDS,
   PROC_REMOTE_HEAD,
+  PROC_TINY,
+  PROC_TINY_MASK,
+  PROC_TINY_OFFSET,
   STACK_MASK,
 } from '../layout/proc.ts';
 import {
@@ -32,36 +35,48 @@ import {
   SPAN_DIV,
   SPAN_FREEINDEX,
   SPAN_NEEDZERO,
+  SPAN_TYPES,
 } from '../layout/span.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
 import { smallSlow, typeSlot } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
+import { tinyAlign } from './tiny.ts';
 
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
   readonly free: (ptr: number) => void;
   /** A slot of the class with this record. */
   readonly small: (c: number, needzero: boolean) => Addr;
+  /** Packs an object of 1 … 15 bytes. */
+  readonly tiny: (size: number) => Addr;
   /** The same for a scan class: writes the object's type number as well (our `heapBitsSetType`). */
   readonly smallScan: (c: number, type: number, needzero: boolean) => Addr;
   /** A region begins or ends. Outside, no size and no span is one for the fast paths. */
   readonly setOpen: (open: boolean) => void;
 }
 
-/** `lookup8`: class record of pointer-free objects by size in steps of 8. `minSize`: smallest that has one. */
-export function makeFastPaths(a: Malloc, lookup8: Int32Array, minSize: number): FastPaths {
+/** `lookup8`: class record of pointer-free objects by size in steps of 8. `ptrSize`: what tiny alignment goes by. */
+export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): FastPaths {
   const { mem } = a.t;
   const { m, m16, f64 } = mem;
   const { spans } = mem.plan;
   const { cache } = a;
   const { classes } = cache;
   const remoteHead = cache.ref + PROC_REMOTE_HEAD;
+  const tinyRecord = a.tinySpanClass < 0 ? 0 : cache.classRef(a.tinySpanClass);
+  /** Requests below this go to the tiny allocator. */
+  const tinyLimit = a.tinySpanClass < 0 ? 0 : TINY_SIZE;
+  const tinyBlock = cache.ref + PROC_TINY;
+  const tinyOffset = cache.ref + PROC_TINY_OFFSET;
+  const tinyMask = cache.ref + PROC_TINY_MASK;
+  /** Alignment of an object by its size, less one. */
+  const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
   let smallMin = MAX_ALLOC;
   let classWords = 0;
 
   function setOpen(open: boolean): void {
-    smallMin = open ? minSize : MAX_ALLOC;
+    smallMin = open ? 1 : MAX_ALLOC;
     classWords = open ? MAX_SPAN_CLASSES * MC_WORDS : 0;
   }
 
@@ -69,6 +84,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, minSize: number): 
     if (type !== null || size > SMALL_SIZE_MAX - 8 || size < smallMin || (size | 0) !== size) {
       return a.route(size, type, needzero) >>> 0;
     }
+    if (size < tinyLimit) return tiny(size);
     return small(lookup8[(size + 7) >>> 3]!, needzero);
   }
 
@@ -85,6 +101,37 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, minSize: number): 
     const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
     if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
     return addr as Addr;
+  }
+
+  /** Go: the tiny allocator. Packs an object of 1 … 15 bytes into the current block. */
+  function tiny(size: number): Addr {
+    const align = alignMask[size];
+    const at = (m[tinyOffset] + align) & ~align;
+    const end = (at + size) | 0;
+    const block = m[tinyBlock];
+    if (end > TINY_SIZE || block === 0) return (newTinyBlock(size) >>> 0) as Addr;
+    const word = m[tinyMask];
+    m[tinyOffset] = end;
+    m[word] |= (1 << at) | (0x8000 << end);
+    return ((block + at) >>> 0) as Addr;
+  }
+
+  /** The object goes to the start of a new block; the block with more room left becomes the current one. */
+  function newTinyBlock(size: number): Addr {
+    // Zeroed whole: later objects of the block are handed out as they are.
+    const addr = small(tinyRecord, true);
+    const s = m[(spans + (addr >>> PAGE_SHIFT)) | 0];
+    const word = (m[s | SPAN_TYPES] + (((addr - m[s]) | 0) >>> 4)) | 0;
+    m[word] = 1 | (0x8000 << size);
+    const old = m[tinyBlock];
+    if (old !== 0 && size >= m[tinyOffset]) return addr;
+    const oldWord = m[tinyMask];
+    m[tinyBlock] = addr;
+    m[tinyOffset] = size;
+    m[tinyMask] = word;
+    // The old block is an ordinary one now: free it if nothing is left in it.
+    if (old !== 0 && m[oldWord] === 0) a.freeTinyBlock(old >>> 0);
+    return addr;
   }
 
   /** The slot freed last. It is never known to be zero. */
@@ -169,5 +216,5 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, minSize: number): 
     cache.freeSlot(s as SpanRef, index);
   }
 
-  return { mallocgc, free, small, smallScan, setOpen };
+  return { mallocgc, free, small, smallScan, tiny, setOpen };
 }

@@ -9,17 +9,7 @@ import { drainDeferred } from '../cache/owner-free.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
-import {
-  MC_CLASS,
-  MC_SIZE,
-  MC_TOP,
-  MC_WIN,
-  PROC_LARGE_ALLOCS,
-  PROC_TINY,
-  PROC_TINY_MASK,
-  PROC_TINY_OFFSET,
-  STACK_MASK,
-} from '../layout/proc.ts';
+import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_LARGE_ALLOCS, STACK_MASK } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -33,7 +23,6 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
-import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
@@ -90,30 +79,6 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   reclaimCaches(a.cache.heap);
   if (!attempt()) throwOutOfMemory(a, bytes);
-}
-
-/** A new tiny block. The object goes to its start; the block with more room left becomes the current one. */
-export function tinySlow(a: Malloc, size: number): Addr {
-  const { mem } = a.t;
-  const { m } = mem;
-  const p = a.cache.ref;
-  // Zeroed whole: later objects of the block are handed out as they are.
-  const addr = a.small(a.cache.classRef(a.tinySpanClass), true);
-  const s = spanOf(mem, addr);
-  const word = tinyMaskWord(m, s, (addr - spanBase(m, s)) >>> 4);
-  m[word] = 1 | (0x8000 << size);
-  if (size < m[p + PROC_TINY_OFFSET] || m[p + PROC_TINY] === 0) {
-    const old = m[p + PROC_TINY] >>> 0;
-    const oldWord = m[p + PROC_TINY_MASK];
-    m[p + PROC_TINY] = addr;
-    m[p + PROC_TINY_OFFSET] = size;
-    m[p + PROC_TINY_MASK] = word;
-    if (old !== 0 && m[oldWord] === 0) {
-      const span = spanOf(mem, old);
-      a.cache.freeSlot(span, (old - spanBase(m, span)) >>> 4);
-    }
-  }
-  return addr;
 }
 
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */

@@ -31,16 +31,15 @@ import type { Addr, SpanRef } from '../base/brand.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_ZEROBASE } from '../layout/header.ts';
-import { MC_WORDS, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../layout/proc.ts';
+import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
 import { SPAN_CLASS, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
 import { tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
 import type { AllocHooks } from './hooks.ts';
-import { guardedMalloc, mallocLarge, throwSize, tinySlow } from './malloc-slow.ts';
+import { guardedMalloc, mallocLarge, throwSize } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
-import { tinyAlign } from './tiny.ts';
 
 export class Malloc implements Gate {
   /**
@@ -74,15 +73,15 @@ export class Malloc implements Gate {
   /** Inside a region, and no hook must see each object. */
   #open = false;
   readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #tiny: FastPaths['tiny'];
   readonly #setOpen: FastPaths['setOpen'];
   /** Class record (noscan; the scan one is before it) of sizes in steps of 8, and of 128 above 1024. */
   readonly #lookup8: Int32Array;
   readonly #lookup128: Int32Array;
   /** Requests below this size go to the tiny allocator: 16, or 1 when it is off, for those of size 0. */
   readonly #tinyLimit: number;
-  /** Pointer size that tiny alignment goes by: 4 here; 8 to be compared with a 64-bit Go. */
-  readonly #ptrSize: number;
 
+  /** `ptrSize`: what tiny alignment goes by: 4; or 8, to be compared with a 64-bit Go. */
   constructor(cache: MCache, ptrSize: number) {
     const { heap } = cache;
     const record = (sizeClass: number): number => cache.classRef(sizeClass * 2 + 1);
@@ -92,14 +91,14 @@ export class Malloc implements Gate {
     this.#lookup8 = Int32Array.from(heap.classes.sizeToClass8, record);
     this.#lookup128 = Int32Array.from(heap.classes.sizeToClass128, record);
     this.#tinyLimit = heap.tinySpanClass < 0 ? 1 : TINY_SIZE;
-    this.#ptrSize = ptrSize;
     this.tinySpanClass = heap.tinySpanClass;
     this.zerobase = (this.#m[H_ZEROBASE] >>> 0) as Addr;
-    const fast = makeFastPaths(this, this.#lookup8, this.#tinyLimit);
+    const fast = makeFastPaths(this, this.#lookup8, ptrSize);
     this.mallocgc = fast.mallocgc;
     this.free = fast.free;
     this.small = fast.small;
     this.smallScan = fast.smallScan;
+    this.#tiny = fast.tiny;
     this.#setOpen = fast.setOpen;
     this.t.gate = this;
     this.setOpen(this.t.depth > 0);
@@ -126,7 +125,7 @@ export class Malloc implements Gate {
   /** Inside a region: pointer-free memory. */
   allocNoscan(size: number, needzero: boolean): Addr {
     if (size >>> 0 !== size) return throwSize(this, size);
-    if (size < this.#tinyLimit) return this.#tiny(size);
+    if (size < this.#tinyLimit) return size === 0 ? this.zerobase : this.#tiny(size);
     if (size <= SMALL_SIZE_MAX - 8) return this.small(this.#lookup8[(size + 7) >>> 3], needzero);
     if (size > MAX_SMALL_SIZE) return mallocLarge(this, size, 0, needzero);
     return this.small(this.#lookup128[(size - SMALL_SIZE_MAX + LARGE_SIZE_DIV - 1) >>> 7], needzero);
@@ -144,19 +143,10 @@ export class Malloc implements Gate {
     return this.smallScan(this.#lookup128[sizeClass] - MC_WORDS, type, needzero);
   }
 
-  #tiny(size: number): Addr {
-    if (size === 0) return this.zerobase;
-    const m = this.#m;
-    const p = this.cache.ref;
-    const align = tinyAlign(size, this.#ptrSize);
-    const at = (m[p | PROC_TINY_OFFSET] + align - 1) & -align;
-    const end = (at + size) | 0;
-    const block = m[p | PROC_TINY];
-    if (end > TINY_SIZE || block === 0) return tinySlow(this, size);
-    const word = m[p | PROC_TINY_MASK];
-    m[p | PROC_TINY_OFFSET] = end;
-    m[word] |= (1 << at) | (0x8000 << end);
-    return ((block + at) >>> 0) as Addr;
+  /** A tiny block that holds nothing and is not being filled goes back. */
+  freeTinyBlock(block: number): void {
+    const s = this.cache.spanOf(block);
+    this.cache.freeSlot(s, (block - (this.#m[s] >>> 0)) >>> 4);
   }
 
   /** `free` of what its fast path left over; inside a region or not. */

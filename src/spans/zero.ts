@@ -21,7 +21,15 @@ export function zeroSmall(f64: Doubles, addr: number, size: number): void {
   f64[i + 2] = 0;
   if (size === 24) return;
   f64[i + 3] = 0;
-  if (size > 32) zeroRest(f64, i + 4, i + (size >>> 3));
+  if (size === 32) return;
+  f64[i + 4] = 0;
+  if (size === 40) return;
+  f64[i + 5] = 0;
+  if (size === 48) return;
+  f64[i + 6] = 0;
+  if (size === 56) return;
+  f64[i + 7] = 0;
+  if (size > 64) zeroRest(f64, i + 8, i + (size >>> 3));
 }
 
 function zeroRest(f64: Doubles, from: number, end: number): void {

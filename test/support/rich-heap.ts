@@ -18,7 +18,9 @@ export class RichHeap {
   readonly idle: Heap;
   readonly x: Internals;
   readonly m: Int32Array<ArrayBufferLike>;
+  /** Objects with pointers, in two spans. */
   readonly scan: number;
+  readonly lastScan: number;
   readonly tiny: number;
   readonly large: number;
   /** A full span of a thread that is gone, and a partial one. */
@@ -37,8 +39,9 @@ export class RichHeap {
     const type = raw.type({ name: 'node', size: 48, pointers: [0] });
     this.other = attachHeap(this.heap.share());
     const gone = attachHeap(this.heap.share());
-    const scans = Array.from({ length: 10 }, () => raw.mallocgc(48, type, true));
+    const scans = Array.from({ length: 300 }, () => raw.mallocgc(48, type, true));
     this.scan = scans[3]!;
+    this.lastScan = scans[299]!;
     const addrs = Array.from({ length: 700 }, () => raw.mallocgc(64, null, true));
     for (let i = 0; i < 300; i += 2) raw.free(addrs[i]!);
     // The stack was flushed once; used up, it leaves the class with a window again.

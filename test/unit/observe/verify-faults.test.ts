@@ -3,10 +3,11 @@
  * heap is good again.
  */
 import { expect, test } from 'vitest';
+import { ctz32 } from '../../../src/base/bits.ts';
 import { centralSet } from '../../../src/central/mcentral.ts';
 import { VerifyError } from '../../../src/index.ts';
 import { ARENA_NEXT, ARENA_USED } from '../../../src/layout/bits-arena.ts';
-import { SET_COUNT } from '../../../src/layout/central.ts';
+import { CENTRAL_WORDS, SET_COUNT } from '../../../src/layout/central.ts';
 import { FIX_IN_USE, FIX_LIST, FIX_SPANS, FIX_WORDS } from '../../../src/layout/fixalloc.ts';
 import {
   H_BITS_CURRENT,
@@ -23,13 +24,15 @@ import {
 } from '../../../src/layout/header.ts';
 import { CHUNK_SCAV, RANGE_LIMIT } from '../../../src/layout/pages.ts';
 import {
-  MC_FULL_FIRST,
   MC_PARTIAL_COUNT,
+  MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
   MC_SPAN,
   MC_TOP,
   MC_WIN,
   MC_WIN_ADDR,
+  MC_WIN_WORD,
+  MC_WORDS,
   PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
@@ -99,14 +102,8 @@ const PAGES: Fault[] = [
   ['pages.released', 'header counts', (r) => [[H_RELEASED_PAGES, r.m[H_RELEASED_PAGES]! + 1]]],
   ['pages.searchPage', 'page', () => [[H_SEARCH_PAGE, 510]]],
   ['pages.summary', 'the bitmaps give', (r) => [[r.x.mem.plan.summaries[3]!, 77]]],
-  [
-    'pages.scavengeIndex',
-    'nothing above page',
-    (r) => [
-      [H_SCAV_PAGE, -1],
-      [r.x.mem.plan.scavIndex, -1],
-    ],
-  ],
+  ['pages.scavengeIndex', 'is not marked', (r) => [[r.x.mem.plan.scavIndex, 0]]],
+  ['pages.scavengeIndex', 'nothing above page', () => [[H_SCAV_PAGE, -512]]],
 ];
 
 const SPANS_TABLE: Fault[] = [
@@ -122,19 +119,35 @@ const SPANS_TABLE: Fault[] = [
   ['arena.pageInUse', 'is 1', (r) => [flip(r, r.x.mem.plan.pageInUse + (FREE_PAGE >>> 5), FREE_PAGE & 31)]],
 ];
 
-/** The two threads' page caches, set to hold one page. */
-const caches = (r: RichHeap, page: number, procs: number[]): Plant[] =>
-  procs.flatMap((p): Plant[] => [
-    [p + PROC_PAGE_CACHE + PC_BASE, page - (page % 64)],
-    [p + PROC_PAGE_CACHE + PC_FREE_LO, page % 64 < 32 ? 1 << (page % 32) : 0],
-    [p + PROC_PAGE_CACHE + PC_FREE_HI, page % 64 < 32 ? 0 : 1 << (page % 32)],
-  ]);
+/** The page cache of the thread that has none, set to hold one page. */
+const idleCache = (r: RichHeap, page: number): Plant[] => {
+  const p = r.x.proc(r.idle.threadId) + PROC_PAGE_CACHE;
+  const half = page % 64 < 32 ? PC_FREE_LO : PC_FREE_HI;
+  return [
+    [p + PC_BASE, page - (page % 64)],
+    [p + half, 1 << (page % 32)],
+  ];
+};
+
+/** Lowest page of a thread's cache. */
+const cached = (r: RichHeap): number => {
+  const p = proc(r) + PROC_PAGE_CACHE;
+  const lo = r.m[p + PC_FREE_LO]!;
+  return r.m[p + PC_BASE]! + (lo !== 0 ? ctz32(lo) : 32 + ctz32(r.m[p + PC_FREE_HI]!));
+};
 
 const PAGE_OWNERS: Fault[] = [
-  ['pageCache.shared', 'is in 2 page caches', (r) => caches(r, 60, [proc(r), otherProc(r)])],
-  ['pageCache.inUse', 'in a page cache and in a span', (r) => caches(r, pageOf(r, r.current), [proc(r)])],
-  ['pages.cacheFree', "free in its chunk's bitmap and in a page cache", (r) => caches(r, FREE_PAGE, [otherProc(r)])],
-  ['pages.lost', 'in no span and no page cache', (r) => caches(r, pageOf(r, r.current), [])],
+  ['pageCache.shared', 'is in 2 page caches', (r) => idleCache(r, cached(r))],
+  ['pageCache.inUse', 'in a page cache and in a span', (r) => idleCache(r, pageOf(r, r.current))],
+  ['pages.cacheFree', "free in its chunk's bitmap and in a page cache", (r) => idleCache(r, FREE_PAGE)],
+  [
+    'pages.lost',
+    'in no span and no page cache',
+    (r) => [
+      [proc(r) + PROC_PAGE_CACHE + PC_FREE_LO, 0],
+      [proc(r) + PROC_PAGE_CACHE + PC_FREE_HI, 0],
+    ],
+  ],
 ];
 
 const SPAN: Fault[] = [
@@ -163,14 +176,7 @@ const SPAN: Fault[] = [
 ];
 
 const LISTS: Fault[] = [
-  [
-    'span.list',
-    'is on no list',
-    (r) => [
-      [r.c + MC_FULL_FIRST, 0],
-      [r.c + MC_FULL_FIRST + 1, 0],
-    ],
-  ],
+  ['span.list', 'is on no list', (r) => [0, 1, SET_COUNT].map((w): Plant => [set(r, r.x.span(r.large), 2) + w, 0])],
   ['span.lists', 'is on two lists, or twice', (r) => [[r.full + SPAN_NEXT, r.full]]],
   ['span.lists', 'is allocated from, and on a list', (r) => [[r.c + MC_SPAN, r.unownedFull]]],
   ['span.prev', 'points back to 0x5', (r) => [[r.partial + SPAN_PREV, 5]]],
@@ -235,6 +241,66 @@ const CACHES: Fault[] = [
   ['defer.lost', 'has deferred frees', (r) => [[otherProc(r) + PROC_REMOTE_HEAD, 0]]],
 ];
 
+/** The reuse stack's last entry, made to name slot `i` of a span. */
+const onStack = (r: RichHeap, s: number, i: number): Plant[] => [
+  [r.m[r.c + MC_TOP]! - 2, r.m[s + SPAN_BASE]! + i * r.m[s + SPAN_ELEMSIZE]!],
+  [r.m[r.c + MC_TOP]! - 1, r.m[s + SPAN_ALLOC_BITS]! + i],
+];
+/** First slot of a span whose bit is as asked, and that is not below `from`. */
+const slot = (r: RichHeap, s: number, live: boolean, from = 0): number => {
+  for (let i = from; ; i++) {
+    const bit = r.m[s + SPAN_ALLOC_BITS]! + i;
+    if (((r.m[bit >>> 5]! >>> (bit & 31)) & 1) === (live ? 1 : 0)) return i;
+  }
+};
+/** A list that is moved to the class with pointers of the same size. */
+const moved = (r: RichHeap, list: number, other: number, words: readonly number[]): Plant[] =>
+  words.flatMap((w): Plant[] => [
+    [other + w, r.m[list + w]!],
+    [list + w, 0],
+  ]);
+
+const SWAPPED: Fault[] = [
+  [
+    'mcentral.class',
+    'of class 12',
+    (r) => {
+      const list = set(r, r.unownedFull, 2);
+      return moved(r, list, list - CENTRAL_WORDS, [0, 1, SET_COUNT]);
+    },
+  ],
+  [
+    'mcache.class',
+    'class 12: span',
+    (r) => moved(r, r.c, r.c - MC_WORDS, [MC_PARTIAL_FIRST, MC_PARTIAL_LAST, MC_PARTIAL_COUNT]),
+  ],
+  [
+    'mcache.partial',
+    'slots taken',
+    (r) => [SPAN_FREEINDEX, SPAN_ALLOC_COUNT].map((w): Plant => [r.partial + w, r.m[r.partial + SPAN_NELEMS]!]),
+  ],
+  ['mcache.full', 'has freeindex', (r) => [[r.full + SPAN_FREEINDEX, r.m[r.full + SPAN_NELEMS]! - 1]]],
+  ['span.freeindex', '1, without owner', (r) => [[r.unownedFull + SPAN_FREEINDEX, 1]]],
+  ['mcache.window', 'with freeindex', (r) => [[r.c + MC_WIN_WORD, r.m[r.c + MC_WIN_WORD]! + 1]]],
+  ['mcache.stack', 'a live object', (r) => onStack(r, r.full, slot(r, r.full, true))],
+  ['mcache.stack', 'which its span hands out too', (r) => onStack(r, r.partial, slot(r, r.partial, false))],
+  [
+    'mcache.stack',
+    'which is in the window too',
+    (r) =>
+      onStack(
+        r,
+        r.current,
+        (r.m[r.c + MC_WIN_WORD]! << 5) + ctz32(r.m[r.c + MC_WIN]!) - r.m[r.current + SPAN_ALLOC_BITS]!,
+      ),
+  ],
+  [
+    'span.shared',
+    'share a side table',
+    (r) => [[r.x.span(r.lastScan) + SPAN_TYPES, r.m[r.x.span(r.scan) + SPAN_TYPES]!]],
+  ],
+];
+
 const fix = (r: RichHeap, i: number): number => r.x.mem.plan.fixallocs + i * FIX_WORDS;
 
 const METADATA: Fault[] = [
@@ -257,7 +323,7 @@ const METADATA: Fault[] = [
 
 const r = new RichHeap();
 
-test.each([...HEADER, ...PAGES, ...SPANS_TABLE, ...PAGE_OWNERS, ...SPAN, ...LISTS, ...CACHES, ...METADATA])(
+test.each([...HEADER, ...PAGES, ...SPANS_TABLE, ...PAGE_OWNERS, ...SPAN, ...LISTS, ...CACHES, ...SWAPPED, ...METADATA])(
   '%s: "%s"',
   (invariant, says, plant) => {
     const plants = plant(r);
