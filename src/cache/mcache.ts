@@ -342,9 +342,11 @@ export class MCache {
     const { m } = this;
     const s = m[c + MC_SPAN];
     if (m[s + SPAN_FREEINDEX] === 0) return;
-    const window = m[c + MC_WIN];
+    const free = popcount32(m[c + MC_WIN]);
     m[c + MC_WIN] = 0;
-    m[s + SPAN_ALLOC_COUNT] -= popcount32(window);
+    m[s + SPAN_ALLOC_COUNT] -= free;
+    // Taken as allocated when the window was made.
+    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] += free * m[c + MC_SIZE];
     m[s + SPAN_FREEINDEX] = 0;
   }
 

@@ -417,9 +417,9 @@ export class MHeap {
       if (m[s + SPAN_TABLE] === NIL) return false;
     }
     const table = m[s + SPAN_TABLE];
-    const nelems = this.classes.nelems[spanClass >>> 1];
-    const words = tiny ? nelems : (nelems + 1) >>> 1;
-    m.fill(0, table, table + words);
+    // Nothing to clear: a slot's type number is written when the slot is allocated, and the tiny masks of a span that was
+    // given back are all 0, since it had no objects left. Only the link of the free list may be in the first word.
+    m[table] = 0;
     m[s + SPAN_TYPES] = tiny ? table : table * 2;
     return true;
   }
