@@ -177,7 +177,9 @@ export function takeSpan(heap: MHeap, s: SpanRef, take: TakeSlot): void {
     // Asked again for each word: what was taken may have emptied the span, and it may be gone.
     const defer = m[s + SPAN_STATE] === SPAN_STATE_IN_USE ? m[s + SPAN_DEFER] : NIL;
     if (defer === NIL) return;
-    for (let bits = Atomics.exchange(m, defer + w, 0); bits !== 0; bits &= bits - 1) {
+    let bits = Atomics.exchange(m, defer + w, 0);
+    if (bits !== 0) heap.t.pause('defer.taken');
+    for (; bits !== 0; bits &= bits - 1) {
       const index = (w << 5) + ctz32(bits);
       const tiny = isTiny ? Atomics.exchange(m, defer + tinyWord(m, s, index), 0) : 0;
       if (!isTiny || tiny !== 0) take(s, index, tiny);

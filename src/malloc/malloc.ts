@@ -22,7 +22,7 @@
  * is set before its address is returned and cleared by the owner when it is freed, so at every safepoint the bits name
  * exactly the live objects, whatever thread looks, and whatever thread died.
  *
- * Region. A call inside `heap.scope` finds `open` set and goes straight on. Any other call takes the guarded way:
+ * Region. A call inside `heap.scope` goes straight on. Any other call takes the guarded way:
  * it is a region of its own (two compare-and-exchanges), and it serves the hooks that must see every object.
  *
  * The fast paths are in fast.ts, what they leave over in malloc-slow.ts and free.ts; this file routes between them.

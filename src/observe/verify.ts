@@ -24,6 +24,7 @@ import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
@@ -233,6 +234,7 @@ function verifyOwner(heap: MHeap, s: SpanRef, at: string): void {
   if (owner < 0 || owner > plan.maxProcs) fail('span.owner', `${at}: ${owner} is no thread`);
   if (owner === 0) {
     if (ahead !== 0 && ahead !== -2) fail('span.sweepgen', `${at}: ${ahead} from the heap's, without owner`);
+    if (m[s + SPAN_CACHE] !== 0) fail('span.cache', `${at} has ${hex(m[s + SPAN_CACHE])}, without owner`);
     return;
   }
   const status = Atomics.load(m, procRef(mem, owner) + PROC_STATUS);

@@ -144,6 +144,7 @@ const PLACES: { place: string; visits: number; small?: boolean }[] = [
   { place: 'large.alloc', visits: 3 },
   { place: 'large.free', visits: 3 },
   { place: 'defer.noted', visits: 4 },
+  { place: 'defer.taken', visits: 2 },
   { place: 'reclaim', visits: 1, small: true },
   { place: 'reclaim', visits: 3, small: true },
   { place: 'world', visits: 1, small: true },

@@ -48,6 +48,7 @@ import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
@@ -207,6 +208,8 @@ const LISTS: Fault[] = [
 ];
 
 const CACHES: Fault[] = [
+  ['span.cache', ', without owner', (r) => [[r.unownedFull + SPAN_CACHE, 4096]]],
+  ['span.cache', ', not ', (r) => [[r.current + SPAN_CACHE, 4096]]],
   ['mcache.spanCache', ': 99 records', (r) => [[proc(r) + PROC_SPAN_CACHE_LEN, 99]]],
   [
     'mcache.spanCache',

@@ -1,0 +1,119 @@
+/** The source's own rules: layers look down only, files and functions stay small, one place each for the platform. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+/** Bottom up: a file may import from its own folder and from folders further left. */
+const LAYERS = [
+  'base',
+  'layout',
+  'sys',
+  'sync',
+  'pages',
+  'spans',
+  'central',
+  'cache',
+  'threads',
+  'malloc',
+  'gc',
+  'types',
+  'observe',
+  'runtime',
+  'index.ts',
+  'cli',
+];
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .map((file) => file.replaceAll('\\', '/'))
+  .filter((file) => file.endsWith('.ts'))
+  .sort();
+const textOf = (file: string): string => readFileSync(join(SRC, file), 'utf8');
+const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]!);
+
+test('every file is in a layer', () => {
+  expect(FILES.filter((file) => layerOf(file) < 0)).toEqual([]);
+  expect(FILES.length).toBeGreaterThan(50);
+});
+
+test('imports look down only', () => {
+  const upward: string[] = [];
+  for (const file of FILES) {
+    for (const [, from] of textOf(file).matchAll(/^(?:import|export)\b[^;]*?['"](\.[^'"]+)['"]/gms)) {
+      const target = relative(SRC, join(SRC, file, '..', from!)).replaceAll('\\', '/');
+      if (layerOf(target) > layerOf(file)) upward.push(`${file} imports ${target}`);
+    }
+  }
+  expect(upward).toEqual([]);
+});
+
+test('the library imports nothing from outside', () => {
+  const outside: string[] = [];
+  for (const file of FILES) {
+    if (layerOf(file) >= LAYERS.indexOf('cli')) continue;
+    for (const [, from] of textOf(file).matchAll(/^(?:import|export)\b[^;]*?\bfrom ['"]([^.'"][^'"]*)['"]/gms)) {
+      outside.push(`${file} imports ${from}`);
+    }
+  }
+  expect(outside).toEqual([]);
+});
+
+/** Generated tables may be as long as they are. */
+const sourceFiles = FILES.filter((file) => !file.endsWith('.gen.ts'));
+
+test('no file is longer than 500 lines', () => {
+  expect(sourceFiles.filter((file) => textOf(file).split('\n').length > 501)).toEqual([]);
+});
+
+const FUNCTION =
+  /^(\s*)(?:(?:export |async )*function\b|(?:const|export const) \w+ = .*=>\s*\{$|(?:(?:private|protected|static|get|set|async) )*(?!if|for|while|switch|return|catch)#?\w+(?:<[^>]*>)?\([^;]*\)(?:: .*)? \{$)/;
+
+/**
+ * Lengths of the functions of a file that is formatted as ours are: a function ends at its own indentation. Functions
+ * inside others count for themselves.
+ */
+function functionsOf(text: string): { name: string; lines: number }[] {
+  const lines = text.split('\n');
+  const found: { name: string; from: number; to: number }[] = [];
+  lines.forEach((line, i) => {
+    const start = FUNCTION.exec(line);
+    if (start === null) return;
+    const to = lines.findIndex((l, k) => k > i && (l === `${start[1]}}` || l === `${start[1]}};`));
+    if (to > 0) found.push({ name: line.trim(), from: i, to });
+  });
+  return found.map(({ name, from, to }) => {
+    const inner = found.filter((f) => f.from > from && f.to < to);
+    const outermost = inner.filter((f) => !inner.some((g) => g.from < f.from && g.to > f.to));
+    return { name, lines: to - from + 1 - outermost.reduce((n, f) => n + f.to - f.from + 1, 0) };
+  });
+}
+
+test('no function is longer than 70 lines', () => {
+  const long = sourceFiles.flatMap((file) =>
+    functionsOf(textOf(file))
+      .filter((f) => f.lines > 70)
+      .map((f) => `${file}: "${f.name}" has ${f.lines} lines`),
+  );
+  expect(long).toEqual([]);
+  expect(sourceFiles.flatMap((file) => functionsOf(textOf(file))).length).toBeGreaterThan(300);
+});
+
+/** Without comments and strings. */
+const codeOf = (file: string): string =>
+  textOf(file)
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/\/\/.*$/gm, '');
+
+test.each([
+  [/new SharedArrayBuffer\b/, /^(?:sys|cli)\//],
+  [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|cli\/.*)$/],
+  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|cli\/)/],
+  [/console\./, /^(?:runtime\/heap\.ts|cli\/)/],
+])('%s is only where it belongs', (what, where) => {
+  expect(FILES.filter((file) => what.test(codeOf(file)) && !where.test(file))).toEqual([]);
+});
+
+test('every core file begins with what it is', () => {
+  expect(sourceFiles.filter((file) => !textOf(file).startsWith('/**') && !textOf(file).startsWith('#!'))).toEqual([]);
+});

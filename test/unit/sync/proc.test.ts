@@ -1,0 +1,144 @@
+/** The region protocol and the locks, step by step: one thread is played by the test, the other is real. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
+import { H_HEAP_LOCK, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
+import { PROC_BLOCKED, PROC_DEAD, PROC_IDLE, PROC_RUNNING, PROC_STATUS } from '../../../src/layout/proc.ts';
+import { LOCK_CONTENDED, LOCK_OWNER, Proc } from '../../../src/sync/proc.ts';
+import { lockName } from '../../../src/sync/ranks.ts';
+import { C_STOP, newControl, W_PROGRESS } from '../../support/control.ts';
+import { Internals } from '../../support/internals.ts';
+import { allEnded, type Hand, startHand, until } from '../../support/workers.ts';
+
+let heap: Heap;
+let ghost: Heap;
+/** The same thread as `ghost`, moved by hand. */
+let t: Proc;
+let x: Internals;
+let hands: Hand[] = [];
+const control = newControl(1);
+
+beforeEach(() => {
+  heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  ghost = attachHeap(heap.share());
+  x = new Internals(heap);
+  t = new Proc(x.mem, x.proc(ghost.threadId));
+  control.fill(0);
+});
+
+afterEach(async () => {
+  await Promise.all(hands.map((hand) => hand.worker.terminate()));
+  hands = [];
+});
+
+const status = (): number => Atomics.load(x.m, t.ref + PROC_STATUS);
+
+async function startChurn(): Promise<Hand> {
+  const hand = await startHand(heap, control, 0, { role: 'churn', seed: 5 });
+  hands = [hand];
+  await until('it works', () => Atomics.load(control, hand.at + W_PROGRESS) > 5);
+  return hand;
+}
+
+async function goesOn(hand: Hand): Promise<void> {
+  const before = Atomics.load(control, hand.at + W_PROGRESS);
+  await until('it goes on', () => Atomics.load(control, hand.at + W_PROGRESS) > before + 3);
+}
+
+async function end(hand: Hand): Promise<void> {
+  Atomics.store(control, C_STOP, 1);
+  await allEnded([hand], control);
+  hands = [];
+  heap.verify();
+}
+
+test('a region nests; only its outermost end leaves it', () => {
+  expect(status()).toBe(PROC_IDLE);
+  t.enter();
+  t.enter();
+  expect(status()).toBe(PROC_RUNNING);
+  t.leave();
+  expect(status()).toBe(PROC_RUNNING);
+  t.leave();
+  expect(status()).toBe(PROC_IDLE);
+});
+
+test('the gate is open inside a region, and never when each call must be seen', () => {
+  const seen: boolean[] = [];
+  t.gate = { setOpen: (open) => seen.push(open) };
+  t.enter();
+  t.leave();
+  t.guarded = true;
+  t.enter();
+  t.leave();
+  t.guarded = false;
+  expect(seen).toEqual([true, false, false, false, false, false]);
+});
+
+test('a lock word holds its owner; leaf locks do not nest, and are released by their owner', () => {
+  t.lock(H_HEAP_LOCK);
+  expect(x.m[H_HEAP_LOCK]).toBe(t.id);
+  t.assertHeld(H_HEAP_LOCK);
+  const leaf = x.mem.plan.centrals;
+  expect(() => t.lock(leaf)).toThrow(/fatal error: a leaf lock is taken while another is held/);
+  expect(() => t.assertHeld(leaf)).toThrow(/fatal error/);
+  expect(() => t.unlock(leaf)).toThrow(/fatal error/);
+  t.unlock(H_HEAP_LOCK);
+  expect(x.m[H_HEAP_LOCK]).toBe(0);
+  expect(() => t.unlock(H_HEAP_LOCK)).toThrow(/fatal error/);
+  expect([H_WORLD_LOCK, H_HEAP_LOCK, leaf].map(lockName)).toEqual(['world', 'mheap', 'mcentral']);
+});
+
+test('a thread that was stopped can be started by whoever takes the world lock over', () => {
+  t.lockWorld();
+  Atomics.store(x.m, H_STOP, t.id);
+  Atomics.store(x.m, x.proc(heap.threadId) + PROC_STATUS, 3);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  heap.reap(ghost.threadId);
+  expect(x.m[H_STOP]).toBe(0);
+  expect(x.m[H_WORLD_LOCK]).toBe(0);
+  expect(x.status(heap.threadId)).toBe(PROC_IDLE);
+  heap.verify();
+});
+
+test('a worker that waits for a lock sets CONTENDED and stays RUNNING; the unlock wakes it and keeps nothing', async () => {
+  const hand = await startChurn();
+  t.lock(H_HEAP_LOCK);
+  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
+  expect(Atomics.load(x.m, H_HEAP_LOCK) & LOCK_OWNER).toBe(t.id);
+  expect(x.status(hand.heapId)).toBe(PROC_RUNNING);
+  const stuck = Atomics.load(control, hand.at + W_PROGRESS);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(stuck);
+  t.unlock(H_HEAP_LOCK);
+  await goesOn(hand);
+  await end(hand);
+});
+
+test('a worker that waits for the lock of a dead thread becomes BLOCKED, and goes on after the reaper has been', async () => {
+  const hand = await startChurn();
+  t.lock(H_HEAP_LOCK);
+  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
+  expect(heap.reap(ghost.threadId)).toBe(true);
+  heap.verify();
+  await goesOn(hand);
+  await end(hand);
+});
+
+test('a worker waits at its safepoint while the world is stopped, outside of its region', async () => {
+  const hand = await startChurn();
+  t.lockWorld();
+  Atomics.store(x.m, H_STOP, t.id);
+  await until('it is outside', () => x.status(hand.heapId) === PROC_IDLE);
+  const word = x.proc(hand.heapId) + PROC_STATUS;
+  while (Atomics.compareExchange(x.m, word, PROC_IDLE, 3) !== PROC_IDLE);
+  const stuck = Atomics.load(control, hand.at + W_PROGRESS);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(stuck);
+  Atomics.store(x.m, H_STOP, 0);
+  Atomics.store(x.m, word, PROC_IDLE);
+  t.unlockWorld();
+  await goesOn(hand);
+  await end(hand);
+});

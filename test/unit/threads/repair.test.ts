@@ -1,0 +1,197 @@
+/** Repair, from states that a thread can leave behind when it dies between two stores. The test plays the dead thread. */
+import { beforeEach, expect, test } from 'vitest';
+import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
+import { H_PROCS, H_RECLAIMER, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
+import {
+  MC_FULL_FIRST,
+  MC_PARTIAL_COUNT,
+  MC_WIN,
+  PC_FREE_LO,
+  PROC_DEAD,
+  PROC_EPOCH,
+  PROC_ID,
+  PROC_IDLE,
+  PROC_PAGE_CACHE,
+  PROC_REMOTE_HEAD,
+  PROC_STATUS,
+  PROC_STOPPED,
+  PROC_TINY,
+} from '../../../src/layout/proc.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_BASE,
+  SPAN_CLASS,
+  SPAN_DEFER,
+  SPAN_OWNER,
+  SPAN_REMOTE_QUEUED,
+  SPAN_STATE,
+  SPAN_STATE_FREEING,
+  SPAN_TYPES,
+} from '../../../src/layout/span.ts';
+import { Internals } from '../../support/internals.ts';
+
+let heap: Heap;
+let ghost: Heap;
+let x: Internals;
+
+beforeEach(() => {
+  heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  ghost = attachHeap(heap.share());
+  x = new Internals(heap);
+});
+
+function die(): void {
+  expect(heap.reap(ghost.threadId)).toBe(true);
+  heap.verify();
+}
+
+const make = (by: Heap, n: number, size: number): number[] =>
+  Array.from({ length: n }, () => by.raw.mallocgc(size, null, true));
+
+test('its objects stay, and can be freed', () => {
+  const addrs = [1, 16, 100, 5000, 50_000].flatMap((size) => make(ghost, 20, size));
+  die();
+  expect(heap.stats().liveObjects).toBeGreaterThan(75);
+  for (const addr of addrs) heap.raw.free(addr);
+  heap.verify();
+  expect(heap.stats().heapInUseBytes).toBe(0);
+});
+
+test('frees that were noted for it are carried out', () => {
+  const addrs = [3, 100, 5000].flatMap((size) => make(ghost, 20, size));
+  for (const addr of addrs) heap.raw.free(addr);
+  die();
+  expect(heap.stats().heapInUseBytes).toBe(0);
+});
+
+test('an object whose type was not written yet is no object', () => {
+  const type = ghost.raw.type({ name: 'cell', size: 32, pointers: [0] });
+  const addrs = Array.from({ length: 3 }, () => ghost.raw.newobject(type));
+  const s = x.span(addrs[1]!);
+  x.mem.m16[x.m[s + SPAN_TYPES]! + 1] = 0;
+  die();
+  expect(heap.stats().liveObjects).toBe(2);
+  expect(() => heap.raw.free(addrs[1]!)).toThrow(/free already/);
+});
+
+test('a tiny block without an object is free', () => {
+  const addr = ghost.raw.mallocgc(5, null, true);
+  x.m[x.m[x.span(addr) + SPAN_TYPES]!] = 0;
+  die();
+  expect(heap.stats().heapInUseBytes).toBe(0);
+});
+
+test('a span that was half given back is free: some of its pages gone from the table, its bits 0', () => {
+  const [addr] = make(ghost, 1, 50_000);
+  const s = x.span(addr!);
+  const bit = x.m[s + SPAN_ALLOC_BITS]!;
+  x.m[bit >>> 5] = 0;
+  x.m[s + SPAN_OWNER] = ghost.threadId;
+  x.m[s + SPAN_STATE] = SPAN_STATE_FREEING;
+  const first = x.mem.plan.spans + (x.m[s + SPAN_BASE]! >>> 13);
+  x.m[first] = 0;
+  x.m[first + 1] = 0;
+  make(heap, 200, 100);
+  die();
+  expect(heap.raw.mallocgc(50_000, null, true)).toBeGreaterThan(0);
+  heap.verify();
+});
+
+test('a large object whose bit was cleared and no more is free', () => {
+  const [addr] = make(ghost, 1, 50_000);
+  const bit = x.m[x.span(addr!) + SPAN_ALLOC_BITS]!;
+  x.m[bit >>> 5] = 0;
+  die();
+  expect(heap.stats().heapInUseBytes).toBe(0);
+});
+
+test('a note that it left without telling the owner reaches the owner', () => {
+  const [addr] = make(heap, 30, 1024);
+  heap.raw.free(make(heap, 1, 1024)[0]!);
+  ghost.raw.free(addr!);
+  const s = x.span(addr!);
+  expect(x.m[s + SPAN_DEFER]).not.toBe(0);
+  // Died between marking the span as queued and putting it on the stack.
+  expect(x.m[s + SPAN_REMOTE_QUEUED]).toBe(1);
+  x.m[x.proc(heap.threadId) + PROC_REMOTE_HEAD] = 0;
+  die();
+  heap.raw.free(heap.raw.mallocgc(50_000, null, true));
+  expect(() => heap.raw.free(addr!)).toThrow(/free already/);
+  heap.verify();
+});
+
+test('a record that was on a stack when its span was gone can be queued again', () => {
+  const third = attachHeap(heap.share());
+  const addrs = make(third, 9, 1024);
+  for (const addr of addrs.slice(0, 7)) heap.raw.free(addr);
+  const s = x.span(addrs[0]!);
+  heap.setHooks({
+    onDelay: (place) => {
+      if (place !== 'defer.noted') return;
+      heap.setHooks({});
+      // The owner takes the note before the span is queued for it, and gives the empty span back.
+      third.raw.free(third.raw.mallocgc(50_000, null, true));
+      third.setHooks({ onSample: () => {} });
+      third.setHooks({});
+      expect(x.m[s + SPAN_STATE]).toBe(0);
+    },
+  });
+  heap.raw.free(addrs[7]!);
+  expect(x.m[s + SPAN_REMOTE_QUEUED]).toBe(1);
+  die();
+  expect(x.m[s + SPAN_REMOTE_QUEUED]).toBe(0);
+  const again = make(third, 30, 1024);
+  for (const addr of again) heap.raw.free(addr);
+  heap.verify();
+});
+
+test('whoever dies while it reclaims leaves no cache as it is: all are made anew, and the stopped go on', () => {
+  const third = attachHeap(heap.share());
+  const addrs = [heap, third, ghost].flatMap((by) => [...make(by, 300, 64), ...make(by, 5, 7), ...make(by, 2, 50_000)]);
+  for (let i = 0; i < addrs.length; i += 3) third.raw.free(addrs[i]!);
+  const c = x.classOf(third.threadId, x.m[x.span(addrs[310]!) + SPAN_CLASS]!);
+  // What a death in the middle of it may leave: lists, windows, tiny blocks, page caches half changed.
+  x.m[c + MC_FULL_FIRST] = 0;
+  x.m[c + MC_PARTIAL_COUNT] = 5;
+  x.m[c + MC_WIN] = -1;
+  x.m[x.proc(third.threadId) + PROC_TINY] = 12_345;
+  x.m[x.proc(heap.threadId) + PROC_PAGE_CACHE + PC_FREE_LO] = -1;
+  Atomics.store(x.m, H_RECLAIMER, ghost.threadId);
+  Atomics.store(x.m, H_STOP, ghost.threadId);
+  Atomics.store(x.m, H_WORLD_LOCK, ghost.threadId);
+  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
+  die();
+  expect(x.m[H_RECLAIMER]).toBe(0);
+  expect(x.status(third.threadId)).toBe(PROC_IDLE);
+  for (let i = 0; i < addrs.length; i++) if (i % 3 !== 0) third.raw.free(addrs[i]!);
+  make(third, 100, 64);
+  make(heap, 100, 64);
+  third.verify();
+});
+
+test('a thread that died while it was attaching leaves a record that can be reaped', () => {
+  const before = heap.stats().threads;
+  // Claimed: its epoch is odd, its status still FREE.
+  const p = x.proc(3);
+  Atomics.add(x.m, p + PROC_EPOCH, 1);
+  x.m[p + PROC_ID] = 3;
+  Atomics.add(x.m, H_PROCS, 1);
+  expect(heap.stats().threads).toBe(before + 1);
+  expect(heap.reap(3)).toBe(true);
+  expect(heap.stats().threads).toBe(before);
+  expect(attachHeap(heap.share()).threadId).toBe(3);
+  heap.verify();
+});
+
+test('two dead threads are reaped one after the other', () => {
+  const third = attachHeap(heap.share());
+  const addrs = [...make(ghost, 100, 64), ...make(third, 100, 64)];
+  // The reaper of one must not take the other's absence for a reason to wait.
+  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_DEAD);
+  expect(heap.reap(ghost.threadId)).toBe(true);
+  expect(heap.reap(third.threadId)).toBe(true);
+  heap.verify();
+  for (const addr of addrs) heap.raw.free(addr);
+  heap.verify();
+  expect(heap.stats().heapInUseBytes).toBe(0);
+});
