@@ -1,5 +1,5 @@
 // Builds everything that runs: the package's entries in one esbuild run (shared chunks, so that constants fold and
-// classes keep one identity across entries), the programs beside it (scripts, bench, workers of tests), the types.
+// classes keep one identity across entries), the programs beside it (scripts, bench), the types.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +48,6 @@ await build({
     }),
     ...folder('scripts', 'scripts', /^(oracle|generate)\.ts$/),
     ...folder('bench', 'bench', /^(case|worker)-.*\.ts$/),
-    ...folder('test/support', 'test', /-worker\.ts$/),
   },
   chunkNames: 'chunks/program-[name]-[hash]',
   platform: 'node',

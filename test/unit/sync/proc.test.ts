@@ -142,3 +142,15 @@ test('a worker waits at its safepoint while the world is stopped, outside of its
   await goesOn(hand);
   await end(hand);
 });
+
+test('a stop by anybody but the reaper waits while a dead thread is not reaped', async () => {
+  for (let i = 0; i < 100; i++) ghost.raw.mallocgc(64, null, true);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  const hand = await startHand(heap, control, 0, { role: 'verify', seed: 1 });
+  hands = [hand];
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(0);
+  expect(heap.reap(ghost.threadId)).toBe(true);
+  await end(hand);
+  expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(1);
+});

@@ -1,0 +1,36 @@
+/** Reserving memory, and seeing the same memory from two sides. */
+import { expect, test } from 'vitest';
+import { createHeap } from '../../../src/index.ts';
+import { PAGE_SIZE } from '../../../src/layout/constants.ts';
+import { attachMem, reserveMem } from '../../../src/sys/mem.ts';
+
+test('memory is shared or not, as asked for, and as large as the plan says', () => {
+  for (const shared of [true, false]) {
+    const mem = reserveMem(100, 2, shared);
+    expect(mem.shared).toBe(shared);
+    expect(mem.data).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
+    expect(mem.data.byteLength).toBe(100 * PAGE_SIZE);
+    expect(mem.meta.byteLength).toBe(mem.plan.end * 4);
+  }
+});
+
+test('all views show the same memory, also to who attaches', () => {
+  const mem = reserveMem(100, 2, true);
+  const other = attachMem(mem.data, mem.meta);
+  expect(other.plan).toEqual(mem.plan);
+  mem.i32[10] = 0x01020304;
+  expect(other.u8[40]).toBe(4);
+  mem.f64[100] = 1.5;
+  expect(other.f64[100]).toBe(1.5);
+  mem.m[1000] = 0x50006;
+  expect([other.m16[2000], other.m16[2001]]).toEqual([6, 5]);
+});
+
+test('the largest heap can be reserved: it costs address space only', () => {
+  const heap = createHeap({ maxBytes: 2 ** 32 });
+  const addr = heap.raw.mallocgc(100, null, true);
+  heap.raw.free(addr);
+  expect(heap.stats().maxBytes).toBe(2 ** 32);
+  expect(heap.stats().metadataBytes).toBeLessThan(2 ** 21);
+  heap.verify();
+});
