@@ -10,6 +10,6 @@ export const ARENA_USED = 1;
 /** Epoch in which the block became `next`: bits may be recycled only within it. */
 export const ARENA_EPOCH = 2;
 /** Bits start here. */
-export const ARENA_BITS = 4;
+export const ARENA_BITS = 16;
 /** GC_BITS_CHUNK, in words. */
 export const ARENA_WORDS = 16384;

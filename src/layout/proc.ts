@@ -50,6 +50,14 @@ export const PROC_SPAN_CACHE_LEN = 44;
 export const PROC_SPAN_CACHE = 45;
 export const SPAN_CACHE_MAX = 16;
 
+/**
+ * Piece of a mark-bit arena that this thread cuts bitmaps from: next word, end, epoch. Spans of two threads then never
+ * share a cache line of bits, which both would write at each malloc and free.
+ */
+export const PROC_BITS_NEXT = 61;
+export const PROC_BITS_END = 62;
+export const PROC_BITS_EPOCH = 63;
+
 // Counters since the heap was made, each its thread's own; heap.stats() adds them up. 64-bit floats, exact to 2^53.
 export const PROC_LARGE_ALLOCS = 64;
 export const PROC_LARGE_FREES = 66;

@@ -6,7 +6,8 @@
  * epoch before, still read as allocation bits until their spans are swept; `free`. Each epoch moves every role on by
  * one, so bits need no free of their own.
  *
- * The bump inside the first `next` block is atomic; everything else is under the heap lock.
+ * The bump inside the first `next` block is atomic, and by pieces of 1 KiB, each one thread's; everything else is under
+ * the heap lock.
  */
 import { NIL, type Ref } from '../base/brand.ts';
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from '../layout/bits-arena.ts';
@@ -19,6 +20,7 @@ import {
   H_BITS_REGION_NEXT,
   H_HEAP_LOCK,
 } from '../layout/header.ts';
+import { PROC_BITS_END, PROC_BITS_EPOCH, PROC_BITS_NEXT } from '../layout/proc.ts';
 import type { Proc } from '../sync/proc.ts';
 
 /** Words of a bitmap for `nelems` slots: whole 64-bit units, as Go. */
@@ -26,16 +28,34 @@ export function bitsWords(nelems: number): number {
   return ((nelems + 63) >>> 6) << 1;
 }
 
-/** Cuts `words` zeroed words without a lock; nil when the first `next` block has no room left. */
+/** Words that a thread takes from an arena at a time: whole cache lines. */
+const PIECE_WORDS = 256;
+
+/** Cuts `words` zeroed words, at most 64, without a lock; nil when the first `next` block has no room left. */
 export function tryAllocBits(t: Proc, words: number): Ref {
-  const m = t.mem.m;
+  const { m } = t.mem;
+  const p = t.ref;
+  const next = m[p + PROC_BITS_NEXT];
+  if (next + words <= m[p + PROC_BITS_END] && m[p + PROC_BITS_EPOCH] === Atomics.load(m, H_BITS_EPOCH)) {
+    m[p + PROC_BITS_NEXT] = next + words;
+    return next as Ref;
+  }
   const arena = Atomics.load(m, H_BITS_NEXT);
-  if (arena === NIL || m[arena + ARENA_USED] + words > ARENA_WORDS) return NIL as Ref;
-  const end = Atomics.add(m, arena + ARENA_USED, words) + words;
-  return (end > ARENA_WORDS ? NIL : arena + end - words) as Ref;
+  if (arena === NIL || m[arena + ARENA_USED] + PIECE_WORDS > ARENA_WORDS) return NIL as Ref;
+  const end = Atomics.add(m, arena + ARENA_USED, PIECE_WORDS) + PIECE_WORDS;
+  return end > ARENA_WORDS ? (NIL as Ref) : takePiece(t, arena + end, words);
 }
 
-/** Cuts `words` zeroed words. Lock: mheap. Nil when the gcBits region is used up. */
+/** The thread's piece is now the one that ends here; the first `words` of it are handed out. */
+function takePiece(t: Proc, end: number, words: number): Ref {
+  const { m } = t.mem;
+  m[t.ref + PROC_BITS_NEXT] = end - PIECE_WORDS + words;
+  m[t.ref + PROC_BITS_END] = end;
+  m[t.ref + PROC_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
+  return (end - PIECE_WORDS) as Ref;
+}
+
+/** Cuts `words` zeroed words, at most 64. Lock: mheap. Nil when the gcBits region is used up. */
 export function allocBits(t: Proc, words: number): Ref {
   t.assertHeld(H_HEAP_LOCK);
   const m = t.mem.m;
@@ -52,9 +72,9 @@ export function allocBits(t: Proc, words: number): Ref {
   }
   m[arena + ARENA_EPOCH] = m[H_BITS_EPOCH];
   m[arena + ARENA_NEXT] = m[H_BITS_NEXT];
-  m[arena + ARENA_USED] = ARENA_BITS + words;
+  m[arena + ARENA_USED] = ARENA_BITS + PIECE_WORDS;
   Atomics.store(m, H_BITS_NEXT, arena);
-  return (arena + ARENA_BITS) as Ref;
+  return takePiece(t, arena + ARENA_BITS + PIECE_WORDS, words);
 }
 
 /**

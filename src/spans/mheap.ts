@@ -205,7 +205,10 @@ export class MHeap {
     const m = this.#m;
     const { plan } = this.t.mem;
     Atomics.and(m, plan.pageInUse + (page >>> 5), ~(1 << page));
-    for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = NIL;
+    for (let p = plan.spans + page, end = p + npages; p < end; p++) {
+      m[p] = NIL;
+      this.t.pause('span.forget');
+    }
     Atomics.sub(m, H_PAGES_IN_USE, npages);
     m[s + SPAN_OWNER] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
