@@ -1,5 +1,5 @@
 /** The region protocol and the locks, step by step: one thread is played by the test, the other is real. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_HEAP_LOCK, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import { PROC_BLOCKED, PROC_DEAD, PROC_IDLE, PROC_RUNNING, PROC_STATUS } from '../../../src/layout/proc.ts';
@@ -86,6 +86,27 @@ test('a lock word holds its owner; leaf locks do not nest, and are released by t
   expect(x.m[H_HEAP_LOCK]).toBe(0);
   expect(() => t.unlock(H_HEAP_LOCK)).toThrow(/fatal error/);
   expect([H_WORLD_LOCK, H_HEAP_LOCK, leaf].map(lockName)).toEqual(['world', 'mheap', 'mcentral']);
+});
+
+test('leaving a region wakes a coordinator if there is one; unlocking wakes a sleeper only if one may sleep', () => {
+  const notify = vi.spyOn(Atomics, 'notify');
+  t.enter();
+  t.leave();
+  t.lock(H_HEAP_LOCK);
+  t.unlock(H_HEAP_LOCK);
+  expect(notify).not.toHaveBeenCalled();
+  t.enter();
+  Atomics.store(x.m, H_STOP, heap.threadId);
+  t.leave();
+  expect(notify.mock.calls.map(([, word]) => word)).toEqual([t.ref + PROC_STATUS]);
+  Atomics.store(x.m, H_STOP, 0);
+  notify.mockClear();
+  t.lock(H_HEAP_LOCK);
+  Atomics.or(x.m, H_HEAP_LOCK, LOCK_CONTENDED);
+  t.unlock(H_HEAP_LOCK);
+  expect(notify.mock.calls.map(([, word]) => word)).toEqual([H_HEAP_LOCK]);
+  expect(x.m[H_HEAP_LOCK]).toBe(0);
+  notify.mockRestore();
 });
 
 test('a thread that was stopped can be started by whoever takes the world lock over', () => {

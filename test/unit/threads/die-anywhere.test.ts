@@ -16,6 +16,8 @@ interface Scene {
   readonly ghost: Heap;
   /** Objects of `heap`, between those of `ghost`. */
   readonly mine: Map<number, number>;
+  /** Objects of a thread that is gone. */
+  readonly unowned: number[];
 }
 
 function make(by: Heap, size: number): number {
@@ -28,14 +30,23 @@ function setScene(): Scene {
   const heap = createHeap({ maxBytes: 2 ** 25, maxThreads: 3 });
   const ghost = attachHeap(heap.share());
   const mine = new Map<number, number>();
-  for (const size of SIZES) for (let i = 0; i < 4; i++) mine.set(make(heap, size), size);
-  return { heap, ghost, mine };
+  const gone = attachHeap(heap.share());
+  const unowned: number[] = [];
+  for (const size of SIZES) {
+    for (let i = 0; i < 4; i++) {
+      mine.set(make(heap, size), size);
+      unowned.push(make(gone, size));
+    }
+  }
+  gone.detach();
+  return { heap, ghost, mine, unowned };
 }
 
-/** What the thread does that dies: allocates, frees its own and the other's, again and again. */
-function program({ heap, ghost, mine }: Scene): void {
+/** What the thread does that dies: allocates, and frees its own, the other's and nobody's. */
+function program({ heap, ghost, mine, unowned }: Scene): void {
   const type = ghost.raw.type({ name: 'cell', size: 48, pointers: [0] });
   const others = [...mine];
+  for (const addr of unowned) ghost.raw.free(addr);
   for (const size of SIZES) {
     const addrs: number[] = [];
     for (let i = 0; i < 12; i++) {
