@@ -89,6 +89,15 @@ export function deferFree(heap: MHeap, s: SpanRef, owner: number, index: number,
   return true;
 }
 
+/** Whether another thread has noted the free of this object, and the owner has not taken the note yet. */
+export function isNoted(heap: MHeap, s: SpanRef, index: number, tinyBit: number): boolean {
+  const { m } = heap.t.mem;
+  const defer = Atomics.load(m, s + SPAN_DEFER);
+  if (defer === NIL) return false;
+  if (tinyBit !== 0) return (Atomics.load(m, defer + tinyWord(m, s, index)) & tinyBit) !== 0;
+  return (Atomics.load(m, defer + (index >>> 5)) & (1 << index)) !== 0;
+}
+
 function tinyWord(m: Int32Array<ArrayBufferLike>, s: SpanRef, index: number): number {
   return ((m[s + SPAN_NELEMS] + 31) >>> 5) + index;
 }

@@ -50,12 +50,12 @@ export const SPAN_PREV = 28;
 export const SPAN_DIV = 13;
 /** Which list that is: one of the LIST_ values below. */
 export const SPAN_LIST = 14;
-export const SPAN_NPAGES = 15;
+/** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
+export const SPAN_DEFER = 15;
 
 /** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
 export const SPAN_GCMARK_BITS = 16;
-/** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
-export const SPAN_DEFER = 17;
+export const SPAN_NPAGES = 17;
 /** Next span on the owner's stack of spans with deferred frees. */
 export const SPAN_REMOTE_NEXT = 18;
 /** 1 while the span is on that stack. */

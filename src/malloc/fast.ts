@@ -32,6 +32,7 @@ import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
+  SPAN_DEFER,
   SPAN_DIV,
   SPAN_FREEINDEX,
   SPAN_NEEDZERO,
@@ -185,7 +186,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
       // or not where a slot begins,
       (product & ~(-1 << (div >>> 16))) >= (div & 0xffff) ||
       (off & 7) !== 0 ||
-      // or free already, or no integer.
+      // or other threads may have freed it, or it is free already, or no integer.
+      m[s | SPAN_DEFER] !== 0 ||
       (bits & bit) === 0 ||
       ptr >>> 0 !== ptr
     ) {

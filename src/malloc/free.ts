@@ -4,7 +4,7 @@
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
-import { deferBit, deferFree, makeDeferRecord } from '../cache/defer.ts';
+import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
@@ -71,6 +71,7 @@ export interface Found {
 export function findObject(a: Malloc, ptr: number, op: string): Found {
   const { mem } = a.t;
   const { m } = mem;
+  const { heap } = a.cache;
   if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
   const s = spanOf(mem, ptr);
   if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
@@ -89,12 +90,14 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const mask = live && spanClass === a.tinySpanClass ? m[tinyMaskWord(m, s, index)] : 0;
   if (mask !== 0 || (live && slot === currentTiny(a, s))) {
     const usable = tinySize(mask, ptr - slot);
-    if (usable === 0)
+    if (usable === 0) {
       bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
+    }
+    if (isNoted(heap, s, index, deferBit(heap, s, ptr - slot))) throwDouble(op, ptr);
     return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
   }
   if (ptr !== slot) bad(op, ptr, `points into the slot at ${hex(slot)}`);
-  if (!live) throwDouble(op, ptr);
+  if (!live || isNoted(heap, s, index, deferBit(heap, s, -1))) throwDouble(op, ptr);
   const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
   return { addr: ptr, span: s, index, start: -1, usable: size, type };
 }

@@ -32,7 +32,7 @@ import type { MCache } from '../cache/mcache.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
-import { SPAN_CLASS, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
+import { SPAN_CLASS, SPAN_DEFER, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
 import { tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
@@ -159,7 +159,8 @@ export class Malloc implements Gate {
   freeOwn(ptr: number): void {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
-    if (m[s | SPAN_OWNER] === this.t.id && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
+    const own = m[s | SPAN_OWNER] === this.t.id && m[s | SPAN_DEFER] === 0;
+    if (own && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
       this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
     } else {
       freeSlow(this, ptr);

@@ -114,11 +114,13 @@ test('notes for tiny objects name the object; the block goes with its last', () 
   other.verify();
 });
 
-test('an object freed by its owner while the note of another waits is counted as freed twice', () => {
+test('an object that another thread freed cannot be freed by its owner, before it takes the note or after', () => {
   const addrs = make(3, 1024);
   other.raw.free(addrs[1]!);
-  owner.raw.free(addrs[1]!);
+  const again = (): void => owner.raw.free(addrs[1]!);
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_DOUBLE_FREE' }));
   drain(owner);
-  expect(owner.stats()).toMatchObject({ liveObjects: 2, badRemoteFrees: 1 });
+  expect(again).toThrow(expect.objectContaining({ code: 'ERR_DOUBLE_FREE' }));
+  expect(owner.stats()).toMatchObject({ liveObjects: 2, badRemoteFrees: 0 });
   owner.verify();
 });
