@@ -23,9 +23,12 @@ import {
 import { PROC_BITS_END, PROC_BITS_EPOCH, PROC_BITS_NEXT } from '../layout/proc.ts';
 import type { Proc } from '../sync/proc.ts';
 
-/** Words of a bitmap for `nelems` slots: whole 64-bit units, as Go. */
+/**
+ * Words of a bitmap for `nelems` slots: whole 64-bit units, as Go, and at least one bit more than slots. An address in the
+ * tail of a span can be where one slot more would begin; its bit is 0, and not the first of the next bitmap.
+ */
 export function bitsWords(nelems: number): number {
-  return ((nelems + 63) >>> 6) << 1;
+  return ((nelems + 64) >>> 6) << 1;
 }
 
 /** Words that a thread takes from an arena at a time: whole cache lines. */

@@ -1,6 +1,6 @@
 /** Wrong pointers: a typed error, and the heap as it was. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { attachHeap, createHeap, type Heap, PointerError } from '../../../src/index.ts';
+import { attachHeap, createHeap, type Heap, makeSizeClasses, PointerError } from '../../../src/index.ts';
 
 const MB = 2 ** 20;
 /** Object sizes by kind, and the distance of an address inside that is not the start of an object. */
@@ -152,4 +152,18 @@ test('a pointer of another heap that lies in no span here', () => {
   expectRefused(heap, addr, 'ERR_BAD_POINTER');
   other.raw.free(addr);
   other.verify();
+});
+
+test('the tail of a span, where one slot more would begin, is no object, also if its bitmap has no bit to spare', () => {
+  // 64 slots of 632 bytes leave 512 bytes of five pages.
+  const rows = makeSizeClasses({ classes: [8, 16, 632, 1024, 32768] });
+  const row = rows.find((r) => r.size === 632)!;
+  const heap = createHeap({ maxBytes: 1 << 22, sizeClasses: rows });
+  const addrs = Array.from({ length: row.objects }, () => heap.raw.mallocgc(632, null, false));
+  const base = Math.min(...addrs);
+  for (const where of [() => heap.raw.free(base + row.objects * 632), () => heap.raw.usableSize(base + row.objects * 632)]) {
+    expect(where).toThrow(expect.objectContaining({ name: 'PointerError' }));
+    expect(() => heap.scope(where)).toThrow(expect.objectContaining({ name: 'PointerError' }));
+  }
+  heap.verify();
 });
