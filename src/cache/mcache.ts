@@ -109,9 +109,9 @@ export class MCache {
   init(): void {
     const m = this.m;
     const { size } = this.heap.classes;
+    m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
-      m.fill(0, c, c + MC_WORDS);
       m[c + MC_SIZE] = size[spanClass >>> 1];
       m[c + MC_CLASS] = spanClass;
       m[c + MC_TOP] = this.stackOf(c);

@@ -9,6 +9,7 @@ import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
+import type { SizeClassTable } from '../spans/size-classes.ts';
 import type { DelayHook } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachProc, detachProc } from '../threads/attach.ts';
@@ -34,21 +35,23 @@ export class Heap {
   readonly #cache: MCache;
   #attached = true;
 
-  private constructor(mem: Mem, ptrSize: number) {
+  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number) {
     this.#mem = mem;
-    this.#cache = attachProc(mem, readClasses(mem), currentThreadId() + 1);
+    this.#cache = attachProc(mem, classes, currentThreadId() + 1);
     this.raw = new RawHeap(this.#cache, ptrSize);
     this.memory = Object.freeze({ buffer: mem.data, i32: mem.i32, u8: mem.u8, f64: mem.f64 });
   }
 
   /** @internal */
   static create(options: HeapOptions, ptrSize: number): Heap {
-    return new Heap(initMem(checkOptions(options)), ptrSize);
+    const checked = checkOptions(options);
+    return new Heap(initMem(checked), checked.classes, ptrSize);
   }
 
   /** @internal */
   static attach(shared: unknown): Heap {
-    return new Heap(checkShared(shared), PTR_SIZE);
+    const mem = checkShared(shared);
+    return new Heap(mem, readClasses(mem), PTR_SIZE);
   }
 
   /** Id of this thread in the heap: what `reap` takes. */
