@@ -161,7 +161,10 @@ test('the tail of a span, where one slot more would begin, is no object, also if
   const heap = createHeap({ maxBytes: 1 << 22, sizeClasses: rows });
   const addrs = Array.from({ length: row.objects }, () => heap.raw.mallocgc(632, null, false));
   const base = Math.min(...addrs);
-  for (const where of [() => heap.raw.free(base + row.objects * 632), () => heap.raw.usableSize(base + row.objects * 632)]) {
+  for (const where of [
+    () => heap.raw.free(base + row.objects * 632),
+    () => heap.raw.usableSize(base + row.objects * 632),
+  ]) {
     expect(where).toThrow(expect.objectContaining({ name: 'PointerError' }));
     expect(() => heap.scope(where)).toThrow(expect.objectContaining({ name: 'PointerError' }));
   }
