@@ -17,7 +17,7 @@ import {
 } from '../layout/span.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { zeroSmall } from '../spans/zero.ts';
-import { DEFER_WHOLE_SLOT, deferBit, deferFree, takeDeferred, takeSpan } from './defer.ts';
+import { DEFER_WHOLE_SLOT, deferBit, deferFree, takeDeferred } from './defer.ts';
 import type { MCache } from './mcache.ts';
 
 /** Whether the slot's allocation bit is set. */
@@ -62,11 +62,6 @@ export function dropTiny(cache: MCache): void {
 export function drainDeferred(cache: MCache): void {
   if (cache.heap.t.mem.m[cache.ref + PROC_REMOTE_HEAD] === NIL) return;
   takeDeferred(cache.heap, cache.ref, (s, index, tiny) => takeNoted(cache, s, index, tiny));
-}
-
-/** Takes the notes of one span, whether or not it is on its owner's stack. For repair. */
-export function drainSpan(cache: MCache, s: SpanRef): void {
-  takeSpan(cache.heap, s, (span, index, tiny) => takeNoted(cache, span, index, tiny));
 }
 
 function takeNoted(cache: MCache, s: SpanRef, index: number, tiny: number): void {
