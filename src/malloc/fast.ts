@@ -2,8 +2,8 @@
  * The fast paths of `mallocgc` and `free`: what runs for nearly every call. See malloc.ts for the overview.
  *
  * Made as closures over constants, one set a thread and heap. When the compiler inlines one of them, the views and the
- * bases in its context are known objects: addresses and lengths become immediates, which halves the instructions against
- * fields of a class (15 ns a pair of free and malloc instead of 19; see docs/architecture.md).
+ * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
+ * and checks of their types at each use (see docs/architecture.md).
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `x | 0` and `c | MC_X`
  * instead of sums spare overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged

@@ -5,8 +5,7 @@
  *   31            16 15             0
  *   [ last bytes    | first bytes   ]     bit k: byte k of the block
  *
- * A word of 0 on a live slot: the slot is not a tiny block (an ordinary 16-byte object), or one without objects that
- * its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
+ * A word of 0 on a live slot: a block without objects that its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
  */
 
 import { ctz32 } from '../base/bits.ts';
