@@ -43,6 +43,7 @@ await build({
   entryPoints: {
     ...present({
       cli: 'src/cli/main.ts',
+      'index-worker': 'src/cli/index/index-worker.ts',
       'replay-worker': 'src/cli/replay/replay-worker.ts',
       'bench/main': 'bench/main.ts',
     }),

@@ -5,19 +5,77 @@ export {
   AttachError,
   type ErrorCode,
   OutOfMemoryError,
+  OutOfRangeError,
   PointerError,
   SliceError,
   SpanheapError,
+  StaleRefError,
   TypeMismatchError,
   VerifyError,
+  WrongTypeError,
 } from './base/errors.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
+export type {
+  InspectedMap,
+  InspectedRef,
+  InspectedSlice,
+  InspectedValue,
+  InvalidValue,
+} from './observe/decode.ts';
+export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { VerifyReport } from './observe/verify.ts';
-export { attachHeap, createHeap, type Heap, type HeapMemory } from './runtime/heap.ts';
+export type { VerifyOptions } from './observe/verify-types.ts';
+export { attachHeap, createHeap, type Heap, type HeapMemory, type Roots } from './runtime/heap.ts';
 export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';
 export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
+export type {
+  ArrayKind,
+  AtomicKind,
+  Kind,
+  MapKind,
+  OfKind,
+  RefKind,
+  SliceKind,
+  StringKind,
+  StructKind,
+} from './types/kinds.ts';
+export {
+  array,
+  atomic,
+  bool,
+  bytes,
+  f32,
+  f64,
+  i8,
+  i16,
+  i32,
+  i64,
+  map,
+  ref,
+  slice,
+  string,
+  struct,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './types/kinds.ts';
+export type {
+  ArrayRef,
+  Atomic,
+  Cursor,
+  Given,
+  Infer,
+  Init,
+  LinkFields,
+  NodeCursor,
+  Ref,
+  Reference,
+  SharedMap,
+  Slice,
+} from './types/values.ts';

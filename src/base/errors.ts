@@ -14,6 +14,10 @@ export type ErrorCode =
   | 'ERR_BAD_POINTER'
   | 'ERR_DOUBLE_FREE'
   | 'ERR_TYPE_MISMATCH'
+  | 'ERR_STALE_REF'
+  | 'ERR_OUT_OF_RANGE'
+  | 'ERR_WRONG_TYPE'
+  | 'ERR_UNKNOWN_FIELD'
   | 'ERR_INVALID_ARGUMENT'
   | 'ERR_NOT_A_HEAP'
   | 'ERR_LAYOUT_VERSION'
@@ -61,6 +65,23 @@ export class PointerError extends SpanheapError {}
 
 /** Two element types that had to match do not, or one name was registered with two layouts. */
 export class TypeMismatchError extends SpanheapError {}
+
+/** A reference was used after its scope had ended, or after it was disposed of. Nothing was read or written. */
+export class StaleRefError extends SpanheapError {}
+
+/** A number outside of what its place can hold, or an index outside of a slice. Nothing was written. */
+export class OutOfRangeError extends RangeError {
+  readonly code: ErrorCode = 'ERR_OUT_OF_RANGE';
+}
+
+/** A value of another type than its place holds, or a field that a struct does not have. Nothing was written. */
+export class WrongTypeError extends TypeError {
+  readonly code: ErrorCode;
+  constructor(message: string, code: ErrorCode = 'ERR_WRONG_TYPE') {
+    super(message);
+    this.code = code;
+  }
+}
 
 /** An argument of the wrong kind. */
 export class ArgumentError extends SpanheapError {}

@@ -2,11 +2,13 @@
 /** The program `spanheap`: reads the command line, runs a command, and turns whatever is thrown into one line and an exit code. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addIndexCommand } from './commands/index.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { CliError } from './errors.ts';
 
-/** Built, this file is dist/cli.js: its worker stands beside it, the package's manifest above. */
-const WORKER = new URL('./replay-worker.js', import.meta.url);
+/** Built, this file is dist/cli.js: the workers stand beside it, the package's manifest above. */
+const INDEX_WORKER = new URL('./index-worker.js', import.meta.url);
+const REPLAY_WORKER = new URL('./replay-worker.js', import.meta.url);
 const MANIFEST = new URL('../package.json', import.meta.url);
 
 function createProgram(): Command {
@@ -16,10 +18,14 @@ function createProgram(): Command {
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .addHelpText('after', '\nExample:\n  spanheap replay recording.trace.gz --threads 2 --verify\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  spanheap index . --query heap\n  spanheap replay recording.trace.gz --threads 2 --verify\n',
+    )
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'spanheap: ')) })
     .exitOverride();
-  addReplayCommand(program, WORKER);
+  addIndexCommand(program, INDEX_WORKER);
+  addReplayCommand(program, REPLAY_WORKER);
   return program;
 }
 

@@ -35,6 +35,9 @@ export const H_HEAP_LOCK = 3 * LINE;
  */
 export const H_RECLAIMER = 1 * LINE + 1;
 
+/** Not 0 while the collector marks: pointer stores report what they overwrite and store (Go: `writeBarrier.enabled`). */
+export const H_WRITE_BARRIER = 1 * LINE + 2;
+
 /** Sweep generation of the heap; grows by 2 each cycle (Go: `mheap.sweepgen`). */
 export const H_SWEEPGEN = 4 * LINE;
 /** Attached threads. */
@@ -56,6 +59,8 @@ export const H_RELEASED_PAGES = 5 * LINE + 3;
 export const H_PERSISTENT_NEXT = 5 * LINE + 4;
 /** Registered types; type numbers are 1 … this. */
 export const H_TYPES = 5 * LINE + 5;
+/** First record of the list of named roots. */
+export const H_ROOTS = 5 * LINE + 6;
 
 // The page allocator (Go: `pageAlloc`). Heap lock.
 /** No page below this one is free (Go: `searchAddr`); the number past the last page when none is. */

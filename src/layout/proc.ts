@@ -66,6 +66,15 @@ export const PROC_REFILLS = 68;
 export const PROC_REMOTE_FREES = 70;
 export const PROC_BAD_DEFERRED = 72;
 
+/**
+ * Shadow stack: the local references of the thread's open scopes (Go: a goroutine's stack, as far as it holds pointers).
+ * Word index in object memory of the next free slot; 0 while no scope is open. A segment is a page of a manual span: word
+ * 0 is the first word of the segment below it, the slots are words 2 … 2047, and a full segment's `top` is its end.
+ */
+export const PROC_SHADOW_TOP = 74;
+/** Handle table: the thread's persistent references. First word of the newest segment; made as those of the stack. */
+export const PROC_HANDLES = 75;
+
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
@@ -108,6 +117,11 @@ export const STACK_WORDS = 256;
 export const STACK_SHIFT = 8;
 export const STACK_MASK = 255;
 export const PROC_WORDS = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
+
+/** Words of a segment of a shadow stack or handle table, one page, and the first that is a slot. */
+export const SEGMENT_WORDS = 2048;
+export const SEGMENT_SLOTS = 2;
+export const SEGMENT_MASK = 2047;
 
 /** No thread uses this record. */
 export const PROC_FREE = 0;

@@ -8,7 +8,7 @@
 
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
-import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES } from './constants.ts';
+import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -46,6 +46,7 @@ import {
   H_RECLAIMER,
   H_RELEASED_PAGES,
   H_RETIRED,
+  H_ROOTS,
   H_SCAV_MARKED,
   H_SCAV_PAGE,
   H_SEARCH_PAGE,
@@ -56,6 +57,7 @@ import {
   H_TYPES,
   H_VERSION,
   H_WORLD_LOCK,
+  H_WRITE_BARRIER,
   H_ZEROBASE,
   HEADER_WORDS,
 } from './header.ts';
@@ -82,6 +84,7 @@ import {
   PROC_CLASSES,
   PROC_EPOCH,
   PROC_FLUSH_GEN,
+  PROC_HANDLES,
   PROC_ID,
   PROC_LARGE_ALLOCS,
   PROC_LARGE_FREES,
@@ -90,6 +93,7 @@ import {
   PROC_REFILLS,
   PROC_REMOTE_FREES,
   PROC_REMOTE_HEAD,
+  PROC_SHADOW_TOP,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   PROC_SPAN_CLASSES,
@@ -101,11 +105,22 @@ import {
   PROC_TINY_OFFSET,
   PROC_WORDS,
   REUSE_MAX,
+  SEGMENT_MASK,
+  SEGMENT_WORDS,
   SPAN_CACHE_MAX,
   STACK_SHIFT,
   STACK_WORDS,
 } from './proc.ts';
-import { RTYPE_ALIGN, RTYPE_MASK, RTYPE_NAME_BYTES, RTYPE_PTR_BYTES, RTYPE_SIZE } from './rtype.ts';
+import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from './root.ts';
+import {
+  RTYPE_ALIGN,
+  RTYPE_DEFINITION_BYTES,
+  RTYPE_FINGERPRINT,
+  RTYPE_MASK,
+  RTYPE_NAME_BYTES,
+  RTYPE_PTR_BYTES,
+  RTYPE_SIZE,
+} from './rtype.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -150,6 +165,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   noSpan: [H_NO_SPAN, 'words', 'immutable', 13],
   stop: [H_STOP, 'u32', 'atomic'],
   reclaimer: [H_RECLAIMER, 'u32', 'atomic'],
+  writeBarrier: [H_WRITE_BARRIER, 'u32', 'racy'],
   worldLock: [H_WORLD_LOCK, 'u32', 'atomic'],
   heapLock: [H_HEAP_LOCK, 'u32', 'atomic'],
   sweepgen: [H_SWEEPGEN, 'u32', 'atomic'],
@@ -160,6 +176,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   releasedPages: [H_RELEASED_PAGES, 'u32', 'locked'],
   persistentNext: [H_PERSISTENT_NEXT, 'ref', 'atomic'],
   types: [H_TYPES, 'u32', 'racy'],
+  roots: [H_ROOTS, 'ref', 'locked'],
   searchPage: [H_SEARCH_PAGE, 'page', 'locked'],
   chunkStart: [H_CHUNK_START, 'u32', 'locked'],
   chunkEnd: [H_CHUNK_END, 'u32', 'locked'],
@@ -238,6 +255,8 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   refills: [PROC_REFILLS, 'f64', 'owner'],
   remoteFrees: [PROC_REMOTE_FREES, 'f64', 'owner'],
   badDeferred: [PROC_BAD_DEFERRED, 'f64', 'owner'],
+  shadowTop: [PROC_SHADOW_TOP, 'u32', 'owner'],
+  handles: [PROC_HANDLES, 'u32', 'owner'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
 });
@@ -273,6 +292,15 @@ defineStruct('rtype', 'abi.Type', RTYPE_MASK, {
   ptrBytes: [RTYPE_PTR_BYTES, 'u32', 'immutable'],
   align: [RTYPE_ALIGN, 'u32', 'immutable'],
   nameBytes: [RTYPE_NAME_BYTES, 'u32', 'immutable'],
+  definitionBytes: [RTYPE_DEFINITION_BYTES, 'u32', 'immutable'],
+  fingerprint: [RTYPE_FINGERPRINT, 'u32', 'immutable'],
+});
+
+defineStruct('root', '', ROOT_NAME, {
+  next: [ROOT_NEXT, 'ref', 'immutable'],
+  addr: [ROOT_ADDR, 'addr', 'locked'],
+  type: [ROOT_TYPE, 'u32', 'locked'],
+  nameBytes: [ROOT_NAME_BYTES, 'u32', 'immutable'],
 });
 
 defineStruct('summary', 'pallocSum', SUM_WORDS, {
@@ -290,6 +318,7 @@ const agree: Record<string, boolean> = {
   'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_ALLOC_BITS && SPAN_DIV < H_VERSION && SPAN_CACHE < H_VERSION,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
+  'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };
 for (const [what, holds] of Object.entries(agree)) if (!holds) throw new Error(`layout: ${what} no longer holds`);

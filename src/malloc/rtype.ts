@@ -8,7 +8,16 @@ import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, fatal, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
 import { H_HEAP_LOCK, H_TYPES } from '../layout/header.ts';
-import { RTYPE_ALIGN, RTYPE_MASK, RTYPE_NAME_BYTES, RTYPE_PTR_BYTES, RTYPE_SIZE } from '../layout/rtype.ts';
+import {
+  RTYPE_ALIGN,
+  RTYPE_DEFINITION_BYTES,
+  RTYPE_FINGERPRINT,
+  RTYPE_MASK,
+  RTYPE_NAME_BYTES,
+  RTYPE_PTR_BYTES,
+  RTYPE_SIZE,
+} from '../layout/rtype.ts';
+import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
 import { persistentAlloc } from '../spans/persistent.ts';
 import type { Proc } from '../sync/proc.ts';
 
@@ -21,6 +30,8 @@ export interface RTypeSpec {
   readonly align?: number;
   /** Byte offsets of the pointers in a value, multiples of 4. Default: none, the type is noscan. */
   readonly pointers?: readonly number[];
+  /** What a value consists of, in the words of types/layout-of.ts; registered with it. Default: nothing is said. */
+  readonly definition?: string;
 }
 
 /** A registered type. */
@@ -33,7 +44,14 @@ export interface RType {
   readonly pointers: readonly number[];
   /** Bytes of the prefix that holds all pointers; 0 for a noscan type (Go: `PtrBytes`). */
   readonly ptrBytes: number;
+  /** What a value consists of, as JSON; empty if nothing was said. */
+  readonly definition: string;
+  /** Hash of the definition. */
+  readonly fingerprint: number;
 }
+
+/** Says how two definitions of one name differ: the name, the definition of this program, the one in the heap. */
+export type ExplainDifference = (name: string, ours: string, theirs: string) => string;
 
 /** Largest size of a type: a value must fit in one allocation of the smallest heap anybody makes. */
 const MAX_TYPE_SIZE = 2 ** 31;
@@ -83,28 +101,53 @@ export class TypeTable {
 
   /**
    * Registers a type, or finds it when a thread registered the same one before. Throws a TypeMismatchError when the
-   * name is taken by another layout.
+   * name is taken by another layout, with the text of `explain` when the definitions differ.
    */
-  register(spec: RTypeSpec): RType {
+  register(spec: RTypeSpec, explain?: ExplainDifference): RType {
     const { align, pointers, ptrBytes } = check(spec);
     const t = this.#t;
-    const found = this.#find(spec, align, pointers);
+    const found = this.#find(spec, align, pointers, explain);
     if (found !== undefined) return found;
     t.lock(H_HEAP_LOCK);
     try {
       // Again under the lock: another thread may have been faster.
-      const again = this.#find(spec, align, pointers);
+      const again = this.#find(spec, align, pointers, explain);
       if (again !== undefined) return again;
-      return this.#add({ name: spec.name, number: t.mem.m[H_TYPES] + 1, size: spec.size, align, pointers, ptrBytes });
+      const { name, size, definition = '' } = spec;
+      const fingerprint = fnv1a(definition);
+      return this.#add({
+        name,
+        number: t.mem.m[H_TYPES] + 1,
+        size,
+        align,
+        pointers,
+        ptrBytes,
+        definition,
+        fingerprint,
+      });
     } finally {
       t.unlock(H_HEAP_LOCK);
     }
   }
 
-  #find(spec: RTypeSpec, align: number, pointers: readonly number[]): RType | undefined {
+  /** Name → type; undefined when no such type is registered. */
+  find(name: string): RType | undefined {
     this.#readNew();
-    const known = this.#byName.get(spec.name);
+    return this.#byName.get(name);
+  }
+
+  #find(
+    spec: RTypeSpec,
+    align: number,
+    pointers: readonly number[],
+    explain: ExplainDifference | undefined,
+  ): RType | undefined {
+    const known = this.find(spec.name);
     if (known === undefined) return undefined;
+    const { definition = '' } = spec;
+    if (explain !== undefined && (known.fingerprint !== fnv1a(definition) || known.definition !== definition)) {
+      throw new TypeMismatchError('ERR_TYPE_MISMATCH', explain(spec.name, definition, known.definition));
+    }
     const differ = (field: string, ours: unknown, theirs: unknown): never => {
       throw new TypeMismatchError(
         'ERR_TYPE_MISMATCH',
@@ -121,17 +164,21 @@ export class TypeTable {
     const t = this.#t;
     const { m, plan } = t.mem;
     const name = new TextEncoder().encode(type.name);
+    const definition = new TextEncoder().encode(type.definition);
     const maskWords = (type.ptrBytes / PTR_SIZE + 31) >>> 5;
-    const record =
-      type.number > MAX_TYPES ? NIL : persistentAlloc(t, RTYPE_MASK + maskWords + ((name.length + 3) >>> 2));
-    if (record === NIL) throw new OutOfMemoryError(name.length, type.number, MAX_TYPES);
+    const words = RTYPE_MASK + maskWords + wordsOf(name.length) + wordsOf(definition.length);
+    const record = type.number > MAX_TYPES ? NIL : persistentAlloc(t, words);
+    if (record === NIL) throw new OutOfMemoryError(words * 4, type.number, MAX_TYPES);
     m[record + RTYPE_SIZE] = type.size;
     m[record + RTYPE_PTR_BYTES] = type.ptrBytes;
     m[record + RTYPE_ALIGN] = type.align;
     m[record + RTYPE_NAME_BYTES] = name.length;
+    m[record + RTYPE_DEFINITION_BYTES] = definition.length;
+    m[record + RTYPE_FINGERPRINT] = type.fingerprint;
     for (const p of type.pointers) m[record + RTYPE_MASK + (p >>> 7)] |= 1 << (p >>> 2);
-    const at = (record + RTYPE_MASK + maskWords) * 4;
-    for (let i = 0; i < name.length; i++) t.mem.m16[(at >>> 1) + (i >>> 1)] |= name[i]! << ((i & 1) * 8);
+    const text = record + RTYPE_MASK + maskWords;
+    writeText(t.mem, text, name);
+    writeText(t.mem, text + wordsOf(name.length), definition);
     m[plan.types + type.number] = record;
     // Published last: whoever reads the count finds a complete record.
     Atomics.store(m, H_TYPES, type.number);
@@ -151,21 +198,29 @@ export class TypeTable {
 }
 
 function readType(t: Proc, number: number, record: Ref): RType {
-  const { m, m16 } = t.mem;
+  const { m } = t.mem;
   const ptrBytes = m[record + RTYPE_PTR_BYTES];
   const pointers: number[] = [];
   for (let p = 0; p < ptrBytes; p += PTR_SIZE) {
     if ((m[record + RTYPE_MASK + (p >>> 7)] & (1 << (p >>> 2))) !== 0) pointers.push(p);
   }
-  const at = (record + RTYPE_MASK + ((ptrBytes / PTR_SIZE + 31) >>> 5)) * 4;
-  const name = new Uint8Array(m[record + RTYPE_NAME_BYTES]);
-  for (let i = 0; i < name.length; i++) name[i] = m16[(at >>> 1) + (i >>> 1)] >>> ((i & 1) * 8);
+  const text = record + RTYPE_MASK + ((ptrBytes / PTR_SIZE + 31) >>> 5);
+  const nameBytes = m[record + RTYPE_NAME_BYTES];
   return Object.freeze({
-    name: new TextDecoder().decode(name),
+    name: readText(t.mem, text, nameBytes),
     number,
     size: m[record + RTYPE_SIZE] >>> 0,
     align: m[record + RTYPE_ALIGN],
     pointers: Object.freeze(pointers),
     ptrBytes,
+    definition: readText(t.mem, text + wordsOf(nameBytes), m[record + RTYPE_DEFINITION_BYTES]),
+    fingerprint: m[record + RTYPE_FINGERPRINT] >>> 0,
   });
+}
+
+/** FNV-1a, 32 bits, over UTF-16 units. */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }

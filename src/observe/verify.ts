@@ -2,7 +2,8 @@
  * `heap.verify()`: walks every structure with the world stopped and names the first broken invariant. Reads only.
  *
  * Written to know as little as possible of how the structures are changed: each check states what must hold between
- * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata.
+ * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, types, roots,
+ * references, pointers.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { VerifyError } from '../base/errors.ts';
@@ -49,6 +50,7 @@ import { procRef } from '../sync/proc.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
 import { verifyMetadata } from './verify-metadata.ts';
+import { type VerifyOptions, verifyTypes } from './verify-types.ts';
 
 export type Words = Int32Array<ArrayBufferLike>;
 
@@ -73,7 +75,7 @@ export interface VerifyReport {
 }
 
 /** Throws VerifyError at the first broken invariant. Blocks until the world has stopped. */
-export function verifyHeap(heap: MHeap, options: StopOptions): VerifyReport {
+export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): VerifyReport {
   return withWorldStopped(
     heap.t,
     () => {
@@ -93,6 +95,7 @@ export function verifyHeap(heap: MHeap, options: StopOptions): VerifyReport {
       });
       verifyCaches(heap, spans);
       verifyMetadata(heap, spans);
+      verifyTypes(heap, spans, options);
       return { spans: spans.length, objects, threads: attachedProcs(heap.t.mem).length };
     },
     options,

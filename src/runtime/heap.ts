@@ -7,13 +7,18 @@ import type { MCache } from '../cache/mcache.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
+import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
+import type { VerifyOptions } from '../observe/verify-types.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import type { DelayHook } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachProc, detachProc } from '../threads/attach.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
+import type { Kind, ReferableKind, SliceKind } from '../types/kinds.ts';
+import { TypedHeap } from '../types/typed-heap.ts';
+import type { AnyStruct, Infer, Init, NodeCursor, Reference, Slice } from '../types/values.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawHeap } from './raw.ts';
@@ -27,10 +32,27 @@ export interface HeapMemory {
   readonly f64: Float64Array<ArrayBufferLike>;
 }
 
+/** The heap's named roots: what threads find each other's objects by. Seen by all threads at once. */
+export interface Roots {
+  /** Names what a reference refers to; replaces what had the name. It stays alive as long as it is named. */
+  set(name: string, ref: Reference): void;
+  /**
+   * What has this name; undefined when nothing has. Throws TypeMismatchError when it is of another type than `kind`, and
+   * when the type is defined otherwise here than in the heap.
+   */
+  get<T extends ReferableKind>(name: string, kind: T): Infer<T> | undefined;
+  /** Forgets a name. False when nothing had it. */
+  delete(name: string): boolean;
+  /** All names in use, sorted. */
+  names(): string[];
+}
+
 export class Heap {
   /** The allocator itself: malloc and free, and Go's `makeslice` family. */
   readonly raw: RawHeap;
   readonly memory: HeapMemory;
+  readonly roots: Roots;
+  readonly #typed: TypedHeap;
   readonly #mem: Mem;
   readonly #cache: MCache;
   #attached = true;
@@ -39,6 +61,15 @@ export class Heap {
     this.#mem = mem;
     this.#cache = attachProc(mem, classes, currentThreadId() + 1);
     this.raw = new RawHeap(this.#cache, ptrSize);
+    this.#typed = new TypedHeap(this.raw, this.raw.typeTable);
+    const { roots } = this.#typed;
+    this.roots = {
+      set: (name, ref) => this.#live(() => roots.set(name, ref)),
+      get: <T>(name: string, kind: T) =>
+        this.#live(() => roots.get(name, this.#typed.codec(kind as Kind))) as Infer<T> | undefined,
+      delete: (name) => this.#live(() => roots.delete(name)),
+      names: () => this.#live(() => roots.names()),
+    };
     this.memory = Object.freeze({ buffer: mem.data, i32: mem.i32, u8: mem.u8, f64: mem.f64 });
   }
 
@@ -83,26 +114,72 @@ export class Heap {
   }
 
   /**
-   * Runs `fn` as one region and returns its result. Calls of `heap.raw` inside are fast; other threads that stop the
-   * world (to verify, to reap, to reclaim) wait until the region ends or reaches a safepoint: an allocation that needs
-   * a new window, or `heap.poll()`. Synchronous, nests. Throws ArgumentError when `fn` returns a promise: what it does
-   * after its first `await` would run outside of the region.
+   * Makes an object of a struct, slice, array or map type and returns a reference to it: zero, then with the values given.
+   * The reference is local in a scope and persistent outside of all.
+   *
+   * Throws, before anything is made: TypeMismatchError when the type has another definition in the heap; RangeError,
+   * TypeError, StaleRefError with a `code` for values that do not fit. OutOfMemoryError when the heap is full.
+   */
+  new<T extends ReferableKind>(kind: T, init?: Init<T>): Infer<T> {
+    this.#check();
+    return this.#typed.create(kind as unknown as Kind, init) as unknown as Infer<T>;
+  }
+
+  /** A slice of `len` zero elements with room for `cap` (Go: `make`). Throws SliceError with Go's texts. */
+  make<E extends Kind>(kind: SliceKind<E>, len: number, cap: number = len): Slice<Infer<E>> {
+    this.#check();
+    return this.#typed.makeSlice(kind as unknown as Kind, len, cap) as unknown as Slice<Infer<E>>;
+  }
+
+  /**
+   * Runs `fn` as one region and returns its result. References that are made inside are local: they cost little, and
+   * throw StaleRefError once the scope has ended. One that `fn` returns is carried to the scope around this one, or made
+   * persistent when there is none. Scopes nest.
+   *
+   * Calls inside are fast; other threads that stop the world (to verify, to reap, to reclaim) wait until the region ends or
+   * reaches a safepoint: an allocation that needs a new window, references in large numbers, or `heap.poll()`.
+   *
+   * Throws ArgumentError when `fn` returns a promise: what it does after its first `await` would run outside.
    */
   scope<T>(fn: () => T): T {
     this.#check();
-    const { t } = this.#cache.heap;
-    t.enter();
+    return this.#typed.scope(fn);
+  }
+
+  /** A reference that can be moved along the pointers of a linked structure, making no objects. In a scope. */
+  cursor<S extends AnyStruct>(kind: S): NodeCursor<S> {
+    this.#check();
+    return this.#typed.cursor(kind as unknown as Kind) as NodeCursor<S>;
+  }
+
+  /** Byte address of what a reference refers to, in `heap.memory`. Objects do not move while a scope is open. */
+  addressOf(ref: Reference): number {
+    return this.#typed.addressOf(ref);
+  }
+
+  /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
+  types(): TypeInfo[] {
+    this.#check();
+    return listTypes(this.raw.typeTable);
+  }
+
+  /**
+   * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
+   * debugger shows. Beside threads that change the heap, what it says belongs to slightly different moments.
+   *
+   * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
+   * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or
+   * `slice(ref(Post))`. Throws PointerError, which says what is there, for an address that is in no live object;
+   * ArgumentError for a type that is not registered, or larger than the object.
+   */
+  inspect(address: number, typeName?: string): ObjectInfo {
+    this.#check();
+    const { heap } = this.#cache;
+    heap.t.enter();
     try {
-      const result = fn();
-      if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
-        throw new ArgumentError(
-          'ERR_INVALID_ARGUMENT',
-          'scope: the function returned a promise; a scope is synchronous, and ends before the promise is settled. Open a scope inside each step instead',
-        );
-      }
-      return result;
+      return inspectObject(heap, this.raw.typeTable, address, typeName);
     } finally {
-      t.leave();
+      heap.t.leave();
     }
   }
 
@@ -120,9 +197,9 @@ export class Heap {
    * Walks every structure of the heap with the world stopped. Throws VerifyError that names the first broken invariant
    * with addresses. Blocks until the other threads have reached safepoints.
    */
-  verify(): VerifyReport {
+  verify(options: VerifyOptions = {}): VerifyReport {
     this.#check();
-    return verifyHeap(this.#cache.heap, { warn: (text) => console.warn(`spanheap: ${text}`) });
+    return verifyHeap(this.#cache.heap, { ...options, warn: (text) => console.warn(`spanheap: ${text}`) });
   }
 
   /**
@@ -162,6 +239,9 @@ export class Heap {
     if (!this.#attached) return;
     const { t } = this.#cache.heap;
     if (this.#mem.shared && t.depth > 0) throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    t.enter();
+    this.#typed.release();
+    t.leave();
     detachProc(this.#cache);
     this.#attached = false;
     t.depth = 0;
@@ -187,6 +267,11 @@ export class Heap {
     } finally {
       t.leave();
     }
+  }
+
+  #live<T>(fn: () => T): T {
+    this.#check();
+    return fn();
   }
 
   #check(): void {

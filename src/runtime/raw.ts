@@ -12,12 +12,13 @@ import { type RawSlice, SliceOps } from '../malloc/slices.ts';
 
 /** Extends the allocator itself: one object less between a caller and the fast path. */
 export class RawHeap extends Malloc {
-  readonly #types: TypeTable;
+  /** @internal */
+  readonly typeTable: TypeTable;
   readonly #slices: SliceOps;
 
   constructor(cache: MCache, ptrSize: number) {
     super(cache, ptrSize);
-    this.#types = new TypeTable(this.t);
+    this.typeTable = new TypeTable(this.t);
     this.#slices = new SliceOps(this);
   }
 
@@ -48,17 +49,17 @@ export class RawHeap extends Malloc {
    * the name has another layout already.
    */
   type(spec: RTypeSpec): RType {
-    return this.#inRegion(() => this.#types.register(spec));
+    return this.#inRegion(() => this.typeTable.register(spec));
   }
 
   /** All types registered in the heap, by any thread. */
   types(): readonly RType[] {
-    return this.#types.all();
+    return this.typeTable.all();
   }
 
   /** The type of the object at `ptr`, as this heap knows it; null for pointer-free memory. */
   typeOf(ptr: number): RType | null {
-    return this.#inRegion(() => this.#types.get(findObject(this, ptr, 'typeOf').type) ?? null);
+    return this.#inRegion(() => this.typeTable.get(findObject(this, ptr, 'typeOf').type) ?? null);
   }
 
   /** A zeroed value of a type (Go: `newobject`, what `new(T)` compiles to). */

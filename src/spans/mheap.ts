@@ -138,7 +138,10 @@ export class MHeap {
     return s;
   }
 
-  /** Pages that the caller manages by hand (Go: `allocManual`): never swept, pointers into them are ignored. */
+  /**
+   * Pages that this thread manages by hand (Go: `allocManual`): never swept. They carry its id, and are freed with it
+   * when it dies.
+   */
   allocManual(npages: number): SpanRef {
     const s = this.#takeRecord();
     if (s === NIL) return s;
@@ -159,7 +162,6 @@ export class MHeap {
     if (Atomics.compareExchange(this.#m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
       fatal('freeManual of a span that is not manual');
     }
-    this.#m[s + SPAN_OWNER] = this.t.id;
     this.free(s);
   }
 
@@ -232,7 +234,7 @@ export class MHeap {
     const { plan } = this.t.mem;
     m[s + SPAN_BASE] = page << PAGE_SHIFT;
     m[s + SPAN_NPAGES] = npages;
-    m[s + SPAN_OWNER] = 0;
+    m[s + SPAN_OWNER] = state === SPAN_STATE_MANUAL ? this.t.id : 0;
     m[s + SPAN_CACHE] = 0;
     m[s + SPAN_FREEINDEX] = 0;
     m[s + SPAN_ALLOC_COUNT] = 0;

@@ -47,6 +47,7 @@ import {
   SPAN_STATE_DEAD,
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
+  SPAN_STATE_MANUAL,
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
@@ -94,8 +95,9 @@ function repairSpansTable(heap: MHeap, id: number): void {
     const first = spanBase(m, s) >>> PAGE_SHIFT;
     const inside = page >= first && page < first + m[s + SPAN_NPAGES];
     const state = m[s + SPAN_STATE];
-    const freedByDead = state === SPAN_STATE_FREEING && m[s + SPAN_OWNER] === id;
-    if (!inside || state === SPAN_STATE_DEAD || freedByDead) m[plan.spans + page] = NIL;
+    // On its way back to mheap, or a segment of its shadow stack or handle table.
+    const ofDead = (state === SPAN_STATE_FREEING || state === SPAN_STATE_MANUAL) && m[s + SPAN_OWNER] === id;
+    if (!inside || state === SPAN_STATE_DEAD || ofDead) m[plan.spans + page] = NIL;
   }
 }
 

@@ -1,0 +1,42 @@
+// The ways to objects that the references case measures, and what a variant gives it: one pass over all of them.
+
+export const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] as const;
+export type Access = (typeof ACCESSES)[number];
+
+/** What is done now and then; reported beside plain JS, without bars. */
+export const CALLS = ['new', 'string read', 'string write', 'scope', 'hold'] as const;
+export type Call = (typeof CALLS)[number];
+
+export interface Pass {
+  /** Does some operations and returns a number made of what it read. */
+  readonly run: () => number;
+  /** Operations of one pass. */
+  readonly ops: number;
+  /** After each pass, outside the timer: gives back what the pass left behind. */
+  readonly clear?: (() => void) | undefined;
+}
+
+export interface Shape {
+  readonly access: Access | Call;
+  /** Every reference is kept for the next `RING` ones, in which case V8 cannot do without the object. */
+  readonly kept: boolean;
+  readonly elements: number;
+}
+
+/** References that are kept at a time. */
+export const RING = 256;
+export const RING_MASK = RING - 1;
+
+/** Types that the program used before the measured one, so that nothing depends on having only one. */
+export const OTHERS = 12;
+/** Rounds over each of the others: enough for the optimising compiler to have seen them all. */
+export const OTHER_ROUNDS = 400;
+export const OTHER_ELEMENTS = 64;
+
+/** Field values: small integers, which plain objects hold without a box. */
+export const valueOf = (i: number): number => (i * 7) & 0xffff;
+
+/** As ids and names are: 6 to 24 characters of ASCII, each a flat string of its own. */
+export function textOf(i: number): string {
+  return Buffer.from(`user:${(i * 7919) % 1_000_003}${'-abcdefghijk'.slice(0, i % 13)}`, 'latin1').toString('latin1');
+}

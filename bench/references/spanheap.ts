@@ -1,0 +1,233 @@
+// References of ours: local ones in a scope a pass, and cursors.
+import { createHeap, f64, type Heap, i32, type Ref, ref, type Slice, slice, string, struct } from '../../src/index.ts';
+import {
+  type Access,
+  type Call,
+  OTHER_ELEMENTS,
+  OTHER_ROUNDS,
+  OTHERS,
+  type Pass,
+  RING,
+  RING_MASK,
+  type Shape,
+  textOf,
+  valueOf,
+} from './access.ts';
+
+const Item = struct('Item', {
+  a: i32,
+  b: i32,
+  get next() {
+    return ref(Item);
+  },
+});
+type Item = Ref<typeof Item>;
+const Pair = struct('Pair', { a: i32, b: i32 });
+const Named = struct('Named', { name: string });
+
+const BYTES = 1 << 30;
+
+export function openSpanheap({ access, kept, elements }: Shape): Pass {
+  const heap = createHeap({ maxBytes: BYTES, gc: 'off' });
+  useOthers(heap);
+  const make: Record<Access | Call, () => Pass> = {
+    at: () => throughSlice(heap, elements, kept),
+    next: () => alongPointers(heap, elements, kept),
+    'scan of structs': () => scan(heap, heap.scope(() => structs(heap, elements).hold())),
+    'scan of references': () => scan(heap, heap.scope(() => references(heap, elements).hold())),
+    new: () => creating(heap, elements),
+    'string read': () => readingText(heap, elements),
+    'string write': () => writingText(heap, elements),
+    scope: () => scopes(heap, elements),
+    hold: () => holding(heap, elements),
+  };
+  return make[access]();
+}
+
+/** A dozen other structs, each made, followed, indexed and scanned, by code that all of them go through. */
+function useOthers(heap: Heap): void {
+  for (let k = 0; k < OTHERS; k++) {
+    const field = `f${k}`;
+    const Other = struct(`Other${k}`, {
+      [field]: k % 2 ? i32 : f64,
+      get link() {
+        return ref(Other);
+      },
+    });
+    for (let round = 0; round < OTHER_ROUNDS; round++) heap.scope(() => useOther(heap, Other, field));
+  }
+}
+
+interface Linked {
+  [field: string]: unknown;
+  link: Linked | null;
+}
+
+function useOther(heap: Heap, kind: object, field: string): number {
+  const List = slice(kind as typeof Item);
+  const inline = heap.make(List, OTHER_ELEMENTS) as unknown as Slice<Linked>;
+  const list = heap.new(slice(ref(kind as typeof Item))) as unknown as Slice<Linked>;
+  let sum = 0;
+  for (let i = 0; i < OTHER_ELEMENTS; i++) {
+    const item = heap.new(kind as typeof Item, { [field]: i } as object) as unknown as Linked;
+    item.link = i > 0 ? list.at(i - 1) : null;
+    list.push(item as never);
+    inline.at(i)[field] = i;
+  }
+  for (let r: Linked | null = list.at(OTHER_ELEMENTS - 1); r !== null; r = r.link) sum += r[field] as number;
+  for (const c of [inline.cursor(), list.cursor()]) while (c.next()) sum += c.value[field] as number;
+  return sum;
+}
+
+function references(heap: Heap, n: number): Slice<Item | null> {
+  const list = heap.make(slice(ref(Item)), n);
+  for (let i = 0; i < n; i++) list.set(i, heap.new(Item, { a: valueOf(i), b: i & 0xff }));
+  return list;
+}
+
+function structs(heap: Heap, n: number): Slice<Ref<typeof Pair>> {
+  const list = heap.make(slice(Pair), n);
+  for (let i = 0; i < n; i++) {
+    const item = list.at(i);
+    item.a = valueOf(i);
+    item.b = i & 0xff;
+  }
+  return list;
+}
+
+function throughSlice(heap: Heap, n: number, kept: boolean): Pass {
+  const xs = heap.scope(() => references(heap, n).hold());
+  const ring: unknown[] = new Array(RING).fill(null);
+  const plainPass = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      const r = xs.at(i)!;
+      sum = (sum + r.a + r.b) | 0;
+    }
+    return sum;
+  };
+  const keepingPass = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      const r = xs.at(i)!;
+      ring[i & RING_MASK] = r;
+      sum = (sum + r.a + r.b) | 0;
+    }
+    return sum;
+  };
+  const pass = kept ? keepingPass : plainPass;
+  return { ops: n, run: () => heap.scope(pass) };
+}
+
+function alongPointers(heap: Heap, n: number, kept: boolean): Pass {
+  const first = heap.scope(() => {
+    const list = references(heap, n);
+    for (let i = 0; i < n; i++) list.at(i)!.next = list.at((i + 1) % n);
+    return list.at(0)!;
+  });
+  const ring: unknown[] = new Array(RING).fill(null);
+  const plainPass = (): number => {
+    let sum = 0;
+    let r: Item = first;
+    for (let i = 0; i < n; i++) {
+      r = r.next!;
+      sum = (sum + r.a + r.b) | 0;
+    }
+    return sum;
+  };
+  const keepingPass = (): number => {
+    let sum = 0;
+    let r: Item = first;
+    for (let i = 0; i < n; i++) {
+      r = r.next!;
+      ring[i & RING_MASK] = r;
+      sum = (sum + r.a + r.b) | 0;
+    }
+    return sum;
+  };
+  const pass = kept ? keepingPass : plainPass;
+  return { ops: n, run: () => heap.scope(pass) };
+}
+
+function scan(heap: Heap, list: Slice<Ref<typeof Pair>> | Slice<Item | null>): Pass {
+  const xs = list as Slice<Ref<typeof Pair>>;
+  const pass = (): number => {
+    let sum = 0;
+    const c = xs.cursor();
+    while (c.next()) {
+      const r = c.value;
+      sum = (sum + r.a + r.b) | 0;
+    }
+    return sum;
+  };
+  return { ops: list.length, run: () => heap.scope(pass) };
+}
+
+/** The objects of a pass are freed after it, by the address that even a stale reference has. */
+function creating(heap: Heap, n: number): Pass {
+  const made: Ref<typeof Pair>[] = new Array(n).fill(null);
+  const pass = (): number => {
+    for (let i = 0; i < n; i++) made[i] = heap.new(Pair, { a: i, b: 1 });
+    return made[n - 1]!.a;
+  };
+  const clear = (): void => {
+    for (const r of made) heap.raw.free((r as unknown as { $a: number }).$a >>> 0);
+  };
+  return { ops: n, run: () => heap.scope(pass), clear: () => heap.scope(clear) };
+}
+
+function named(heap: Heap, n: number): Ref<typeof Named>[] {
+  return Array.from({ length: n }, (_, i) => heap.new(Named, { name: textOf(i) }).hold());
+}
+
+function readingText(heap: Heap, n: number): Pass {
+  const list = named(heap, n);
+  const pass = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum = (sum + list[i]!.name.length) | 0;
+    return sum;
+  };
+  return { ops: n, run: () => heap.scope(pass) };
+}
+
+/** Each pass leaves the old texts behind, which are freed after it. */
+function writingText(heap: Heap, n: number): Pass {
+  const list = named(heap, n);
+  const texts = Array.from({ length: n }, (_, i) => textOf(i + 1));
+  const { i32: words } = heap.memory;
+  const pass = (): number => {
+    for (let i = 0; i < n; i++) list[i]!.name = texts[i]!;
+    return n;
+  };
+  const clear = (): void => {
+    for (const r of list) heap.raw.free(words[heap.addressOf(r) >>> 2]! >>> 0);
+  };
+  return { ops: n, run: () => heap.scope(pass), clear: () => heap.scope(clear) };
+}
+
+function scopes(heap: Heap, n: number): Pass {
+  let count = 0;
+  const inside = (): number => ++count;
+  return {
+    ops: n,
+    run: () => {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum = (sum + heap.scope(inside)) | 0;
+      return sum;
+    },
+  };
+}
+
+function holding(heap: Heap, n: number): Pass {
+  const xs = heap.scope(() => references(heap, n).hold());
+  const pass = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      const r = xs.at(i)!.hold();
+      sum = (sum + r.a) | 0;
+      r.dispose();
+    }
+    return sum;
+  };
+  return { ops: n, run: () => heap.scope(pass) };
+}

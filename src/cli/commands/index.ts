@@ -1,0 +1,90 @@
+/** `spanheap index`: workers build an inverted index of text files in one shared heap, the main thread asks it questions. */
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import pico from 'picocolors';
+import { CliError, printable } from '../errors.ts';
+import { buildIndex } from '../index/builder.ts';
+import { explaining } from '../index/failure.ts';
+import { indexJson } from '../index/json.ts';
+import { outcomeOf } from '../index/outcome.ts';
+import { parseQuery } from '../index/query.ts';
+import { indexReport } from '../index/report.ts';
+import { findFiles } from '../index/walker.ts';
+import { checkOutput, writeOutput } from '../output.ts';
+import { parseCount, parseSize } from '../sizes.ts';
+
+const MOST_THREADS = 64;
+/** More workers than this read files faster than a disk gives them. */
+const MOST_THREADS_UNASKED = 8;
+
+interface CommandOptions {
+  readonly threads: number;
+  readonly maxBytes: number;
+  readonly query: readonly string[];
+  readonly check?: boolean;
+  readonly json?: string;
+}
+
+export function addIndexCommand(program: Command, workerUrl: URL): void {
+  program
+    .command('index')
+    .summary('index text files in one heap that all workers share')
+    .description(
+      'Build an inverted index of text files: worker threads read the files and put words, documents and line ' +
+        'numbers into one shared heap together, and the main thread answers questions from it, with nothing copied. ' +
+        'Folders are searched for files; .git, symbolic links and binary files are passed over.',
+    )
+    .argument('<path...>', 'files and folders')
+    .addOption(
+      new Option('--threads <n>', 'worker threads that build the index')
+        .default(Math.min(MOST_THREADS_UNASKED, availableParallelism()), 'number of cores, at most 8')
+        .argParser((text) => parseCount(text, '--threads', 1, MOST_THREADS)),
+    )
+    .addOption(
+      new Option('--max-bytes <size>', 'size of the heap: 64MiB, 1GiB, 512M or bytes')
+        .default(1 << 30, '1GiB')
+        .argParser((text) => parseSize(text, '--max-bytes')),
+    )
+    .addOption(
+      new Option(
+        '--query <word>',
+        'a word to look up; may be given several times. Of several words in one all must ' + 'be in a file',
+      )
+        .default([], 'a few frequent words')
+        .argParser((text: string, others: readonly string[]) => {
+          parseQuery(text, '--query');
+          return [...others, text];
+        }),
+    )
+    .option('--check', 'build the same index with plain JS objects, and compare every posting')
+    .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
+    .addHelpText('after', EXAMPLES)
+    .action((paths: string[], options: CommandOptions) => index(paths, options, workerUrl));
+}
+
+const EXAMPLES = `
+Words are letters, digits and _ of any script, in lower case, up to 128 bytes.
+
+Examples:
+  spanheap index src
+  spanheap index . --threads 4 --query heap --query "shared memory"
+  spanheap index ~/notes --check --json -
+
+Exit code: 0 all went well (files that could not be read are reported), 1 the index could not be built or differs from
+the plain one, 2 the command line is wrong, 130 Ctrl-C.`;
+
+async function index(paths: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
+  const { threads, maxBytes, check = false, json } = options;
+  if (json !== undefined && json !== '-') checkOutput(json, '--json', paths, 'files to index');
+  const found = findFiles(paths);
+  const built = await buildIndex(found, { threads, maxBytes, check, workerUrl });
+  const outcome = explaining(() => outcomeOf(built, found, { paths, threads, maxBytes, queries: options.query }));
+  // Standard output is either the report or the JSON, never both.
+  const reportTo = json === '-' ? process.stderr : process.stdout;
+  const colors = pico.createColors(pico.isColorSupported && reportTo.isTTY === true);
+  reportTo.write(`\n${indexReport(outcome, colors)}\n\n`);
+  if (json === '-') process.stdout.write(indexJson(outcome));
+  else if (json !== undefined) writeOutput(json, indexJson(outcome));
+  const difference = outcome.check?.difference ?? null;
+  if (difference !== null) throw new CliError(`--check: the index is wrong: ${printable(difference)}`);
+}

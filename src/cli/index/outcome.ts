@@ -1,0 +1,130 @@
+/** What came of indexing: the figures that `--json` writes and the report shows. All sizes in bytes. */
+import type { Built } from './builder.ts';
+import type { CheckResult } from './check.ts';
+import { ask, type QueryAnswer } from './query.ts';
+import type { SharedIndex } from './shared-index.ts';
+import type { Skipped } from './skipped.ts';
+import type { Found } from './walker.ts';
+
+export interface TopWord {
+  readonly word: string;
+  readonly hits: number;
+  readonly files: number;
+}
+
+export interface IndexOutcome {
+  readonly paths: readonly string[];
+  readonly threads: number;
+  readonly maxBytes: number;
+  /** Text files that are in the index, and what they have together. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Distinct words; their occurrences; words that were passed over because they are too long. */
+  readonly words: number;
+  readonly hits: number;
+  readonly longWords: number;
+  /** Lines that have a word, counted for each word. */
+  readonly postings: number;
+  readonly seconds: number;
+  readonly bytesPerSecond: number;
+  /** Bytes in spans in use, and the allocator's own records. */
+  readonly heapBytes: number;
+  readonly metadataBytes: number;
+  /** Both, by posting; null without postings. */
+  readonly bytesPerPosting: number | null;
+  /** Most hits first. */
+  readonly topWords: readonly TopWord[];
+  readonly queries: readonly QueryAnswer[];
+  /** Whether the index was compared with a plain one and found the same; how that went. */
+  readonly checked: boolean;
+  readonly check: CheckResult | null;
+  /** Files and folders that are not in the index, by path. */
+  readonly skipped: readonly Skipped[];
+}
+
+export interface Asked {
+  readonly paths: readonly string[];
+  readonly threads: number;
+  readonly maxBytes: number;
+  /** Empty: a few of the most frequent words. */
+  readonly queries: readonly string[];
+}
+
+const TOP_WORDS = 8;
+const DEFAULT_QUERIES = 3;
+/** In source code the most frequent words are single letters, which nobody asks for. */
+const WORTH_ASKING = /^\p{L}{4,}$/u;
+
+export function outcomeOf(built: Built, found: Found, asked: Asked): IndexOutcome {
+  const { index, seconds, longWords, stats, check } = built;
+  const documents = countDocuments(index, found);
+  const words = countWords(index);
+  const { heapInUseBytes: heapBytes, metadataBytes } = stats;
+  const queries = asked.queries.length > 0 ? asked.queries : words.worthAsking.map(({ word }) => word);
+  return {
+    paths: asked.paths,
+    threads: asked.threads,
+    maxBytes: asked.maxBytes,
+    files: documents.files,
+    bytes: documents.bytes,
+    words: words.words,
+    hits: words.hits,
+    longWords,
+    postings: words.postings,
+    seconds,
+    bytesPerSecond: seconds === 0 ? 0 : documents.bytes / seconds,
+    heapBytes,
+    metadataBytes,
+    bytesPerPosting: words.postings === 0 ? null : (heapBytes + metadataBytes) / words.postings,
+    topWords: words.top,
+    queries: queries.map((question) => ask(index, question)),
+    checked: check !== null && check.difference === null,
+    check,
+    skipped: documents.skipped,
+  };
+}
+
+function countDocuments(index: SharedIndex, found: Found): { files: number; bytes: number; skipped: Skipped[] } {
+  const skipped = [...found.skipped];
+  let files = 0;
+  let total = 0;
+  for (let number = 0; number < index.documentCount; number++) {
+    const { path, problem, bytes } = index.documentFacts(number);
+    if (problem === '') {
+      files++;
+      total += bytes;
+    } else {
+      skipped.push({ path, reason: problem });
+    }
+  }
+  skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { files, bytes: total, skipped };
+}
+
+function countWords(index: SharedIndex): {
+  words: number;
+  hits: number;
+  postings: number;
+  top: TopWord[];
+  worthAsking: TopWord[];
+} {
+  const sums = { words: 0, hits: 0, postings: 0, top: [] as TopWord[], worthAsking: [] as TopWord[] };
+  index.eachWord((text, { hits, files, postings }) => {
+    sums.words++;
+    sums.hits += hits;
+    sums.postings += postings;
+    keepTop(sums.top, TOP_WORDS, text, hits, files);
+    if (WORTH_ASKING.test(text)) keepTop(sums.worthAsking, DEFAULT_QUERIES, text, hits, files);
+  });
+  return sums;
+}
+
+/** Keeps the `count` words with most hits, in that order; of equals the alphabetically first. */
+function keepTop(top: TopWord[], count: number, word: string, hits: number, files: number): void {
+  const isBefore = (other: TopWord): boolean => hits > other.hits || (hits === other.hits && word < other.word);
+  if (top.length === count && !isBefore(top[count - 1])) return;
+  if (top.length === count) top.pop();
+  let i = top.length;
+  while (i > 0 && isBefore(top[i - 1])) i--;
+  top.splice(i, 0, { word, hits, files });
+}

@@ -1,0 +1,193 @@
+/**
+ * The index in the shared heap, for those who build it and those who read it. What it looks like is in types.ts.
+ *
+ * Many threads build at once. A document is taken by adding to the atomic `next`, so by one worker, which alone writes
+ * that document. A word's record and the links of its mentions are only changed inside `words.update`, which is atomic
+ * for each key. A mention is complete before it is linked, and never changes then. Readers come after the workers have
+ * ended; what is looked at before (`progress`) are numbers that one thread writes and nothing depends on.
+ */
+import { type Heap, type Ref, ref, slice } from '../../index.ts';
+import type { FileWords } from './file-words.ts';
+import { Document, Index, Mention, Word, WorkerState } from './types.ts';
+import type { FoundFile } from './walker.ts';
+
+type IndexRef = Ref<typeof Index>;
+export type DocumentRef = Ref<typeof Document>;
+export type MentionRef = Ref<typeof Mention>;
+export type WordRef = Ref<typeof Word>;
+
+const ROOT = 'index';
+/** Documents or words that are added in one scope: other threads may need the world stopped meanwhile. */
+const BATCH = 256;
+
+/** Thrown where a thread finds that everyone is to stop. */
+export class Stopped extends Error {}
+
+export interface WorkerProgress {
+  readonly files: number;
+  readonly bytes: number;
+  readonly longWords: number;
+}
+
+export interface DocumentFacts {
+  readonly path: string;
+  readonly problem: string;
+  readonly bytes: number;
+}
+
+export class SharedIndex {
+  private readonly heap: Heap;
+  private readonly root: IndexRef;
+  // References that are made once: outside of a scope each access to a field would make another persistent one.
+  private readonly words: IndexRef['words'];
+  private readonly documents: IndexRef['documents'];
+  private readonly workers: IndexRef['workers'];
+
+  private constructor(heap: Heap, root: IndexRef) {
+    this.heap = heap;
+    this.root = root;
+    this.words = root.words;
+    this.documents = root.documents;
+    this.workers = root.workers;
+  }
+
+  /** An empty index of these files, for `workers` workers. Throws OutOfMemoryError. */
+  static create(heap: Heap, files: readonly FoundFile[], workers: number): SharedIndex {
+    const largestFirst = files.map((_, i) => i).sort((a, b) => files[b].bytes - files[a].bytes || a - b);
+    const root = heap.new(Index, {
+      documents: heap.make(slice(ref(Document)), files.length, files.length),
+      order: largestFirst,
+      workers: heap.make(slice(WorkerState), workers, workers),
+    });
+    heap.roots.set(ROOT, root);
+    const index = new SharedIndex(heap, root);
+    inBatches(heap, files.length, (i) => index.documents.set(i, heap.new(Document, { path: files[i].path })));
+    return index;
+  }
+
+  /** The index that another thread has created in this heap. */
+  static open(heap: Heap): SharedIndex {
+    const root = heap.roots.get(ROOT, Index);
+    if (root === undefined) throw new Error('there is no index in this heap');
+    return new SharedIndex(heap, root);
+  }
+
+  // Who does what.
+
+  /** The number of a document that nobody has taken yet, the largest first; −1 if there is none. */
+  takeDocument(): number {
+    return this.heap.scope(() => {
+      const place = this.root.next.add(1);
+      return place < this.root.order.length ? this.root.order.at(place) : -1;
+    });
+  }
+
+  /** Asks every thread that works on the index to stop. */
+  stop(): void {
+    this.heap.scope(() => this.root.stop.store(1));
+  }
+
+  /** Throws Stopped if anyone has asked to stop. */
+  checkStop(): void {
+    if (this.heap.scope(() => this.root.stop.load()) !== 0) throw new Stopped('stopped');
+  }
+
+  noteProgress(worker: number, done: WorkerProgress): void {
+    this.heap.scope(() => this.workers.set(worker, done));
+  }
+
+  progress(worker: number): WorkerProgress {
+    return this.heap.scope(() => {
+      const { files, bytes, longWords } = this.workers.at(worker);
+      return { files, bytes, longWords };
+    });
+  }
+
+  // Building.
+
+  /** Puts the words of a document into the index. Throws OutOfMemoryError, and Stopped. */
+  addDocument(number: number, bytes: number, file: FileWords): void {
+    inBatches(this.heap, file.count, (i) => {
+      if (i % BATCH === 0) this.checkStop();
+      this.addWord(number, file, i);
+    });
+    this.heap.scope(() => {
+      this.document(number).bytes = bytes;
+    });
+  }
+
+  /** Notes why a document is not in the index. */
+  skipDocument(number: number, problem: string): void {
+    this.heap.scope(() => {
+      this.document(number).problem = problem;
+    });
+  }
+
+  private addWord(document: number, file: FileWords, i: number): void {
+    const { heap } = this;
+    const hits = file.hitsOf(i);
+    const lines = file.lines.subarray(file.linesStart(i), file.linesEnd(i));
+    const mention = heap.new(Mention, { document, hits, lines });
+    this.words.update(file.textOf(i), (old) => {
+      const word = old ?? heap.new(Word);
+      word.hits += hits;
+      word.files++;
+      word.postings += lines.length;
+      mention.next = word.mentions;
+      word.mentions = mention;
+      return word;
+    });
+  }
+
+  // Reading: inside a scope, in which the references live.
+
+  get documentCount(): number {
+    return this.documents.length;
+  }
+
+  document(number: number): DocumentRef {
+    return this.documents.at(number) as DocumentRef;
+  }
+
+  /** A document's fields, copied: for those who are not in a scope. */
+  documentFacts(number: number): DocumentFacts {
+    return this.heap.scope(() => {
+      const { path, problem, bytes } = this.document(number);
+      return { path, problem, bytes };
+    });
+  }
+
+  inScope<T>(fn: () => T): T {
+    return this.heap.scope(fn);
+  }
+
+  get wordCount(): number {
+    return this.words.size;
+  }
+
+  word(text: string): WordRef | undefined {
+    return this.words.get(text) ?? undefined;
+  }
+
+  /** Every word once, in no order; each in a scope of its own. */
+  eachWord(visit: (text: string, word: WordRef) => void): void {
+    for (const text of this.words.keys()) this.heap.scope(() => visit(text, this.words.get(text) as WordRef));
+  }
+
+  /** Each file that has the word, in no order. The reference moves on with the next one. */
+  eachMention(word: WordRef, visit: (mention: MentionRef) => void): void {
+    if (word.mentions === null) return;
+    const cursor = this.heap.cursor(Mention);
+    cursor.set(word.mentions);
+    do visit(cursor.value);
+    while (cursor.follow('next'));
+  }
+}
+
+function inBatches(heap: Heap, count: number, visit: (i: number) => void): void {
+  for (let from = 0; from < count; from += BATCH) {
+    heap.scope(() => {
+      for (let i = from; i < Math.min(from + BATCH, count); i++) visit(i);
+    });
+  }
+}

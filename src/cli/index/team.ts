@@ -1,0 +1,88 @@
+/**
+ * The workers of one index: starts them, waits until all have ended, and makes one error of whatever goes wrong in any.
+ * When one fails, or Ctrl-C comes, the others are asked to stop through the index, and looked after until they have.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Heap } from '../../index.ts';
+import { CliError } from '../errors.ts';
+import { asFailure, earlyEnd, explain, type Failure } from './failure.ts';
+import type { WorkerInput, WorkerMessage } from './index-worker.ts';
+import type { SharedIndex } from './shared-index.ts';
+
+export interface Team {
+  readonly heap: Heap;
+  readonly index: SharedIndex;
+  /** The program of a worker, `index-worker.js`. */
+  readonly workerUrl: URL;
+  /** Called now and then while they work. */
+  readonly onTick: () => void;
+}
+
+const TICK_MS = 100;
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Runs one worker for each job. Resolves to what each said last; throws CliError when one failed or a signal came. */
+export async function runWorkers(team: Team, jobs: readonly Omit<WorkerInput, 'shared'>[]): Promise<WorkerMessage[]> {
+  const { heap, index } = team;
+  const shared = heap.share();
+  const failures: Failure[] = [];
+  const onFailure = (failure: Failure): void => {
+    failures.push(failure);
+    index.stop();
+  };
+  const workers = jobs.map((job) => startWorker(team, { ...job, shared }, onFailure));
+  const signals = catchSignals(() => index.stop());
+  const timer = setInterval(team.onTick, TICK_MS);
+  const messages = await Promise.all(workers);
+  clearInterval(timer);
+  team.onTick();
+  const exitCode = signals.stop();
+  if (exitCode !== 0) throw new CliError('interrupted', exitCode);
+  if (failures.length > 0) throw explain(failures[0]);
+  return messages;
+}
+
+/** Resolves when the worker is gone. */
+function startWorker(
+  { heap, workerUrl }: Team,
+  input: WorkerInput,
+  onFailure: (failure: Failure) => void,
+): Promise<WorkerMessage> {
+  const worker = new Worker(workerUrl, { workerData: input, name: `spanheap ${input.job} ${input.worker}` });
+  heap.watch(worker);
+  return new Promise((resolve) => {
+    let last: WorkerMessage | undefined;
+    const fail = (failure: Failure): void => {
+      last = { kind: 'failed', failure };
+      onFailure(failure);
+    };
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'failed') fail(message.failure);
+      else last = message;
+    });
+    worker.on('error', (error) => fail(asFailure(error)));
+    worker.on('exit', (code) => {
+      if (last === undefined) fail(earlyEnd(code));
+      resolve(last as WorkerMessage);
+    });
+  });
+}
+
+/** Calls `onSignal` once; a second Ctrl-C ends the program as if nobody listened. `stop` returns the exit code, or 0. */
+function catchSignals(onSignal: () => void): { stop: () => number } {
+  let exitCode = 0;
+  const listeners = Object.entries(SIGNALS).map(([name, code]) => {
+    const listener = (): void => {
+      exitCode = code;
+      onSignal();
+    };
+    process.once(name, listener);
+    return () => process.removeListener(name, listener);
+  });
+  return {
+    stop: () => {
+      for (const remove of listeners) remove();
+      return exitCode;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Stores of pointers into object memory. Every pointer that becomes reachable from the heap, and every one that is
+ * overwritten, goes through here, whoever stores it: fields, slices, arrays, maps, bulk copies.
+ *
+ * While the collector marks, H_WRITE_BARRIER is not 0 (Go: `writeBarrier.enabled`) and each store first reports the
+ * slot's old pointer and the new one to `onWrite` (Go's hybrid barrier shades both). Off, a store costs one more load of
+ * a word that hardly ever changes.
+ *
+ * Called inside a region only: the word changes while the world is stopped, so between the test and the store there is no
+ * safepoint at which it could. What the barrier need not see: shadow stacks and handle tables, which are scanned while
+ * their thread is stopped (as Go's stacks are), and pointers in memory that no other thread knows yet, overwriting nil.
+ */
+import { H_WRITE_BARRIER } from '../layout/header.ts';
+import type { RType } from '../malloc/rtype.ts';
+import type { Mem } from '../sys/mem.ts';
+
+/** What the collector gets to know of a store: the address of the slot, what it held, what it will hold. */
+export type WriteHook = (slot: number, old: number, value: number) => void;
+
+export interface Barrier {
+  /** Stores a pointer. `slot` and `value` are byte addresses; 0 is nil. */
+  readonly storePointer: (slot: number, value: number) => void;
+  /**
+   * Stores a pointer if the slot still holds `expected`; what it held before. For slots that threads race for: the
+   * store is sequentially consistent.
+   */
+  readonly casPointer: (slot: number, expected: number, value: number) => number;
+  /**
+   * Before `count` values of a type at `dst` are overwritten with those at `src`, or with zeroes if `src` is 0
+   * (Go: `bulkBarrierPreWrite`).
+   */
+  readonly bulkBarrier: (dst: number, src: number, type: RType, count: number) => void;
+  /** Wired by the collector. */
+  onWrite: WriteHook;
+}
+
+export function makeBarrier(mem: Mem): Barrier {
+  const { m, i32 } = mem;
+
+  function storePointer(slot: number, value: number): void {
+    if (m[H_WRITE_BARRIER] !== 0) barrier.onWrite(slot >>> 0, i32[slot >>> 2] >>> 0, value >>> 0);
+    i32[slot >>> 2] = value;
+  }
+
+  function casPointer(slot: number, expected: number, value: number): number {
+    const on = m[H_WRITE_BARRIER] !== 0;
+    const old = Atomics.compareExchange(i32, slot >>> 2, expected | 0, value | 0) >>> 0;
+    if (on && old === expected) barrier.onWrite(slot >>> 0, old, value >>> 0);
+    return old;
+  }
+
+  function bulkBarrier(dst: number, src: number, type: RType, count: number): void {
+    if (m[H_WRITE_BARRIER] === 0 || type.ptrBytes === 0) return;
+    for (let i = 0; i < count; i++) {
+      for (const p of type.pointers) {
+        const at = i * type.size + p;
+        barrier.onWrite(dst + at, i32[(dst + at) >>> 2] >>> 0, src === 0 ? 0 : i32[(src + at) >>> 2] >>> 0);
+      }
+    }
+  }
+
+  const barrier: Barrier = { storePointer, casPointer, bulkBarrier, onWrite: () => {} };
+  return barrier;
+}

@@ -1,0 +1,108 @@
+/**
+ * The entries of a map, read from outside: without its locks, and without believing that what pointers lead to is still
+ * part of the map. While threads change it, entries may be missing, or come twice. The layout is that of layout/map.ts.
+ */
+
+import { PTR_SIZE } from '../layout/constants.ts';
+import {
+  CTRL_FULL,
+  DIR_ENTRY_WORDS,
+  DIR_SHIFT,
+  DIR_TABLE,
+  GROUP_SLOTS,
+  IS_TABLE,
+  MAP_ROOT,
+  MAX_DEPTH,
+  SEQ_DEAD,
+  TABLE_DEPTH,
+  TABLE_GROUPS,
+  TABLE_HI,
+  TABLE_LO,
+  TABLE_MASK,
+  TABLE_PREFIX,
+  TABLE_SEQ,
+  TABLE_TAG,
+  TABLE_USED,
+  TABLE_WORDS,
+} from '../layout/map.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { groupKind } from '../types/definition.ts';
+import type { ArrayKind, Kind, MapKind } from '../types/kinds.ts';
+import { type FieldLayout, layoutOf } from '../types/layout-of.ts';
+import { objectAt } from './objects.ts';
+
+/** Replaced tables on the way to a living one; more are garbage. */
+const MAX_STEPS = 64;
+
+/** Called with the kinds of a key and a value, and the addresses where they are. */
+type Visit = (key: Kind, keyAddr: number, value: Kind, valueAddr: number) => void;
+
+/** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
+export function mapEntries(heap: MHeap, kind: MapKind, header: number, visit: Visit): number {
+  const { i32 } = heap.t.mem;
+  let size = 0;
+  eachTable(heap, header, (table) => {
+    size += i32[table + TABLE_USED]!;
+    eachEntry(heap, kind, table, visit);
+  });
+  return size;
+}
+
+/** Word of the object at `addr`, if there is one with so many words from there on; else 0. */
+function wordOf(heap: MHeap, addr: number, words: number): number {
+  const object = objectAt(heap, addr);
+  return object !== null && addr % PTR_SIZE === 0 && addr + words * PTR_SIZE <= object.start + object.size
+    ? addr >>> 2
+    : 0;
+}
+
+/** Living tables, in the order of the hashes they are for. */
+function eachTable(heap: MHeap, header: number, visit: (table: number) => void): void {
+  const { i32 } = heap.t.mem;
+  for (let hash = 0; ; ) {
+    const table = tableFor(heap, header, hash);
+    if (table === 0) return;
+    visit(table);
+    const depth = i32[table + TABLE_DEPTH]!;
+    const next = depth > 0 && depth <= MAX_DEPTH ? (i32[table + TABLE_PREFIX]! + 2 ** (32 - depth)) >>> 0 : 0;
+    if (next <= hash) return;
+    hash = next;
+  }
+}
+
+function tableFor(heap: MHeap, header: number, hash: number): number {
+  const { i32 } = heap.t.mem;
+  const root = i32[(header >>> 2) + MAP_ROOT]! >>> 0;
+  const tag = i32[(root >>> 2) + TABLE_TAG]!;
+  const entry = root + (hash >>> i32[(root >>> 2) + DIR_SHIFT]!) * DIR_ENTRY_WORDS * PTR_SIZE;
+  let table = tag === IS_TABLE ? wordOf(heap, root, TABLE_WORDS) : follow(heap, wordOf(heap, entry, 1) + DIR_TABLE);
+  for (let step = 0; table !== 0 && i32[table + TABLE_SEQ] === SEQ_DEAD; step++) {
+    const bit = (hash >>> (31 - i32[table + TABLE_DEPTH]!)) & 1;
+    table = step === MAX_STEPS ? 0 : follow(heap, table + (bit === 0 ? TABLE_LO : TABLE_HI));
+  }
+  return table;
+}
+
+/** The table that a word leads to. */
+function follow(heap: MHeap, word: number): number {
+  return wordOf(heap, heap.t.mem.i32[word]! >>> 0, TABLE_WORDS);
+}
+
+function eachEntry(heap: MHeap, kind: MapKind, table: number, visit: Visit): void {
+  const { i32, u8 } = heap.t.mem;
+  const group = layoutOf(groupKind(kind));
+  const slots = group.fields![1]!;
+  const slot = layoutOf((slots.kind as ArrayKind).elem);
+  const [key, value] = slot.fields!.slice(-2) as [FieldLayout, FieldLayout];
+  const groups = i32[table + TABLE_GROUPS]! >>> 0;
+  const object = objectAt(heap, groups);
+  const room = object === null ? 0 : Math.floor((object.start + object.size - groups) / group.size);
+  for (let g = 0; g < Math.min(i32[table + TABLE_MASK]! + 1, room); g++) {
+    for (let i = 0; i < GROUP_SLOTS; i++) {
+      const at = groups + g * group.size;
+      if (u8[at + i]! < CTRL_FULL) continue;
+      const slotAt = at + slots.offset + i * slot.size;
+      visit(key.kind, slotAt + key.offset, value.kind, slotAt + value.offset);
+    }
+  }
+}

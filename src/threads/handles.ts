@@ -1,0 +1,73 @@
+/**
+ * The handle table: the persistent references of this thread, one slot each, in shared memory. Only its thread writes it.
+ * A slot is 0 or the address of an object; which slots are free is known to the thread alone, since a table is dropped
+ * whole with its thread.
+ */
+import type { SpanRef } from '../base/brand.ts';
+import { PROC_HANDLES, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { allocSegment, Frame, segmentStart } from './shadow-stack.ts';
+
+export class HandleTable {
+  readonly #heap: MHeap;
+  readonly #segments: SpanRef[] = [];
+  /** Word indices of free slots. */
+  readonly #free: number[] = [];
+  /** Frames by slot, to end them all when the thread is detached. */
+  readonly #frames = new Map<number, Frame>();
+
+  constructor(heap: MHeap) {
+    this.#heap = heap;
+  }
+
+  /** Handles in use. */
+  get size(): number {
+    return this.#frames.size;
+  }
+
+  /** A handle for the object at this address (interior addresses as well). In a region. Throws OutOfMemoryError. */
+  add(addr: number): Frame {
+    if (this.#free.length === 0) this.#grow();
+    const slot = this.#free.pop()!;
+    this.#heap.t.mem.i32[slot] = addr;
+    const frame = new Frame(slot, null);
+    this.#frames.set(slot, frame);
+    return frame;
+  }
+
+  /** Whether this is the frame of a handle. */
+  owns(frame: Frame): boolean {
+    return this.#frames.get(frame.base) === frame;
+  }
+
+  /** Gives a handle up; does nothing if that was done before. Any time. */
+  remove(frame: Frame): void {
+    if (frame.live === 0) return;
+    frame.live = 0;
+    this.#frames.delete(frame.base);
+    // The pages are somebody else's if this thread was reaped.
+    if (!this.#heap.t.attached) return;
+    this.#heap.t.mem.i32[frame.base] = 0;
+    this.#free.push(frame.base);
+  }
+
+  /** Ends all handles and frees the table. In a region. */
+  release(): void {
+    for (const frame of this.#frames.values()) frame.live = 0;
+    this.#frames.clear();
+    this.#free.length = 0;
+    this.#heap.t.mem.m[this.#heap.t.ref + PROC_HANDLES] = 0;
+    for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
+  }
+
+  #grow(): void {
+    const { t } = this.#heap;
+    const { m, i32 } = t.mem;
+    const s = allocSegment(this.#heap);
+    this.#segments.push(s);
+    const start = segmentStart(m, s);
+    i32[start] = m[t.ref + PROC_HANDLES];
+    m[t.ref + PROC_HANDLES] = start;
+    for (let slot = start + SEGMENT_WORDS - 1; slot >= start + SEGMENT_SLOTS; slot--) this.#free.push(slot);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The shadow stack: the local references of this thread's open scopes, in shared memory, so that any thread can collect
+ * for all. See layout/proc.ts for how it lies there.
+ *
+ * Only its thread writes it, plainly, and only inside a region; others read it while the thread is stopped or outside of
+ * its region. A push stores the slot before it moves `top`, and no safepoint lies between, so what is below `top` is whole
+ * whenever somebody looks. Pops are the end of a scope: one store.
+ *
+ * `top` is 0 while no scope is open, and until the first scope of a thread makes a reference: a thread that only uses
+ * `heap.raw` needs no segment, and can open a scope to free something when no page is left. That makes an empty stack look
+ * like a full segment, and so one test sends both to the slow path, where a reference made outside of all scopes becomes
+ * a persistent one.
+ */
+import { NIL, type SpanRef } from '../base/brand.ts';
+import { fatal, OutOfMemoryError } from '../base/errors.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
+import { H_PAGES_IN_USE } from '../layout/header.ts';
+import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
+import { SPAN_BASE } from '../layout/span.ts';
+import type { MHeap } from '../spans/mheap.ts';
+
+/**
+ * What a reference belongs to: a scope, or for a persistent reference itself. `live` 0: it may not be used any more. One
+ * class for both, so that the check of every access stays monomorphic.
+ */
+export class Frame {
+  live = 1;
+  /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
+  readonly base: number;
+  /** The scope around this one. */
+  readonly outer: Frame | null;
+
+  constructor(base: number, outer: Frame | null) {
+    this.base = base;
+    this.outer = outer;
+  }
+}
+
+/** A page for a shadow stack or handle table, zeroed. Throws OutOfMemoryError. In a region. */
+export function allocSegment(heap: MHeap): SpanRef {
+  const { m, i32, plan } = heap.t.mem;
+  const s = heap.allocManual(1);
+  if (s === NIL) {
+    throw new OutOfMemoryError(PAGE_SIZE, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
+  }
+  const first = segmentStart(m, s);
+  for (let w = first; w < first + SEGMENT_WORDS; w++) i32[w] = 0;
+  return s;
+}
+
+/** First word of the segment, in object memory. */
+export function segmentStart(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+  return m[s + SPAN_BASE] >>> 2;
+}
+
+export class ShadowStack {
+  /** The innermost open scope; null outside of all. */
+  cur: Frame | null = null;
+  readonly #heap: MHeap;
+  readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #i32: Int32Array<ArrayBufferLike>;
+  readonly #top: number;
+  /** This stack's segments, the lowest first. The topmost may be a spare, so that a scope at an edge does not thrash. */
+  readonly #segments: SpanRef[] = [];
+
+  constructor(heap: MHeap) {
+    this.#heap = heap;
+    this.#m = heap.t.mem.m;
+    this.#i32 = heap.t.mem.i32;
+    this.#top = heap.t.ref + PROC_SHADOW_TOP;
+  }
+
+  /** Begins a scope. In a region. */
+  open(): Frame {
+    const m = this.#m;
+    if (this.cur === null && this.#segments.length > 0) {
+      m[this.#top] = segmentStart(m, this.#segments[0]!) + SEGMENT_SLOTS;
+    }
+    this.cur = new Frame(m[this.#top], this.cur);
+    return this.cur;
+  }
+
+  /** Ends the innermost scope: its references are stale from here on. */
+  close(frame: Frame): void {
+    if (frame !== this.cur) fatal('a scope ends that is not the innermost');
+    frame.live = 0;
+    this.cur = frame.outer;
+    this.#m[this.#top] = frame.outer === null ? 0 : frame.base;
+    if (this.#segments.length > 2) this.#trim(frame.base);
+  }
+
+  /** Roots an address until the innermost scope ends. Not outside of scopes. A safepoint. */
+  push(addr: number): void {
+    const m = this.#m;
+    const top = m[this.#top];
+    if ((top & SEGMENT_MASK) === 0) {
+      this.pushSlow(addr);
+      return;
+    }
+    this.#i32[top] = addr;
+    m[this.#top] = top + 1;
+  }
+
+  /** For roots that end before their scope does: what `reset` takes. */
+  mark(): number {
+    return this.#m[this.#top];
+  }
+
+  /** Drops what was pushed since `mark`. No references may have been made of it. */
+  reset(top: number): void {
+    this.#m[this.#top] = top;
+    if (this.#segments.length > 2) this.#trim(top);
+  }
+
+  /** `push` when the segment is full, or there is none. Throws OutOfMemoryError. */
+  pushSlow(addr: number): void {
+    const m = this.#m;
+    const i32 = this.#i32;
+    let top = m[this.#top];
+    if ((top & SEGMENT_MASK) === 0) {
+      let next = this.#after(top);
+      if (next === undefined) this.#segments.push((next = allocSegment(this.#heap)));
+      const start = segmentStart(m, next);
+      i32[start] = top === 0 ? 0 : top - SEGMENT_WORDS;
+      top = start + SEGMENT_SLOTS;
+    }
+    i32[top] = addr;
+    m[this.#top] = top + 1;
+    // Each 2046 references at the latest, a loop that only makes references lets the world stop.
+    this.#heap.t.poll();
+  }
+
+  /** Frees all segments. No scope may be open. In a region. */
+  release(): void {
+    for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
+  }
+
+  /** The spare segment above the full one that ends at this word; the lowest of all, if `top` is 0. */
+  #after(top: number): SpanRef | undefined {
+    const m = this.#m;
+    const at = this.#segments.findLastIndex((s) => segmentStart(m, s) === top - SEGMENT_WORDS);
+    return this.#segments[at + 1];
+  }
+
+  /** Frees the segments above the one in use, but for one. */
+  #trim(top: number): void {
+    const m = this.#m;
+    const start = (top - 1) & ~SEGMENT_MASK;
+    const keep = this.#segments.findLastIndex((s) => segmentStart(m, s) === start) + 2;
+    while (this.#segments.length > keep) this.#heap.freeManual(this.#segments.pop()!);
+  }
+}

@@ -1,0 +1,75 @@
+/** Arrays (Go's): a fixed number of elements in place. */
+
+import { OutOfRangeError } from '../base/errors.ts';
+import type { Codec } from './codec.ts';
+import { type Env, inRegion } from './env.ts';
+import { allocZeroed, clearValues, copyValues, define } from './memory.ts';
+import { refuseReference } from './pointers.ts';
+import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
+import type { Scalar } from './scalars.ts';
+import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
+import { SLICE_CAP, SLICE_LEN, SLICE_SIZE } from './slices.ts';
+
+/** `sliceOf`: the slice kind of the same elements, for `array.slice()`. */
+export function defineArray(
+  env: Env,
+  Class: PlaceClass['Class'],
+  elem: Codec,
+  length: number,
+  name: string,
+  sliceOf: () => Codec,
+): void {
+  const { i32 } = env.mem;
+  defineSequence(env, Class, elem, { base: (a) => a, length: () => length }, name);
+  Object.defineProperty(Class.prototype, 'length', { value: length });
+  define(Class.prototype, {
+    /** Go: `array[lo:hi]`. */
+    slice(this: Place, lo = 0, hi = length): Place {
+      checkLive(this);
+      checkBounds(lo, hi, length, 'length');
+      return inRegion(env, () => {
+        const slice = sliceOf();
+        const header = allocZeroed(env, SLICE_SIZE, slice.rtype());
+        const cap = length - lo;
+        env.barrier.storePointer(header, this.$a + (cap === 0 ? 0 : lo * elem.size));
+        i32[(header + SLICE_CAP) >>> 2] = cap;
+        i32[(header + SLICE_LEN) >>> 2] = hi - lo;
+        return slice.place!.make(header);
+      });
+    },
+  });
+}
+
+export function arrayCodec(
+  env: Env,
+  { Class, make }: PlaceClass,
+  elem: Codec,
+  length: number,
+  codec: () => Codec,
+): Scalar {
+  function check(value: unknown, where: string): void {
+    if (value instanceof Class) {
+      checkLive(value);
+      return;
+    }
+    if (value instanceof Reference) refuseReference(env, value, codec().name, where);
+    const given = checkedElements(elem, value, where).length;
+    if (given > length) throw new OutOfRangeError(`${where}: ${given} elements do not fit in ${codec().name}`);
+  }
+
+  /** Elements that are not given become zero, as in Go's array literals. */
+  function write(addr: number, value: unknown): void {
+    inRegion(env, () => {
+      const type = codec().rtype();
+      if (value instanceof Class) {
+        copyValues(env, addr, (value as Place).$a, type, 1);
+        return;
+      }
+      const values = value as ArrayLike<unknown>;
+      clearValues(env, addr, type, 1);
+      writeElements(env, elem, addr, addr, values);
+    });
+  }
+
+  return { read: make, check, write };
+}

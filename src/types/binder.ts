@@ -1,0 +1,170 @@
+/**
+ * From kinds to codecs: what a thread knows of the types of one heap. Each kind is bound once. A struct's class exists
+ * before its fields are bound, so that types may be recursive; everything that a field needs of another struct is its
+ * class.
+ */
+import { ArgumentError } from '../base/errors.ts';
+import type { RType } from '../malloc/rtype.ts';
+import { arrayCodec, defineArray } from './arrays.ts';
+import { atomicCodec, defineAtomic } from './atomics.ts';
+import type { Codec } from './codec.ts';
+import type { Env } from './env.ts';
+import type { ArrayKind, AtomicKind, Kind, MapKind, RefKind, SliceKind, StructKind } from './kinds.ts';
+import { isKind, slice as sliceOf } from './kinds.ts';
+import { definitionOf, explainDifference, layoutOf } from './layout-of.ts';
+import { bindMap } from './maps.ts';
+import { refCodec } from './pointers.ts';
+import { makePlaceClass } from './reference.ts';
+import { makeScalars, type Scalar, type ScalarName } from './scalars.ts';
+import { defineSlice, sliceCodec } from './slices.ts';
+import { bytesCodec, stringCodec } from './strings.ts';
+import { type BoundField, bindField, defineFields, structCodec } from './struct.ts';
+
+type Accessors = Scalar & Pick<Codec, 'place' | 'create' | 'initialise'>;
+
+export class Binder {
+  readonly #env: Env;
+  readonly #scalars: Record<ScalarName, Scalar>;
+  readonly #byKind = new WeakMap<object, Codec>();
+  /** Kinds are equal when their names are: structs by registration, others because their names say all. */
+  readonly #byName = new Map<string, Codec>();
+
+  constructor(env: Env) {
+    this.#env = env;
+    this.#scalars = makeScalars(env.mem);
+  }
+
+  /**
+   * The codec of a kind. Throws TypeMismatchError when a struct of this name has another definition in the heap,
+   * ArgumentError for what is no kind. In a region.
+   */
+  bind(kind: Kind): Codec {
+    const known = this.known(kind);
+    if (known !== undefined) return known;
+    if (!isKind(kind))
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'expected a type, such as struct(…) or slice(…)');
+    const name = layoutOf(kind).name;
+    const codec = this.#same(kind, name) ?? this.#make(kind, name);
+    this.#byKind.set(kind, codec);
+    return codec;
+  }
+
+  /** The codec of a kind that was bound before. */
+  known(kind: Kind): Codec | undefined {
+    return this.#byKind.get(kind);
+  }
+
+  /** What is bound under this name already, after a look at whether it is the same. */
+  #same(kind: Kind, name: string): Codec | undefined {
+    const found = this.#byName.get(name);
+    if (found !== undefined && kind.kind === 'struct') this.#register(kind, name);
+    return found;
+  }
+
+  #make(kind: Kind, name: string): Codec {
+    switch (kind.kind) {
+      case 'struct':
+        return this.#struct(kind, name);
+      case 'string':
+        return this.#finish(kind, name, stringCodec(this.#env) as Scalar, true, true);
+      case 'bytes':
+        return this.#finish(kind, name, bytesCodec(this.#env) as Scalar, true, true);
+      case 'ref':
+        return this.#ref(kind, name);
+      case 'slice':
+        return this.#slice(kind, name);
+      case 'array':
+        return this.#array(kind, name);
+      case 'map':
+        return this.#map(kind, name);
+      case 'atomic':
+        return this.#atomic(kind, name);
+      default:
+        return this.#finish(kind, name, this.#scalars[kind.kind], true, false);
+    }
+  }
+
+  #struct(kind: StructKind, name: string): Codec {
+    const env = this.#env;
+    const rtype = this.#register(kind, name);
+    const place = makePlaceClass(env, () => codec, name);
+    const fields: BoundField[] = [];
+    const accessors = structCodec(env, place, () => codec, fields);
+    const { size, align, pointers, fields: laid = [] } = layoutOf(kind);
+    const codec: Codec = {
+      ...accessors,
+      ...{ name, size, align, pointers, place, rtype: () => rtype },
+      ...{ isValue: false, allocates: true, indirect: false },
+    };
+    this.#byName.set(name, codec);
+    for (const f of laid) fields.push(bindField(name, f.name, f.offset, this.bind(f.kind)));
+    defineFields(place.Class, name, fields);
+    return codec;
+  }
+
+  #ref(kind: RefKind, name: string): Codec {
+    const target = this.bind(kind.elem);
+    // A place of its own that the pointer leads to; a map is one already.
+    const place = target.place!;
+    return this.#finish(kind, name, { ...(refCodec(this.#env, place, target.name) as Scalar), place }, true, false);
+  }
+
+  #slice(kind: SliceKind, name: string): Codec {
+    const env = this.#env;
+    const elem = this.bind(kind.elem);
+    const place = makePlaceClass(env, () => codec, name);
+    const codec: Codec = this.#finish(kind, name, { ...sliceCodec(env, place, elem, () => codec), place }, false, true);
+    defineSlice(env, place, elem, () => codec);
+    return codec;
+  }
+
+  #array(kind: ArrayKind, name: string): Codec {
+    const env = this.#env;
+    const elem = this.bind(kind.elem);
+    const place = makePlaceClass(env, () => codec, name);
+    const accessors = arrayCodec(env, place, elem, kind.length, () => codec);
+    const codec: Codec = this.#finish(kind, name, { ...accessors, place }, false, elem.allocates);
+    defineArray(env, place.Class, elem, kind.length, name, () => this.bind(sliceOf(kind.elem) as Kind));
+    return codec;
+  }
+
+  #map(kind: MapKind, name: string): Codec {
+    const place = makePlaceClass(this.#env, () => codec, name);
+    const accessors = bindMap(this.#env, place, kind.key, () => this.bind(kind.value), name);
+    const codec: Codec = this.#finish(kind, name, { ...accessors, place }, true, true);
+    return codec;
+  }
+
+  #atomic(kind: AtomicKind, name: string): Codec {
+    const { mem } = this.#env;
+    const place = makePlaceClass(this.#env, () => codec, name);
+    const accessors = { ...atomicCodec(mem, place, kind.elem.kind), place };
+    const codec: Codec = this.#finish(kind, name, accessors, false, false);
+    defineAtomic(mem, place.Class, kind.elem.kind);
+    return codec;
+  }
+
+  #finish(kind: Kind, name: string, accessors: Accessors, isValue: boolean, allocates: boolean): Codec {
+    const { size, align, pointers } = layoutOf(kind);
+    let type: RType | undefined;
+    const rtype = (): RType => (type ??= this.#register(kind, name));
+    const codec: Codec = {
+      ...accessors,
+      name,
+      size,
+      align,
+      pointers,
+      isValue,
+      allocates,
+      indirect: kind.kind === 'ref',
+      rtype,
+    };
+    this.#byName.set(name, codec);
+    return codec;
+  }
+
+  #register(kind: Kind, name: string): RType {
+    const { size, align, pointers } = layoutOf(kind);
+    return this.#env.table.register({ name, size, align, pointers, definition: definitionOf(kind) }, explainDifference);
+  }
+}

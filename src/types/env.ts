@@ -1,0 +1,85 @@
+/** What the types of one heap are built on, as one thread holds it. */
+
+import { ArgumentError } from '../base/errors.ts';
+import type { Barrier } from '../gc/barrier.ts';
+import type { Malloc } from '../malloc/malloc.ts';
+import type { TypeTable } from '../malloc/rtype.ts';
+import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import type { HandleTable } from '../threads/handles.ts';
+import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
+import type { Text } from './text.ts';
+
+export interface Env {
+  readonly mem: Mem;
+  readonly t: Proc;
+  readonly malloc: Malloc;
+  readonly table: TypeTable;
+  readonly shadow: ShadowStack;
+  readonly handles: HandleTable;
+  readonly barrier: Barrier;
+  readonly text: Text;
+  /** Releases the handles of persistent references that the program has dropped. */
+  readonly dropped: FinalizationRegistry<Frame>;
+}
+
+/** Runs a call as a region of its own, unless it is inside one. Outside of scopes, references it makes are persistent. */
+export function inRegion<T>(env: Env, fn: () => T): T {
+  if (env.t.depth > 0) return fn();
+  env.t.enter();
+  try {
+    return fn();
+  } finally {
+    env.t.leave();
+  }
+}
+
+/**
+ * A call of a function on an address, as a region of its own. Hot functions use this for their rare way: a function that
+ * makes a closure over its parameters allocates them at every call.
+ */
+export function callInRegion<T, A extends unknown[]>(env: Env, fn: (...args: A) => T, ...args: A): T {
+  return inRegion(env, () => fn(...args));
+}
+
+/** The same for a method of a reference. */
+export function methodInRegion<T, P, A extends unknown[]>(
+  env: Env,
+  method: (this: P, ...args: A) => T,
+  self: P,
+  ...args: A
+): T {
+  return inRegion(env, () => method.apply(self, args));
+}
+
+/**
+ * Runs `fn` as a scope; see Heap.scope. `carry` gets the result when the scope has ended, but its references have not
+ * been overwritten: no safepoint lies between.
+ */
+export function inScope<T>(env: Env, fn: () => T, carry: (result: T, ended: Frame) => void): T {
+  const { t, shadow } = env;
+  t.enter();
+  try {
+    const frame = shadow.open();
+    let result: T;
+    try {
+      result = fn();
+      refusePromise(result);
+    } finally {
+      shadow.close(frame);
+    }
+    carry(result, frame);
+    return result;
+  } finally {
+    t.leave();
+  }
+}
+
+function refusePromise(result: unknown): void {
+  if (typeof result !== 'object' || result === null) return;
+  if (typeof (result as { then?: unknown }).then !== 'function') return;
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    'scope: the function returned a promise; a scope is synchronous, and ends before the promise is settled. Open a scope inside each step instead',
+  );
+}

@@ -1,0 +1,73 @@
+/**
+ * Hash functions. Keyed with 64 random bits of each map, so that a program that takes keys from others cannot be given
+ * many that collide.
+ *
+ * Strings and bytes: HalfSipHash-1-3 (Aumasson and Bernstein's SipHash with 32-bit words; what Linux hashes its tables
+ * with on 32-bit machines). Multiplicative hashes of 32 bits are faster for long keys, but have collisions that hold for
+ * every seed.
+ */
+
+/**
+ * Hash of `length` bytes, which lie in `words` and are followed by zeroes up to the end of the last word. `words` has a
+ * word more than they fill.
+ */
+export function hashWords(words: Int32Array, length: number, k0: number, k1: number): number {
+  let v0 = k0;
+  let v1 = k1;
+  let v2 = 0x6c796765 ^ k0;
+  let v3 = 0x74656462 ^ k1;
+  const whole = length >>> 2;
+  // One round a word. Written out, here and below: the state is four variables, which a function could not return.
+  for (let i = 0; i < whole; i++) {
+    const word = words[i]!;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  // A round for the last word, which holds the rest of the bytes and the length, and three more.
+  const last = words[whole]! | (length << 24);
+  v3 ^= last;
+  for (let round = 0; round < 4; round++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    if (round > 0) continue;
+    v0 ^= last;
+    v2 ^= 0xff;
+  }
+  return v1 ^ v3;
+}
+
+/** One-to-one on 32 bits; every bit of the result depends on every bit of `x` (murmur3's finalizer). */
+function mix(x: number): number {
+  let h = x;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** Hash of an integer of 32 bits: no two have the same. */
+export function hashInt(x: number, k0: number, k1: number): number {
+  return mix((mix(x ^ k0) + k1) | 0);
+}
+
+/** Hash of an integer of 64 bits. */
+export function hashPair(lo: number, hi: number, k0: number, k1: number): number {
+  return mix((mix((mix(lo ^ k0) + hi) | 0) + k1) | 0);
+}

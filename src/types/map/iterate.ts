@@ -1,0 +1,175 @@
+/**
+ * Iteration over a map that all threads may change meanwhile.
+ *
+ * Entries come in the order of their hashes, which differs from map to map and stays while the map stays. The iterator
+ * is nothing but a position in that order, so tables may be replaced, split and merged under it: the next entry is the one
+ * with the next hash, in whichever table it is then. Hence each entry comes at most once; those that are there from
+ * begin to end come exactly once; one that is removed before its turn does not come; one that is added may or may not.
+ * Key and value are read together, when it is the entry's turn.
+ *
+ * To find the next hash, those of a whole table are noted and sorted at a time. This needs no more than that the table
+ * did not die while they were noted: an entry that stays has its hash in its slot all that time, and a hash that is wrong
+ * by the time of its turn, or never was one, finds nothing then.
+ */
+import {
+  GROUP_CTRL_WORDS,
+  MAP_SEED0,
+  MAP_SEED1,
+  SEQ_DEAD,
+  TABLE_GROUPS,
+  TABLE_MASK,
+  TABLE_SEQ,
+} from '../../layout/map.ts';
+import { fence } from './fence.ts';
+import type { MapHost } from './host.ts';
+import { firstGroup, firstOf, fullCtrl, matchEmpty, matching } from './probe.ts';
+import type { ValueReader } from './reader.ts';
+import type { MapShape } from './shape.ts';
+import type { Tables } from './tables.ts';
+
+export interface MapIterator {
+  /** Goes to the next entry; false at the end. In a region, with the map alive; regions may end in between. */
+  next(): boolean;
+  key(): unknown;
+  value(): unknown;
+}
+
+/** The operations of a kind of maps that iteration is made of. */
+export interface Walked {
+  readonly host: MapHost;
+  readonly shape: MapShape;
+  readonly tables: Tables;
+  readonly reader: ValueReader;
+  readonly stable: (h: number, hash: number, attempt: (table: number) => void) => void;
+  readonly locked: (h: number, hash: number, attempt: (table: number) => void) => void;
+  readonly get: (address: number, key: unknown) => unknown;
+}
+
+export function iterateMap(map: Walked, address: number, values: boolean): MapIterator {
+  const h = address >>> 2;
+  const { shape, reader } = map;
+  const k0 = map.host.mem.i32[h + MAP_SEED0]!;
+  const k1 = map.host.mem.i32[h + MAP_SEED1]!;
+  /** Keys of one hash that are still to come, if there are several. */
+  let waiting: unknown[] = [];
+  let key: unknown;
+  let value: unknown;
+  /** Hashes of a table, sorted, and the next of them. */
+  let hashes = new Uint32Array(0);
+  let at = 0;
+  /** First hash after those in `hashes`; 0 after the last. */
+  let from = 0;
+  let ended = false;
+  const together = values && shape.value.isValue;
+
+  /** Goes to the entry with this hash. False: there is none any more, or there are several, which wait now. */
+  function goTo(hash: number): boolean {
+    let count = 0;
+    map.stable(h, hash, (table) => {
+      count = 0;
+      eachWith(map, table, hash, k0, k1, (slot) => {
+        if (count++ > 0) return;
+        shape.key.capture(slot);
+        if (together) reader.capture(slot);
+      });
+    });
+    if (count > 1) waiting = keysOf(map, h, hash, k0, k1);
+    if (count !== 1) return false;
+    key = shape.key.decode();
+    if (together) value = reader.make();
+    return together || goToKey(key);
+  }
+
+  function goToKey(k: unknown): boolean {
+    key = k;
+    if (!values) return true;
+    // Undefined: removed since its key was read.
+    value = map.get(address, k);
+    return value !== undefined;
+  }
+
+  function next(): boolean {
+    for (;;) {
+      if (waiting.length > 0) {
+        if (goToKey(waiting.pop())) return true;
+      } else if (at < hashes.length) {
+        const hash = hashes[at++]!;
+        // All keys of a hash came, or wait, together.
+        if ((at === 1 || hash !== hashes[at - 2]) && goTo(hash | 0)) return true;
+      } else if (ended) {
+        return false;
+      } else {
+        [hashes, from] = noteHashes(map, h, from, k0, k1);
+        at = 0;
+        ended = from === 0;
+      }
+    }
+  }
+
+  return { next, key: () => key, value: () => value };
+}
+
+/** The hashes, from `from` on, of the table for it, sorted; and where the next table begins. */
+function noteHashes(
+  { shape, tables, host }: Walked,
+  h: number,
+  from: number,
+  k0: number,
+  k1: number,
+): [Uint32Array<ArrayBuffer>, number] {
+  for (;;) {
+    const table = tables.alive(h, from);
+    if (table === 0) return [new Uint32Array(0), 0];
+    const found: number[] = [];
+    tables.eachSlot(table, shape, (slot) => {
+      const hash = shape.key.hashAt(slot, k0, k1) >>> 0;
+      if (hash >= from >>> 0) found.push(hash);
+    });
+    fence();
+    if (Atomics.load(host.mem.i32, table + TABLE_SEQ) !== SEQ_DEAD) {
+      return [new Uint32Array(found).sort(), tables.endOf(table)];
+    }
+  }
+}
+
+/** Calls `visit` for the slots whose keys have this hash. */
+function eachWith(
+  { shape, host }: Walked,
+  table: number,
+  hash: number,
+  k0: number,
+  k1: number,
+  visit: (slot: number) => void,
+): void {
+  const { i32 } = host.mem;
+  const base = table === 0 ? 0 : i32[table + TABLE_GROUPS]! >>> 2;
+  if (base === 0) return;
+  const mask = i32[table + TABLE_MASK]!;
+  const full = fullCtrl(hash);
+  let g = firstGroup(hash, mask);
+  for (let step = 1; step <= mask + 1; step++) {
+    const c = base + g * shape.groupWords;
+    const lo = i32[c]!;
+    const hi = i32[c + 1]!;
+    for (let half = 0; half < GROUP_CTRL_WORDS; half++) {
+      for (let m = matching(half === 0 ? lo : hi, full); m !== 0; m &= m - 1) {
+        const slot = c + GROUP_CTRL_WORDS + (firstOf(m) + half * 4) * shape.slotWords;
+        if (shape.key.hashAt(slot, k0, k1) === hash) visit(slot);
+      }
+    }
+    if ((matchEmpty(lo) | matchEmpty(hi)) !== 0) return;
+    g = (g + step) & mask;
+  }
+}
+
+/** All keys with this hash, at one moment. */
+function keysOf(map: Walked, h: number, hash: number, k0: number, k1: number): unknown[] {
+  const keys: unknown[] = [];
+  map.locked(h, hash, (table) => {
+    eachWith(map, table, hash, k0, k1, (slot) => {
+      map.shape.key.capture(slot);
+      keys.push(map.shape.key.decode());
+    });
+  });
+  return keys;
+}

@@ -1,0 +1,334 @@
+/**
+ * Keys of maps, as they lie in slots, and how they are compared. One codec a kind and heap.
+ *
+ * A key that is looked for is first made ready by `load`: checked, encoded, hashed. `find` and `store` then work on what
+ * was loaded last, so nothing of a program may run between them that could use a map; `update` loads again after it.
+ *
+ *   string, bytes   up to 11 bytes: the bytes, zeroes, and in byte 11 their number; then 0. No memory of their own, and
+ *                   one cache miss less to compare them, for most of the keys that programs have.
+ *                   more: length, hash, −1, and a pointer to the bytes, which are zeroed up to a whole word
+ *   i8 … u32        one word
+ *   i64, u64        two words
+ */
+import { WrongTypeError } from '../../base/errors.ts';
+import type { Mem } from '../../sys/mem.ts';
+import type { KeyName } from '../kinds.ts';
+import { checkInteger, describe, INT_RANGES, type IntName } from '../scalars.ts';
+import { hashInt, hashPair, hashWords } from './hash.ts';
+import type { MapHost } from './host.ts';
+import { type Find, makeBytesFind, makeIntFind } from './probe.ts';
+
+export interface KeyCodec {
+  readonly name: KeyName;
+  /** Words of a key in a slot, and bytes it is aligned to. */
+  readonly words: number;
+  readonly align: number;
+  /** Words that are pointers. */
+  readonly pointers: readonly number[];
+  /** Throws WrongTypeError or OutOfRangeError when `key` is none of this kind. `where` begins the message. */
+  readonly check: (key: unknown, where: string) => void;
+  /** Makes a key the one that is looked for and returns its hash under the map's seeds. Throws as `check` does. */
+  readonly load: (key: unknown, where: string, k0: number, k1: number) => number;
+  readonly find: Find;
+  /** Stores the loaded key in a slot that nobody reads yet. A safepoint. Throws OutOfMemoryError. */
+  readonly store: (slot: number) => void;
+  readonly hashAt: (slot: number, k0: number, k1: number) => number;
+  /** Notes the key in a slot, whatever it is; `decode` makes a JS key of it if it turns out to be valid. */
+  readonly capture: (slot: number) => void;
+  readonly decode: () => unknown;
+  /** What stays the same key, whatever the program does to the one it passed. */
+  readonly keep: (key: unknown) => unknown;
+}
+
+const made = new WeakMap<Mem, Map<KeyName, KeyCodec>>();
+
+/** The codec for keys of a kind. */
+export function keyCodec(host: MapHost, name: KeyName): KeyCodec {
+  let ofHeap = made.get(host.mem);
+  if (ofHeap === undefined) made.set(host.mem, (ofHeap = new Map()));
+  let codec = ofHeap.get(name);
+  if (codec === undefined) ofHeap.set(name, (codec = makeCodec(host, name)));
+  return codec;
+}
+
+function makeCodec(host: MapHost, name: KeyName): KeyCodec {
+  if (name === 'string') return stringKeys(host);
+  if (name === 'bytes') return bytesKeys(host);
+  return name === 'i64' || name === 'u64' ? bigKeys(host, name) : intKeys(host, name);
+}
+
+/** Longest key that is in the slot itself. */
+const INLINE = 11;
+/** Third word of a longer one: as the number of its bytes that would be 255. */
+const LONG = -1;
+/** Words of the pointer and of all of it. */
+const POINTER = 3;
+const WORDS = 4;
+
+/** Bytes of a key that need no buffer of their own. */
+const SMALL = 1024;
+
+/** The bytes of the loaded key, as words. */
+interface Scratch {
+  words: Int32Array;
+  bytes: Uint8Array;
+  length: number;
+}
+
+function newScratch(bytes: number): Scratch {
+  const words = new Int32Array((bytes + 8) >>> 2);
+  return { words, bytes: new Uint8Array(words.buffer), length: 0 };
+}
+
+/** What string and byte keys have in common, once their bytes are in scratch memory. */
+function bytesOf(host: MapHost) {
+  const { i32, u8 } = host.mem;
+  const small = newScratch(SMALL);
+  const smallWords = small.words;
+  /** What is loaded. */
+  let scratch = small;
+  const tag = new Int32Array(WORDS - 1);
+  const captured = new Int32Array(WORDS);
+  const capturedBytes = new Uint8Array(captured.buffer);
+  const hashed = new Int32Array(WORDS);
+
+  /** Room for a key of so many bytes. */
+  function reserve(bytes: number): Scratch {
+    scratch = bytes <= SMALL ? small : newScratch(bytes);
+    return scratch;
+  }
+
+  /** The first bytes of the scratch memory are the key, of which those up to a whole word are zeroes. */
+  function finish(length: number, k0: number, k1: number): number {
+    for (let i = length; (i & 3) !== 0; i++) scratch.bytes[i] = 0;
+    scratch.words[(length + 3) >>> 2] = 0;
+    if (length <= INLINE) return finishInline(length, k0, k1);
+    return finishLong(length, hashWords(scratch.words, length, k0, k1));
+  }
+
+  function finishLong(length: number, hash: number): number {
+    scratch.length = length;
+    tag[0] = length;
+    tag[1] = hash;
+    tag[2] = LONG;
+    return hash;
+  }
+
+  /** For keys in the small scratch, with one word of zeroes, or the rest, after the whole ones. */
+  function finishInline(length: number, k0: number, k1: number): number {
+    tag[0] = smallWords[0]!;
+    tag[1] = length < 4 ? 0 : smallWords[1]!;
+    tag[2] = (length < 8 ? 0 : smallWords[2]!) | (length << 24);
+    return hashWords(smallWords, length, k0, k1);
+  }
+
+  /** Whether the bytes at a slot's pointer are those of the loaded key; their number is the same. */
+  function sameBytes(slot: number): boolean {
+    const { words, length } = scratch;
+    const at = i32[slot + POINTER]! >>> 2;
+    const count = (length + 3) >>> 2;
+    for (let i = 0; i < count; i++) if (i32[at + i] !== words[i]) return false;
+    return true;
+  }
+
+  function store(slot: number): void {
+    if (tag[2] === LONG) {
+      const { words, length } = scratch;
+      const count = (length + 3) >>> 2;
+      const addr = host.alloc(count << 2, null);
+      const at = addr >>> 2;
+      for (let i = 0; i < count; i++) i32[at + i] = words[i]!;
+      host.barrier.storePointer((slot + POINTER) << 2, addr);
+    }
+    i32[slot] = tag[0]!;
+    i32[slot + 1] = tag[1]!;
+    i32[slot + 2] = tag[2]!;
+  }
+
+  function hashAt(slot: number, k0: number, k1: number): number {
+    const last = i32[slot + 2]!;
+    if (last === LONG) return i32[slot + 1]!;
+    hashed[0] = i32[slot]!;
+    hashed[1] = i32[slot + 1]!;
+    hashed[2] = last & 0xffffff;
+    return hashWords(hashed, last >>> 24, k0, k1);
+  }
+
+  function capture(slot: number): void {
+    for (let i = 0; i < WORDS; i++) captured[i] = i32[slot + i]!;
+  }
+
+  return {
+    ...{ small, smallWords, reserve, finish, finishLong, finishInline },
+    /** Makes of the captured key what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
+    decode<T>(inSlot: (bytes: Uint8Array, length: number) => T, inHeap: (addr: number, length: number) => T): T {
+      if (captured[2] !== LONG) return inSlot(capturedBytes, captured[2]! >>> 24);
+      return inHeap(captured[POINTER]! >>> 0, captured[0]!);
+    },
+    codec: {
+      ...{ words: WORDS, align: 4, pointers: [POINTER], store, hashAt, capture },
+      find: makeBytesFind(host.mem, tag, sameBytes),
+    },
+  };
+}
+
+function stringKeys(host: MapHost): KeyCodec {
+  const { small, smallWords, reserve, finish, finishLong, finishInline, decode, codec } = bytesOf(host);
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+  function check(key: unknown, where: string): void {
+    if (typeof key !== 'string') throw new WrongTypeError(`${where}: expected a string, got ${describe(key)}`);
+  }
+
+  /** Short ASCII goes four characters to a word. */
+  function load(key: unknown, where: string, k0: number, k1: number): number {
+    if (typeof key !== 'string') check(key, where);
+    const text = key as string;
+    const n = text.length;
+    if (n > SMALL) return loadLong(text, k0, k1);
+    const whole = n & ~3;
+    let all = 0;
+    for (let i = 0; i < whole; i += 4) {
+      const a = text.charCodeAt(i);
+      const b = text.charCodeAt(i + 1);
+      const c = text.charCodeAt(i + 2);
+      const d = text.charCodeAt(i + 3);
+      all |= a | b | c | d;
+      smallWords[i >>> 2] = a | (b << 8) | (c << 16) | (d << 24);
+    }
+    let rest = 0;
+    for (let i = whole; i < n; i++) {
+      const c = text.charCodeAt(i);
+      all |= c;
+      rest |= c << ((i & 3) << 3);
+    }
+    smallWords[n >>> 2] = rest;
+    if (all > 127) return loadLong(text, k0, k1);
+    if (n <= INLINE) return finishInline(n, k0, k1);
+    reserve(n);
+    return finishLong(n, hashWords(smallWords, n, k0, k1));
+  }
+
+  /** Long or not ASCII. At most 3 bytes a UTF-16 unit. */
+  function loadLong(text: string, k0: number, k1: number): number {
+    const { written } = encoder.encodeInto(text, reserve(text.length * 3).bytes);
+    return finish(written, k0, k1);
+  }
+
+  function fromSlot(bytes: Uint8Array, length: number): string {
+    let text = '';
+    for (let i = 0; i < length; i++) {
+      if (bytes[i]! > 127) return decoder.decode(bytes.subarray(0, length));
+      text += String.fromCharCode(bytes[i]!);
+    }
+    return text;
+  }
+
+  return {
+    ...codec,
+    ...{ name: 'string', check, load },
+    decode: () => decode(fromSlot, host.text.read),
+    keep: (key) => key,
+  };
+}
+
+function bytesKeys(host: MapHost): KeyCodec {
+  const { reserve, finish, decode, codec } = bytesOf(host);
+  const { u8 } = host.mem;
+
+  function check(key: unknown, where: string): void {
+    if (!(key instanceof Uint8Array)) throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(key)}`);
+  }
+
+  function load(key: unknown, where: string, k0: number, k1: number): number {
+    check(key, where);
+    // Each byte is read once: another thread may be writing to it, if it is shared memory.
+    const from = key as Uint8Array;
+    const { length } = from;
+    const { bytes } = reserve(length);
+    for (let i = 0; i < length; i++) bytes[i] = from[i]!;
+    return finish(length, k0, k1);
+  }
+
+  return {
+    ...codec,
+    ...{ name: 'bytes', check, load },
+    decode: () =>
+      decode(
+        (bytes, length) => bytes.slice(0, length),
+        (addr, length) => u8.slice(addr, addr + length),
+      ),
+    keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key) : key),
+  };
+}
+
+function intKeys(host: MapHost, name: IntName): KeyCodec {
+  const { i32 } = host.mem;
+  const words = new Int32Array(1);
+  const [min, max] = INT_RANGES[name];
+  const unsigned = name === 'u32';
+  let captured = 0;
+
+  function refuse(key: unknown, where: string): never {
+    checkInteger(name, key, where);
+    throw new WrongTypeError(`${where}: expected a number (${name}), got ${describe(key)}`);
+  }
+
+  return {
+    name,
+    words: 1,
+    align: 4,
+    pointers: [],
+    check: (key, where) => checkInteger(name, key, where),
+    load(key, where, k0, k1): number {
+      if (typeof key !== 'number') return refuse(key, where);
+      const word = key | 0;
+      if ((unsigned ? word >>> 0 : word) !== key || key < min || key > max) return refuse(key, where);
+      words[0] = word;
+      return hashInt(word, k0, k1);
+    },
+    find: makeIntFind(host.mem, words),
+    store(slot): void {
+      i32[slot] = words[0]!;
+    },
+    hashAt: (slot, k0, k1) => hashInt(i32[slot]!, k0, k1),
+    capture(slot): void {
+      captured = i32[slot]!;
+    },
+    decode: () => (unsigned ? captured >>> 0 : captured),
+    keep: (key) => key,
+  };
+}
+
+function bigKeys(host: MapHost, name: 'i64' | 'u64'): KeyCodec {
+  const { i32 } = host.mem;
+  const words = new Int32Array(2);
+  const captured = new Int32Array(2);
+  const big = name === 'i64' ? new BigInt64Array(captured.buffer) : new BigUint64Array(captured.buffer);
+  const loaded = new BigInt64Array(words.buffer);
+  return {
+    name,
+    words: 2,
+    align: 8,
+    pointers: [],
+    check: (key, where) => checkInteger(name, key, where),
+    load(key, where, k0, k1): number {
+      checkInteger(name, key, where);
+      loaded[0] = key as bigint;
+      return hashPair(words[0]!, words[1]!, k0, k1);
+    },
+    find: makeIntFind(host.mem, words),
+    store(slot): void {
+      i32[slot] = words[0]!;
+      i32[slot + 1] = words[1]!;
+    },
+    hashAt: (slot, k0, k1) => hashPair(i32[slot]!, i32[slot + 1]!, k0, k1),
+    capture(slot): void {
+      captured[0] = i32[slot]!;
+      captured[1] = i32[slot + 1]!;
+    },
+    decode: () => big[0],
+    keep: (key) => key,
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * Locks in object memory: one in each table, for its writers, and one in each map's header, for its directory.
+ *
+ * A lock word is 0 or says who holds it: the id of a thread's record and the low bits of that record's epoch, which
+ * changes whenever another thread gets the record. So a holder that is gone is known for it, even if its record has
+ * been reaped and given away. Whoever meets such a lock takes it over, repairs what it guards, and goes on.
+ *
+ *   bit 0 … 7   id of the record, 1 … 255
+ *   bit 8       CONTENDED: threads may sleep on the word; the holder wakes one
+ *   bit 9 … 30  low 22 bits of PROC_EPOCH. They are the same again after 2 million threads on one record; a lock would
+ *               have to be left behind, and met by nobody, for all that time.
+ *
+ * Holders may run code of the program, allocate, and reach safepoints. So nobody waits for such a lock inside a
+ * region: a waiter spins shortly, then leaves its region and sleeps, and enters it again. Everything it knew of the
+ * map is void then: tables may have been replaced, and memory collected, also that of the lock word it slept on.
+ * (Sleeping only reads the word, so that harms nobody.) Lock words are written only between safepoints after they were
+ * reached from the map's header, when no collection can have freed them; and the map itself never frees headers,
+ * directories and tables, but leaves them to the collector. That is why a compare-and-exchange never hits foreign memory.
+ *
+ * Order: a thread may hold one table's lock and then take the map's; it never waits for a table's lock while it holds
+ * the map's, and takes a second table's lock only if it need not wait for it. Two maps: as with any two locks, threads
+ * that `update` both, one inside the other, must do it in one order. Within one map no thread waits for itself: it throws.
+ *
+ * Plain accesses in between. Writers change a table by plain stores while they hold its lock. V8 compiles accesses to
+ * typed arrays in program order: they are on its effect chain, are neither merged nor moved across one another, and not
+ * across the calls that atomic operations are. The processor's order is the business of fence.ts.
+ */
+import { ArgumentError } from '../../base/errors.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_STATUS } from '../../layout/proc.ts';
+import { parkWhile, unpark } from '../../sync/park.ts';
+import { procRef } from '../../sync/proc.ts';
+import type { MapHost } from './host.ts';
+
+const OWNER_MASK = 0xff;
+const CONTENDED = 0x100;
+const EPOCH_SHIFT = 9;
+const EPOCH_MASK = 0x3fffff;
+
+/** Looks at a lock before sleeping: about 30 µs, half of what waking a sleeper costs. */
+const SPIN = 3000;
+/** A sleeper looks around this often, for a holder that died. */
+const NAP_MS = 20;
+
+export interface Locks {
+  /** Takes the lock at this word of object memory if nobody has it. */
+  readonly tryLock: (word: number) => boolean;
+  /** `all`: wakes all who sleep on it, not just one, because nobody will take this lock again. */
+  readonly unlock: (word: number, all: boolean) => void;
+  /**
+   * Returns when it is worth trying again. A safepoint. `repair` is called with the lock held when it was taken over from a
+   * dead thread; it is free again afterwards. Throws ArgumentError if this thread holds the lock itself.
+   */
+  readonly wait: (word: number, repair: () => void) => void;
+  /** Whether this thread holds the lock. */
+  readonly isMine: (word: number) => boolean;
+  /** Whether a thread holds the lock that is gone. */
+  readonly isAbandoned: (word: number) => boolean;
+}
+
+export function throwInside(): never {
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    'map: used inside its own update: the function may read the map, but not change it',
+  );
+}
+
+export function makeLocks({ mem, t }: MapHost): Locks {
+  const { m, i32 } = mem;
+  const me = t.id | ((m[t.ref + PROC_EPOCH]! & EPOCH_MASK) << EPOCH_SHIFT);
+  /** Set after a sleep: others may be sleeping still. */
+  let flag = 0;
+
+  function tryLock(word: number): boolean {
+    if (Atomics.compareExchange(i32, word, 0, me | flag) !== 0) return false;
+    flag = 0;
+    return true;
+  }
+
+  function unlock(word: number, all: boolean): void {
+    if ((Atomics.exchange(i32, word, 0) & CONTENDED) !== 0) unpark(i32, word, all ? Number.POSITIVE_INFINITY : 1);
+  }
+
+  function isMine(word: number): boolean {
+    return (Atomics.load(i32, word) & ~CONTENDED) === me;
+  }
+
+  function isGone(holder: number): boolean {
+    const ref = procRef(mem, holder & OWNER_MASK);
+    if ((Atomics.load(m, ref + PROC_EPOCH) & EPOCH_MASK) !== holder >>> EPOCH_SHIFT) return true;
+    const status = Atomics.load(m, ref + PROC_STATUS);
+    return status === PROC_DEAD || status === PROC_FREE;
+  }
+
+  function isAbandoned(word: number): boolean {
+    const holder = Atomics.load(i32, word);
+    return holder !== 0 && isGone(holder);
+  }
+
+  function wait(word: number, repair: () => void): void {
+    flag = 0;
+    const first = Atomics.load(i32, word);
+    if (first === 0) return;
+    if ((first & ~CONTENDED) === me) throwInside();
+    if (isGone(first)) {
+      if (Atomics.compareExchange(i32, word, first, me | (first & CONTENDED)) === first) {
+        repair();
+        unlock(word, false);
+      }
+      return;
+    }
+    for (let i = 0; i < SPIN; i++) if (Atomics.load(i32, word) === 0) return;
+    const seen = Atomics.load(i32, word);
+    if (seen === 0) return;
+    const marked = seen | CONTENDED;
+    if (seen !== marked && Atomics.compareExchange(i32, word, seen, marked) !== seen) return;
+    sleep(word, marked);
+    flag = CONTENDED;
+  }
+
+  function sleep(word: number, holder: number): void {
+    const inside = t.depth > 0 && mem.shared;
+    if (inside) t.release();
+    parkWhile(i32, word, holder, NAP_MS);
+    if (inside) t.acquire();
+  }
+
+  return { tryLock, unlock, wait, isMine, isAbandoned };
+}

@@ -1,0 +1,157 @@
+/**
+ * Growing and shrinking of maps, table by table. A table doubles up to 1024 slots, then splits in two; mostly deleted
+ * slots only make it anew. It shrinks when it is at most an eighth full, to half full; two neighbours that are nearly
+ * empty merge. So whatever grew must lose three quarters of its entries before it shrinks, and the other way round.
+ *
+ * In all functions the table is locked by this thread, and dead afterwards if they say so.
+ */
+import { OutOfMemoryError } from '../../base/errors.ts';
+import {
+  GROUP_SLOTS,
+  MAX_DEPTH,
+  TABLE_DEPTH,
+  TABLE_GROUPS,
+  TABLE_HI,
+  TABLE_LO,
+  TABLE_LOCK,
+  TABLE_MASK,
+  TABLE_PARTNER,
+  TABLE_PREFIX,
+  TABLE_USED,
+} from '../../layout/map.ts';
+import type { Directory } from './directory.ts';
+import type { MapHost } from './host.ts';
+import type { MapShape } from './shape.ts';
+import type { Tables } from './tables.ts';
+
+export interface Resize {
+  /** The table is full: gives it groups if it has none; else makes successors with more room, and it is dead. */
+  readonly grow: (h: number, table: number, shape: MapShape) => void;
+  /** After deletes. The table may be dead; then `settle` is to be called with what it returns, after it is unlocked. */
+  readonly shrink: (h: number, table: number, shape: MapShape) => number;
+  /** Merges on upwards, from a table that two were merged to; 0 for none. */
+  readonly settle: (h: number, table: number, shape: MapShape) => void;
+}
+
+export function makeResize(host: MapHost, tables: Tables, directory: Directory): Resize {
+  const { barrier, t } = host;
+  const { i32 } = host.mem;
+  const { locks, isDead, alive, addGroups, build, abandon, kill, handOver, newTable } = tables;
+
+  function grow(h: number, table: number, shape: MapShape): void {
+    const groups = i32[table + TABLE_MASK]! + 1;
+    const used = i32[table + TABLE_USED]!;
+    if (i32[table + TABLE_GROUPS] === 0) addGroups(table, 1, shape);
+    else if (used * 8 < groups * GROUP_SLOTS * 5) replace(h, table, groups, shape);
+    else if (groups >= shape.maxGroups && i32[table + TABLE_DEPTH]! < MAX_DEPTH) split(h, table, shape);
+    else replace(h, table, groups * 2, shape);
+  }
+
+  /** Runs `make`, which builds successors; takes them back if memory is out. */
+  function building(table: number, make: () => void): void {
+    try {
+      make();
+    } catch (error) {
+      abandon(table);
+      throw error;
+    }
+  }
+
+  function replace(h: number, table: number, groups: number, shape: MapShape): void {
+    const depth = i32[table + TABLE_DEPTH]!;
+    const prefix = i32[table + TABLE_PREFIX]!;
+    building(table, () => {
+      const made = build(table, TABLE_LO, depth, prefix, groups, shape);
+      barrier.storePointer((table + TABLE_HI) << 2, (made << 2) >>> 0);
+    });
+    handOver(h, table, shape);
+    kill(table);
+    directory.patch(h, prefix, depth, shape);
+  }
+
+  function split(h: number, table: number, shape: MapShape): void {
+    const depth = i32[table + TABLE_DEPTH]!;
+    const prefix = i32[table + TABLE_PREFIX]!;
+    const groups = i32[table + TABLE_MASK]! + 1;
+    building(table, () => {
+      build(table, TABLE_LO, depth + 1, prefix, groups, shape);
+      build(table, TABLE_HI, depth + 1, prefix | (1 << (31 - depth)), groups, shape);
+    });
+    handOver(h, table, shape);
+    kill(table);
+    directory.patch(h, prefix, depth, shape);
+  }
+
+  function shrink(h: number, table: number, shape: MapShape): number {
+    const used = i32[table + TABLE_USED]!;
+    const groups = i32[table + TABLE_MASK]! + 1;
+    if (used * 8 > groups * GROUP_SLOTS) return 0;
+    try {
+      const merged = merge(h, table, shape);
+      if (merged !== 0) return merged;
+      const fewer = shape.groupsFor(used);
+      if (fewer < groups) replace(h, table, fewer, shape);
+    } catch (error) {
+      // It stays as large as it is.
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+    return 0;
+  }
+
+  /**
+   * Merges the table with its neighbour, if both together are at most half of what one can hold and nobody has the
+   * neighbour locked. Both are dead then. Returns the table that took their place, or 0.
+   */
+  function merge(h: number, table: number, shape: MapShape): number {
+    const depth = i32[table + TABLE_DEPTH]!;
+    if (depth === 0) return 0;
+    const other = alive(h, i32[table + TABLE_PREFIX]! ^ (1 << (32 - depth)));
+    if (i32[other + TABLE_DEPTH] !== depth || !locks.tryLock(other + TABLE_LOCK)) return 0;
+    try {
+      const both = i32[table + TABLE_USED]! + i32[other + TABLE_USED]!;
+      if (isDead(other) || both * 2 > shape.maxGroups * GROUP_SLOTS) return 0;
+      return mergeLocked(h, table, other, both, shape);
+    } finally {
+      tables.unlock(other);
+    }
+  }
+
+  function mergeLocked(h: number, table: number, other: number, entries: number, shape: MapShape): number {
+    const depth = i32[table + TABLE_DEPTH]! - 1;
+    const prefix = i32[table + TABLE_PREFIX]! & i32[other + TABLE_PREFIX]!;
+    let made = 0;
+    building(table, () => {
+      made = newTable(table + TABLE_LO, depth, prefix, shape);
+      addGroups(made, shape.groupsFor(entries), shape);
+    });
+    const addr = (made << 2) >>> 0;
+    barrier.storePointer((table + TABLE_HI) << 2, addr);
+    barrier.storePointer((other + TABLE_LO) << 2, addr);
+    barrier.storePointer((other + TABLE_HI) << 2, addr);
+    barrier.storePointer((other + TABLE_PARTNER) << 2, (table << 2) >>> 0);
+    handOver(h, table, shape);
+    handOver(h, other, shape);
+    kill(table);
+    t.pause('map.merge');
+    kill(other);
+    directory.patch(h, prefix, depth, shape);
+    return made;
+  }
+
+  function settle(h: number, table: number, shape: MapShape): void {
+    for (let at = table; at !== 0 && locks.tryLock(at + TABLE_LOCK); ) {
+      const from = at;
+      try {
+        const few = i32[from + TABLE_USED]! * 8 <= shape.maxGroups * GROUP_SLOTS;
+        at = isDead(from) || !few ? 0 : merge(h, from, shape);
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        at = 0;
+      } finally {
+        tables.unlock(from);
+      }
+    }
+  }
+
+  return { grow, shrink, settle };
+}

@@ -1,0 +1,392 @@
+/**
+ * The tables of maps: finding the one for a hash, locking it, replacing it by others, repairing it.
+ *
+ * A table's groups and the hashes it is for never change. To grow, shrink, split or merge, the thread that holds the
+ * lock builds the successors aside, where nobody sees them, and then kills the table with one store to its sequence.
+ * From then on whoever arrives there, through whichever directory, goes on to the successors (`next`). So a directory
+ * needs no update to be right, only to be short of detours; see directory.ts.
+ *
+ *   replace, split   table.lo, table.hi = successors; fill them; table.seq = SEQ_DEAD
+ *   merge            a.lo = a.hi = b.lo = b.hi = successor; fill it; b.partner = a; a.seq = SEQ_DEAD; b.seq = SEQ_DEAD
+ *
+ * While they are built, successors hang on the table, so that the collector sees them.
+ *
+ * Readers. seq is even and the same before and after: what was read between is what the table held. seq changes
+ *   - by 2 after a slot was marked empty, before its words are touched: a reader that still took it for full fails;
+ *   - by 1 before a value of several words is overwritten, and by 1 after;
+ *   - to SEQ_DEAD before the groups are freed: from then on their memory may be anybody's, and no reader believes it.
+ * It need not change when an entry is added: its words are stored in a free slot, which nobody reads, before the control
+ * byte that makes it full; nor when a value of one word is overwritten.
+ *
+ * Repair. A thread may die before and after every store. Whoever takes its lock over finds
+ *   - seq odd: the spare value is still whole, and is copied again to where `pending` says;
+ *   - successors of a table that is not dead: they are dropped, unless this is the second of two that are merged and
+ *     the first is dead: then this one dies too;
+ *   - counts that lag behind the control bytes: they are counted again;
+ *   - words in slots that are not full: they are cleared.
+ */
+import { OutOfMemoryError } from '../../base/errors.ts';
+import {
+  CTRL_FULL,
+  GROUP_CTRL_WORDS,
+  GROUP_SLOTS,
+  IS_TABLE,
+  MAP_ROOT,
+  MAP_SEED0,
+  MAP_SEED1,
+  SEQ_DEAD,
+  TABLE_DEPTH,
+  TABLE_GROUPS,
+  TABLE_HI,
+  TABLE_LEFT,
+  TABLE_LO,
+  TABLE_LOCK,
+  TABLE_MASK,
+  TABLE_PARTNER,
+  TABLE_PENDING,
+  TABLE_PREFIX,
+  TABLE_SEQ,
+  TABLE_SPARE,
+  TABLE_TAG,
+  TABLE_USED,
+  TABLE_WORDS,
+} from '../../layout/map.ts';
+import type { Mem } from '../../sys/mem.ts';
+import { fence } from './fence.ts';
+import type { MapHost } from './host.ts';
+import { type Locks, makeLocks } from './locks.ts';
+import { firstGroup, firstOf, matchDeleted, matchEmpty, matchFull } from './probe.ts';
+import type { MapShape } from './shape.ts';
+
+/** Bits of `ctrl` that are set. */
+function count(matches: number): number {
+  return Math.imul((matches >>> 7) & 0x01010101, 0x01010101) >>> 24;
+}
+
+/** What all maps of a heap share in one thread. Tables and headers are given as word indexes; table 0 is none. */
+export type Tables = ReturnType<typeof makeTables>;
+
+const made = new WeakMap<Mem, Tables>();
+
+export function tablesOf(host: MapHost): Tables {
+  let tables = made.get(host.mem);
+  if (tables === undefined) made.set(host.mem, (tables = makeTables(host)));
+  return tables;
+}
+
+function makeTables(host: MapHost) {
+  const { barrier, t } = host;
+  const { i32 } = host.mem;
+  const locks: Locks = makeLocks(host);
+  /** Addresses of the maps that are locked while code of the program runs. */
+  const busy: number[] = [];
+
+  // Finding
+
+  /** The table that the directory has for a hash. It may be dead. */
+  function route(h: number, hash: number): number {
+    const root = i32[h + MAP_ROOT]! >>> 2;
+    if (root === 0) return 0;
+    const shift = i32[root + TABLE_TAG]!;
+    return shift < 0 ? root : i32[(root + ((hash >>> shift) << 1)) | 0]! >>> 2;
+  }
+
+  function isDead(table: number): boolean {
+    return i32[table + TABLE_SEQ] === SEQ_DEAD;
+  }
+
+  /** Which successor of a dead table is for a hash. */
+  function next(table: number, hash: number): number {
+    fence();
+    const bit = (hash >>> (31 - i32[table + TABLE_DEPTH]!)) & 1;
+    return i32[table + (bit === 0 ? TABLE_LO : TABLE_HI)]! >>> 2;
+  }
+
+  /** The living table for a hash; 0 while the map has none. */
+  function alive(h: number, hash: number): number {
+    let table = route(h, hash);
+    while (table !== 0 && isDead(table)) table = next(table, hash);
+    return table;
+  }
+
+  /** First hash after those that a table is for; 0 after the last. */
+  function endOf(table: number): number {
+    const depth = i32[table + TABLE_DEPTH]!;
+    return depth === 0 ? 0 : (i32[table + TABLE_PREFIX]! + (1 << (32 - depth))) | 0;
+  }
+
+  // Reading without the lock
+
+  /** To be given to `isValid` after reading. */
+  function begin(table: number): number {
+    const seq = i32[table + TABLE_SEQ]!;
+    fence();
+    return seq;
+  }
+
+  /** Whether what was read since `begin` is what the table held. */
+  function isValid(table: number, seq: number): boolean {
+    fence();
+    return (seq & 1) === 0 && Atomics.load(i32, table + TABLE_SEQ) === seq;
+  }
+
+  // Locking
+
+  /** Locks the living table for a hash, making the map's first. A safepoint if another thread has it. */
+  function lock(h: number, hash: number, shape: MapShape): number {
+    for (;;) {
+      const table = alive(h, hash);
+      if (table === 0) {
+        makeFirst(h, shape);
+      } else if (locks.tryLock(table + TABLE_LOCK)) {
+        if (!isDead(table)) return table;
+        unlock(table);
+      } else {
+        locks.wait(table + TABLE_LOCK, () => repair(table, shape));
+      }
+    }
+  }
+
+  function unlock(table: number): void {
+    locks.unlock(table + TABLE_LOCK, isDead(table));
+  }
+
+  /** Runs code of the program while a table of the map is locked. */
+  function runLocked<T>(h: number, fn: () => T): T {
+    busy.push(h);
+    try {
+      return fn();
+    } finally {
+      busy.pop();
+    }
+  }
+
+  // Making
+
+  /** A table without groups, hung into the slot at word `into`, if that holds nothing. */
+  function newTable(into: number, depth: number, prefix: number, shape: MapShape): number {
+    const addr = host.alloc(TABLE_WORDS * 4, shape.table);
+    const table = addr >>> 2;
+    i32[table + TABLE_TAG] = IS_TABLE;
+    i32[table + TABLE_DEPTH] = depth;
+    i32[table + TABLE_PREFIX] = prefix;
+    if (barrier.casPointer(into << 2, 0, addr) === 0) return table;
+    free(addr);
+    return 0;
+  }
+
+  function makeFirst(h: number, shape: MapShape): void {
+    newTable(h + MAP_ROOT, 0, 0, shape);
+  }
+
+  /** Gives groups to a table that has none. */
+  function addGroups(table: number, groups: number, shape: MapShape): void {
+    const addr = host.alloc(groups * shape.groupWords * 4, shape.groups);
+    i32[table + TABLE_MASK] = groups - 1;
+    i32[table + TABLE_LEFT] = shape.capacity(groups);
+    fence();
+    barrier.storePointer((table + TABLE_GROUPS) << 2, addr);
+  }
+
+  /** Builds a successor of a locked table. */
+  function build(table: number, field: number, depth: number, prefix: number, groups: number, s: MapShape): number {
+    const made = newTable(table + field, depth, prefix, s);
+    addGroups(made, groups, s);
+    return made;
+  }
+
+  /** Frees what nobody refers to. Freeing an object of another thread may take memory; then the collector has it. */
+  function free(addr: number): void {
+    try {
+      host.free(addr);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+    }
+  }
+
+  /** Takes back the successors of a table that stays alive. */
+  function abandon(table: number): void {
+    const lo = i32[table + TABLE_LO]! >>> 2;
+    const hi = i32[table + TABLE_HI]! >>> 2;
+    barrier.storePointer((table + TABLE_LO) << 2, 0);
+    barrier.storePointer((table + TABLE_HI) << 2, 0);
+    barrier.storePointer((table + TABLE_PARTNER) << 2, 0);
+    if (lo !== 0) dismantle(lo);
+    if (hi !== 0 && hi !== lo) dismantle(hi);
+  }
+
+  /** Frees a table that nobody but this thread has ever seen. */
+  function dismantle(table: number): void {
+    const groups = i32[table + TABLE_GROUPS]! >>> 0;
+    free((table << 2) >>> 0);
+    if (groups !== 0) free(groups);
+  }
+
+  /** The table is dead from here on; its successors are complete. */
+  function kill(table: number): void {
+    t.pause('map.kill');
+    Atomics.store(i32, table + TABLE_SEQ, SEQ_DEAD);
+    fence();
+    const groups = i32[table + TABLE_GROUPS]! >>> 0;
+    const spare = i32[table + TABLE_SPARE]! >>> 0;
+    barrier.storePointer((table + TABLE_GROUPS) << 2, 0);
+    barrier.storePointer((table + TABLE_SPARE) << 2, 0);
+    barrier.storePointer((table + TABLE_PARTNER) << 2, 0);
+    t.pause('map.killed');
+    if (groups !== 0) free(groups);
+    if (spare !== 0) free(spare);
+  }
+
+  // Slots
+
+  /**
+   * Number of the first slot for a hash that is empty or deleted: group × 8 + slot; −1 if there is none. For tables that
+   * this thread has locked.
+   */
+  function findFree(table: number, hash: number, shape: MapShape): number {
+    const base = i32[table + TABLE_GROUPS]! >>> 2;
+    const mask = i32[table + TABLE_MASK]!;
+    if (base === 0) return -1;
+    let g = firstGroup(hash, mask);
+    for (let step = 1; step <= mask + 1; step++) {
+      const c = base + g * shape.groupWords;
+      const lo = matchFull(~i32[c]!);
+      if (lo !== 0) return g * GROUP_SLOTS + firstOf(lo);
+      const hi = matchFull(~i32[c + 1]!);
+      if (hi !== 0) return g * GROUP_SLOTS + 4 + firstOf(hi);
+      g = (g + step) & mask;
+    }
+    return -1;
+  }
+
+  /** Word of a control word's group, of a slot's number. */
+  function groupOf(table: number, number: number, shape: MapShape): number {
+    return (i32[table + TABLE_GROUPS]! >>> 2) + (number >>> 3) * shape.groupWords;
+  }
+
+  function slotOf(table: number, number: number, shape: MapShape): number {
+    return groupOf(table, number, shape) + GROUP_CTRL_WORDS + (number & 7) * shape.slotWords;
+  }
+
+  /** Number of a slot, of its word. */
+  function numberOf(table: number, slot: number, shape: MapShape): number {
+    const at = slot - (i32[table + TABLE_GROUPS]! >>> 2);
+    const group = Math.floor(at / shape.groupWords);
+    return group * GROUP_SLOTS + (at - group * shape.groupWords - GROUP_CTRL_WORDS) / shape.slotWords;
+  }
+
+  function ctrlAt(table: number, number: number, shape: MapShape): number {
+    const word = i32[groupOf(table, number, shape) + ((number >>> 2) & 1)]!;
+    return (word >>> ((number & 3) << 3)) & 0xff;
+  }
+
+  function setCtrl(table: number, number: number, ctrl: number, shape: MapShape): void {
+    const word = groupOf(table, number, shape) + ((number >>> 2) & 1);
+    const shift = (number & 3) << 3;
+    fence();
+    i32[word] = (i32[word]! & ~(0xff << shift)) | (ctrl << shift);
+  }
+
+  /** Copies words over others that hold values of the same kind. `pointers`: which of them are. */
+  function copyWords(to: number, from: number, words: number, pointers: readonly number[]): void {
+    // Pointers twice, once through the barrier: the plain store must not be the one that the collector sees.
+    for (const p of pointers) barrier.storePointer((to + p) << 2, i32[from + p]! >>> 0);
+    for (let i = 0; i < words; i++) i32[to + i] = i32[from + i]!;
+  }
+
+  function clearWords(at: number, words: number, pointers: readonly number[]): void {
+    for (const p of pointers) if (i32[at + p] !== 0) barrier.storePointer((at + p) << 2, 0);
+    for (let i = 0; i < words; i++) i32[at + i] = 0;
+  }
+
+  /** Adds an entry to a table that nobody sees yet, and that has room. */
+  function adopt(table: number, slot: number, hash: number, shape: MapShape): void {
+    const number = findFree(table, hash, shape);
+    copyWords(slotOf(table, number, shape), slot, shape.slotWords, shape.slotPointers);
+    setCtrl(table, number, CTRL_FULL | (hash & 0x7f), shape);
+    i32[table + TABLE_USED]!++;
+    i32[table + TABLE_LEFT]!--;
+  }
+
+  /** Calls `visit` for each full slot. */
+  function eachSlot(table: number, shape: MapShape, visit: (slot: number, number: number) => void): void {
+    const base = i32[table + TABLE_GROUPS]! >>> 2;
+    if (base === 0) return;
+    const words = (i32[table + TABLE_MASK]! + 1) << 1;
+    for (let w = 0; w < words; w++) {
+      const c = base + (w >>> 1) * shape.groupWords;
+      for (let m = matchFull(i32[c + (w & 1)]!); m !== 0; m &= m - 1) {
+        const i = ((w & 1) << 2) + firstOf(m);
+        visit(c + GROUP_CTRL_WORDS + i * shape.slotWords, (w >>> 1) * GROUP_SLOTS + i);
+      }
+    }
+  }
+
+  /** Copies all entries to the successors. */
+  function handOver(h: number, table: number, shape: MapShape): void {
+    const lo = i32[table + TABLE_LO]! >>> 2;
+    const hi = i32[table + TABLE_HI]! >>> 2;
+    const shift = 31 - i32[table + TABLE_DEPTH]!;
+    const k0 = i32[h + MAP_SEED0]!;
+    const k1 = i32[h + MAP_SEED1]!;
+    eachSlot(table, shape, (slot) => {
+      const hash = shape.key.hashAt(slot, k0, k1);
+      adopt(((hash >>> shift) & 1) === 0 ? lo : hi, slot, hash, shape);
+    });
+  }
+
+  // Repairing
+
+  /** Makes a table whole whose holder is gone. This thread has the lock. */
+  function repair(table: number, shape: MapShape): void {
+    if (isDead(table)) return;
+    const spare = i32[table + TABLE_SPARE]! >>> 2;
+    const seq = i32[table + TABLE_SEQ]!;
+    if ((seq & 1) !== 0) copyWords(i32[table + TABLE_PENDING]!, spare, shape.valueWords, shape.valuePointers);
+    // Even, and another one than any reader has seen: slots are cleared below.
+    Atomics.store(i32, table + TABLE_SEQ, (seq + 3) & 0x7ffffffe);
+    fence();
+    if (spare !== 0) clearWords(spare, shape.valueWords, shape.valuePointers);
+    const first = i32[table + TABLE_PARTNER]! >>> 2;
+    if (first !== 0 && isDead(first) && i32[first + TABLE_LO] === i32[table + TABLE_LO]) {
+      kill(table);
+      return;
+    }
+    // The groups of successors that were never seen: freed, but those of a merge hang on two tables. The collector.
+    for (const field of [TABLE_LO, TABLE_HI, TABLE_PARTNER]) barrier.storePointer((table + field) << 2, 0);
+    recount(table, shape);
+  }
+
+  function recount(table: number, shape: MapShape): void {
+    const base = i32[table + TABLE_GROUPS]! >>> 2;
+    if (base === 0) return;
+    const groups = i32[table + TABLE_MASK]! + 1;
+    let used = 0;
+    let deleted = 0;
+    for (let number = 0; number < groups * GROUP_SLOTS; number++) {
+      if (ctrlAt(table, number, shape) >= CTRL_FULL) continue;
+      clearWords(slotOf(table, number, shape), shape.slotWords, shape.slotPointers);
+    }
+    for (let g = 0; g < groups; g++) {
+      for (let half = 0; half < GROUP_CTRL_WORDS; half++) {
+        const ctrl = i32[base + g * shape.groupWords + half]!;
+        used += count(matchFull(ctrl));
+        deleted += count(matchDeleted(ctrl));
+      }
+    }
+    i32[table + TABLE_USED] = used;
+    i32[table + TABLE_LEFT] = shape.capacity(groups) - used - deleted;
+  }
+
+  /** Whether a group has an empty slot: a search ends there. */
+  function hasEmpty(table: number, number: number, shape: MapShape): boolean {
+    const c = groupOf(table, number, shape);
+    return (matchEmpty(i32[c]!) | matchEmpty(i32[c + 1]!)) !== 0;
+  }
+
+  return {
+    ...{ locks, busy, route, isDead, next, alive, endOf, begin, isValid, lock, unlock, runLocked },
+    ...{ newTable, addGroups, build, free, abandon, kill, handOver, repair },
+    ...{ findFree, slotOf, numberOf, ctrlAt, setCtrl, hasEmpty, copyWords, clearWords, eachSlot },
+  };
+}

@@ -1,0 +1,64 @@
+/** What all kinds do with the memory of one heap. In a region, all of it. */
+
+import type { RType } from '../malloc/rtype.ts';
+import { moveBytes } from '../spans/move.ts';
+import { zeroBytes } from '../spans/zero.ts';
+import type { Codec } from './codec.ts';
+import { type Env, inScope } from './env.ts';
+
+/** Zeroed memory for values of a type. A safepoint. Throws OutOfMemoryError. */
+export function allocZeroed(env: Env, size: number, type: RType): number {
+  return env.malloc.mallocgc(size, type.ptrBytes === 0 ? null : type, true);
+}
+
+/** Overwrites `count` values with those at `src`; the areas may overlap (Go: `typedslicecopy`). */
+export function copyValues(env: Env, dst: number, src: number, type: RType, count: number): void {
+  env.barrier.bulkBarrier(dst, src, type, count);
+  moveBytes(env.mem, dst >>> 0, src >>> 0, type.size * count);
+}
+
+/** Overwrites `count` values with zeroes (Go: `typedmemclr`). */
+export function clearValues(env: Env, dst: number, type: RType, count: number): void {
+  env.barrier.bulkBarrier(dst, 0, type, count);
+  zeroBytes(env.mem, dst >>> 0, type.size * count);
+}
+
+/** A copy of a value in memory of its own. A safepoint; `src` must be reachable. Throws OutOfMemoryError. */
+export function copyOut(env: Env, codec: Codec, src: number): number {
+  const type = codec.rtype();
+  const addr = allocZeroed(env, codec.size, type);
+  copyValues(env, addr, src, type, 1);
+  return addr;
+}
+
+/** Runs `fn` while the object at `addr` is kept alive by the shadow stack. */
+export function withRoot<T>(env: Env, addr: number, fn: () => T): T {
+  if (env.shadow.cur === null)
+    return inScope(
+      env,
+      () => withRoot(env, addr, fn),
+      () => {},
+    );
+  const top = env.shadow.mark();
+  env.shadow.push(addr);
+  try {
+    return fn();
+  } finally {
+    env.shadow.reset(top);
+  }
+}
+
+/** Writes a value into the object at `root`, which is kept alive while the value is made. */
+export function writeRooted(env: Env, codec: Codec, root: number, addr: number, value: unknown): void {
+  withRoot(env, root, () => codec.write(addr, value));
+}
+
+/** Adds what is not to be enumerated: methods and accessors of a class made at run time. */
+export function define(proto: object, members: Record<PropertyKey, unknown>): void {
+  for (const [name, d] of Object.entries(Object.getOwnPropertyDescriptors(members))) {
+    Object.defineProperty(proto, name, { ...d, enumerable: false });
+  }
+  for (const symbol of Object.getOwnPropertySymbols(members)) {
+    Object.defineProperty(proto, symbol, { value: members[symbol], writable: true, configurable: true });
+  }
+}

@@ -1,0 +1,48 @@
+/** `ref(T)` in the heap: a pointer to an object of T, or nil. */
+import { TypeMismatchError, WrongTypeError } from '../base/errors.ts';
+import { callInRegion, type Env } from './env.ts';
+import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
+import { describe, type Scalar } from './scalars.ts';
+
+/** Says why a value is no live reference to a `name` of this heap. */
+export function refuseReference(env: Env, value: unknown, name: string, where: string): never {
+  if (!(value instanceof Reference)) {
+    throw new WrongTypeError(`${where}: expected a reference to ${name}, got ${describe(value)}`);
+  }
+  checkLive(value);
+  if (value.$env !== env) {
+    throw new TypeMismatchError('ERR_TYPE_MISMATCH', `${where}: the reference is to an object of another heap`);
+  }
+  throw new TypeMismatchError(
+    'ERR_TYPE_MISMATCH',
+    `${where}: expected a reference to ${name}, got one to ${value.$codec.name}`,
+  );
+}
+
+export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Place | null> {
+  const { t, barrier } = env;
+  const { i32 } = t.mem;
+  const { make, Class } = target;
+
+  function read(addr: number): Place | null {
+    if (t.depth === 0) return callInRegion(env, read, addr);
+    const to = i32[addr >>> 2]!;
+    return to === 0 ? null : make(to);
+  }
+
+  function check(value: unknown, where: string): void {
+    if (value === null) return;
+    if (!(value instanceof Class)) refuseReference(env, value, name, where);
+    checkLive(value as Place);
+  }
+
+  function write(addr: number, value: Place | null): void {
+    if (t.depth === 0) {
+      callInRegion(env, write, addr, value);
+      return;
+    }
+    barrier.storePointer(addr, value === null ? 0 : value.$a);
+  }
+
+  return { read, check, write };
+}

@@ -1,0 +1,186 @@
+/**
+ * References: what a program holds of the heap. A reference is a small JS object with the address of a place (an object,
+ * or something inside of one) and the frame it belongs to. Each kind of place has a class of its own per heap, whose
+ * accessors are closures over the heap's views.
+ *
+ * Local references belong to the scope they were made in. They are on the thread's shadow stack, so the collector
+ * sees them; when the scope ends its frame is marked, and every use of them throws. Persistent ones belong to a handle.
+ *
+ * Why the classes are made as they are. V8 keeps type feedback per function literal, so accessors of all structs share
+ * theirs, and it becomes megamorphic. That is harmless as long as nothing hot depends on it: call sites in user code
+ * see one class each, and everything that an accessor calls is a constant of its closure. (With a constructor that was
+ * no constant, a read of a reference cost 70 ns; so it costs 4: measured with 12 structs.)
+ */
+import { cold } from '../base/cold.ts';
+import { ArgumentError, StaleRefError } from '../base/errors.ts';
+import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
+import { Frame } from '../threads/shadow-stack.ts';
+import type { Codec } from './codec.ts';
+import { type Env, inRegion } from './env.ts';
+
+/** What every reference carries; not for users. */
+export interface Place {
+  /** Byte address as a signed 32-bit integer: a small integer to V8, whatever the address. */
+  $a: number;
+  /** Whether it may still be used. */
+  $s: Frame;
+}
+
+/** The class of the places of one kind in one heap. */
+export interface PlaceClass {
+  readonly Class: { readonly prototype: Place } & (new (a: number, s: Frame) => Place);
+  /** A reference to the place at this address: local in a scope, persistent outside. A safepoint. */
+  readonly make: (addr: number) => Place;
+}
+
+/** Of references that were disposed of one by one. */
+const DISPOSED = new Frame(0, null);
+DISPOSED.live = 0;
+
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
+
+/** Prototype of all references. `$env`, `$codec` and `$make` are on the prototypes of the classes. */
+export abstract class Reference implements Place {
+  declare $a: number;
+  declare $s: Frame;
+  declare readonly $env: Env;
+  declare readonly $codec: Codec;
+  declare readonly $make: (addr: number) => Place;
+
+  /**
+   * A persistent reference to the same place: it outlives the scope, until `dispose()`, the end of a `using` block, or
+   * until the program has dropped it. It keeps the object alive. Throws StaleRefError, OutOfMemoryError.
+   */
+  hold(): this {
+    checkLive(this);
+    return inRegion(this.$env, () => {
+      const Class = this.constructor as unknown as PlaceClass['Class'];
+      return persist(this.$env, new Class(this.$a, DISPOSED)) as unknown as this;
+    });
+  }
+
+  /** Gives this reference up: using it afterwards throws StaleRefError. Other references to the object stay. */
+  dispose(): void {
+    const { handles, dropped } = this.$env;
+    if (handles.owns(this.$s)) {
+      handles.remove(this.$s);
+      dropped.unregister(this);
+    }
+    this.$s = DISPOSED;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Whether both refer to the same place. (`===` compares references, of which one place can have many.) */
+  equals(other: unknown): boolean {
+    checkLive(this);
+    if (!(other instanceof Reference)) return false;
+    checkLive(other);
+    return other.$a === this.$a && other.constructor === this.constructor;
+  }
+
+  [inspectCustom](): string {
+    return `${showReference(this)}${this.$s.live === 0 ? ' (stale)' : ''}`;
+  }
+
+  toJSON(): unknown {
+    return showReference(this);
+  }
+}
+
+/** A reference as text: what it refers to, and where that is. */
+export function showReference(ref: Reference): string {
+  return `${ref.$codec.name} @0x${(ref.$a >>> 0).toString(16)}`;
+}
+
+export function checkLive(ref: Place): void {
+  if (ref.$s.live === 0) throwStale(ref);
+}
+
+/** The use of a reference that is not live. */
+export function throwStale(ref: Place): never {
+  const { $codec, $env } = ref as unknown as Reference;
+  const { name } = $codec;
+  const why = !$env.t.attached
+    ? 'belongs to a heap from which this thread was detached'
+    : ref.$s === DISPOSED
+      ? 'was disposed of'
+      : 'is used after its scope ended: return it from the scope, or make it persistent there with hold()';
+  throw new StaleRefError('ERR_STALE_REF', `reference to ${name} ${why}`);
+}
+
+/** Makes a reference persistent. In a region. */
+export function persist(env: Env, ref: Place): Place {
+  ref.$s = env.handles.add(ref.$a);
+  env.dropped.register(ref, ref.$s, ref);
+  return ref;
+}
+
+/** Carries what a scope returned to where it is used: into the scope around it, or to a handle of its own. */
+export function carry(env: Env, result: unknown, ended: Frame): void {
+  if (!(result instanceof Reference) || result.$s !== ended) return;
+  const { shadow } = env;
+  if (shadow.cur === null) {
+    persist(env, result);
+  } else {
+    result.$s = shadow.cur;
+    shadow.push(result.$a);
+  }
+}
+
+/** The class of one kind of place. The caller adds accessors to `Class.prototype`, which inherits from `base`. */
+export function makePlaceClass(
+  env: Env,
+  codec: () => Codec,
+  name: string,
+  base: object = Reference.prototype,
+): PlaceClass {
+  // Declared only: V8 defines fields one by one in a function of its own, which costs 200 ns here.
+  const R = class implements Place {
+    declare $a: number;
+    declare $s: Frame;
+    constructor(a: number, s: Frame) {
+      this.$a = a;
+      this.$s = s;
+    }
+  };
+  Object.setPrototypeOf(R.prototype, base);
+  Object.defineProperty(R, 'name', { value: name });
+  const { shadow, t } = env;
+  const { m, i32 } = t.mem;
+  const topWord = t.ref + PROC_SHADOW_TOP;
+
+  function make(addr: number): Place {
+    const top = m[topWord]!;
+    if ((top & SEGMENT_MASK) === 0) return cold(makeSlow, addr);
+    i32[top] = addr;
+    m[topWord] = top + 1;
+    return new R(addr | 0, shadow.cur!);
+  }
+
+  /** A full segment, or no scope is open. */
+  function makeSlow(address: number): Place {
+    const addr = address | 0;
+    if (shadow.cur === null) return inRegion(env, () => persist(env, new R(addr, DISPOSED)));
+    const ref = new R(addr, shadow.cur);
+    shadow.pushSlow(addr);
+    return ref;
+  }
+
+  Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec }, $make: { value: make } });
+  return { Class: R, make };
+}
+
+/** The reference behind a value that a user passed, if it is one of this heap. */
+export function asReference(env: Env, value: unknown, what: string): Reference {
+  if (!(value instanceof Reference)) {
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `${what}: expected a reference to an object of the heap`);
+  }
+  if (value.$env !== env) {
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `${what}: the reference is one of another heap`);
+  }
+  checkLive(value);
+  return value;
+}

@@ -1,0 +1,187 @@
+/** Numbers and booleans in the heap: reading, checking and writing one at an address. Nothing here allocates. */
+import { OutOfRangeError, WrongTypeError } from '../base/errors.ts';
+import type { Mem } from '../sys/mem.ts';
+
+export type IntName = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32';
+export type BigName = 'i64' | 'u64';
+export type ScalarName = IntName | BigName | 'f32' | 'f64' | 'bool';
+
+/** The part of a codec that is the same for every place of a scalar kind. */
+export interface Scalar<T = unknown> {
+  readonly read: (addr: number) => T;
+  readonly check: (value: unknown, where: string) => void;
+  readonly write: (addr: number, value: T) => void;
+}
+
+/** Lowest and highest value of each integer kind. */
+export const INT_RANGES: Readonly<Record<IntName, readonly [number, number]>> = {
+  i8: [-0x80, 0x7f],
+  u8: [0, 0xff],
+  i16: [-0x8000, 0x7fff],
+  u16: [0, 0xffff],
+  i32: [-0x80000000, 0x7fffffff],
+  u32: [0, 0xffffffff],
+};
+
+/** What a message says of a wrong value. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'object') return `an object (${value.constructor?.name || 'no class'})`;
+  return value === undefined ? 'undefined' : `a ${typeof value}`;
+}
+
+function notInt(value: unknown, name: IntName, where: string): never {
+  const [min, max] = INT_RANGES[name];
+  if (typeof value !== 'number')
+    throw new WrongTypeError(`${where}: expected a number (${name}), got ${describe(value)}`);
+  if (!Number.isInteger(value)) throw new OutOfRangeError(`${where}: ${value} is not an integer (${name})`);
+  throw new OutOfRangeError(`${where}: ${value} is out of range of ${name} (${min} … ${max})`);
+}
+
+function notBig(value: unknown, name: BigName, where: string): never {
+  if (typeof value !== 'bigint')
+    throw new WrongTypeError(`${where}: expected a bigint (${name}), got ${describe(value)}`);
+  throw new OutOfRangeError(`${where}: ${value}n is out of range of ${name}`);
+}
+
+function notFloat(value: unknown, name: string, where: string): never {
+  throw new WrongTypeError(`${where}: expected a number (${name}), got ${describe(value)}`);
+}
+
+function notBool(value: unknown, where: string): never {
+  throw new WrongTypeError(`${where}: expected true or false, got ${describe(value)}`);
+}
+
+const checkInt = {
+  i8: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || (v << 24) >> 24 !== v) notInt(v, 'i8', where);
+  },
+  u8: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || (v & 0xff) !== v) notInt(v, 'u8', where);
+  },
+  i16: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || (v << 16) >> 16 !== v) notInt(v, 'i16', where);
+  },
+  u16: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || (v & 0xffff) !== v) notInt(v, 'u16', where);
+  },
+  i32: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || (v | 0) !== v) notInt(v, 'i32', where);
+  },
+  u32: (v: unknown, where: string) => {
+    if (typeof v !== 'number' || v >>> 0 !== v) notInt(v, 'u32', where);
+  },
+} satisfies Record<IntName, Scalar['check']>;
+
+/** Throws unless `value` is an integer of this kind. */
+export function checkInteger(name: IntName | BigName, value: unknown, where: string): void {
+  if (name === 'i64' || name === 'u64') checkBig(name, value, where);
+  else checkInt[name](value, where);
+}
+
+function checkBig(name: BigName, value: unknown, where: string): void {
+  if (typeof value !== 'bigint') notBig(value, name, where);
+  const fits = name === 'i64' ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
+  if (fits !== value) notBig(value, name, where);
+}
+
+function checkFloat(name: 'f32' | 'f64'): Scalar['check'] {
+  return (v, where) => {
+    if (typeof v !== 'number') notFloat(v, name, where);
+  };
+}
+
+/** All scalars over one heap's memory. */
+export function makeScalars({ data, i32, u8, f64 }: Mem): Record<ScalarName, Scalar> {
+  const i8 = new Int8Array(data);
+  const i16 = new Int16Array(data);
+  const u16 = new Uint16Array(data);
+  const f32 = new Float32Array(data);
+  const i64 = new BigInt64Array(data);
+  const u64 = new BigUint64Array(data);
+  const scalar = <T>(check: Scalar['check'], read: (a: number) => T, write: (a: number, v: T) => void) =>
+    ({ read, check, write }) as unknown as Scalar;
+  return {
+    i8: scalar<number>(
+      checkInt.i8,
+      (a) => i8[a >>> 0]!,
+      (a, v) => {
+        i8[a >>> 0] = v;
+      },
+    ),
+    u8: scalar<number>(
+      checkInt.u8,
+      (a) => u8[a >>> 0]!,
+      (a, v) => {
+        u8[a >>> 0] = v;
+      },
+    ),
+    i16: scalar<number>(
+      checkInt.i16,
+      (a) => i16[a >>> 1]!,
+      (a, v) => {
+        i16[a >>> 1] = v;
+      },
+    ),
+    u16: scalar<number>(
+      checkInt.u16,
+      (a) => u16[a >>> 1]!,
+      (a, v) => {
+        u16[a >>> 1] = v;
+      },
+    ),
+    i32: scalar<number>(
+      checkInt.i32,
+      (a) => i32[a >>> 2]!,
+      (a, v) => {
+        i32[a >>> 2] = v;
+      },
+    ),
+    u32: scalar<number>(
+      checkInt.u32,
+      (a) => i32[a >>> 2]! >>> 0,
+      (a, v) => {
+        i32[a >>> 2] = v;
+      },
+    ),
+    i64: scalar<bigint>(
+      (v, where) => checkBig('i64', v, where),
+      (a) => i64[a >>> 3]!,
+      (a, v) => {
+        i64[a >>> 3] = v;
+      },
+    ),
+    u64: scalar<bigint>(
+      (v, where) => checkBig('u64', v, where),
+      (a) => u64[a >>> 3]!,
+      (a, v) => {
+        u64[a >>> 3] = v;
+      },
+    ),
+    f32: scalar<number>(
+      checkFloat('f32'),
+      (a) => f32[a >>> 2]!,
+      (a, v) => {
+        f32[a >>> 2] = v;
+      },
+    ),
+    f64: scalar<number>(
+      checkFloat('f64'),
+      (a) => f64[a >>> 3]!,
+      (a, v) => {
+        f64[a >>> 3] = v;
+      },
+    ),
+    bool: scalar<boolean>(
+      (v, where) => {
+        if (v !== true && v !== false) notBool(v, where);
+      },
+      (a) => u8[a >>> 0] !== 0,
+      (a, v) => {
+        u8[a >>> 0] = v ? 1 : 0;
+      },
+    ),
+  };
+}

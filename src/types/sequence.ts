@@ -1,0 +1,271 @@
+/**
+ * What slices and arrays have in common: elements of one kind in a row. A sequence says where its elements begin and how
+ * many there are; for a slice both are read from its header each time, since any thread may have changed it.
+ */
+import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
+import type { Frame } from '../threads/shadow-stack.ts';
+import type { Codec } from './codec.ts';
+import { type Env, inRegion, methodInRegion } from './env.ts';
+import { copyValues, define, withRoot, writeRooted } from './memory.ts';
+import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
+import { describe } from './scalars.ts';
+
+/** Where the elements of the sequence at an address are. */
+export interface Sequence {
+  /** Byte address of element 0. */
+  readonly base: (a: number) => number;
+  readonly length: (a: number) => number;
+}
+
+export function throwIndex(i: unknown, length: number): never {
+  if (typeof i !== 'number') throw new WrongTypeError(`index: expected a number, got ${describe(i)}`);
+  if (!Number.isInteger(i)) throw new OutOfRangeError(`index ${i} is not an integer`);
+  throw new OutOfRangeError(`index out of range [${i}] with length ${length}`);
+}
+
+/** Go's check of `s[lo:hi]`. Throws a RangeError with Go's words. */
+export function checkBounds(lo: number, hi: number, limit: number, what: 'length' | 'capacity'): void {
+  if (!Number.isInteger(lo) || !Number.isInteger(hi)) {
+    throw new OutOfRangeError(`slice bounds [${String(lo)}:${String(hi)}] are not integers`);
+  }
+  if (hi < 0 || hi > limit) throw new OutOfRangeError(`slice bounds out of range [:${hi}] with ${what} ${limit}`);
+  if (lo < 0 || lo > hi) throw new OutOfRangeError(`slice bounds out of range [${lo}:${hi}]`);
+}
+
+/**
+ * The elements that a user passed in bulk, each checked: an array or a typed array. Nothing that would have to be
+ * iterated: it is looked at twice, to check it and to write it.
+ */
+export function checkedElements(elem: Codec, values: unknown, where: string): ArrayLike<unknown> {
+  if (!Array.isArray(values) && !(ArrayBuffer.isView(values) && 'length' in values)) {
+    throw new WrongTypeError(`${where}: expected an array of ${elem.name}, got ${describe(values)}`);
+  }
+  const list = values as ArrayLike<unknown>;
+  for (let i = 0; i < list.length; i++) checkElement(elem, list[i], where, i);
+  return list;
+}
+
+/** The text that names the element is made only when it is needed. */
+function checkElement(elem: Codec, value: unknown, where: string, i: number): void {
+  try {
+    elem.check(value, where);
+  } catch {
+    elem.check(value, `${where}[${i}]`);
+  }
+}
+
+/** Writes checked values from element address `addr` on. `root`: what keeps the memory alive. In a region. */
+export function writeElements(
+  env: Env,
+  elem: Codec,
+  root: number,
+  addr: number,
+  values: ArrayLike<unknown>,
+  count = values.length,
+): void {
+  const { write, size } = elem;
+  const all = (): void => {
+    for (let i = 0; i < count; i++) write((addr + i * size) | 0, values[i]);
+  };
+  if (elem.allocates) withRoot(env, root, all);
+  else all();
+}
+
+/** Adds the common methods to the class of a sequence. `name`: the kind, for messages. */
+export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec, seq: Sequence, name: string): void {
+  const { t } = env;
+  const { read, write, check, size, allocates } = elem;
+  const { base, length } = seq;
+
+  function at(this: Place, i: number): unknown {
+    if (this.$s.live === 0) throwStale(this);
+    if (t.depth === 0) return methodInRegion(env, at, this, i);
+    const n = length(this.$a);
+    if ((i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
+    return read((base(this.$a) + Math.imul(i, size)) | 0);
+  }
+
+  function set(this: Place, i: number, value: unknown): void {
+    if (this.$s.live === 0) throwStale(this);
+    if (t.depth === 0) {
+      methodInRegion(env, set, this, i, value);
+      return;
+    }
+    const n = length(this.$a);
+    if ((i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
+    check(value, name);
+    const first = base(this.$a);
+    const addr = (first + Math.imul(i, size)) | 0;
+    if (allocates) writeRooted(env, elem, first, addr, value);
+    else write(addr, value);
+  }
+
+  define(Class.prototype, { at, set, ...bulkMethods(env, elem, seq, name), ...iteration(env, elem, seq) });
+}
+
+function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: string): Record<PropertyKey, unknown> {
+  const { check, write, size } = elem;
+  return {
+    fill(this: Place, value: unknown, lo = 0, hi?: number): Place {
+      checkLive(this);
+      check(value, name);
+      inRegion(env, () => {
+        const end = hi ?? length(this.$a);
+        checkBounds(lo, end, length(this.$a), 'length');
+        const first = base(this.$a);
+        withRoot(env, first, () => {
+          for (let i = lo; i < end; i++) write((first + i * size) | 0, value);
+        });
+      });
+      return this;
+    },
+
+    copyFrom(this: Place, source: unknown): number {
+      checkLive(this);
+      if (isSequence(source) && source.$elem === elem) {
+        checkLive(source);
+        return inRegion(env, () => {
+          const n = Math.min(length(this.$a), source.$length());
+          copyValues(env, base(this.$a), source.$base(), elem.rtype(), n);
+          return n;
+        });
+      }
+      const values = checkedElements(elem, source, name);
+      return inRegion(env, () => {
+        const n = Math.min(length(this.$a), values.length);
+        const first = base(this.$a);
+        writeElements(env, elem, first, first, values, n);
+        return n;
+      });
+    },
+
+    toArray(this: Place & { at(i: number): unknown }): unknown[] {
+      checkLive(this);
+      return Array.from({ length: length(this.$a) }, (_, i) => this.at(i));
+    },
+
+    toJSON(this: Place & { toArray(): unknown[] }): unknown[] {
+      return this.toArray();
+    },
+
+    $elem: elem,
+    $base(this: Place): number {
+      return base(this.$a);
+    },
+    $length(this: Place): number {
+      return length(this.$a);
+    },
+  };
+}
+
+interface AnySequence extends Place {
+  readonly $elem: Codec;
+  $base(): number;
+  $length(): number;
+}
+
+function isSequence(value: unknown): value is AnySequence {
+  return typeof value === 'object' && value !== null && '$elem' in value;
+}
+
+function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, unknown> {
+  const Cursor = makeCursorClass(env, elem);
+  return {
+    /** Sees elements that are added while it runs, as the iterators of JS arrays do. */
+    [Symbol.iterator](this: Place & { at(i: number): unknown }): Iterator<unknown> {
+      let i = 0;
+      return {
+        next: () => {
+          if (i >= seq.length(this.$a)) return { done: true, value: undefined };
+          return { done: false, value: this.at(i++) };
+        },
+        [Symbol.iterator]() {
+          return this;
+        },
+      } as Iterator<unknown>;
+    },
+
+    cursor(this: Place): unknown {
+      checkLive(this);
+      if (env.shadow.cur === null) {
+        throw new ArgumentError(
+          'ERR_INVALID_ARGUMENT',
+          'cursor: only inside a scope, whose end is the end of the cursor',
+        );
+      }
+      return new Cursor(seq.base(this.$a), seq.length(this.$a));
+    },
+  };
+}
+
+/** Elements between two safepoints of a cursor, less one. */
+const POLL_MASK = 1023;
+
+/**
+ * A cursor goes over the elements that the sequence has when it is made (Go: `range`), and makes no objects. Two slots
+ * of the shadow stack are its own: one keeps the elements alive, one what it stands on.
+ */
+function makeCursorClass(env: Env, elem: Codec): new (base: number, length: number) => unknown {
+  const { t, shadow } = env;
+  const { i32 } = t.mem;
+  const { read, size, indirect } = elem;
+  // A map's place is made when it is first read.
+  const place = elem.isValue && !indirect ? undefined : elem.place;
+
+  return class Cursor {
+    declare index: number;
+    declare $a: number;
+    declare readonly $s: Frame;
+    declare readonly $length: number;
+    declare readonly $slot: number;
+    declare readonly $item: Place | null;
+    declare readonly $codec: { readonly name: string };
+
+    constructor(base: number, length: number) {
+      this.index = -1;
+      this.$a = base - size;
+      this.$s = shadow.cur!;
+      this.$length = length;
+      shadow.push(base);
+      shadow.push(0);
+      this.$slot = shadow.mark() - 1;
+      this.$item = place === undefined ? null : new place.Class(0, this.$s);
+    }
+
+    next(): boolean {
+      if (this.$s.live === 0) throwStale(this);
+      const i = this.index + 1;
+      if (i >= this.$length) return false;
+      this.index = i;
+      if ((i & POLL_MASK) === POLL_MASK) t.poll();
+      const addr = (this.$a + size) | 0;
+      this.$a = addr;
+      const item = this.$item;
+      if (item === null) return true;
+      if (indirect) {
+        const to = i32[addr >>> 2]!;
+        i32[this.$slot] = to;
+        item.$a = to;
+      } else {
+        item.$a = addr;
+      }
+      return true;
+    }
+
+    get value(): unknown {
+      const item = this.$item;
+      if (item === null || this.index < 0) return this.$scalar();
+      return indirect && item.$a === 0 ? null : item;
+    }
+
+    $scalar(): unknown {
+      if (this.$s.live === 0) throwStale(this);
+      if (this.index < 0) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before next()');
+      return read(this.$a);
+    }
+
+    static {
+      Object.defineProperty(Cursor.prototype, '$codec', { value: { name: `cursor(${elem.name})` } });
+    }
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * Slices (Go's): a header of pointer, length and capacity over an array that other slices may share. A slice reference
+ * leads to a header: in a field, in an array, or in an object of its own.
+ *
+ * The three words are written one after the other, the length last when elements were added: a thread that reads while
+ * another appends sees the old length or the new one with the element in place. Threads that append to the same slice must
+ * agree on when.
+ */
+import { SliceError } from '../base/errors.ts';
+import { MAX_ALLOC } from '../layout/constants.ts';
+import { GROWSLICE_LEN, growsliceError, MAKESLICE_LEN, makesliceError } from '../malloc/limits.ts';
+import type { RType } from '../malloc/rtype.ts';
+import { growsliceCap } from '../malloc/slice-math.ts';
+import type { Codec } from './codec.ts';
+import { type Env, inRegion, methodInRegion } from './env.ts';
+import { allocZeroed, clearValues, copyOut, copyValues, define, withRoot, writeRooted } from './memory.ts';
+import { refuseReference } from './pointers.ts';
+import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
+import type { Scalar } from './scalars.ts';
+import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
+
+/** Byte offsets in a slice header (Go: `slice`). */
+export const SLICE_LEN = 4;
+export const SLICE_CAP = 8;
+export const SLICE_SIZE = 12;
+
+/** Operations on the header at an address; in a region. */
+export interface SliceHeaders {
+  /** Memory for `cap` elements and a header that says so. Throws SliceError. */
+  readonly make: (addr: number, len: number, cap: number) => void;
+}
+
+export function makeHeaders(env: Env, elem: Codec): SliceHeaders {
+  const { i32 } = env.mem;
+  return {
+    make(addr, len, cap) {
+      const whole = Number.isInteger(len) && Number.isInteger(cap);
+      const refused = whole ? makesliceError(elem.size, len, cap, MAX_ALLOC) : MAKESLICE_LEN;
+      if (refused !== null) {
+        throw new SliceError(refused === MAKESLICE_LEN ? 'ERR_MAKESLICE_LEN' : 'ERR_MAKESLICE_CAP', refused);
+      }
+      const array = withRoot(env, addr, () => allocZeroed(env, elem.size * cap, elem.rtype()));
+      env.barrier.storePointer(addr, array);
+      i32[(addr + SLICE_CAP) >>> 2] = cap;
+      i32[(addr + SLICE_LEN) >>> 2] = len;
+    },
+  };
+}
+
+/** The capacity for `need` elements. Throws SliceError with Go's text. */
+function grownCap(env: Env, type: RType, cap: number, need: number): number {
+  const { classes } = env.malloc.cache.heap;
+  const refused = growsliceError(type.size, cap, need, MAX_ALLOC, classes);
+  if (refused !== null) throw new SliceError('ERR_GROWSLICE_LEN', refused ?? GROWSLICE_LEN);
+  return growsliceCap(type.size, cap, need, classes);
+}
+
+export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, codec: () => Codec): void {
+  const { i32 } = env.mem;
+  const { t, barrier } = env;
+  const { check, write, read, size, allocates } = elem;
+  const { name } = codec();
+  const base = (a: number): number => i32[a >>> 2]!;
+  const length = (a: number): number => i32[(a + SLICE_LEN) >>> 2]!;
+  const capacity = (a: number): number => i32[(a + SLICE_CAP) >>> 2]!;
+  defineSequence(env, Class, elem, { base, length }, name);
+
+  /** Go: `growslice`. Room for `need` elements; those that are there are copied, the old array stays. */
+  function grow(a: number, need: number): void {
+    const type = elem.rtype();
+    const cap = grownCap(env, type, capacity(a), need);
+    const array = allocZeroed(env, size * cap, type);
+    copyValues(env, array, base(a), type, length(a));
+    barrier.storePointer(a, array);
+    i32[(a + SLICE_CAP) >>> 2] = cap;
+  }
+
+  function pushOne(this: Place, value: unknown): number {
+    const a = this.$a;
+    const n = length(a);
+    if (n >= capacity(a)) grow(a, n + 1);
+    const first = base(a);
+    const addr = (first + Math.imul(n, size)) | 0;
+    if (allocates) writeRooted(env, elem, first, addr, value);
+    else write(addr, value);
+    i32[(a + SLICE_LEN) >>> 2] = n + 1;
+    return n + 1;
+  }
+
+  function push(this: Place, ...values: unknown[]): number {
+    if (this.$s.live === 0) throwStale(this);
+    for (let i = 0; i < values.length; i++) check(values[i], name);
+    if (t.depth === 0) return methodInRegion(env, pushAll, this, values);
+    return values.length === 1 ? pushOne.call(this, values[0]) : pushAll.call(this, values);
+  }
+
+  function pushAll(this: Place, values: readonly unknown[]): number {
+    const a = this.$a;
+    const n = length(a);
+    const need = n + values.length;
+    if (need > capacity(a)) grow(a, need);
+    const first = base(a);
+    writeElements(env, elem, first, (first + n * size) | 0, values);
+    i32[(a + SLICE_LEN) >>> 2] = need;
+    return need;
+  }
+
+  function pop(this: Place): unknown {
+    checkLive(this);
+    return inRegion(env, () => {
+      const a = this.$a;
+      const n = length(a);
+      if (n === 0) return undefined;
+      const addr = (base(a) + (n - 1) * size) | 0;
+      const value = elem.isValue ? read(addr) : elem.place!.make(copyOut(env, elem, addr));
+      i32[(a + SLICE_LEN) >>> 2] = n - 1;
+      // What is not in the slice any more is not kept alive by it (Go: `slices.Delete` clears the tail since 1.22).
+      clearValues(env, addr, elem.rtype(), 1);
+      return value;
+    });
+  }
+
+  function slice(this: Place, lo = 0, hi?: number): Place {
+    checkLive(this);
+    return inRegion(env, () => {
+      const end = hi ?? length(this.$a);
+      checkBounds(lo, end, capacity(this.$a), 'capacity');
+      const header = allocZeroed(env, SLICE_SIZE, codec().rtype());
+      const cap = capacity(this.$a) - lo;
+      // A slice without room would point past its array, at somebody else's object.
+      writeHeader(header, base(this.$a) + (cap === 0 ? 0 : lo * size), end - lo, cap);
+      return make(header);
+    });
+  }
+
+  function writeHeader(a: number, array: number, len: number, cap: number): void {
+    barrier.storePointer(a, array);
+    i32[(a + SLICE_CAP) >>> 2] = cap;
+    i32[(a + SLICE_LEN) >>> 2] = len;
+  }
+
+  define(Class.prototype, { push, pop, slice });
+  Object.defineProperties(Class.prototype, {
+    length: { get: lengthGetter(length) },
+    capacity: { get: lengthGetter(capacity) },
+  });
+}
+
+function lengthGetter(of: (a: number) => number): (this: Place) => number {
+  return function (this: Place) {
+    if (this.$s.live === 0) throwStale(this);
+    return of(this.$a);
+  };
+}
+
+export function sliceCodec(env: Env, { Class, make }: PlaceClass, elem: Codec, codec: () => Codec): Scalar {
+  const { i32 } = env.mem;
+  const headers = makeHeaders(env, elem);
+
+  function check(value: unknown, where: string): void {
+    if (value instanceof Class) checkLive(value);
+    else if (value instanceof Reference) refuseReference(env, value, codec().name, where);
+    else checkedElements(elem, value, where);
+  }
+
+  function write(addr: number, value: unknown): void {
+    inRegion(env, () => {
+      if (value instanceof Class) {
+        copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
+        return;
+      }
+      const values = value as ArrayLike<unknown>;
+      headers.make(addr, values.length, values.length);
+      const array = i32[addr >>> 2]!;
+      writeElements(env, elem, array, array, values);
+    });
+  }
+
+  return { read: make, check, write };
+}

@@ -1,0 +1,78 @@
+/**
+ * Strings and byte strings in the heap (Go: `stringStruct`): a pointer to bytes and their number. The bytes never change
+ * once the pointer is stored, so copies of a value share them.
+ *
+ * Both words are written one after the other. Threads that write one field while others read it must agree on when, by
+ * an `update` of a map or otherwise; see docs/memory-model.md.
+ */
+import { WrongTypeError } from '../base/errors.ts';
+import { callInRegion, type Env } from './env.ts';
+import { describe, type Scalar } from './scalars.ts';
+
+/** Word of the length, after that of the pointer. */
+export const STRING_LEN = 4;
+
+/** Copies bytes into the heap; 0 for none. The memory is not reachable yet. In a region; a safepoint before it. */
+export function allocBytes(env: Env, bytes: Uint8Array, length: number): number {
+  if (length === 0) return 0;
+  const { u8 } = env.mem;
+  const addr = env.malloc.mallocgc(length, null, false);
+  if (length > 64) u8.set(bytes.length === length ? bytes : bytes.subarray(0, length), addr);
+  else for (let i = 0; i < length; i++) u8[addr + i] = bytes[i]!;
+  return addr;
+}
+
+export function stringCodec(env: Env): Scalar<string> {
+  const { t, text, barrier } = env;
+  const { i32 } = t.mem;
+
+  function read(addr: number): string {
+    if (t.depth === 0) return callInRegion(env, read, addr);
+    const length = i32[(addr + STRING_LEN) >>> 2]!;
+    return length === 0 ? '' : text.read(i32[addr >>> 2]!, length);
+  }
+
+  function check(value: unknown, where: string): void {
+    if (typeof value !== 'string') throw new WrongTypeError(`${where}: expected a string, got ${describe(value)}`);
+  }
+
+  function write(addr: number, value: string): void {
+    if (t.depth === 0) {
+      callInRegion(env, write, addr, value);
+      return;
+    }
+    const length = text.encode(value);
+    barrier.storePointer(addr, allocBytes(env, text.scratch, length));
+    i32[(addr + STRING_LEN) >>> 2] = length;
+  }
+
+  return { read, check, write };
+}
+
+export function bytesCodec(env: Env): Scalar<Uint8Array> {
+  const { t, barrier } = env;
+  const { i32, u8 } = t.mem;
+
+  function read(addr: number): Uint8Array {
+    if (t.depth === 0) return callInRegion(env, read, addr);
+    const from = i32[addr >>> 2]! >>> 0;
+    return Uint8Array.from(u8.subarray(from, from + i32[(addr + STRING_LEN) >>> 2]!));
+  }
+
+  function check(value: unknown, where: string): void {
+    if (!(value instanceof Uint8Array)) {
+      throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(value)}`);
+    }
+  }
+
+  function write(addr: number, value: Uint8Array): void {
+    if (t.depth === 0) {
+      callInRegion(env, write, addr, value);
+      return;
+    }
+    barrier.storePointer(addr, allocBytes(env, value, value.length));
+    i32[(addr + STRING_LEN) >>> 2] = value.length;
+  }
+
+  return { read, check, write };
+}

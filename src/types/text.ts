@@ -1,0 +1,71 @@
+/**
+ * Text between JS strings and UTF-8 in the heap. `TextEncoder` and `TextDecoder` refuse shared memory, so text goes
+ * through a scratch buffer of the thread; short ASCII, which is most text, is converted directly, in one loop.
+ */
+import type { Mem } from '../sys/mem.ts';
+
+/** Longest text that is built from its characters; beyond, the decoder is faster (measured: equal at about 60). */
+const DIRECT = 56;
+/** Scratch kept for good; what longer texts needed is let go afterwards. */
+const SCRATCH = 64 << 10;
+
+const { fromCharCode } = String;
+
+export interface Text {
+  /** The bytes of what `encode` was last called with; only the first `encode(…)` of them count. */
+  scratch: Uint8Array;
+  /** Writes a string's UTF-8 into `scratch` and returns its length in bytes. Lone surrogates become U+FFFD. */
+  readonly encode: (text: string) => number;
+  /** The string of `len` bytes at this address. Bytes that are no UTF-8 become U+FFFD. */
+  readonly read: (addr: number, len: number) => string;
+}
+
+export function makeText(mem: Mem): Text {
+  const { u8 } = mem;
+  const encoder = new TextEncoder();
+  // A byte order mark is text like any other.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const codes = Array.from({ length: DIRECT + 1 }, (_, n) => new Array<number>(n).fill(0));
+  const small = new Uint8Array(SCRATCH);
+
+  function encode(str: string): number {
+    const n = str.length;
+    if (n <= SCRATCH) {
+      text.scratch = small;
+      for (let i = 0; i < n; i++) {
+        const c = str.charCodeAt(i);
+        if (c > 127) return encodeSlow(str);
+        small[i] = c;
+      }
+      return n;
+    }
+    return encodeSlow(str);
+  }
+
+  function encodeSlow(str: string): number {
+    // At most 3 bytes a UTF-16 unit.
+    text.scratch = str.length * 3 <= SCRATCH ? small : new Uint8Array(str.length * 3);
+    return encoder.encodeInto(str, text.scratch).written;
+  }
+
+  function read(addr: number, len: number): string {
+    if (len > DIRECT) return readSlow(addr, len);
+    const chars = codes[len]!;
+    for (let i = 0; i < len; i++) {
+      const c = u8[(addr + i) >>> 0]!;
+      if (c > 127) return readSlow(addr, len);
+      chars[i] = c;
+    }
+    return fromCharCode(...chars);
+  }
+
+  function readSlow(addr: number, len: number): string {
+    const from = addr >>> 0;
+    const bytes = len <= SCRATCH ? small : new Uint8Array(len);
+    for (let i = 0; i < len; i++) bytes[i] = u8[from + i]!;
+    return decoder.decode(bytes.subarray(0, len));
+  }
+
+  const text: Text = { scratch: small, encode, read };
+  return text;
+}

@@ -1,0 +1,110 @@
+/**
+ * The typed side of a heap, as one thread holds it: what `Heap` hands its calls to.
+ */
+import { ArgumentError } from '../base/errors.ts';
+import { makeBarrier } from '../gc/barrier.ts';
+import type { Malloc } from '../malloc/malloc.ts';
+import type { TypeTable } from '../malloc/rtype.ts';
+import { HandleTable } from '../threads/handles.ts';
+import { type Frame, ShadowStack } from '../threads/shadow-stack.ts';
+import { Binder } from './binder.ts';
+import type { Codec } from './codec.ts';
+import { makeNodeCursorClass } from './cursor.ts';
+import { type Env, inRegion, inScope } from './env.ts';
+import { isKind, type Kind } from './kinds.ts';
+import { layoutOf } from './layout-of.ts';
+import { allocZeroed } from './memory.ts';
+import { asReference, carry, type Place } from './reference.ts';
+import { RootTable } from './roots.ts';
+import { makeHeaders } from './slices.ts';
+import { makeText } from './text.ts';
+
+export class TypedHeap {
+  readonly env: Env;
+  readonly roots: RootTable;
+  readonly #binder: Binder;
+  readonly #cursors = new Map<Codec, new () => unknown>();
+
+  constructor(malloc: Malloc, table: TypeTable) {
+    const { heap } = malloc.cache;
+    const { t } = malloc;
+    const handles = new HandleTable(heap);
+    const dropped = new FinalizationRegistry<Frame>((frame) => handles.remove(frame));
+    const { mem } = t;
+    const shadow = new ShadowStack(heap);
+    const barrier = makeBarrier(mem);
+    this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(mem), dropped };
+    this.roots = new RootTable(this.env);
+    this.#binder = new Binder(this.env);
+  }
+
+  codec(kind: Kind): Codec {
+    return this.#binder.known(kind) ?? inRegion(this.env, () => this.#binder.bind(kind));
+  }
+
+  /** See Heap.new. */
+  create(kind: Kind, init: unknown): Place {
+    const codec = this.codec(kind);
+    if (codec.place === undefined || codec.indirect || kind.kind === 'atomic') {
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', `new: ${codec.name} is no struct, slice, array or map`);
+    }
+    if (init !== undefined) codec.check(init, codec.name);
+    if (this.env.t.depth > 0) return this.#create(codec, init);
+    return inRegion(this.env, () => this.#create(codec, init));
+  }
+
+  #create(codec: Codec, init: unknown): Place {
+    const { create, size, rtype, place, initialise = codec.write } = codec;
+    const ref = place!.make(create === undefined ? allocZeroed(this.env, size, rtype()) : create());
+    if (init !== undefined) initialise(ref.$a, init);
+    return ref;
+  }
+
+  /** See Heap.make. */
+  makeSlice(kind: Kind, len: number, cap: number): Place {
+    if (!isKind(kind) || kind.kind !== 'slice') {
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'make: expected a slice type; new() makes everything else');
+    }
+    return inRegion(this.env, () => {
+      const ref = this.create(kind, undefined);
+      makeHeaders(this.env, this.codec(kind.elem)).make(ref.$a, len, cap);
+      return ref;
+    });
+  }
+
+  scope<T>(fn: () => T): T {
+    return inScope(this.env, fn, (result, ended) => carry(this.env, result, ended));
+  }
+
+  cursor(kind: Kind): unknown {
+    const codec = this.codec(kind);
+    if (kind.kind !== 'struct') throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: expected a struct type');
+    if (this.env.shadow.cur === null) {
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        'cursor: only inside a scope, whose end is the end of the cursor',
+      );
+    }
+    let Class = this.#cursors.get(codec);
+    if (Class === undefined)
+      this.#cursors.set(codec, (Class = makeNodeCursorClass(this.env, codec, this.#links(kind, codec))));
+    return new Class();
+  }
+
+  /** Offsets of a struct's references to its own kind, by field. */
+  #links(kind: Kind, codec: Codec): ReadonlyMap<string, number> {
+    const { fields = [] } = layoutOf(kind);
+    const own = fields.filter((f) => f.kind.kind === 'ref' && this.codec(f.kind.elem) === codec);
+    return new Map(own.map((f) => [f.name, f.offset]));
+  }
+
+  addressOf(ref: unknown): number {
+    return asReference(this.env, ref, 'addressOf').$a >>> 0;
+  }
+
+  /** Ends all references and gives their memory back. In a region. */
+  release(): void {
+    this.env.shadow.release();
+    this.env.handles.release();
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The TypeScript types of what is in the heap: what reading a place gives, what it can be given, and the interfaces of
+ * references. Types only. `Infer`, `Init` and `Ref` are of kinds, as in `Ref<typeof Node>`; the others are of what their
+ * elements are read as, like JavaScript's own: `Slice<number>`, `SharedMap<string, Ref<typeof Post> | null>`.
+ */
+import type { ArrayKind, AtomicKind, MapKind, OfKind, RefKind, SliceKind } from './kinds.ts';
+
+/** Any struct, whatever its fields. */
+export interface AnyStruct extends OfKind<'struct'> {
+  readonly fields: unknown;
+}
+
+/** What kinds without parts are read as. */
+interface PlainValues {
+  i8: number;
+  u8: number;
+  i16: number;
+  u16: number;
+  i32: number;
+  u32: number;
+  i64: bigint;
+  u64: bigint;
+  f32: number;
+  f64: number;
+  bool: boolean;
+  string: string;
+  bytes: Uint8Array;
+}
+
+/** Only in types: tells references apart that could otherwise look alike, such as those to two structs of one shape. */
+declare const REFERS_TO: unique symbol;
+
+/** What every reference can do, whatever it refers to. */
+export interface Reference<T = unknown> {
+  readonly [REFERS_TO]?: T | undefined;
+  /**
+   * A persistent reference to the same place: it outlives the scope, until `dispose()`, the end of a `using` block, or
+   * until the program has dropped it. It keeps the object alive. Throws StaleRefError, OutOfMemoryError.
+   */
+  hold(): this;
+  /** Gives this reference up: using it afterwards throws StaleRefError. Other references to the object stay. */
+  dispose(): void;
+  /** Whether both refer to the same place. (`===` compares references, of which one place can have many.) */
+  equals(other: Reference | null): boolean;
+  [Symbol.dispose](): void;
+}
+
+type AtomicFields<F> = { readonly [K in keyof F as F[K] extends OfKind<'atomic'> ? K : never]: Infer<F[K]> };
+type OtherFields<F> = { -readonly [K in keyof F as F[K] extends OfKind<'atomic'> ? never : K]: Infer<F[K]> };
+
+/**
+ * A reference to a struct: `Ref<typeof Node>`. Its fields are read and written as those of a JS object. Reading an
+ * inline struct or array, a slice or a map gives a reference to the place; assigning one copies the value into it.
+ */
+export type Ref<S extends AnyStruct> = OtherFields<S['fields']> & AtomicFields<S['fields']> & Reference<S>;
+
+/** What reading a place of kind `T` gives; of a struct, slice, array or map also what `heap.new` gives. */
+export type Infer<T> =
+  T extends OfKind<infer N>
+    ? N extends keyof PlainValues
+      ? PlainValues[N]
+      : T extends AnyStruct
+        ? Ref<T>
+        : T extends RefKind<infer E>
+          ? Infer<E> | null
+          : T extends SliceKind<infer E>
+            ? Slice<Infer<E>>
+            : T extends ArrayKind<infer E>
+              ? ArrayRef<Infer<E>>
+              : T extends MapKind<infer K, infer V>
+                ? SharedMap<Infer<K>, Infer<V>>
+                : T extends AtomicKind<infer E extends OfKind<keyof PlainValues>>
+                  ? Atomic<PlainValues[E['kind']]>
+                  : never
+    : never;
+
+/** What a place of kind `T` can be given when it is made: see `Given`. */
+export type Init<T> = Given<Infer<T>>;
+
+/** The fields that a new struct is given; those left out are zero. */
+type GivenFields<F> = { readonly [K in keyof F]?: Init<F[K]> | undefined };
+
+/** Elements one after the other, in an array or a typed array. */
+type Elements<E> = readonly Given<E>[] | (ArrayLike<Given<E>> & ArrayBufferView);
+
+/** Entries of a map. */
+type Entries<K, V> = ReadonlyMap<K, Given<V>> | readonly (readonly [key: K, value: Given<V>])[];
+
+/**
+ * What a place that is read as `V` can be given: such a value; for a struct also an object with any of its fields, for a
+ * slice or array an array of elements, for a map a `Map` or an array of entries, and for an atomic a number or bigint.
+ *
+ * For a struct it says `Reference<T>`, which all `Ref<T>` are, for the compiler's sake: it explains an object that does not
+ * fit by the member of the union that has most of its fields, and that should be the one for objects.
+ */
+export type Given<V> = null extends V
+  ? V
+  : V extends Reference<infer T>
+    ? V extends Slice<infer E>
+      ? Elements<E> | V
+      : V extends ArrayRef<infer E>
+        ? Elements<E> | V
+        : V extends SharedMap<infer K, infer W>
+          ? Entries<K, W> | V
+          : V extends Atomic<infer N>
+            ? N
+            : T extends AnyStruct
+              ? GivenFields<T['fields']> | Reference<T>
+              : V
+    : V;
+
+/** What slices and arrays have in common. Indices are integers from 0 on; a negative one is an error, as in Go. */
+interface Sequence<E> {
+  /** Number of elements. */
+  readonly length: number;
+  /**
+   * Element `i`; of structs, arrays, slices and atomics a reference to the place. Throws a RangeError:
+   * `index out of range [5] with length 3`.
+   */
+  at(i: number): E;
+  /** Stores element `i`. Throws a RangeError for the index, and what the element's type refuses a value with. */
+  set(i: number, value: Given<E>): void;
+  /**
+   * Elements `lo` to `hi` − 1 as a slice that shares them, and has room to the end of this one's (Go: `a[lo:hi]`).
+   * Default: from 0, to the length. Throws a RangeError unless 0 ≤ lo ≤ hi ≤ capacity.
+   */
+  slice(lo?: number, hi?: number): Slice<E>;
+  /**
+   * Stores `value` in elements `lo` to `hi` − 1; all by default. Throws a RangeError unless 0 ≤ lo ≤ hi ≤ length, and
+   * what the element's type refuses a value with.
+   */
+  fill(value: Given<E>, lo?: number, hi?: number): this;
+  /**
+   * Copies elements from the start on until one of both ends, and returns how many (Go: `copy`). A slice or array may
+   * overlap with this one. Throws what the element's type refuses a value with: nothing was copied then.
+   */
+  copyFrom(source: Slice<E> | ArrayRef<E> | Elements<E>): number;
+  /** The elements as they are now: values copied, of places one reference each. */
+  toArray(): E[];
+  /** Goes through the elements without making JS objects. Only in a scope; throws an ArgumentError outside of all. */
+  cursor(): Cursor<E>;
+  /** One reference an element where elements are places. Sees elements that are added meanwhile, as JS arrays do. */
+  [Symbol.iterator](): IterableIterator<E>;
+}
+
+/** A reference to a slice, Go's `[]T`: a place with the pointer to its elements, their number, and the capacity. */
+export interface Slice<E> extends Sequence<E>, Reference<'slice'> {
+  /** Number of elements there is room for. */
+  readonly capacity: number;
+  /**
+   * Appends, and returns the new length (Go: `s = append(s, values...)`). Elements are shared with other slices until
+   * the capacity is used up; then this slice gets new ones. Throws OutOfMemoryError, and what the element's type
+   * refuses a value with: nothing was appended then.
+   */
+  push(...values: Given<E>[]): number;
+  /** Takes the last element off and returns it; undefined if there is none. The capacity stays. */
+  pop(): E | undefined;
+}
+
+/** A reference to an array, Go's `[n]T`: its elements lie where the array is, and its length never changes. */
+export interface ArrayRef<E> extends Sequence<E>, Reference<'array'> {}
+
+/** Goes through a slice or array: `while (c.next()) sum += c.value`. Ends with the scope it was made in. */
+export interface Cursor<E> {
+  /** Moves to the next element. False if there is none of those that were there when the cursor was made. */
+  next(): boolean;
+  /** The element. Where elements are places it is one reference, which moves on with the cursor. */
+  readonly value: E;
+  /** Index of the element; −1 before the first `next()`. */
+  readonly index: number;
+}
+
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+
+/** The fields of a struct that are a `ref` to the struct itself. */
+export type LinkFields<S extends AnyStruct> = {
+  [K in keyof S['fields']]: S['fields'][K] extends RefKind<infer T> ? (Same<T, S> extends true ? K : never) : never;
+}[keyof S['fields']];
+
+/** One reference that moves from struct to struct, for walks along lists and down trees that make no JS objects. */
+export interface NodeCursor<S extends AnyStruct> {
+  /** The struct that the cursor is at; one reference, which moves on with it. Throws before the first `set()`. */
+  readonly value: Ref<S>;
+  /** Moves to a struct. Throws StaleRefError. */
+  set(ref: Ref<S>): this;
+  /** Moves to where a field of the struct points. False, and the cursor stays, when it is null. */
+  follow(field: LinkFields<S>): boolean;
+}
+
+/**
+ * A reference to a map that all threads may use at once. Values are copied in and out: `get` of a struct, array or slice
+ * gives a copy, which is changed by `set` or `update`. Iteration tolerates changes: it gives each entry that was there
+ * all the time exactly once, and may or may not give those that came or went meanwhile.
+ */
+export interface SharedMap<K, V> extends Reference<'map'> {
+  /** Number of entries. */
+  readonly size: number;
+  /** The value of a key; undefined if there is none. Throws what the key's type refuses a value with, as all methods. */
+  get(key: K): V | undefined;
+  /** Throws OutOfMemoryError, and what the types of key and value refuse a value with. */
+  set(key: K, value: Given<V>): this;
+  has(key: K): boolean;
+  /** Removes an entry; says whether there was one. */
+  delete(key: K): boolean;
+  clear(): void;
+  /**
+   * Replaces a value by what `change` makes of it, in one step for all threads. `change` gets undefined for a key that
+   * is not there; if it returns undefined, the entry is removed. It must not use the same map. What it throws is thrown
+   * on, and the map is as it was.
+   */
+  update(key: K, change: (old: V | undefined) => Given<V> | undefined): void;
+  keys(): IterableIterator<K>;
+  values(): IterableIterator<V>;
+  entries(): IterableIterator<[key: K, value: V]>;
+  forEach(visit: (value: V, key: K) => void): void;
+  [Symbol.iterator](): IterableIterator<[key: K, value: V]>;
+}
+
+/**
+ * A reference to an integer that threads change in one step each. As JavaScript's `Atomics`: whatever changes it returns
+ * the value before, and results wrap around at the range of the type. `store`, `exchange` and `compareExchange` throw a
+ * RangeError for what is outside of it.
+ */
+export interface Atomic<N> extends Reference<'atomic'> {
+  load(): N;
+  store(value: N): void;
+  add(value: N): N;
+  sub(value: N): N;
+  and(value: N): N;
+  or(value: N): N;
+  xor(value: N): N;
+  exchange(value: N): N;
+  /** Stores `replacement` if the value is `expected`. Returns the value before: `expected` if it was stored. */
+  compareExchange(expected: N, replacement: N): N;
+}

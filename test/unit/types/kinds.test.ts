@@ -1,0 +1,176 @@
+/** Declarations: what they make, what they refuse, and that getters wait. (Their types: kinds.types.ts.) */
+import { expect, test } from 'vitest';
+import { ArgumentError } from '../../../src/base/errors.ts';
+import * as kinds from '../../../src/types/kinds.ts';
+import {
+  array,
+  atomic,
+  bytes,
+  f64,
+  i32,
+  i64,
+  isKind,
+  map,
+  ref,
+  slice,
+  string,
+  struct,
+  u8,
+  u32,
+} from '../../../src/types/kinds.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: calls that TypeScript refuses
+const untyped = kinds as any;
+
+/** The message of the ArgumentError that `fn` throws. */
+function refusal(fn: () => unknown): string {
+  try {
+    fn();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect((error as ArgumentError).code).toBe('ERR_INVALID_ARGUMENT');
+    return (error as ArgumentError).message;
+  }
+  throw new Error('nothing was thrown');
+}
+
+test('kinds are plain frozen objects', () => {
+  const Post = struct('Post', { title: string, score: f64 });
+  expect(i32).toEqual({ kind: 'i32' });
+  expect({ ...Post, fields: { ...Post.fields } }).toEqual({
+    kind: 'struct',
+    name: 'Post',
+    fields: { title: string, score: f64 },
+  });
+  expect(ref(Post)).toEqual({ kind: 'ref', elem: Post });
+  expect(slice(u8)).toEqual({ kind: 'slice', elem: u8 });
+  expect(array(u8, 3)).toEqual({ kind: 'array', elem: u8, length: 3 });
+  expect(map(bytes, Post)).toEqual({ kind: 'map', key: bytes, value: Post });
+  expect(atomic(i64)).toEqual({ kind: 'atomic', elem: i64 });
+  for (const kind of [
+    i32,
+    string,
+    Post,
+    Post.fields,
+    ref(Post),
+    slice(u8),
+    array(u8, 3),
+    map(bytes, Post),
+    atomic(i64),
+  ])
+    expect(Object.isFrozen(kind)).toBe(true);
+});
+
+test('only what a declaration made is a kind', () => {
+  expect([i32, string, struct('S', {}), map(string, i32)].every(isKind)).toBe(true);
+  expect([{ kind: 'i32' }, { ...i32 }, 'i32', null, undefined, 5, i32.kind].some(isKind)).toBe(false);
+});
+
+test('fields keep their order, and are no longer those of the object that was passed', () => {
+  const fields: Record<string, unknown> = { b: i32, a: u8, Zebra: f64 };
+  const S = struct('S', fields);
+  fields.later = i32;
+  fields.a = f64;
+  expect(Object.keys(S.fields)).toEqual(['b', 'a', 'Zebra']);
+  expect(S.fields.a).toBe(u8);
+});
+
+test('getters are not run by the declaration', () => {
+  let runs = 0;
+  const S = struct('S', {
+    get self() {
+      runs++;
+      return ref(S);
+    },
+  });
+  expect(runs).toBe(0);
+  expect(S.fields.self).toEqual({ kind: 'ref', elem: S });
+  expect(runs).toBe(1);
+});
+
+test.each([
+  ['', /struct: expected a name that is not empty, got ""/],
+  [undefined, /struct: expected a name that is not empty, got undefined/],
+  [5, /expected a name that is not empty, got 5/],
+  ['a(b', /the name has a character/],
+  ['a)', /the name has a character/],
+  ['a,b', /the name has a character/],
+  ['a"b', /the name has a character/],
+  ['a\nb', /the name has a character/],
+  ['a\u0000', /the name has a character/],
+  ['a\ud800', /the name has a character/],
+  ['string', /this is the name of a type that is built in/],
+  ['i32', /this is the name of a type that is built in/],
+])('the name %j of a struct is refused', (name, why) => {
+  expect(refusal(() => untyped.struct(name, {}))).toMatch(why);
+});
+
+test.each(['Node', 'main.Node', 'Größe 2', '節點', '😀', 'slice', '$x', '1'])(
+  'the name %j of a struct is fine',
+  (name) => {
+    expect(struct(name, {}).name).toBe(name);
+  },
+);
+
+test.each(['', '1', '1a', 'a b', 'a-b', 'a.b', '$a', '$', 'a\n', '😀', '\ud800'])(
+  'the field %j is no identifier',
+  (name) => {
+    expect(refusal(() => struct('S', { [name]: i32 }))).toBe(
+      `struct S, field ${JSON.stringify(name)}: not an identifier (letters, digits and _, not a digit first)`,
+    );
+  },
+);
+
+test.each(['hold', 'dispose', 'equals', 'constructor', '__proto__', 'then', 'toString', 'valueOf', 'toJSON'])(
+  'the field %s is reserved',
+  (name) => {
+    expect(refusal(() => struct('S', { [name]: i32 }))).toBe(`struct S, field "${name}": this name is reserved`);
+  },
+);
+
+test.each(['a', '_', '_1', 'a$', 'Straße', '名', 'length', 'hasOwnProperty', 'x٣'])('the field %s is fine', (name) => {
+  expect(Object.keys(struct('S', { [name]: i32 }).fields)).toEqual([name]);
+});
+
+test('fields that are no object literal are refused', () => {
+  expect(refusal(() => untyped.struct('S'))).toBe('struct S: expected an object with its fields, got undefined');
+  expect(refusal(() => untyped.struct('S', null))).toMatch(/got null/);
+  expect(refusal(() => untyped.struct('S', [i32]))).toMatch(/got an object that is no type/);
+  expect(refusal(() => untyped.struct('S', i32.kind))).toMatch(/got "i32"/);
+  expect(refusal(() => untyped.struct('S', new Map([['a', i32]])))).toMatch(/expected an object/);
+  // Sets the prototype: without a check, a struct without the field that the program seems to declare.
+  expect(refusal(() => untyped.struct('S', { __proto__: i32 }))).toMatch(/expected an object/);
+  expect(refusal(() => untyped.struct('S', { [Symbol('s')]: i32 }))).toBe(
+    'struct S: a field is named by a symbol (Symbol(s))',
+  );
+  expect(Object.keys(struct('S', Object.assign(Object.create(null), { a: i32 })).fields)).toEqual(['a']);
+});
+
+test('parts of the wrong kind are refused, and the message says of what', () => {
+  const S = struct('S', {});
+  expect(refusal(() => untyped.ref(i32))).toBe('ref: expected a struct, slice, array or map, got i32');
+  expect(refusal(() => untyped.ref(ref(S)))).toMatch(/^ref: .*got ref$/);
+  expect(refusal(() => untyped.ref(undefined))).toMatch(/got undefined \(declared further down\? Use a getter/);
+  expect(refusal(() => untyped.slice('i32'))).toBe('slice: expected a type of elements, got "i32"');
+  expect(refusal(() => untyped.slice({ kind: 'i32' }))).toMatch(/got an object that is no type/);
+  expect(refusal(() => untyped.array(Number, 3))).toMatch(/^array: expected a type of elements, got function Number/);
+  expect(refusal(() => untyped.map(f64, i32))).toBe('map: expected string, bytes or an integer type as key, got f64');
+  expect(refusal(() => untyped.map(S, i32))).toMatch(/got the struct S$/);
+  expect(refusal(() => untyped.map(string))).toMatch(/^map: expected a type of values, got undefined/);
+  expect(refusal(() => untyped.map(string, atomic(u32)))).toMatch(/^map: a value cannot be atomic/);
+  expect(refusal(() => untyped.atomic(f64))).toBe('atomic: expected an integer type, got f64');
+  expect(refusal(() => untyped.atomic(atomic(u32)))).toMatch(/got atomic$/);
+});
+
+test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '3', 3n, undefined, null])(
+  'an array of length %s is refused',
+  (length) => {
+    expect(refusal(() => untyped.array(i32, length))).toMatch(
+      /^array: expected a length that is an integer from 0 to 2147483647, got /,
+    );
+  },
+);
+
+test('an array of length −0 has length 0', () => {
+  expect(Object.is(array(i32, -0).length, 0)).toBe(true);
+});
