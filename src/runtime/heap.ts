@@ -238,7 +238,9 @@ export class Heap {
   detach(): void {
     if (!this.#attached) return;
     const { t } = this.#cache.heap;
-    if (this.#mem.shared && t.depth > 0) throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    // The thread of an unshared heap is always inside its region.
+    if (t.depth > (this.#mem.shared ? 0 : 1))
+      throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
     t.enter();
     this.#typed.release();
     t.leave();

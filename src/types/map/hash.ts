@@ -54,6 +54,30 @@ export function hashWords(words: Int32Array, length: number, k0: number, k1: num
   return v1 ^ v3;
 }
 
+/**
+ * Hash of three words: all go into the state at once, as in Chaskey, and then through as many rounds of HalfSipHash as the
+ * last word of a longer message does.
+ */
+export function hashThree(a: number, b: number, c: number, k0: number, k1: number): number {
+  let v0 = k0 ^ a;
+  let v1 = k1 ^ b;
+  let v2 = 0x6c796765 ^ k0 ^ c;
+  let v3 = 0x74656462 ^ k1;
+  for (let round = 0; round < 4; round++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+  }
+  return v1 ^ v3;
+}
+
 /** One-to-one on 32 bits; every bit of the result depends on every bit of `x` (murmur3's finalizer). */
 function mix(x: number): number {
   let h = x;

@@ -14,7 +14,7 @@ import { WrongTypeError } from '../../base/errors.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { KeyName } from '../kinds.ts';
 import { checkInteger, describe, INT_RANGES, type IntName } from '../scalars.ts';
-import { hashInt, hashPair, hashWords } from './hash.ts';
+import { hashInt, hashPair, hashThree, hashWords } from './hash.ts';
 import type { MapHost } from './host.ts';
 import { type Find, makeBytesFind, makeIntFind } from './probe.ts';
 
@@ -65,6 +65,8 @@ const LONG = -1;
 const POINTER = 3;
 const WORDS = 4;
 
+/** Longest text that is encoded character by character; beyond, the encoder is faster. */
+const DIRECT = 24;
 /** Bytes of a key that need no buffer of their own. */
 const SMALL = 1024;
 
@@ -82,15 +84,13 @@ function newScratch(bytes: number): Scratch {
 
 /** What string and byte keys have in common, once their bytes are in scratch memory. */
 function bytesOf(host: MapHost) {
-  const { i32, u8 } = host.mem;
+  const { i32 } = host.mem;
   const small = newScratch(SMALL);
-  const smallWords = small.words;
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
   const captured = new Int32Array(WORDS);
   const capturedBytes = new Uint8Array(captured.buffer);
-  const hashed = new Int32Array(WORDS);
 
   /** Room for a key of so many bytes. */
   function reserve(bytes: number): Scratch {
@@ -98,15 +98,22 @@ function bytesOf(host: MapHost) {
     return scratch;
   }
 
-  /** The first bytes of the scratch memory are the key, of which those up to a whole word are zeroes. */
+  /** The first bytes of the scratch memory are the key. */
   function finish(length: number, k0: number, k1: number): number {
-    for (let i = length; (i & 3) !== 0; i++) scratch.bytes[i] = 0;
-    scratch.words[(length + 3) >>> 2] = 0;
-    if (length <= INLINE) return finishInline(length, k0, k1);
-    return finishLong(length, hashWords(scratch.words, length, k0, k1));
+    const { bytes, words } = scratch;
+    for (let i = length; (i & 3) !== 0; i++) bytes[i] = 0;
+    if (length > INLINE) return finishLong(length, k0, k1);
+    const a = length === 0 ? 0 : words[0]!;
+    const b = length <= 4 ? 0 : words[1]!;
+    const c = length <= 8 ? 0 : words[2]!;
+    return finishInline(a, b, c | (length << 24), k0, k1);
   }
 
-  function finishLong(length: number, hash: number): number {
+  function finishLong(length: number, k0: number, k1: number): number {
+    const { words } = scratch;
+    // A last word without bytes is part of what is hashed.
+    if ((length & 3) === 0) words[length >>> 2] = 0;
+    const hash = hashWords(words, length, k0, k1);
     scratch.length = length;
     tag[0] = length;
     tag[1] = hash;
@@ -114,12 +121,11 @@ function bytesOf(host: MapHost) {
     return hash;
   }
 
-  /** For keys in the small scratch, with one word of zeroes, or the rest, after the whole ones. */
-  function finishInline(length: number, k0: number, k1: number): number {
-    tag[0] = smallWords[0]!;
-    tag[1] = length < 4 ? 0 : smallWords[1]!;
-    tag[2] = (length < 8 ? 0 : smallWords[2]!) | (length << 24);
-    return hashWords(smallWords, length, k0, k1);
+  function finishInline(a: number, b: number, c: number, k0: number, k1: number): number {
+    tag[0] = a;
+    tag[1] = b;
+    tag[2] = c;
+    return hashThree(a, b, c, k0, k1);
   }
 
   /** Whether the bytes at a slot's pointer are those of the loaded key; their number is the same. */
@@ -148,10 +154,7 @@ function bytesOf(host: MapHost) {
   function hashAt(slot: number, k0: number, k1: number): number {
     const last = i32[slot + 2]!;
     if (last === LONG) return i32[slot + 1]!;
-    hashed[0] = i32[slot]!;
-    hashed[1] = i32[slot + 1]!;
-    hashed[2] = last & 0xffffff;
-    return hashWords(hashed, last >>> 24, k0, k1);
+    return hashThree(i32[slot]!, i32[slot + 1]!, last, k0, k1);
   }
 
   function capture(slot: number): void {
@@ -159,7 +162,7 @@ function bytesOf(host: MapHost) {
   }
 
   return {
-    ...{ small, smallWords, reserve, finish, finishLong, finishInline },
+    ...{ reserve, finish, finishInline },
     /** Makes of the captured key what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
     decode<T>(inSlot: (bytes: Uint8Array, length: number) => T, inHeap: (addr: number, length: number) => T): T {
       if (captured[2] !== LONG) return inSlot(capturedBytes, captured[2]! >>> 24);
@@ -173,7 +176,7 @@ function bytesOf(host: MapHost) {
 }
 
 function stringKeys(host: MapHost): KeyCodec {
-  const { small, smallWords, reserve, finish, finishLong, finishInline, decode, codec } = bytesOf(host);
+  const { reserve, finish, finishInline, decode, codec } = bytesOf(host);
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -181,39 +184,53 @@ function stringKeys(host: MapHost): KeyCodec {
     if (typeof key !== 'string') throw new WrongTypeError(`${where}: expected a string, got ${describe(key)}`);
   }
 
-  /** Short ASCII goes four characters to a word. */
+  /** Up to 11 characters of ASCII never leave the registers. */
   function load(key: unknown, where: string, k0: number, k1: number): number {
     if (typeof key !== 'string') check(key, where);
     const text = key as string;
     const n = text.length;
-    if (n > SMALL) return loadLong(text, k0, k1);
-    const whole = n & ~3;
-    let all = 0;
-    for (let i = 0; i < whole; i += 4) {
-      const a = text.charCodeAt(i);
-      const b = text.charCodeAt(i + 1);
-      const c = text.charCodeAt(i + 2);
-      const d = text.charCodeAt(i + 3);
-      all |= a | b | c | d;
-      smallWords[i >>> 2] = a | (b << 8) | (c << 16) | (d << 24);
+    if (n > INLINE) return loadLong(text, k0, k1);
+    let a = 0;
+    let b = 0;
+    let i = 0;
+    if (n >= 4) {
+      const c0 = text.charCodeAt(0);
+      const c1 = text.charCodeAt(1);
+      const c2 = text.charCodeAt(2);
+      const c3 = text.charCodeAt(3);
+      if ((c0 | c1 | c2 | c3) > 127) return loadLong(text, k0, k1);
+      a = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24);
+      i = 4;
+    }
+    if (n >= 8) {
+      const c4 = text.charCodeAt(4);
+      const c5 = text.charCodeAt(5);
+      const c6 = text.charCodeAt(6);
+      const c7 = text.charCodeAt(7);
+      if ((c4 | c5 | c6 | c7) > 127) return loadLong(text, k0, k1);
+      b = c4 | (c5 << 8) | (c6 << 16) | (c7 << 24);
+      i = 8;
     }
     let rest = 0;
-    for (let i = whole; i < n; i++) {
+    for (let shift = 0; i < n; i++, shift += 8) {
       const c = text.charCodeAt(i);
-      all |= c;
-      rest |= c << ((i & 3) << 3);
+      if (c > 127) return loadLong(text, k0, k1);
+      rest |= c << shift;
     }
-    smallWords[n >>> 2] = rest;
-    if (all > 127) return loadLong(text, k0, k1);
-    if (n <= INLINE) return finishInline(n, k0, k1);
-    reserve(n);
-    return finishLong(n, hashWords(smallWords, n, k0, k1));
+    const last = n << 24;
+    if (n >= 8) return finishInline(a, b, rest | last, k0, k1);
+    return n >= 4 ? finishInline(a, rest, last, k0, k1) : finishInline(rest, 0, last, k0, k1);
   }
 
-  /** Long or not ASCII. At most 3 bytes a UTF-16 unit. */
+  /** Longer, or not ASCII. At most 3 bytes a UTF-16 unit. */
   function loadLong(text: string, k0: number, k1: number): number {
-    const { written } = encoder.encodeInto(text, reserve(text.length * 3).bytes);
-    return finish(written, k0, k1);
+    const n = text.length;
+    const { bytes } = reserve(n * 3);
+    let i = 0;
+    if (n <= DIRECT) {
+      for (let c = 0; i < n && (c = text.charCodeAt(i)) <= 127; i++) bytes[i] = c;
+    }
+    return finish(i === n ? n : encoder.encodeInto(text, bytes).written, k0, k1);
   }
 
   function fromSlot(bytes: Uint8Array, length: number): string {

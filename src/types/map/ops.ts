@@ -119,6 +119,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
   const { groupWords, slotWords, valueWord, valueWords, wide, runsCode } = shape;
   const { capture, make, none } = reader;
   const { check, write } = value;
+  const isPlain = value.pointers.length === 0;
   const keyName = `map(${shape.name}) key`;
   const valueName = `map(${shape.name}) value`;
 
@@ -174,10 +175,38 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     const table = route(h, hash);
     if (table === 0) return undefined;
     const seq = begin(table);
+    note(table, hash);
+    return isValid(table, seq) ? make() : getSlow(h, hash);
+  }
+
+  /** `get` of numbers and booleans: a wrong one does no harm until it is known to be wrong. */
+  function getPlain(address: number, key: unknown): unknown {
+    const h = address >>> 2;
+    const hash = hashOf(h, key);
+    const table = route(h, hash);
+    if (table === 0) return undefined;
+    const seq = begin(table);
     const slot = findIn(table, hash);
-    if (slot === 0) none();
-    else capture(slot);
-    if (!isValid(table, seq)) stable(h, hash, (table) => note(table, hash));
+    const v = slot === 0 ? undefined : value.read((slot + valueWord) << 2);
+    return isValid(table, seq) ? v : getSlow(h, hash);
+  }
+
+  /** `get` of references. */
+  function getRef(address: number, key: unknown): unknown {
+    const h = address >>> 2;
+    const hash = hashOf(h, key);
+    const table = route(h, hash);
+    if (table === 0) return undefined;
+    const seq = begin(table);
+    const slot = findIn(table, hash);
+    const to = slot === 0 ? -1 : i32[slot + valueWord]!;
+    if (!isValid(table, seq)) return getSlow(h, hash);
+    if (slot === 0) return undefined;
+    return to === 0 ? null : value.place!.make(to);
+  }
+
+  function getSlow(h: number, hash: number): unknown {
+    stable(h, hash, (table) => note(table, hash));
     return make();
   }
 
@@ -187,13 +216,16 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     const table = route(h, hash);
     if (table === 0) return false;
     const seq = begin(table);
-    let found = findIn(table, hash) !== 0;
-    if (!isValid(table, seq)) {
-      stable(h, hash, (table) => {
-        found = table !== 0 && findIn(table, hash) !== 0;
-      });
-    }
-    return found;
+    const slot = findIn(table, hash);
+    return isValid(table, seq) ? slot !== 0 : hasSlow(h, hash);
+  }
+
+  function hasSlow(h: number, hash: number): boolean {
+    let slot = 0;
+    stable(h, hash, (table) => {
+      slot = table === 0 ? 0 : findIn(table, hash);
+    });
+    return slot !== 0;
   }
 
   /** `get` of places. The copy's memory must be there before the value is noted: allocating is a safepoint. */
@@ -455,7 +487,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
 
   const ops: MapOps = {
     ...{ shape, create, has, set, update, size, clear, delete: del, checkKey: keys.check },
-    get: value.isValue ? get : getPlace,
+    get: !value.isValue ? getPlace : isPlain ? getPlain : value.place !== undefined ? getRef : get,
     iterate: (address, values = true) =>
       iterateMap({ host, shape, tables, reader, stable, locked, get: ops.get }, address, values),
   };

@@ -70,7 +70,7 @@ describe.each(KINDS)('%s', (name, kind, bits, signed) => {
     const values = [min, max, 0n, 1n, wrap(-1n), wrap(0x5a5a5a5a5a5a5a5an)];
     heap.scope(() => {
       const pair = heap.new(Pair, { before: js(max), after: js(max) } as object);
-      const elements = heap.new(array(atomic(kind as typeof u8), 3), [js(max), 0, js(max)]);
+      const elements = heap.new(array(atomic(kind as typeof u8), 3), [js(max), js(0n), js(max)]);
       for (const value of [pair.value as unknown as Int, elements.at(1) as Int]) {
         let model = 0n;
         for (let i = 0; i < 500; i++) {

@@ -1,54 +1,49 @@
 /** Workers that fail, and Ctrl-C: everyone stops, there is one error, and the heap has seen them off. */
-import { BroadcastChannel } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { CliError } from '../../../../src/cli/errors.ts';
 import type { SharedIndex } from '../../../../src/cli/index/shared-index.ts';
 import { runWorkers } from '../../../../src/cli/index/team.ts';
 import { createHeap } from '../../../../src/index.ts';
 
+// Two words of page 0, which no object is ever in.
+const STOP = 1;
+const STARTED = 2;
+
 /** Ends when it is told to stop, as a worker does that looks at the index. */
 const STOPPABLE = `
-  const channel = new BroadcastChannel('stop');
-  channel.onmessage = () => {
+  const timer = setInterval(() => {
+    if (Atomics.load(words, ${STOP}) === 0) return;
+    clearInterval(timer);
     parentPort.postMessage({ kind: 'stopped' });
-    channel.close();
-  };
-  parentPort.postMessage({ kind: 'built' });`;
+  }, 5);`;
 
 interface Run {
   readonly outcome: Promise<unknown>;
-  /** Workers that have said something. */
-  readonly started: Promise<void>;
+  /** Resolves when all workers run. */
+  readonly started: () => Promise<void>;
 }
 
 /** Runs one worker for each program. */
 function run(...programs: string[]): Run {
   const heap = createHeap({ maxBytes: 1 << 24, maxThreads: 8 });
-  const channel = new BroadcastChannel('stop');
-  const index = { stop: () => channel.postMessage('stop') } as unknown as SharedIndex;
+  const words = heap.memory.i32;
+  const index = { stop: () => Atomics.store(words, STOP, 1) } as unknown as SharedIndex;
   const cases = programs.map((program, i) => `case ${i}: {${program}; break}`).join('\n');
   const source = `
-    import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
-    new BroadcastChannel('started').postMessage(workerData.worker);
-    switch (workerData.worker) { ${cases} }
-    process.getActiveResourcesInfo;`;
-  const ready = new BroadcastChannel('started');
-  const started = new Promise<void>((resolve) => {
-    let count = 0;
-    ready.onmessage = () => {
-      if (++count < programs.length) return;
-      ready.close();
-      resolve();
-    };
-  });
+    import { parentPort, workerData } from 'node:worker_threads';
+    const words = new Int32Array(workerData.shared.data);
+    Atomics.add(words, ${STARTED}, 1);
+    switch (workerData.worker) { ${cases} }`;
   const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
   const jobs = programs.map((_, worker) => ({ job: 'build' as const, worker }));
   const outcome = runWorkers({ heap, index, workerUrl, onTick: () => {} }, jobs).finally(() => {
-    channel.close();
-    ready.close();
     heap.verify();
     expect(heap.stats().threads).toBe(1);
   });
+  const started = async (): Promise<void> => {
+    while (Atomics.load(words, STARTED) < programs.length) await sleep(1);
+  };
   return { outcome, started };
 }
 
@@ -60,7 +55,7 @@ test('what each said last', async () => {
 });
 
 test('a worker that ends without a word stops the others', async () => {
-  const { outcome } = run(STOPPABLE, 'setTimeout(() => process.exit(3), 200)');
+  const { outcome } = run(STOPPABLE, 'process.exit(3)');
   await expect(outcome).rejects.toThrow(new CliError('a worker ended early, with exit code 3'));
 });
 
@@ -71,10 +66,7 @@ test('a worker that throws', async () => {
 
 test('a worker that reports a failure', async () => {
   const failure = "{ code: 'ERR_OUT_OF_MEMORY', message: 'out of memory', stack: '' }";
-  const { outcome } = run(
-    STOPPABLE,
-    `setTimeout(() => parentPort.postMessage({ kind: 'failed', failure: ${failure} }), 200)`,
-  );
+  const { outcome } = run(STOPPABLE, `parentPort.postMessage({ kind: 'failed', failure: ${failure} })`);
   await expect(outcome).rejects.toThrow(new CliError('out of memory; more memory: --max-bytes'));
 });
 
@@ -90,7 +82,7 @@ test.each([
 ] as const)('%s stops all, exit code %d; nobody listens afterwards', async (signal, exitCode) => {
   const listeners = process.listenerCount(signal);
   const { outcome, started } = run(STOPPABLE, STOPPABLE);
-  await started;
+  await started();
   process.emit(signal);
   const error: unknown = await outcome.catch((e: unknown) => e);
   expect(error).toEqual(new CliError('interrupted', exitCode));
