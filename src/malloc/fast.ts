@@ -8,6 +8,11 @@
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `x | 0` and `c | MC_X`
  * instead of sums spare overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
  * integer where the two meet.
+ *
+ * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
+ * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared
+ * and has its own type, or a free slot, whose type number means nothing. And whoever finds the bit set finds the type:
+ * a marker never reads that of the slot's last object.
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
 import { MAX_ALLOC, MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
@@ -93,14 +98,14 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const top = m[c | MC_TOP];
     if ((top & STACK_MASK) !== 0) return reuse(c, top, needzero);
     const window = m[c];
-    if (window === 0) return (nextFree(c, needzero) >>> 0) as Addr;
+    if (window === 0) return (nextFree(c, 0, needzero) >>> 0) as Addr;
     // nextFreeFast: the lowest free slot.
     const bit = window & -window;
     const word = m[c | MC_WIN_WORD];
-    m[c] = window ^ bit;
-    m[word] |= bit;
     const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
     if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
+    m[c] = window ^ bit;
+    m[word] |= bit;
     return addr as Addr;
   }
 
@@ -139,35 +144,36 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   function reuse(c: number, top: number, needzero: boolean): Addr {
     const addr = m[top - 2] >>> 0;
     const bitIndex = m[top - 1];
+    if (needzero) zeroSmall(f64, addr, m[c | MC_SIZE]);
     m[c | MC_TOP] = top - 2;
     m[bitIndex >>> 5] |= 1 << bitIndex;
-    if (needzero) zeroSmall(f64, addr, m[c | MC_SIZE]);
     return addr as Addr;
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const window = m[c];
-    if ((m[c | MC_TOP] & STACK_MASK) !== 0 || window === 0) {
-      const addr = small(c, needzero);
-      m16[typeSlot(a, addr)] = type;
-      return addr;
+    const top = m[c | MC_TOP];
+    if ((top & STACK_MASK) !== 0) {
+      m16[typeSlot(a, m[top - 2] >>> 0)] = type;
+      return reuse(c, top, needzero);
     }
+    const window = m[c];
+    if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
     const bit = window & -window;
     const i = 31 - Math.clz32(bit);
     const word = m[c | MC_WIN_WORD];
-    m[c] = window ^ bit;
-    m[word] |= bit;
-    m16[m[c | MC_WIN_TYPES] + i] = type;
     const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, m[c | MC_SIZE])) >>> 0;
     if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
+    m16[m[c | MC_WIN_TYPES] + i] = type;
+    m[c] = window ^ bit;
+    m[word] |= bit;
     return addr as Addr;
   }
 
-  /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. */
-  function nextFree(c: number, needzero: boolean): Addr {
+  /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. `type` 0: noscan. */
+  function nextFree(c: number, type: number, needzero: boolean): Addr {
     const quiet = m[H_STOP] === 0 && m[remoteHead] === 0 && a.plainWindows;
-    if (!quiet || !cache.nextWindow(c)) return smallSlow(a, c, needzero);
-    return small(c, needzero);
+    if (!quiet || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
+    return type === 0 ? small(c, needzero) : smallScan(c, type, needzero);
   }
 
   function free(ptr: number): void {

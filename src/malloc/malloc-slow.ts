@@ -55,8 +55,8 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
   throw new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
 }
 
-/** Go: `nextFree`. The window and the reuse stack of the class are empty. */
-export function smallSlow(a: Malloc, c: number, needzero: boolean): Addr {
+/** Go: `nextFree`. The window and the reuse stack of the class are empty. `type` 0: a noscan class. */
+export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
@@ -69,7 +69,7 @@ export function smallSlow(a: Malloc, c: number, needzero: boolean): Addr {
   }
   const sample = cache.sampleDue;
   cache.sampleDue = false;
-  const addr = a.small(c, needzero);
+  const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
   if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
   return addr;
 }

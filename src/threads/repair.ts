@@ -142,7 +142,10 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   }
 }
 
-/** Objects whose bit was set and no more: without a type where one is due, tiny blocks without an object. */
+/**
+ * Tiny blocks whose bit was set and no more. A scan object has its type before its bit (malloc/fast.ts); should one be
+ * without, nobody was given its address.
+ */
 function dropHalfMade(heap: MHeap, s: SpanRef): void {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];
