@@ -7,7 +7,7 @@
  *
  *   span.defer      one bit a slot, set by `Atomics.or`: the one who finds it 0 has freed the object, every later one
  *                   gets an error. In spans of tiny blocks a word a slot as well: bit k = the object that starts at
- *                   byte k, bit 16 = the whole slot.
+ *                   byte k.
  *   proc.remoteHead stack of spans with such bits. `remoteQueued` says that the span is on it.
  *
  * Order. Freeing: set the bit; if remoteQueued goes 0 → 1 by compare-and-exchange, push the span. Taking: take the
@@ -40,9 +40,6 @@ import type { MHeap } from '../spans/mheap.ts';
 import { procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 
-/** In a deferred tiny word: the slot as a whole. */
-export const DEFER_WHOLE_SLOT = 1 << 16;
-
 /** Gives the span a record for deferred frees. May wait for the heap lock; the span may have changed hands then. */
 export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
   const { t } = heap;
@@ -62,10 +59,9 @@ export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
   return ok;
 }
 
-/** The note for `deferFree`: which object of the slot is meant. `start` −1: the slot as a whole. */
-export function deferBit(heap: MHeap, s: SpanRef, start: number): number {
-  if (heap.t.mem.m[s + SPAN_CLASS] !== heap.tinySpanClass) return 0;
-  return start < 0 ? DEFER_WHOLE_SLOT : 1 << start;
+/** The note for `deferFree`: which object of a tiny block is meant. `start` −1, and note 0: the slot is one object. */
+export function deferBit(start: number): number {
+  return start < 0 ? 0 : 1 << start;
 }
 
 /**

@@ -52,7 +52,7 @@ export interface SizeClass {
   readonly minAlign: number;
   /**
    * Go's 32-bit reciprocal: `off / size` is `(off * divMagic) >> 32` in 64-bit arithmetic, for every offset in a span.
-   * 0 where there is none, as can happen in tables that are not Go's; `SizeClassTable.inv` does not need it.
+   * 0 where there is none, as can happen in tables that are not Go's; `SizeClassTable.div` does not need it.
    */
   readonly divMagic: number;
 }
@@ -185,11 +185,9 @@ export class SizeClassTable {
   readonly npages: Int32Array;
   /** Slots of a span. */
   readonly nelems: Int32Array;
-  /** `(off * inv[c]) | 0` is the index of the slot that byte `off` of a span lies in. */
-  readonly inv: Float64Array;
   /**
-   * The same in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift in the high
-   * half. With `p = imul(off >>> 3, div & 0xffff)` the index is `p >>> (div >>> 16)`, and `off` is where a slot begins if
+   * Division by the slot size in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift
+   * in the high half. With `p = imul(off >>> 3, div & 0xffff)` the index is `p >>> (div >>> 16)`, and `off` is where a slot begins if
    * the bits of p that the shift drops are below the factor.
    */
   readonly div: Int32Array;
@@ -212,7 +210,6 @@ export class SizeClassTable {
     this.size = Int32Array.of(...Array.from(size), TINY_SIZE);
     this.npages = Int32Array.of(...Array.from(npages), 1);
     this.nelems = new Int32Array(count + 1);
-    this.inv = new Float64Array(count + 1);
     this.div = new Int32Array(count + 1);
     for (let c = 1; c <= count; c++) {
       const bytes = this.npages[c] * pageSize;
@@ -223,9 +220,6 @@ export class SizeClassTable {
         );
       }
       this.nelems[c] = Math.floor(bytes / this.size[c]);
-      // A little above 1/size, so that rounding never falls below a whole number: 2^-40 outweighs the error of the
-      // division and the product (2^-52), and stays under 1/size of a slot for every offset below 2^31.
-      this.inv[c] = (1 / this.size[c]) * (1 + 2 ** -40);
       this.div[c] = divisor(bytes >>> 3, this.size[c] >>> 3);
     }
     this.sizeToClass8 = new Uint8Array(SMALL_SIZE_MAX / SMALL_SIZE_DIV + 1);

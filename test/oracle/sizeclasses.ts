@@ -71,7 +71,9 @@ export const sizeclasses: Checker = {
       tally.case(`roundLarge ${size}`, () => checkLarge(size, rounded, table));
     }
     for (const [c, off, index] of list<[number, number, number]>(doc, 'objIndex')) {
-      tally.case(`objIndex ${c} ${off}`, () => same('index', (off * table.inv[c]) | 0, index));
+      const div = table.div[c]!;
+      const ours = Math.imul(off >>> 3, div & 0xffff) >>> (div >>> 16);
+      tally.case(`objIndex ${c} ${off}`, () => same('index', ours, index));
     }
     for (const [c, noscan, spanClass] of list<[number, boolean, number]>(doc, 'spanClass')) {
       tally.case(`spanClass ${c} ${noscan}`, () => same('spanClass', makeSpanClass(c, noscan), spanClass));

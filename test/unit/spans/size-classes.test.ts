@@ -145,10 +145,12 @@ describe('SizeClassTable', () => {
     const table = goSizeClasses(generation);
     const rows = makeSizeClasses({ generation });
     for (let c = 1; c < table.count; c++) {
-      const [size, inv, magic] = [table.size[c]!, table.inv[c]!, rows[c - 1]!.divMagic];
+      const [size, div, magic] = [table.size[c]!, table.div[c]!, rows[c - 1]!.divMagic];
       for (let off = 0, index = 0, rest = 0; off < table.npages[c]! * PAGE_SIZE; off++) {
-        if (((off * inv) | 0) !== index || Math.floor((off * magic) / 2 ** 32) !== index)
-          expect.fail(`class ${c} offset ${off}`);
+        const product = Math.imul(off >>> 3, div & 0xffff);
+        const begins = off % 8 === 0 && (product & ~(-1 << (div >>> 16))) < (div & 0xffff);
+        if (product >>> (div >>> 16) !== index || begins !== (rest === 0)) expect.fail(`class ${c} offset ${off}`);
+        if (Math.floor((off * magic) / 2 ** 32) !== index) expect.fail(`class ${c} offset ${off}: divMagic`);
         if (++rest === size) {
           rest = 0;
           index++;
