@@ -16,7 +16,7 @@ import { attachProc, detachProc } from '../threads/attach.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
-import { RawHeap } from './raw.ts';
+import { RawAllocator, type RawHeap } from './raw.ts';
 import { currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
@@ -31,6 +31,8 @@ export class Heap {
   /** The allocator itself: malloc and free, and Go's `makeslice` family. */
   readonly raw: RawHeap;
   readonly memory: HeapMemory;
+  /** The same object. */
+  readonly #allocator: RawAllocator;
   readonly #mem: Mem;
   readonly #cache: MCache;
   #attached = true;
@@ -38,7 +40,8 @@ export class Heap {
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number) {
     this.#mem = mem;
     this.#cache = attachProc(mem, classes, currentThreadId() + 1);
-    this.raw = new RawHeap(this.#cache, ptrSize);
+    this.#allocator = new RawAllocator(this.#cache, ptrSize);
+    this.raw = this.#allocator;
     this.memory = Object.freeze({ buffer: mem.data, i32: mem.i32, u8: mem.u8, f64: mem.f64 });
   }
 
@@ -178,9 +181,9 @@ export class Heap {
     const { t } = this.#cache.heap;
     t.enter();
     try {
-      this.raw.hooks = hooks;
+      this.#allocator.hooks = hooks;
       this.#cache.heap.hooks = hooks;
-      this.raw.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
+      this.#allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
       t.delay = hooks.onDelay;
       this.#cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;

@@ -203,3 +203,13 @@ test.runIf(process.env['SPANHEAP_STRESS_SECONDS'])('an object of more than 2 GiB
   raw.free(addr);
   heap.verify();
 });
+
+test('the type of heap.raw has none of the ways inside', () => {
+  const { raw } = createHeap();
+  // @ts-expect-error
+  expect(raw.small).toBeDefined();
+  // @ts-expect-error
+  expect(raw.smallScan).toBeDefined();
+  // @ts-expect-error
+  expect(raw.route).toBeDefined();
+});
