@@ -213,3 +213,10 @@ test('the type of heap.raw has none of the ways inside', () => {
   // @ts-expect-error
   expect(raw.route).toBeDefined();
 });
+
+test('a page cache may be filled from a last block that the end of the heap cuts off', () => {
+  const heap = createHeap({ maxBytes: 777 * 8192 });
+  heap.raw.mallocgc(767 * 8192, null, false);
+  heap.raw.mallocgc(16, null, false);
+  heap.verify();
+});
