@@ -26,6 +26,7 @@ import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import { PROC_ID, PROC_REMOTE_HEAD } from '../layout/proc.ts';
 import {
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_NELEMS,
@@ -52,6 +53,8 @@ export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
     if (record !== NIL) {
       m.fill(0, record, record + m[plan.fixallocs + index * FIX_WORDS + FIX_SIZE]);
       Atomics.store(m, s + SPAN_DEFER, record);
+      // From now on the owner must ask whether a slot was freed already: no fast path. See MCache.openFast.
+      Atomics.store(m, s + SPAN_CACHE, 0);
       ok = true;
     }
   }

@@ -5,9 +5,10 @@
  * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
  * and checks of their types at each use (see docs/architecture.md).
  *
- * Each function does only what must be done when all is well, and leaves by one exit otherwise. `x | 0` and `c | MC_X`
- * instead of sums spare overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
- * integer where the two meet.
+ * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
+ * instead of sums spares overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
+ * integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
+ * bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and the copies of `m`.
  *
  * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
  * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared
@@ -15,10 +16,9 @@
  * a marker never reads that of the slot's last object.
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
-import { MAX_ALLOC, MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
+import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP } from '../layout/header.ts';
 import {
-  MC_LIMIT,
   MC_NEEDZERO,
   MC_SIZE,
   MC_TOP,
@@ -33,12 +33,12 @@ import {
   STACK_MASK,
 } from '../layout/proc.ts';
 import {
-  FREE_MODE,
+  DIV_SHIFT,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
-  SPAN_DEFER,
   SPAN_DIV,
+  SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_NEEDZERO,
   SPAN_TYPES,
@@ -48,6 +48,9 @@ import type { Malloc } from './malloc.ts';
 import { smallSlow, typeSlot } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
+
+/** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
+const OFF_HEAP = 32;
 
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
@@ -78,28 +81,44 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const tinyMask = cache.ref + PROC_TINY_MASK;
   /** Alignment of an object by its size, less one. */
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
-  let smallMin = MAX_ALLOC;
-  let classWords = 0;
+  /** Class record of pointer-free objects by size, counted from `classes`. */
+  const bySize = new Uint16Array(SMALL_SIZE_MAX).map((_, size) => lookup8[(size + 7) >>> 3]! - classes);
+  /** Sizes from 1 to open[0], and class records up to open[1] from `classes`, are for the fast paths. */
+  const open = new Uint32Array(OFF_HEAP);
 
-  function setOpen(open: boolean): void {
-    smallMin = open ? 1 : MAX_ALLOC;
-    classWords = open ? MAX_SPAN_CLASSES * MC_WORDS : 0;
+  function setOpen(isOpen: boolean): void {
+    open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
+    open[1] = isOpen ? MAX_SPAN_CLASSES * MC_WORDS : 0;
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {
-    if (type !== null || size > SMALL_SIZE_MAX - 8 || size < smallMin || (size | 0) !== size) {
+    if (type !== null || (size - 1) >>> 0 >= open[0] || (size | 0) !== size) {
       return a.route(size, type, needzero) >>> 0;
     }
     if (size < tinyLimit) return tiny(size);
-    return small(lookup8[(size + 7) >>> 3]!, needzero);
+    return small(classes + bySize[size & (SMALL_SIZE_MAX - 1)], needzero);
   }
 
   function small(c: number, needzero: boolean): Addr {
-    const top = m[c | MC_TOP];
-    if ((top & STACK_MASK) !== 0) return reuse(c, top, needzero);
+    const top = (m[c | MC_TOP] - 2) | 0;
+    const last = m[top];
+    if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
+    return reuse(c, top, last, needzero);
+  }
+
+  /** The slot freed last, which is on top of the stack. It is never known to be zero. */
+  function reuse(c: number, top: number, last: number, needzero: boolean): Addr {
+    const bitIndex = m[top | 1];
+    if (needzero) zeroSmall(f64, last >>> 0, m[c | MC_SIZE]);
+    m[c | MC_TOP] = top;
+    m[bitIndex >>> 5] |= 1 << bitIndex;
+    return (last >>> 0) as Addr;
+  }
+
+  /** The lowest free slot of the window (Go: `nextFreeFast`). */
+  function fromWindow(c: number, needzero: boolean): Addr {
     const window = m[c];
     if (window === 0) return (nextFree(c, 0, needzero) >>> 0) as Addr;
-    // nextFreeFast: the lowest free slot.
     const bit = window & -window;
     const word = m[c | MC_WIN_WORD];
     const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
@@ -140,21 +159,12 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return addr;
   }
 
-  /** The slot freed last. It is never known to be zero. */
-  function reuse(c: number, top: number, needzero: boolean): Addr {
-    const addr = m[top - 2] >>> 0;
-    const bitIndex = m[top - 1];
-    if (needzero) zeroSmall(f64, addr, m[c | MC_SIZE]);
-    m[c | MC_TOP] = top - 2;
-    m[bitIndex >>> 5] |= 1 << bitIndex;
-    return addr as Addr;
-  }
-
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const top = m[c | MC_TOP];
-    if ((top & STACK_MASK) !== 0) {
-      m16[typeSlot(a, m[top - 2] >>> 0)] = type;
-      return reuse(c, top, needzero);
+    const top = (m[c | MC_TOP] - 2) | 0;
+    const last = m[top];
+    if (last !== 0) {
+      m16[typeSlot(a, last >>> 0)] = type;
+      return reuse(c, top, last, needzero);
     }
     const window = m[c];
     if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
@@ -177,51 +187,46 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function free(ptr: number): void {
-    const s = m[(spans + (ptr >>> PAGE_SHIFT)) | 0];
-    const word = m[s | SPAN_CACHE];
-    const off = (ptr - m[s]) | 0;
-    const div = m[s | SPAN_DIV];
-    const product = Math.imul(off >>> 3, div & 0xffff);
-    const index = product >>> (div >>> 16);
-    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
-    const bits = m[bitIndex >>> 5];
-    const bit = 1 << bitIndex;
+    const w = m;
+    const s = w[spans + (ptr >>> PAGE_SHIFT)];
+    const c = w[s | SPAN_CACHE];
+    const off = (ptr - w[s]) | 0;
+    const div = w[s | SPAN_DIV];
+    const index = (Math.imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
+    const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
+    const word = bitIndex >>> 5;
+    const rest = w[word] ^ (1 << bitIndex);
     if (
-      // Not this thread's span, or not inside a region,
-      (word - classes) >>> 0 >= classWords ||
+      // Not this thread's span, or one that others freed in, or not inside a region,
+      (c - classes) >>> 0 >= open[1] ||
       // or not where a slot begins,
-      (product & ~(-1 << (div >>> 16))) >= (div & 0xffff) ||
-      (off & 7) !== 0 ||
-      // or other threads may have freed it, or it is free already, or no integer.
-      m[s | SPAN_DEFER] !== 0 ||
-      (bits & bit) === 0 ||
+      Math.imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
+      // or it is free already, or no integer.
+      (rest & (1 << bitIndex)) !== 0 ||
       ptr >>> 0 !== ptr
     ) {
       a.freeRoute(ptr);
-      return;
-    }
-    if ((word & FREE_MODE) === 0 || index < m[s | SPAN_FREEINDEX]) {
-      const c = word & ~FREE_MODE;
-      const top = m[c | MC_TOP];
-      if ((top & STACK_MASK) < m[c | MC_LIMIT]) {
-        m[bitIndex >>> 5] = bits ^ bit;
-        m[top] = ptr;
-        m[top + 1] = bitIndex;
-        m[c | MC_TOP] = top + 2;
+    } else if (index < w[s | SPAN_FREEINDEX]) {
+      const top = w[c | MC_TOP];
+      if ((top & STACK_MASK) === 0) {
+        cache.freeSlot(s as SpanRef, index);
         return;
       }
+      w[word] = rest;
+      w[top] = ptr;
+      w[top | 1] = bitIndex;
+      w[c | MC_TOP] = top + 2;
     } else {
       // The slot is one that the span itself hands out again.
-      const taken = m[s | SPAN_ALLOC_COUNT] - 1;
-      if (taken !== 0) {
-        m[bitIndex >>> 5] = bits ^ bit;
-        m[s | SPAN_ALLOC_COUNT] = taken;
-        m[s | SPAN_NEEDZERO] = 1;
+      const taken = w[s | SPAN_ALLOC_COUNT] - 1;
+      if (taken === 0) {
+        cache.freeSlot(s as SpanRef, index);
         return;
       }
+      w[word] = rest;
+      w[s | SPAN_ALLOC_COUNT] = taken;
+      w[s | SPAN_NEEDZERO] = 1;
     }
-    // The reuse stack is full, or the span is empty: it may go back to mheap.
-    cache.freeSlot(s as SpanRef, index);
   }
 
   return { mallocgc, free, small, smallScan, tiny, setOpen };

@@ -23,6 +23,7 @@ import {
   SMALL_SIZE_MAX,
   TINY_SIZE,
 } from '../layout/constants.ts';
+import { DIV_SHIFT } from '../layout/span.ts';
 import { GO_1_14, GO_1_16 } from './size-classes.gen.ts';
 
 /** Which of Go's two tables: `go1.14` (up to 1.15, 67 classes with class 0) or `go1.16` (24-byte class added, 68). */
@@ -186,9 +187,9 @@ export class SizeClassTable {
   /** Slots of a span. */
   readonly nelems: Int32Array;
   /**
-   * Division by the slot size in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift
-   * in the high half. With `p = imul(off >>> 3, div & 0xffff)` the index is `p >>> (div >>> 16)`, and `off` is where a slot begins if
-   * the bits of p that the shift drops are below the factor.
+   * Division by the slot size in 32-bit integers, for offsets that are multiples of 8: `imul(off >>> 3, div >>> DIV_SHIFT)
+   * >>> div` is the index of the slot that byte `off` of a span lies in. The shift is in the low bits, which is where
+   * `>>>` looks for it, the factor above.
    */
   readonly div: Int32Array;
   /**
@@ -242,13 +243,12 @@ export class SizeClassTable {
 }
 
 /**
- * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. With twice that, the
- * low k bits of the product are below the factor if and only if d divides n. The factor is below 4 × count, so below
- * 2¹⁶, and the product below 2³².
+ * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. The factor is below
+ * 2 × count + 1, so below 2¹⁶, and the product below 2³².
  */
 function divisor(count: number, d: number): number {
-  const shift = Math.ceil(Math.log2(2 * count * d));
-  return (shift << 16) | Math.ceil(2 ** shift / d);
+  const shift = Math.ceil(Math.log2(count * d));
+  return (Math.ceil(2 ** shift / d) << DIV_SHIFT) | shift;
 }
 
 /** Entry i is the class of size `from + i * step`. */

@@ -5,7 +5,7 @@
 import { expect, test } from 'vitest';
 import { createHeap, type Heap, type RType } from '../../../src/index.ts';
 import { H_GROWN_PAGES } from '../../../src/layout/header.ts';
-import { MC_TOP, STACK_MASK } from '../../../src/layout/proc.ts';
+import { MC_TOP } from '../../../src/layout/proc.ts';
 import { SPAN_ALLOC_BITS, SPAN_BASE, SPAN_ELEMSIZE, SPAN_NELEMS, SPAN_TYPES } from '../../../src/layout/span.ts';
 import { type FastPaths, makeFastPaths } from '../../../src/malloc/fast.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
@@ -43,7 +43,7 @@ function watchedPaths(heap: Heap, begins: Begins): FastPaths {
   const { cache, tinySpanClass, hooks, plainWindows } = real;
   const t = { mem: { ...mem, m: watched }, poll: () => real.t.poll() };
   const a = { t, cache, tinySpanClass, hooks, plainWindows };
-  const paths = makeFastPaths(a as unknown as Malloc, new Int32Array(0), 4);
+  const paths = makeFastPaths(a as unknown as Malloc, new Int32Array(129), 4);
   Object.assign(a, paths);
   return paths;
 }
@@ -78,7 +78,7 @@ test.each(['scan', 'noscan'] as const)('a %s object is clear, and has its type, 
       for (let i = 0; i < COUNT; i++) raw.free(made[i % 2 === 0 ? i : COUNT - i]!);
       // The next round begins with these.
       for (const addr of make(FEW)) raw.free(addr);
-      expect((m[c + MC_TOP]! & STACK_MASK) / 2).toBeGreaterThanOrEqual(FEW);
+      expect((m[c + MC_TOP]! - cache.stackOf(c)) / 2).toBeGreaterThanOrEqual(FEW);
     }
   });
   expect(seen).toBe(3 * (COUNT + FEW));

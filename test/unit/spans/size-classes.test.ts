@@ -5,6 +5,7 @@ import { renderSizeClasses, SIZE_CLASSES_FILE } from '../../../scripts/render-si
 import type { SpanClass } from '../../../src/base/brand.ts';
 import { ArgumentError } from '../../../src/base/errors.ts';
 import { MAX_SIZE_CLASSES, MAX_SMALL_SIZE, PAGE_SIZE } from '../../../src/layout/constants.ts';
+import { DIV_SHIFT } from '../../../src/layout/span.ts';
 import {
   goSizeClasses,
   isNoscan,
@@ -147,9 +148,7 @@ describe('SizeClassTable', () => {
     for (let c = 1; c < table.count; c++) {
       const [size, div, magic] = [table.size[c]!, table.div[c]!, rows[c - 1]!.divMagic];
       for (let off = 0, index = 0, rest = 0; off < table.npages[c]! * PAGE_SIZE; off++) {
-        const product = Math.imul(off >>> 3, div & 0xffff);
-        const begins = off % 8 === 0 && (product & ~(-1 << (div >>> 16))) < (div & 0xffff);
-        if (product >>> (div >>> 16) !== index || begins !== (rest === 0)) expect.fail(`class ${c} offset ${off}`);
+        if (Math.imul(off >>> 3, div >>> DIV_SHIFT) >>> div !== index) expect.fail(`class ${c} offset ${off}`);
         if (Math.floor((off * magic) / 2 ** 32) !== index) expect.fail(`class ${c} offset ${off}: divMagic`);
         if (++rest === size) {
           rest = 0;
