@@ -67,6 +67,7 @@ export interface FastPaths {
 
 /** `lookup8`: class record of pointer-free objects by size in steps of 8. `ptrSize`: what tiny alignment goes by. */
 export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): FastPaths {
+  const { imul, clz32 } = Math;
   const { mem } = a.t;
   const { m, m16, f64 } = mem;
   const { spans } = mem.plan;
@@ -100,31 +101,34 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function small(c: number, needzero: boolean): Addr {
-    const top = (m[c | MC_TOP] - 2) | 0;
-    const last = m[top];
+    const w = m;
+    const top = (w[c | MC_TOP] - 2) | 0;
+    const last = w[top];
     if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
     return reuse(c, top, last, needzero);
   }
 
   /** The slot freed last, which is on top of the stack. It is never known to be zero. */
   function reuse(c: number, top: number, last: number, needzero: boolean): Addr {
-    const bitIndex = m[top | 1];
-    if (needzero) zeroSmall(f64, last >>> 0, m[c | MC_SIZE]);
-    m[c | MC_TOP] = top;
-    m[bitIndex >>> 5] |= 1 << bitIndex;
+    const w = m;
+    const bitIndex = w[top | 1];
+    if (needzero) zeroSmall(f64, last >>> 0, w[c | MC_SIZE]);
+    w[c | MC_TOP] = top;
+    w[bitIndex >>> 5] |= 1 << bitIndex;
     return (last >>> 0) as Addr;
   }
 
   /** The lowest free slot of the window (Go: `nextFreeFast`). */
   function fromWindow(c: number, needzero: boolean): Addr {
-    const window = m[c];
+    const w = m;
+    const window = w[c];
     if (window === 0) return (nextFree(c, 0, needzero) >>> 0) as Addr;
     const bit = window & -window;
-    const word = m[c | MC_WIN_WORD];
-    const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
-    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
-    m[c] = window ^ bit;
-    m[word] |= bit;
+    const size = w[c | MC_SIZE];
+    const addr = (w[c | MC_WIN_ADDR] + imul(31 - clz32(bit), size)) >>> 0;
+    if (needzero && w[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, size);
+    w[c] = window ^ bit;
+    w[w[c | MC_WIN_WORD]] |= bit;
     return addr as Addr;
   }
 
@@ -169,9 +173,9 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const window = m[c];
     if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
     const bit = window & -window;
-    const i = 31 - Math.clz32(bit);
+    const i = 31 - clz32(bit);
     const word = m[c | MC_WIN_WORD];
-    const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, m[c | MC_SIZE])) >>> 0;
+    const addr = (m[c | MC_WIN_ADDR] + imul(i, m[c | MC_SIZE])) >>> 0;
     if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
     m16[m[c | MC_WIN_TYPES] + i] = type;
     m[c] = window ^ bit;
@@ -192,41 +196,44 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const c = w[s | SPAN_CACHE];
     const off = (ptr - w[s]) | 0;
     const div = w[s | SPAN_DIV];
-    const index = (Math.imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
+    const index = (imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
     const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
     const word = bitIndex >>> 5;
-    const rest = w[word] ^ (1 << bitIndex);
+    const bit = 1 << bitIndex;
+    const rest = w[word] ^ bit;
     if (
       // Not this thread's span, or one that others freed in, or not inside a region,
       (c - classes) >>> 0 >= open[1] ||
       // or not where a slot begins,
-      Math.imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
+      imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
       // or it is free already, or no integer.
-      (rest & (1 << bitIndex)) !== 0 ||
+      (rest & bit) !== 0 ||
       ptr >>> 0 !== ptr
     ) {
       a.freeRoute(ptr);
-    } else if (index < w[s | SPAN_FREEINDEX]) {
+      return;
+    }
+    if (index < w[s | SPAN_FREEINDEX]) {
       const top = w[c | MC_TOP];
-      if ((top & STACK_MASK) === 0) {
-        cache.freeSlot(s as SpanRef, index);
+      if ((top & STACK_MASK) !== 0) {
+        w[word] = rest;
+        w[top] = ptr;
+        w[top | 1] = bitIndex;
+        w[c | MC_TOP] = top + 2;
         return;
       }
-      w[word] = rest;
-      w[top] = ptr;
-      w[top | 1] = bitIndex;
-      w[c | MC_TOP] = top + 2;
     } else {
       // The slot is one that the span itself hands out again.
       const taken = w[s | SPAN_ALLOC_COUNT] - 1;
-      if (taken === 0) {
-        cache.freeSlot(s as SpanRef, index);
+      if (taken !== 0) {
+        w[word] = rest;
+        w[s | SPAN_ALLOC_COUNT] = taken;
+        w[s | SPAN_NEEDZERO] = 1;
         return;
       }
-      w[word] = rest;
-      w[s | SPAN_ALLOC_COUNT] = taken;
-      w[s | SPAN_NEEDZERO] = 1;
     }
+    // The reuse stack is full, or the span is empty.
+    cache.freeSlot(s as SpanRef, index);
   }
 
   return { mallocgc, free, small, smallScan, tiny, setOpen };
