@@ -82,8 +82,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const tinyMask = cache.ref + PROC_TINY_MASK;
   /** Alignment of an object by its size, less one. */
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
-  /** Class record of pointer-free objects by size, counted from `classes`. */
-  const bySize = new Uint16Array(SMALL_SIZE_MAX).map((_, size) => lookup8[(size + 7) >>> 3]! - classes);
+  /** Class record of pointer-free objects by size; 0: for the tiny allocator. */
+  const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
   /** Sizes from 1 to open[0], and class records up to open[1] from `classes`, are for the fast paths. */
   const open = new Uint32Array(OFF_HEAP);
 
@@ -96,8 +96,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     if (type !== null || (size - 1) >>> 0 >= open[0] || (size | 0) !== size) {
       return a.route(size, type, needzero) >>> 0;
     }
-    if (size < tinyLimit) return tiny(size);
-    return small(classes + bySize[size & (SMALL_SIZE_MAX - 1)], needzero);
+    const c = bySize[size];
+    return c === 0 ? tiny(size) : small(c, needzero);
   }
 
   function small(c: number, needzero: boolean): Addr {
@@ -112,7 +112,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   function reuse(c: number, top: number, last: number, needzero: boolean): Addr {
     const w = m;
     const bitIndex = w[top | 1];
-    if (needzero) zeroSmall(f64, last >>> 0, w[c | MC_SIZE]);
+    if (needzero) zeroSmall(f64, last, w[c | MC_SIZE]);
     w[c | MC_TOP] = top;
     w[bitIndex >>> 5] |= 1 << bitIndex;
     return (last >>> 0) as Addr;
