@@ -28,7 +28,7 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
 import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
-import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_SWEEPGEN } from '../layout/header.ts';
+import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN } from '../layout/header.ts';
 import {
   MC_CLASS,
   MC_FULL_FIRST,
@@ -86,7 +86,7 @@ import { listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/msp
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
 const REUSE_MIN = 2;
-/** Most pages of empty spans that a thread keeps: what another thread may have to grow the heap by. */
+/** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 const KEEP_PAGES = 128;
 
 export class MCache {
@@ -101,6 +101,12 @@ export class MCache {
   sampleRate = 0;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
+  /**
+   * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
+   * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
+   */
+  private keepPages = KEEP_PAGES;
+  private givenPages = 0;
   private readonly m: Int32Array<ArrayBufferLike>;
 
   constructor(heap: MHeap, ref: ProcRef) {
@@ -286,6 +292,10 @@ export class MCache {
     if (s === NIL) {
       const npages = heap.classes.npages[spanClass >>> 1];
       this.makeRoom(npages);
+      if (this.givenPages > 0) {
+        this.givenPages -= npages;
+        this.keepPages += npages;
+      }
       s = heap.alloc(npages, spanClass);
     }
     if (s !== NIL) {
@@ -390,7 +400,8 @@ export class MCache {
     if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
     const kept = m[this.ref + PROC_EMPTY_PAGES] + m[s + SPAN_NPAGES];
     m[this.ref + PROC_EMPTY_PAGES] = kept;
-    if (kept > KEEP_PAGES) {
+    if (kept > (Atomics.load(m, H_PROCS) === 1 ? this.keepPages : KEEP_PAGES)) {
+      this.givenPages += m[s + SPAN_NPAGES];
       this.#giveBack(c, s);
     } else {
       listRemove(m, c + MC_PARTIAL_FIRST, s);
@@ -417,8 +428,12 @@ export class MCache {
       if (Atomics.load(m, H_PAGES_IN_USE) + npages <= Atomics.load(m, H_PEAK_PAGES)) return;
       const c = this.classRef(spanClass);
       const last = m[c + MC_PARTIAL_LAST] as SpanRef;
-      if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) this.#giveBack(c, last);
-      else spanClass++;
+      if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) {
+        this.keepPages = Math.max(KEEP_PAGES, this.keepPages - m[last + SPAN_NPAGES]);
+        this.#giveBack(c, last);
+      } else {
+        spanClass++;
+      }
     }
   }
 

@@ -39,6 +39,24 @@ test('they are taken again before any page is, and after those that hold objects
   heap.verify();
 });
 
+test('a thread that is alone keeps what it gave back and wanted again', () => {
+  for (let round = 0; round < 3; round++) freeAll(make(2000));
+  expect(kept()).toBeGreaterThan(480);
+  heap.verify();
+  // Other sizes want the memory: the heap does not grow for them, and less is kept from then on.
+  const { peakHeapBytes } = heap.stats();
+  freeAll(Array.from({ length: 3900 }, () => heap.raw.mallocgc(1024, null, false)));
+  expect(heap.stats().peakHeapBytes).toBe(peakHeapBytes);
+  heap.verify();
+});
+
+test('a thread that is not alone keeps 128 pages, however often it wants them again', () => {
+  const other = attachHeap(heap.share());
+  for (let round = 0; round < 3; round++) freeAll(make(2000));
+  expect(kept()).toBe(128);
+  other.detach();
+});
+
 test('no more than 128 pages of them', () => {
   freeAll(make(2000));
   expect(kept()).toBe(128);
