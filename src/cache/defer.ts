@@ -15,6 +15,10 @@
  * after that exchange finds remoteQueued 0 and pushes again; a bit set before is taken. No bit is lost, and none is
  * seen twice. Pushes compare only the head and takes are whole, so the stack has no ABA problem.
  *
+ * A span with a defer record has no fast path of `free` for its owner, who must ask for notes before he frees a slot:
+ * `span.cache` is 0. The thread that makes the record stores it, and then the 0. The owner reads `cache` plainly: a free
+ * that happened before his, in the program's own order, has made both visible.
+ *
  * A record can be on the stack when its span is already something else: its owner may take a note between the two
  * steps of the thread that makes it, and free the span. Taking checks what the span is by then, and passes a span of
  * another thread on to that thread's stack, since only a span's owner may take its notes.
@@ -53,7 +57,6 @@ export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
     if (record !== NIL) {
       m.fill(0, record, record + m[plan.fixallocs + index * FIX_WORDS + FIX_SIZE]);
       Atomics.store(m, s + SPAN_DEFER, record);
-      // From now on the owner must ask whether a slot was freed already: no fast path. See MCache.openFast.
       Atomics.store(m, s + SPAN_CACHE, 0);
       ok = true;
     }

@@ -192,7 +192,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   sweepgen: [SPAN_SWEEPGEN, 'u32', 'atomic'],
   needzero: [SPAN_NEEDZERO, 'u32', 'owner'],
   types: [SPAN_TYPES, 'u32', 'immutable'],
-  cache: [SPAN_CACHE, 'u32', 'atomic'],
+  cache: [SPAN_CACHE, 'u32', 'racy'],
   next: [SPAN_NEXT, 'ref', 'owner'],
   div: [SPAN_DIV, 'u32', 'immutable'],
   prev: [SPAN_PREV, 'ref', 'owner'],
