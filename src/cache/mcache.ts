@@ -289,7 +289,8 @@ export class MCache {
       return own;
     }
     let s = cacheSpan(heap, spanClass);
-    if (s === NIL) {
+    const isNew = s === NIL;
+    if (isNew) {
       const npages = heap.classes.npages[spanClass >>> 1];
       this.makeRoom(npages);
       if (this.givenPages > 0) {
@@ -300,7 +301,11 @@ export class MCache {
     }
     if (s !== NIL) {
       m[s + SPAN_OWNER] = this.id;
-      if (spanClass !== heap.tinySpanClass) this.#openFast(c, s);
+      if (spanClass !== heap.tinySpanClass) {
+        // Nobody else knows an address of a new one.
+        if (isNew) m[s + SPAN_CACHE] = c;
+        else this.#openFast(c, s);
+      }
       // Cached after it was swept: G+3 of the generation that it was swept in (see Go's mspan.sweepgen).
       m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN) + 3;
     }
