@@ -7,13 +7,17 @@
  *
  *   span.defer      one bit a slot, set by `Atomics.or`: the one who finds it 0 has freed the object, every later one
  *                   gets an error. In spans of tiny blocks a word a slot as well: bit k = the object that starts at
- *                   byte k, bit 16 = the whole slot.
+ *                   byte k.
  *   proc.remoteHead stack of spans with such bits. `remoteQueued` says that the span is on it.
  *
  * Order. Freeing: set the bit; if remoteQueued goes 0 → 1 by compare-and-exchange, push the span. Taking: take the
  * whole stack by one exchange; for each span read its link and clear remoteQueued; then exchange its bits for 0. A bit set
  * after that exchange finds remoteQueued 0 and pushes again; a bit set before is taken. No bit is lost, and none is
  * seen twice. Pushes compare only the head and takes are whole, so the stack has no ABA problem.
+ *
+ * A span with a defer record has no fast path of `free` for its owner, who must ask for notes before he frees a slot:
+ * `span.cache` is 0. The thread that makes the record stores it, and then the 0. The owner reads `cache` plainly: a free
+ * that happened before his, in the program's own order, has made both visible.
  *
  * A record can be on the stack when its span is already something else: its owner may take a note between the two
  * steps of the thread that makes it, and free the span. Taking checks what the span is by then, and passes a span of
@@ -26,6 +30,7 @@ import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import { PROC_ID, PROC_REMOTE_HEAD } from '../layout/proc.ts';
 import {
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_NELEMS,
@@ -40,9 +45,6 @@ import type { MHeap } from '../spans/mheap.ts';
 import { procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 
-/** In a deferred tiny word: the slot as a whole. */
-export const DEFER_WHOLE_SLOT = 1 << 16;
-
 /** Gives the span a record for deferred frees. May wait for the heap lock; the span may have changed hands then. */
 export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
   const { t } = heap;
@@ -55,6 +57,7 @@ export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
     if (record !== NIL) {
       m.fill(0, record, record + m[plan.fixallocs + index * FIX_WORDS + FIX_SIZE]);
       Atomics.store(m, s + SPAN_DEFER, record);
+      Atomics.store(m, s + SPAN_CACHE, 0);
       ok = true;
     }
   }
@@ -62,10 +65,9 @@ export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
   return ok;
 }
 
-/** The note for `deferFree`: which object of the slot is meant. `start` −1: the slot as a whole. */
-export function deferBit(heap: MHeap, s: SpanRef, start: number): number {
-  if (heap.t.mem.m[s + SPAN_CLASS] !== heap.tinySpanClass) return 0;
-  return start < 0 ? DEFER_WHOLE_SLOT : 1 << start;
+/** The note for `deferFree`: which object of a tiny block is meant. `start` −1, and note 0: the slot is one object. */
+export function deferBit(start: number): number {
+  return start < 0 ? 0 : 1 << start;
 }
 
 /**

@@ -10,9 +10,12 @@
  *   partial  freeindex = 0 and allocCount < nelems: all 0 bits are in the span
  *   full     freeindex = nelems = allocCount: all 0 bits are on the reuse stack
  *
+ *   partial, at its end: those that are empty. The thread keeps a few, since what was freed is often wanted again; they
+ *            go back to mheap before the heap becomes larger than it ever was
+ *
  * A freed slot goes on the reuse stack of its class and is the next to be handed out (Go 1.26's `freegc` lists and
  * mimalloc's local free lists are the models). The stack is short: when it is full, all of it goes back to the spans,
- * so that memory held back is bounded and empty spans are found and returned. Slots freed in a `partial` span, or
+ * so that memory held back is bounded and empty spans are found. Slots freed in a `partial` span, or
  * above freeindex, go back to the span directly.
  *
  * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock.
@@ -24,8 +27,8 @@
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
-import { PAGE_SHIFT } from '../layout/constants.ts';
-import { H_EMPTY_SPAN, H_SWEEPGEN } from '../layout/header.ts';
+import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN } from '../layout/header.ts';
 import {
   MC_CLASS,
   MC_FULL_FIRST,
@@ -33,6 +36,7 @@ import {
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
+  MC_PARTIAL_LAST,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -42,6 +46,7 @@ import {
   MC_WIN_WORD,
   MC_WORDS,
   PROC_CLASSES,
+  PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
   PROC_NEXT_SAMPLE,
@@ -54,9 +59,6 @@ import {
   STACK_SHIFT,
 } from '../layout/proc.ts';
 import {
-  FREE_BY_INDEX,
-  FREE_TO_SPAN,
-  FREE_TO_STACK,
   LIST_CACHED,
   LIST_PROC_FULL,
   LIST_PROC_PARTIAL,
@@ -65,11 +67,13 @@ import {
   SPAN_BASE,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
+  SPAN_NPAGES,
   SPAN_OWNER,
   SPAN_STATE,
   SPAN_STATE_FREEING,
@@ -77,11 +81,13 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
 const REUSE_MIN = 2;
+/** Pages of empty spans that a thread keeps at first, and always when others may need them. */
+const KEEP_PAGES = 128;
 
 export class MCache {
   readonly heap: MHeap;
@@ -95,6 +101,12 @@ export class MCache {
   sampleRate = 0;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
+  /**
+   * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
+   * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
+   */
+  private keepPages = KEEP_PAGES;
+  private givenPages = 0;
   private readonly m: Int32Array<ArrayBufferLike>;
 
   constructor(heap: MHeap, ref: ProcRef) {
@@ -114,7 +126,6 @@ export class MCache {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
       m[c + MC_CLASS] = spanClass;
-      m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
@@ -132,6 +143,7 @@ export class MCache {
       m.fill(0, c + MC_PARTIAL_FIRST, c + MC_PARTIAL_COUNT + 1);
     }
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
+    m[this.ref + PROC_EMPTY_PAGES] = 0;
   }
 
   spanOf(addr: number): SpanRef {
@@ -140,7 +152,7 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + (this.m[c + MC_CLASS] << STACK_SHIFT);
+    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
   }
 
   classRef(spanClass: number): number {
@@ -155,6 +167,9 @@ export class MCache {
       const c = this.classRef(spanClass);
       const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
       m[c + MC_LIMIT] = slots * 2;
+      const stack = this.stackOf(c);
+      m[c + MC_TOP] = stack;
+      m.fill(0, stack - 2, stack);
     }
   }
 
@@ -172,10 +187,8 @@ export class MCache {
       this.heap.t.pause('mcache.refill');
       if (old !== m[H_EMPTY_SPAN]) {
         listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
-        this.#setFree(c, old, FREE_TO_STACK);
       }
       m[s + SPAN_LIST] = LIST_CACHED;
-      this.#setFree(c, s, FREE_BY_INDEX);
       m[c + MC_SPAN] = s;
       this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
     }
@@ -222,6 +235,7 @@ export class MCache {
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       this.flushClass(this.classRef(spanClass), true);
     }
+    this.makeRoom(MAX_ALLOC / PAGE_SIZE);
     this.sampleRate = rate;
     this.sampleDue = false;
     this.setReuse(rate === 0);
@@ -271,15 +285,41 @@ export class MCache {
     if (own !== NIL) {
       listRemove(m, c + MC_PARTIAL_FIRST, own);
       m[c + MC_PARTIAL_COUNT]--;
+      if (m[own + SPAN_ALLOC_COUNT] === 0) m[this.ref + PROC_EMPTY_PAGES] -= m[own + SPAN_NPAGES];
       return own;
     }
-    const s = cacheSpan(heap, spanClass) || heap.alloc(heap.classes.npages[spanClass >>> 1], spanClass);
+    let s = cacheSpan(heap, spanClass);
+    const isNew = s === NIL;
+    if (isNew) {
+      const npages = heap.classes.npages[spanClass >>> 1];
+      this.makeRoom(npages);
+      if (this.givenPages > 0) {
+        this.givenPages -= npages;
+        this.keepPages += npages;
+      }
+      s = heap.alloc(npages, spanClass);
+    }
     if (s !== NIL) {
       m[s + SPAN_OWNER] = this.id;
+      if (spanClass !== heap.tinySpanClass) {
+        // Nobody else knows an address of a new one.
+        if (isNew) m[s + SPAN_CACHE] = c;
+        else this.#openFast(c, s);
+      }
       // Cached after it was swept: G+3 of the generation that it was swept in (see Go's mspan.sweepgen).
       m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN) + 3;
     }
     return s;
+  }
+
+  /**
+   * Lets the fast path of `free` at a span, unless other threads free in it. One that begins to stores `defer` first and
+   * 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
+   */
+  #openFast(c: number, s: SpanRef): void {
+    const m = this.m;
+    Atomics.store(m, s + SPAN_CACHE, c);
+    if (Atomics.load(m, s + SPAN_DEFER) !== NIL) m[s + SPAN_CACHE] = 0;
   }
 
   /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
@@ -293,7 +333,7 @@ export class MCache {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
       this.#settle(c, s);
-    } else if ((top & STACK_MASK) < m[c + MC_LIMIT]) {
+    } else if ((top & STACK_MASK) !== 0) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
       m[top + 1] = bitIndex;
       m[c + MC_TOP] = top + 2;
@@ -307,32 +347,27 @@ export class MCache {
 
   /**
    * Returns every slot of a class that the thread holds outside of its spans: the reuse stack's, and the window's if
-   * the stack has slots of the span allocated from (or if `all`). Spans that turn out empty go back to mheap, except the
-   * one allocated from.
+   * the stack has slots of the span allocated from (or if `all`). It takes neighbours on the stack that are of one span
+   * together.
    */
   flushClass(c: number, all = false): void {
     const { m } = this;
     const { spans } = this.heap.t.mem.plan;
-    const stack = this.stackOf(c);
     const top = m[c + MC_TOP];
+    const stack = this.stackOf(c);
     if (all) this.#dropWindow(c);
-    let last = NIL as SpanRef;
-    let empty = 0;
-    for (let i = stack; i < top; i += 2) {
-      const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
-      if (s !== last) {
-        last = s;
-        this.#beginReturn(c, s);
-      }
-      if (--m[s + SPAN_ALLOC_COUNT] === 0) empty++;
-    }
+    // Before anything else: an empty span must not be freed while the stack names its slots.
     m[c + MC_TOP] = stack;
-    // Only now: an empty span must not be freed while the stack still names its slots.
-    for (let i = stack; empty > 0 && i < top; i += 2) {
+    let i = stack;
+    while (i < top) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
-      // One that was freed a moment ago may be another thread's by now.
-      if (s === NIL || m[s + SPAN_OWNER] !== this.id || m[s + SPAN_ALLOC_COUNT] !== 0) continue;
-      empty--;
+      const base = m[s + SPAN_BASE];
+      const bytes = m[s + SPAN_NPAGES] << PAGE_SHIFT;
+      const from = i;
+      do i += 2;
+      while (i < top && (m[i] - base) >>> 0 < bytes);
+      this.#beginReturn(c, s);
+      m[s + SPAN_ALLOC_COUNT] -= (i - from) >>> 1;
       this.#settle(c, s);
     }
   }
@@ -358,28 +393,53 @@ export class MCache {
       m[s + SPAN_FREEINDEX] = 0;
       listRemove(m, c + MC_FULL_FIRST, s);
       listPush(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
-      this.#setFree(c, s, FREE_TO_SPAN);
       m[c + MC_PARTIAL_COUNT]++;
-    } else {
+    } else if (m[s + SPAN_LIST] === LIST_CACHED) {
       this.#dropWindow(c);
     }
   }
 
-  /** Gives the span back to mheap if it is empty and not the one allocated from. */
+  /** An empty span that is not the one allocated from: kept for a while, or given back to mheap. */
   #settle(c: number, s: SpanRef): void {
     const m = this.m;
     if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
+    const kept = m[this.ref + PROC_EMPTY_PAGES] + m[s + SPAN_NPAGES];
+    m[this.ref + PROC_EMPTY_PAGES] = kept;
+    if (kept > (Atomics.load(m, H_PROCS) === 1 ? this.keepPages : KEEP_PAGES)) {
+      this.givenPages += m[s + SPAN_NPAGES];
+      this.#giveBack(c, s);
+    } else {
+      listRemove(m, c + MC_PARTIAL_FIRST, s);
+      this.heap.t.pause('mcache.keep');
+      listAppend(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
+    }
+  }
+
+  /** An empty span of the partial list goes back to mheap. */
+  #giveBack(c: number, s: SpanRef): void {
+    const m = this.m;
     this.beginFree(s);
     this.heap.t.pause('mcache.settle');
     listRemove(m, c + MC_PARTIAL_FIRST, s);
     m[c + MC_PARTIAL_COUNT]--;
+    m[this.ref + PROC_EMPTY_PAGES] -= m[s + SPAN_NPAGES];
     this.heap.free(s);
   }
 
-  /** Tells the fast path of `free` what to do with this span's slots. */
-  #setFree(c: number, s: SpanRef, mode: number): void {
-    const { m } = this;
-    m[s + SPAN_CACHE] = m[s + SPAN_CLASS] === this.heap.tinySpanClass ? 0 : c + mode;
+  /** Gives empty spans back, until `npages` more would not make the heap larger than it ever was. */
+  makeRoom(npages: number): void {
+    const m = this.m;
+    for (let spanClass = 2; m[this.ref + PROC_EMPTY_PAGES] > 0 && spanClass < this.heap.spanClasses; ) {
+      if (Atomics.load(m, H_PAGES_IN_USE) + npages <= Atomics.load(m, H_PEAK_PAGES)) return;
+      const c = this.classRef(spanClass);
+      const last = m[c + MC_PARTIAL_LAST] as SpanRef;
+      if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) {
+        this.keepPages = Math.max(KEEP_PAGES, this.keepPages - m[last + SPAN_NPAGES]);
+        this.#giveBack(c, last);
+      } else {
+        spanClass++;
+      }
+    }
   }
 
   /** Marks an empty span as on its way back, in this thread's name, before it is taken off its list. */
@@ -410,6 +470,7 @@ export class MCache {
       }
       m[c + MC_PARTIAL_COUNT] = 0;
     }
+    m[this.ref + PROC_EMPTY_PAGES] = 0;
   }
 
   #release(spanClass: number, s: SpanRef): void {

@@ -9,7 +9,6 @@ import { PROC_BAD_DEFERRED, PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TI
 import {
   SPAN_ALLOC_BITS,
   SPAN_BASE,
-  SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_OWNER,
   SPAN_STATE,
@@ -17,7 +16,7 @@ import {
 } from '../layout/span.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { zeroSmall } from '../spans/zero.ts';
-import { DEFER_WHOLE_SLOT, deferBit, deferFree, takeDeferred } from './defer.ts';
+import { deferBit, deferFree, takeDeferred } from './defer.ts';
 import type { MCache } from './mcache.ts';
 
 /** Whether the slot's allocation bit is set. */
@@ -65,14 +64,13 @@ export function drainDeferred(cache: MCache): void {
 }
 
 function takeNoted(cache: MCache, s: SpanRef, index: number, tiny: number): void {
-  const parts = tiny & (DEFER_WHOLE_SLOT - 1);
-  if (tiny === 0 || (tiny & DEFER_WHOLE_SLOT) !== 0) freeNoted(cache, s, index, -1);
+  if (tiny === 0) freeNoted(cache, s, index, -1);
   for (let start = 0; start < TINY_SIZE; start++) {
-    if ((parts & (1 << start)) !== 0) freeNoted(cache, s, index, start);
+    if ((tiny & (1 << start)) !== 0) freeNoted(cache, s, index, start);
   }
 }
 
-/** `start` −1: the slot as a whole. */
+/** `start` −1: the slot is one object. */
 function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): void {
   const { m, mf } = cache.heap.t.mem;
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
@@ -80,7 +78,7 @@ function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): voi
   if (owner === 0) {
     freeUnowned(cache.heap, s, index, start);
   } else if (owner !== cache.id) {
-    deferFree(cache.heap, s, owner, index, deferBit(cache.heap, s, start));
+    deferFree(cache.heap, s, owner, index, deferBit(start));
   } else if (!isObject(cache, s, index, start)) {
     mf[(cache.ref + PROC_BAD_DEFERRED) >>> 1]++;
   } else if (start < 0) {
@@ -93,9 +91,5 @@ function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): voi
 /** Asked again when a note is taken: between note and now the program may have freed the object a second time. */
 function isObject(cache: MCache, s: SpanRef, index: number, start: number): boolean {
   const { m } = cache.heap.t.mem;
-  if (!isLive(m, s, index)) return false;
-  if (m[s + SPAN_CLASS] !== cache.heap.tinySpanClass) return true;
-  const word = tinyMaskWord(m, s, index);
-  if (start >= 0) return (m[word] & (1 << start)) !== 0;
-  return m[word] === 0 && m[cache.ref + PROC_TINY_MASK] !== word;
+  return isLive(m, s, index) && (start < 0 || (m[tinyMaskWord(m, s, index)] & (1 << start)) !== 0);
 }

@@ -20,7 +20,7 @@ import { centralLock, centralPush, centralRemove } from './mcentral.ts';
 /** 'owned': another thread took the span in the meantime, look at it again. */
 export type UnownedResult = 'freed' | 'owned' | 'dead';
 
-/** Frees slot `index`, or of a tiny block the object at byte `start` (−1: the slot as a whole). */
+/** Frees slot `index`, or of a tiny block the object at byte `start` (−1: the slot is one object). */
 export function freeUnowned(heap: MHeap, s: SpanRef, index: number, start: number): UnownedResult {
   const { t } = heap;
   const { m } = t.mem;

@@ -42,6 +42,8 @@ export const PAGE_CACHE_WORDS = 6;
 export const PROC_TINY = 38;
 export const PROC_TINY_OFFSET = 39;
 export const PROC_TINY_MASK = 40;
+/** Pages of the empty spans that this thread keeps, at the ends of its partial lists. */
+export const PROC_EMPTY_PAGES = 41;
 /** Bytes until the next profile sample (Go: `nextSample`). */
 export const PROC_NEXT_SAMPLE = 42;
 
@@ -87,10 +89,11 @@ export const MC_WIN_WORD = 2;
 /** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
 export const MC_WIN_TYPES = 3;
 /**
- * Next free word of the reuse stack. Stacks are aligned to their size, so `top & STACK_MASK` is the number of words on
- * the stack, two a slot; MC_LIMIT is the most there may be.
+ * Next free word of the reuse stack. A stack ends where its STACK_WORDS end, which are aligned to their size: it is full
+ * when `top & STACK_MASK` is 0. Below its first pair is a pair of zeros: it is empty when the address on top is 0.
  */
 export const MC_TOP = 4;
+/** Words a full stack has, two a slot. */
 export const MC_LIMIT = 5;
 export const MC_CLASS = 6;
 export const MC_SIZE = 7;

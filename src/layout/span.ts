@@ -39,8 +39,8 @@ export const SPAN_NEEDZERO = 10;
  */
 export const SPAN_TYPES = 11;
 /**
- * What `free` goes by: the word index of the owner's class record (a multiple of 16) plus one of the FREE_ values; 0 for
- * spans that its fast path leaves alone: without owner, of large objects, of tiny blocks.
+ * What `free` goes by: the word index of the owner's class record; 0 for spans that its fast path leaves alone: without
+ * owner, of large objects, of tiny blocks, and those in which other threads have freed (SPAN_DEFER is not 0).
  */
 export const SPAN_CACHE = 12;
 /** Neighbours in the list the span is on. */
@@ -48,6 +48,8 @@ export const SPAN_NEXT = 29;
 export const SPAN_PREV = 28;
 /** Object index without division: see SizeClassTable.div. */
 export const SPAN_DIV = 13;
+/** Its bits below the factor. */
+export const DIV_SHIFT = 8;
 /** Which list that is: one of the LIST_ values below. */
 export const SPAN_LIST = 14;
 /** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
@@ -86,15 +88,6 @@ export const SPAN_STATE_IN_USE = 1;
 export const SPAN_STATE_MANUAL = 2;
 /** Empty and on its way back to mheap, by the thread in SPAN_OWNER. Objects are gone; pages are not free yet. */
 export const SPAN_STATE_FREEING = 3;
-
-/** In SPAN_CACHE: every slot is below freeindex (the span is on `full`) ... */
-export const FREE_TO_STACK = 0;
-/** ... every slot is above (it is on `partial`, freeindex is 0) ... */
-export const FREE_TO_SPAN = 1;
-/** ... or freeindex says (it is the one allocated from). */
-export const FREE_BY_INDEX = 2;
-/** The part of SPAN_CACHE that is one of these. */
-export const FREE_MODE = 15;
 
 export const LIST_NONE = 0;
 /** `mcache.alloc[spanClass]` of the owner. */

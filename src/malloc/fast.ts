@@ -5,15 +5,20 @@
  * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
  * and checks of their types at each use (see docs/architecture.md).
  *
- * Each function does only what must be done when all is well, and leaves by one exit otherwise. `x | 0` and `c | MC_X`
- * instead of sums spare overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
- * integer where the two meet.
+ * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
+ * instead of sums spares overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
+ * integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
+ * bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and the copies of `m`.
+ *
+ * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
+ * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared
+ * and has its own type, or a free slot, whose type number means nothing. And whoever finds the bit set finds the type:
+ * a marker never reads that of the slot's last object.
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
-import { MAX_ALLOC, MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
+import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP } from '../layout/header.ts';
 import {
-  MC_LIMIT,
   MC_NEEDZERO,
   MC_SIZE,
   MC_TOP,
@@ -28,12 +33,12 @@ import {
   STACK_MASK,
 } from '../layout/proc.ts';
 import {
-  FREE_MODE,
+  DIV_SHIFT,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
-  SPAN_DEFER,
   SPAN_DIV,
+  SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_NEEDZERO,
   SPAN_TYPES,
@@ -43,6 +48,9 @@ import type { Malloc } from './malloc.ts';
 import { smallSlow, typeSlot } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
+
+/** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
+const OFF_HEAP = 32;
 
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
@@ -59,6 +67,7 @@ export interface FastPaths {
 
 /** `lookup8`: class record of pointer-free objects by size in steps of 8. `ptrSize`: what tiny alignment goes by. */
 export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): FastPaths {
+  const { imul, clz32 } = Math;
   const { mem } = a.t;
   const { m, m16, f64 } = mem;
   const { spans } = mem.plan;
@@ -73,34 +82,53 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const tinyMask = cache.ref + PROC_TINY_MASK;
   /** Alignment of an object by its size, less one. */
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
-  let smallMin = MAX_ALLOC;
-  let classWords = 0;
+  /** Class record of pointer-free objects by size; 0: for the tiny allocator. */
+  const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
+  /** Sizes from 1 to open[0], and class records up to open[1] from `classes`, are for the fast paths. */
+  const open = new Uint32Array(OFF_HEAP);
 
-  function setOpen(open: boolean): void {
-    smallMin = open ? 1 : MAX_ALLOC;
-    classWords = open ? MAX_SPAN_CLASSES * MC_WORDS : 0;
+  function setOpen(isOpen: boolean): void {
+    open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
+    open[1] = isOpen ? MAX_SPAN_CLASSES * MC_WORDS : 0;
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {
-    if (type !== null || size > SMALL_SIZE_MAX - 8 || size < smallMin || (size | 0) !== size) {
+    if (type !== null || (size - 1) >>> 0 >= open[0] || (size | 0) !== size) {
       return a.route(size, type, needzero) >>> 0;
     }
-    if (size < tinyLimit) return tiny(size);
-    return small(lookup8[(size + 7) >>> 3]!, needzero);
+    const c = bySize[size];
+    return c === 0 ? tiny(size) : small(c, needzero);
   }
 
   function small(c: number, needzero: boolean): Addr {
-    const top = m[c | MC_TOP];
-    if ((top & STACK_MASK) !== 0) return reuse(c, top, needzero);
-    const window = m[c];
-    if (window === 0) return (nextFree(c, needzero) >>> 0) as Addr;
-    // nextFreeFast: the lowest free slot.
+    const w = m;
+    const top = (w[c | MC_TOP] - 2) | 0;
+    const last = w[top];
+    if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
+    return reuse(c, top, last, needzero);
+  }
+
+  /** The slot freed last, which is on top of the stack. It is never known to be zero. */
+  function reuse(c: number, top: number, last: number, needzero: boolean): Addr {
+    const w = m;
+    const bitIndex = w[top | 1];
+    if (needzero) zeroSmall(f64, last, w[c | MC_SIZE]);
+    w[c | MC_TOP] = top;
+    w[bitIndex >>> 5] |= 1 << bitIndex;
+    return (last >>> 0) as Addr;
+  }
+
+  /** The lowest free slot of the window (Go: `nextFreeFast`). */
+  function fromWindow(c: number, needzero: boolean): Addr {
+    const w = m;
+    const window = w[c];
+    if (window === 0) return (nextFree(c, 0, needzero) >>> 0) as Addr;
     const bit = window & -window;
-    const word = m[c | MC_WIN_WORD];
-    m[c] = window ^ bit;
-    m[word] |= bit;
-    const addr = (m[c | MC_WIN_ADDR] + Math.imul(31 - Math.clz32(bit), m[c | MC_SIZE])) >>> 0;
-    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
+    const size = w[c | MC_SIZE];
+    const addr = (w[c | MC_WIN_ADDR] + imul(31 - clz32(bit), size)) >>> 0;
+    if (needzero && w[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, size);
+    w[c] = window ^ bit;
+    w[w[c | MC_WIN_WORD]] |= bit;
     return addr as Addr;
   }
 
@@ -135,86 +163,76 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return addr;
   }
 
-  /** The slot freed last. It is never known to be zero. */
-  function reuse(c: number, top: number, needzero: boolean): Addr {
-    const addr = m[top - 2] >>> 0;
-    const bitIndex = m[top - 1];
-    m[c | MC_TOP] = top - 2;
-    m[bitIndex >>> 5] |= 1 << bitIndex;
-    if (needzero) zeroSmall(f64, addr, m[c | MC_SIZE]);
-    return addr as Addr;
-  }
-
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const window = m[c];
-    if ((m[c | MC_TOP] & STACK_MASK) !== 0 || window === 0) {
-      const addr = small(c, needzero);
-      m16[typeSlot(a, addr)] = type;
-      return addr;
+    const top = (m[c | MC_TOP] - 2) | 0;
+    const last = m[top];
+    if (last !== 0) {
+      m16[typeSlot(a, last >>> 0)] = type;
+      return reuse(c, top, last, needzero);
     }
+    const window = m[c];
+    if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
     const bit = window & -window;
-    const i = 31 - Math.clz32(bit);
+    const i = 31 - clz32(bit);
     const word = m[c | MC_WIN_WORD];
+    const addr = (m[c | MC_WIN_ADDR] + imul(i, m[c | MC_SIZE])) >>> 0;
+    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
+    m16[m[c | MC_WIN_TYPES] + i] = type;
     m[c] = window ^ bit;
     m[word] |= bit;
-    m16[m[c | MC_WIN_TYPES] + i] = type;
-    const addr = (m[c | MC_WIN_ADDR] + Math.imul(i, m[c | MC_SIZE])) >>> 0;
-    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
     return addr as Addr;
   }
 
-  /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. */
-  function nextFree(c: number, needzero: boolean): Addr {
+  /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. `type` 0: noscan. */
+  function nextFree(c: number, type: number, needzero: boolean): Addr {
     const quiet = m[H_STOP] === 0 && m[remoteHead] === 0 && a.plainWindows;
-    if (!quiet || !cache.nextWindow(c)) return smallSlow(a, c, needzero);
-    return small(c, needzero);
+    if (!quiet || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
+    return type === 0 ? small(c, needzero) : smallScan(c, type, needzero);
   }
 
   function free(ptr: number): void {
-    const s = m[(spans + (ptr >>> PAGE_SHIFT)) | 0];
-    const word = m[s | SPAN_CACHE];
-    const off = (ptr - m[s]) | 0;
-    const div = m[s | SPAN_DIV];
-    const product = Math.imul(off >>> 3, div & 0xffff);
-    const index = product >>> (div >>> 16);
-    const bitIndex = (m[s | SPAN_ALLOC_BITS] + index) | 0;
-    const bits = m[bitIndex >>> 5];
+    const w = m;
+    const s = w[spans + (ptr >>> PAGE_SHIFT)];
+    const c = w[s | SPAN_CACHE];
+    const off = (ptr - w[s]) | 0;
+    const div = w[s | SPAN_DIV];
+    const index = (imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
+    const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
+    const word = bitIndex >>> 5;
     const bit = 1 << bitIndex;
+    const rest = w[word] ^ bit;
     if (
-      // Not this thread's span, or not inside a region,
-      (word - classes) >>> 0 >= classWords ||
+      // Not this thread's span, or one that others freed in, or not inside a region,
+      (c - classes) >>> 0 >= open[1] ||
       // or not where a slot begins,
-      (product & ~(-1 << (div >>> 16))) >= (div & 0xffff) ||
-      (off & 7) !== 0 ||
-      // or other threads may have freed it, or it is free already, or no integer.
-      m[s | SPAN_DEFER] !== 0 ||
-      (bits & bit) === 0 ||
+      imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
+      // or it is free already, or no integer.
+      (rest & bit) !== 0 ||
       ptr >>> 0 !== ptr
     ) {
       a.freeRoute(ptr);
       return;
     }
-    if ((word & FREE_MODE) === 0 || index < m[s | SPAN_FREEINDEX]) {
-      const c = word & ~FREE_MODE;
-      const top = m[c | MC_TOP];
-      if ((top & STACK_MASK) < m[c | MC_LIMIT]) {
-        m[bitIndex >>> 5] = bits ^ bit;
-        m[top] = ptr;
-        m[top + 1] = bitIndex;
-        m[c | MC_TOP] = top + 2;
+    if (index < w[s | SPAN_FREEINDEX]) {
+      const top = w[c | MC_TOP];
+      if ((top & STACK_MASK) !== 0) {
+        w[word] = rest;
+        w[top] = ptr;
+        w[top | 1] = bitIndex;
+        w[c | MC_TOP] = top + 2;
         return;
       }
     } else {
       // The slot is one that the span itself hands out again.
-      const taken = m[s | SPAN_ALLOC_COUNT] - 1;
+      const taken = w[s | SPAN_ALLOC_COUNT] - 1;
       if (taken !== 0) {
-        m[bitIndex >>> 5] = bits ^ bit;
-        m[s | SPAN_ALLOC_COUNT] = taken;
-        m[s | SPAN_NEEDZERO] = 1;
+        w[word] = rest;
+        w[s | SPAN_ALLOC_COUNT] = taken;
+        w[s | SPAN_NEEDZERO] = 1;
         return;
       }
     }
-    // The reuse stack is full, or the span is empty: it may go back to mheap.
+    // The reuse stack is full, or the span is empty.
     cache.freeSlot(s as SpanRef, index);
   }
 

@@ -8,7 +8,7 @@ import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
-import { PROC_LARGE_FREES, PROC_REMOTE_FREES, PROC_TINY } from '../layout/proc.ts';
+import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -26,7 +26,6 @@ import {
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
-import { procRef } from '../sync/proc.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
 
@@ -87,27 +86,18 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
     if (!live) throwDouble(op, ptr);
     return { addr: ptr, span: s, index: 0, start: -1, usable: size, type: m[s + SPAN_LARGE_TYPE] };
   }
-  const mask = live && spanClass === a.tinySpanClass ? m[tinyMaskWord(m, s, index)] : 0;
-  if (mask !== 0 || (live && slot === currentTiny(a, s))) {
-    const usable = tinySize(mask, ptr - slot);
+  if (live && spanClass === a.tinySpanClass) {
+    const usable = tinySize(m[tinyMaskWord(m, s, index)], ptr - slot);
     if (usable === 0) {
       bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
     }
-    if (isNoted(heap, s, index, deferBit(heap, s, ptr - slot))) throwDouble(op, ptr);
+    if (isNoted(heap, s, index, deferBit(ptr - slot))) throwDouble(op, ptr);
     return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
   }
   if (ptr !== slot) bad(op, ptr, `points into the slot at ${hex(slot)}`);
-  if (!live || isNoted(heap, s, index, deferBit(heap, s, -1))) throwDouble(op, ptr);
+  if (!live || isNoted(heap, s, index, deferBit(-1))) throwDouble(op, ptr);
   const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
   return { addr: ptr, span: s, index, start: -1, usable: size, type };
-}
-
-/** Address of the tiny block that the span's owner is filling; −1 if none. */
-function currentTiny(a: Malloc, s: SpanRef): number {
-  const { mem } = a.t;
-  const owner = mem.m[s + SPAN_OWNER];
-  const block = owner === 0 ? 0 : mem.m[procRef(mem, owner) + PROC_TINY] >>> 0;
-  return block === 0 ? -1 : block;
 }
 
 function throwDouble(op: string, ptr: number): never {
@@ -141,7 +131,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
       if (!makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
       continue;
     }
-    if (!deferFree(heap, s, owner, index, deferBit(heap, s, start))) throwDouble('free', ptr);
+    if (!deferFree(heap, s, owner, index, deferBit(start))) throwDouble('free', ptr);
     mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
     return;
   }

@@ -9,12 +9,11 @@ import { drainDeferred } from '../cache/owner-free.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
-import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_LARGE_ALLOCS, STACK_MASK } from '../layout/proc.ts';
+import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
-  SPAN_DIV,
   SPAN_FREEINDEX,
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
@@ -22,7 +21,7 @@ import {
   SPAN_OWNER,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import { spanBase, spanOf } from '../spans/mspan.ts';
+import { slotIndex, spanOf } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
@@ -55,21 +54,21 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
   throw new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
 }
 
-/** Go: `nextFree`. The window and the reuse stack of the class are empty. */
-export function smallSlow(a: Malloc, c: number, needzero: boolean): Addr {
+/** Go: `nextFree`. The window and the reuse stack of the class are empty. `type` 0: a noscan class. */
+export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
   drainDeferred(cache);
   const spanClass = m[c + MC_CLASS] as SpanClass;
   const size = m[c + MC_SIZE];
-  if ((m[c + MC_TOP] & STACK_MASK) === 0 && m[c + MC_WIN] === 0) {
+  if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }
   const sample = cache.sampleDue;
   cache.sampleDue = false;
-  const addr = a.small(c, needzero);
+  const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
   if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
   return addr;
 }
@@ -91,6 +90,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const npages = Math.ceil(size / PAGE_SIZE);
   const spanClass = (type === 0 ? 1 : 0) as SpanClass;
   if (a.hooks.onLargeAlloc !== undefined) a.hooks.onLargeAlloc(size);
+  cache.makeRoom(npages);
   let s = (npages < plan.pages ? heap.alloc(npages, spanClass) : NIL) as SpanRef;
   if (s === NIL) {
     outOfMemory(a, size, () => npages < plan.pages && (s = heap.alloc(npages, spanClass)) !== NIL);
@@ -125,6 +125,5 @@ export function typeSlot(a: Malloc, addr: number): number {
   const { mem } = a.t;
   const { m } = mem;
   const s = spanOf(mem, addr);
-  const div = m[s + SPAN_DIV];
-  return m[s + SPAN_TYPES] + (Math.imul((addr - spanBase(m, s)) >>> 3, div & 0xffff) >>> (div >>> 16));
+  return m[s + SPAN_TYPES] + slotIndex(m, s, addr);
 }

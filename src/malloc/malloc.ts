@@ -59,9 +59,7 @@ export class Malloc implements Gate {
    * Throws PointerError for an address that is not the start of a live object; nothing is changed then.
    */
   readonly free: (ptr: number) => void;
-  /** @internal */
   readonly small: FastPaths['small'];
-  /** @internal */
   readonly smallScan: FastPaths['smallScan'];
   readonly t: Proc;
   readonly cache: MCache;

@@ -73,7 +73,7 @@ function partAt(heap: MHeap, s: SpanRef, index: number, block: number, addr: num
   for (let from = Math.min(addr - block, TINY_SIZE - 1); from >= 0; from--) {
     const size = tinySize(mask, from);
     if (size === 0) continue;
-    const covers = block + from + size > addr && !isNoted(heap, s, index, deferBit(heap, s, from));
+    const covers = block + from + size > addr && !isNoted(heap, s, index, deferBit(from));
     return covers ? { start: block + from, size, type: 0, scan: false } : null;
   }
   return null;

@@ -23,6 +23,7 @@ import {
   MC_WIN_ADDR,
   MC_WIN_WORD,
   PROC_DEAD,
+  PROC_EMPTY_PAGES,
   PROC_ID,
   PROC_REMOTE_HEAD,
   PROC_SPAN_CACHE,
@@ -34,9 +35,6 @@ import {
   SPAN_CACHE_MAX,
 } from '../layout/proc.ts';
 import {
-  FREE_BY_INDEX,
-  FREE_TO_SPAN,
-  FREE_TO_STACK,
   LIST_CACHED,
   LIST_CENTRAL,
   LIST_NAMES,
@@ -46,10 +44,12 @@ import {
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_DEFER,
   SPAN_FREEINDEX,
   SPAN_LIST,
   SPAN_NELEMS,
   SPAN_NEXT,
+  SPAN_NPAGES,
   SPAN_OWNER,
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
@@ -127,7 +127,10 @@ function verifyCentrals(heap: MHeap, seen: Set<SpanRef>): void {
 function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
   const { heap, ref } = cache;
   const { m } = heap.t.mem;
-  for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) verifyClass(cache, spanClass, seen);
+  let empty = 0;
+  for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) empty += verifyClass(cache, spanClass, seen);
+  if (m[ref + PROC_EMPTY_PAGES] !== empty)
+    fail('mcache.emptyPages', `thread ${cache.id}: ${m[ref + PROC_EMPTY_PAGES]}, its empty spans have ${empty}`);
   verifyTiny(cache);
   const len = m[ref + PROC_SPAN_CACHE_LEN];
   if (len < 0 || len > SPAN_CACHE_MAX) fail('mcache.spanCache', `thread ${cache.id}: ${len} records`);
@@ -138,7 +141,8 @@ function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
   }
 }
 
-function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void {
+/** Returns the pages of the empty spans that the class keeps. */
+function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): number {
   const { heap, ref } = cache;
   const { m } = heap.t.mem;
   const c = cache.classRef(spanClass);
@@ -148,8 +152,7 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void
     if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
       fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
-    const mode = [FREE_BY_INDEX, FREE_TO_SPAN, FREE_TO_STACK][m[s + SPAN_LIST] - LIST_CACHED] ?? -1;
-    const word = spanClass === heap.tinySpanClass ? 0 : c + mode;
+    const word = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL ? 0 : c;
     if (m[s + SPAN_CACHE] !== word) {
       fail('span.cache', `${at}: ${describeSpan(m, s)} has ${hex(m[s + SPAN_CACHE])}, not ${hex(word)}`);
     }
@@ -166,8 +169,11 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void
     seen.add(current);
     own(current);
   }
+  let empty = 0;
   const partial = walk(m, c + MC_PARTIAL_FIRST, LIST_PROC_PARTIAL, seen, (s) => {
     own(s);
+    if (m[s + SPAN_ALLOC_COUNT] === 0) empty += m[s + SPAN_NPAGES];
+    else if (empty !== 0) fail('mcache.partial', `${at}: ${describeSpan(m, s)} comes after an empty one`);
     if (m[s + SPAN_FREEINDEX] !== 0 || m[s + SPAN_ALLOC_COUNT] >= m[s + SPAN_NELEMS]) {
       fail(
         'mcache.partial',
@@ -190,6 +196,7 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): void
       `${at}: ${held} free slots below freeindex, but ${inWindow} in the window and ${onStack} on the reuse stack`,
     );
   }
+  return empty;
 }
 
 function clearBelowFreeindex(m: Words, s: SpanRef): number {
@@ -228,6 +235,7 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   if (used < 0 || used > m[c + MC_LIMIT] || used % 2 !== 0) {
     fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_LIMIT]}`);
   }
+  if ((m[stack - 2] | m[stack - 1]) !== 0) fail('mcache.stack', `${at}: no zeros below the reuse stack`);
   const slots = new Set<number>();
   for (let i = stack; i < top; i += 2) {
     const addr = m[i] >>> 0;

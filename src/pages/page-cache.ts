@@ -100,8 +100,8 @@ export function allocToCache(pa: PageAlloc, word: number): boolean {
   m[scav + 1] = m[scav + 1] & ~scavHi;
   m[H_RELEASED_PAGES] = m[H_RELEASED_PAGES] - popcount32(scavLo) - popcount32(scavHi);
   pa.update(base, PAGE_CACHE_PAGES, false, true);
-  // The block has nothing free any more, and nothing below it was.
-  m[H_SEARCH_PAGE] = base + PAGE_CACHE_PAGES - 1;
+  // The block has nothing free any more, and nothing below it was. The last block may be cut off by the heap's end.
+  m[H_SEARCH_PAGE] = Math.min(base + PAGE_CACHE_PAGES - 1, pa.pages);
   setCache(m, word, base, freeLo, freeHi, scavLo, scavHi);
   return true;
 }

@@ -21,7 +21,7 @@ import { TypedHeap } from '../types/typed-heap.ts';
 import type { AnyStruct, Infer, Init, NodeCursor, Reference, Slice } from '../types/values.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
-import { RawHeap } from './raw.ts';
+import { RawAllocator, type RawHeap } from './raw.ts';
 import { currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
@@ -52,6 +52,8 @@ export class Heap {
   readonly raw: RawHeap;
   readonly memory: HeapMemory;
   readonly roots: Roots;
+  /** What `raw` is. */
+  readonly #allocator: RawAllocator;
   readonly #typed: TypedHeap;
   readonly #mem: Mem;
   readonly #cache: MCache;
@@ -60,8 +62,9 @@ export class Heap {
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number) {
     this.#mem = mem;
     this.#cache = attachProc(mem, classes, currentThreadId() + 1);
-    this.raw = new RawHeap(this.#cache, ptrSize);
-    this.#typed = new TypedHeap(this.raw, this.raw.typeTable);
+    this.#allocator = new RawAllocator(this.#cache, ptrSize);
+    this.raw = this.#allocator;
+    this.#typed = new TypedHeap(this.#allocator, this.#allocator.typeTable);
     const { roots } = this.#typed;
     this.roots = {
       set: (name, ref) => this.#live(() => roots.set(name, ref)),
@@ -160,7 +163,7 @@ export class Heap {
   /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
   types(): TypeInfo[] {
     this.#check();
-    return listTypes(this.raw.typeTable);
+    return listTypes(this.#allocator.typeTable);
   }
 
   /**
@@ -177,7 +180,7 @@ export class Heap {
     const { heap } = this.#cache;
     heap.t.enter();
     try {
-      return inspectObject(heap, this.raw.typeTable, address, typeName);
+      return inspectObject(heap, this.#allocator.typeTable, address, typeName);
     } finally {
       heap.t.leave();
     }
@@ -260,9 +263,9 @@ export class Heap {
     const { t } = this.#cache.heap;
     t.enter();
     try {
-      this.raw.hooks = hooks;
+      this.#allocator.hooks = hooks;
       this.#cache.heap.hooks = hooks;
-      this.raw.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
+      this.#allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
       t.delay = hooks.onDelay;
       this.#cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;

@@ -10,9 +10,26 @@ import { Malloc } from '../malloc/malloc.ts';
 import { type RType, type RTypeSpec, TypeTable } from '../malloc/rtype.ts';
 import { type RawSlice, SliceOps } from '../malloc/slices.ts';
 
+/** `heap.raw` as its users see it. */
+export type RawHeap = Pick<
+  RawAllocator,
+  | 'mallocgc'
+  | 'free'
+  | 'realloc'
+  | 'usableSize'
+  | 'roundupsize'
+  | 'type'
+  | 'types'
+  | 'typeOf'
+  | 'newobject'
+  | 'newarray'
+  | 'makeslice'
+  | 'growslice'
+  | 'copy'
+>;
+
 /** Extends the allocator itself: one object less between a caller and the fast path. */
-export class RawHeap extends Malloc {
-  /** @internal */
+export class RawAllocator extends Malloc {
   readonly typeTable: TypeTable;
   readonly #slices: SliceOps;
 

@@ -10,8 +10,10 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import {
+  DIV_SHIFT,
   SPAN_ALLOC_BITS,
   SPAN_BASE,
+  SPAN_DIV,
   SPAN_LIST,
   SPAN_NELEMS,
   SPAN_NEXT,
@@ -38,6 +40,12 @@ export function spanBase(m: Words, s: SpanRef): number {
 
 export function spanBytes(m: Words, s: SpanRef): number {
   return m[s + SPAN_NPAGES] * PAGE_SIZE;
+}
+
+/** Index of the slot that this address lies in. The span must be one of small objects. */
+export function slotIndex(m: Words, s: SpanRef, addr: number): number {
+  const div = m[s + SPAN_DIV];
+  return Math.imul((addr - spanBase(m, s)) >>> 3, div >>> DIV_SHIFT) >>> div;
 }
 
 /** Appends at the front of the list at words `list` (first) and `list + 1` (last). */

@@ -23,6 +23,7 @@ import {
   SMALL_SIZE_MAX,
   TINY_SIZE,
 } from '../layout/constants.ts';
+import { DIV_SHIFT } from '../layout/span.ts';
 import { GO_1_14, GO_1_16 } from './size-classes.gen.ts';
 
 /** Which of Go's two tables: `go1.14` (up to 1.15, 67 classes with class 0) or `go1.16` (24-byte class added, 68). */
@@ -52,7 +53,7 @@ export interface SizeClass {
   readonly minAlign: number;
   /**
    * Go's 32-bit reciprocal: `off / size` is `(off * divMagic) >> 32` in 64-bit arithmetic, for every offset in a span.
-   * 0 where there is none, as can happen in tables that are not Go's; `SizeClassTable.inv` does not need it.
+   * 0 where there is none, as can happen in tables that are not Go's; `SizeClassTable.div` does not need it.
    */
   readonly divMagic: number;
 }
@@ -185,12 +186,10 @@ export class SizeClassTable {
   readonly npages: Int32Array;
   /** Slots of a span. */
   readonly nelems: Int32Array;
-  /** `(off * inv[c]) | 0` is the index of the slot that byte `off` of a span lies in. */
-  readonly inv: Float64Array;
   /**
-   * The same in 32-bit integers, for offsets that are multiples of 8: a factor in the low half, a shift in the high
-   * half. With `p = imul(off >>> 3, div & 0xffff)` the index is `p >>> (div >>> 16)`, and `off` is where a slot begins if
-   * the bits of p that the shift drops are below the factor.
+   * Division by the slot size in 32-bit integers, for offsets that are multiples of 8: `imul(off >>> 3, div >>> DIV_SHIFT)
+   * >>> div` is the index of the slot that byte `off` of a span lies in. The shift is in the low bits, which is where
+   * `>>>` looks for it, the factor above.
    */
   readonly div: Int32Array;
   /**
@@ -212,7 +211,6 @@ export class SizeClassTable {
     this.size = Int32Array.of(...Array.from(size), TINY_SIZE);
     this.npages = Int32Array.of(...Array.from(npages), 1);
     this.nelems = new Int32Array(count + 1);
-    this.inv = new Float64Array(count + 1);
     this.div = new Int32Array(count + 1);
     for (let c = 1; c <= count; c++) {
       const bytes = this.npages[c] * pageSize;
@@ -223,9 +221,6 @@ export class SizeClassTable {
         );
       }
       this.nelems[c] = Math.floor(bytes / this.size[c]);
-      // A little above 1/size, so that rounding never falls below a whole number: 2^-40 outweighs the error of the
-      // division and the product (2^-52), and stays under 1/size of a slot for every offset below 2^31.
-      this.inv[c] = (1 / this.size[c]) * (1 + 2 ** -40);
       this.div[c] = divisor(bytes >>> 3, this.size[c] >>> 3);
     }
     this.sizeToClass8 = new Uint8Array(SMALL_SIZE_MAX / SMALL_SIZE_DIV + 1);
@@ -248,13 +243,12 @@ export class SizeClassTable {
 }
 
 /**
- * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. With twice that, the
- * low k bits of the product are below the factor if and only if d divides n. The factor is below 4 × count, so below
- * 2¹⁶, and the product below 2³².
+ * Factor and shift that divide every n < `count` by `d`: ceil(2^k / d) is exact if 2^k ≥ count × d. The factor is below
+ * 2 × count + 1, so below 2¹⁶, and the product below 2³².
  */
 function divisor(count: number, d: number): number {
-  const shift = Math.ceil(Math.log2(2 * count * d));
-  return (shift << 16) | Math.ceil(2 ** shift / d);
+  const shift = Math.ceil(Math.log2(count * d));
+  return (Math.ceil(2 ** shift / d) << DIV_SHIFT) | shift;
 }
 
 /** Entry i is the class of size `from + i * step`. */

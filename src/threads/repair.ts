@@ -35,6 +35,7 @@ import {
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_DEFER,
   SPAN_FREEINDEX,
   SPAN_LIST,
   SPAN_NEEDZERO,
@@ -119,6 +120,8 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   const owner = m[s + SPAN_OWNER];
   if (owner !== 0 && !lost.has(owner)) {
     requeue(mem, s, owner);
+    // Died between its two stores; see cache/defer.ts.
+    if (m[s + SPAN_DEFER] !== NIL) m[s + SPAN_CACHE] = 0;
     // In a living thread's hand, but still on its mcentral's list.
     if (m[s + SPAN_LIST] >= LIST_CENTRAL) centralPush(mem, s);
     return;
@@ -144,7 +147,10 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   }
 }
 
-/** Objects whose bit was set and no more: without a type where one is due, tiny blocks without an object. */
+/**
+ * Tiny blocks whose bit was set and no more. A scan object has its type before its bit (malloc/fast.ts); should one be
+ * without, nobody was given its address.
+ */
 function dropHalfMade(heap: MHeap, s: SpanRef): void {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];

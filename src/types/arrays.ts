@@ -3,7 +3,7 @@
 import { OutOfRangeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { allocZeroed, clearValues, copyValues, define } from './memory.ts';
+import { allocZeroed, copyValues, define, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
@@ -46,7 +46,7 @@ export function arrayCodec(
   elem: Codec,
   length: number,
   codec: () => Codec,
-): Scalar {
+): Scalar & Required<Pick<Codec, 'initialise'>> {
   function check(value: unknown, where: string): void {
     if (value instanceof Class) {
       checkLive(value);
@@ -57,19 +57,18 @@ export function arrayCodec(
     if (given > length) throw new OutOfRangeError(`${where}: ${given} elements do not fit in ${codec().name}`);
   }
 
+  function initialise(addr: number, value: unknown): void {
+    if (value instanceof Class) copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
+    else writeElements(env, elem, addr, addr, value as ArrayLike<unknown>);
+  }
+
   /** Elements that are not given become zero, as in Go's array literals. */
   function write(addr: number, value: unknown): void {
     inRegion(env, () => {
-      const type = codec().rtype();
-      if (value instanceof Class) {
-        copyValues(env, addr, (value as Place).$a, type, 1);
-        return;
-      }
-      const values = value as ArrayLike<unknown>;
-      clearValues(env, addr, type, 1);
-      writeElements(env, elem, addr, addr, values);
+      if (value instanceof Class) initialise(addr, value);
+      else writeLiteral(env, codec(), addr, value);
     });
   }
 
-  return { read: make, check, write };
+  return { read: make, check, write, initialise };
 }

@@ -53,6 +53,18 @@ export function writeRooted(env: Env, codec: Codec, root: number, addr: number, 
   withRoot(env, root, () => codec.write(addr, value));
 }
 
+/**
+ * Overwrites a struct or array with what a literal says. It is made aside first: the literal may be made of parts of
+ * what it replaces, and if memory runs out while it is made, nothing has changed.
+ */
+export function writeLiteral(env: Env, codec: Codec, addr: number, value: unknown): void {
+  const type = codec.rtype();
+  const made = allocZeroed(env, codec.size, type);
+  withRoot(env, made, () => codec.initialise!(made, value));
+  copyValues(env, addr, made, type, 1);
+  env.malloc.free(made);
+}
+
 /** Adds what is not to be enumerated: methods and accessors of a class made at run time. */
 export function define(proto: object, members: Record<PropertyKey, unknown>): void {
   for (const [name, d] of Object.entries(Object.getOwnPropertyDescriptors(members))) {

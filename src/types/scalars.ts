@@ -93,95 +93,88 @@ function checkFloat(name: 'f32' | 'f64'): Scalar['check'] {
   };
 }
 
+const scalar = <T>(check: Scalar['check'], read: (a: number) => T, write: (a: number, v: T) => void): Scalar =>
+  ({ read, check, write }) as unknown as Scalar;
+
 /** All scalars over one heap's memory. */
-export function makeScalars({ data, i32, u8, f64 }: Mem): Record<ScalarName, Scalar> {
+export function makeScalars(mem: Mem): Record<ScalarName, Scalar> {
+  return { ...makeSmallInts(mem), ...makeWideInts(mem), ...makeOthers(mem) };
+}
+
+function makeSmallInts({ data, u8 }: Mem): Record<'i8' | 'u8' | 'i16' | 'u16', Scalar> {
   const i8 = new Int8Array(data);
   const i16 = new Int16Array(data);
   const u16 = new Uint16Array(data);
-  const f32 = new Float32Array(data);
-  const i64 = new BigInt64Array(data);
-  const u64 = new BigUint64Array(data);
-  const scalar = <T>(check: Scalar['check'], read: (a: number) => T, write: (a: number, v: T) => void) =>
-    ({ read, check, write }) as unknown as Scalar;
   return {
     i8: scalar<number>(
       checkInt.i8,
       (a) => i8[a >>> 0]!,
-      (a, v) => {
-        i8[a >>> 0] = v;
-      },
+      (a, v) => void (i8[a >>> 0] = v),
     ),
     u8: scalar<number>(
       checkInt.u8,
       (a) => u8[a >>> 0]!,
-      (a, v) => {
-        u8[a >>> 0] = v;
-      },
+      (a, v) => void (u8[a >>> 0] = v),
     ),
     i16: scalar<number>(
       checkInt.i16,
       (a) => i16[a >>> 1]!,
-      (a, v) => {
-        i16[a >>> 1] = v;
-      },
+      (a, v) => void (i16[a >>> 1] = v),
     ),
     u16: scalar<number>(
       checkInt.u16,
       (a) => u16[a >>> 1]!,
-      (a, v) => {
-        u16[a >>> 1] = v;
-      },
+      (a, v) => void (u16[a >>> 1] = v),
     ),
+  };
+}
+
+function makeWideInts({ data, i32 }: Mem): Record<'i32' | 'u32' | BigName, Scalar> {
+  const i64 = new BigInt64Array(data);
+  const u64 = new BigUint64Array(data);
+  return {
     i32: scalar<number>(
       checkInt.i32,
       (a) => i32[a >>> 2]!,
-      (a, v) => {
-        i32[a >>> 2] = v;
-      },
+      (a, v) => void (i32[a >>> 2] = v),
     ),
     u32: scalar<number>(
       checkInt.u32,
       (a) => i32[a >>> 2]! >>> 0,
-      (a, v) => {
-        i32[a >>> 2] = v;
-      },
+      (a, v) => void (i32[a >>> 2] = v),
     ),
     i64: scalar<bigint>(
       (v, where) => checkBig('i64', v, where),
       (a) => i64[a >>> 3]!,
-      (a, v) => {
-        i64[a >>> 3] = v;
-      },
+      (a, v) => void (i64[a >>> 3] = v),
     ),
     u64: scalar<bigint>(
       (v, where) => checkBig('u64', v, where),
       (a) => u64[a >>> 3]!,
-      (a, v) => {
-        u64[a >>> 3] = v;
-      },
+      (a, v) => void (u64[a >>> 3] = v),
     ),
+  };
+}
+
+function makeOthers({ data, u8, f64 }: Mem): Record<'f32' | 'f64' | 'bool', Scalar> {
+  const f32 = new Float32Array(data);
+  return {
     f32: scalar<number>(
       checkFloat('f32'),
       (a) => f32[a >>> 2]!,
-      (a, v) => {
-        f32[a >>> 2] = v;
-      },
+      (a, v) => void (f32[a >>> 2] = v),
     ),
     f64: scalar<number>(
       checkFloat('f64'),
       (a) => f64[a >>> 3]!,
-      (a, v) => {
-        f64[a >>> 3] = v;
-      },
+      (a, v) => void (f64[a >>> 3] = v),
     ),
     bool: scalar<boolean>(
       (v, where) => {
         if (v !== true && v !== false) notBool(v, where);
       },
       (a) => u8[a >>> 0] !== 0,
-      (a, v) => {
-        u8[a >>> 0] = v ? 1 : 0;
-      },
+      (a, v) => void (u8[a >>> 0] = v ? 1 : 0),
     ),
   };
 }

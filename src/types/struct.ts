@@ -5,7 +5,7 @@
 import { WrongTypeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { clearValues, copyValues } from './memory.ts';
+import { copyValues, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
 import { describe, type Scalar } from './scalars.ts';
@@ -98,7 +98,7 @@ export function structCodec(
     let known = 0;
     for (let i = 0; i < fields.length; i++) if (fields[i]!.checkIn(value as Init)) known++;
     for (const key in value) if ((value as Init)[key] !== undefined) known--;
-    if (known !== 0) throwUnknownField(codec().name, value, fields);
+    if (known !== 0) checkNames(codec().name, value, fields);
   }
 
   function initialise(addr: number, value: unknown): void {
@@ -111,19 +111,20 @@ export function structCodec(
 
   function write(addr: number, value: unknown): void {
     inRegion(env, () => {
-      if (!(value instanceof Class)) clearValues(env, addr, codec().rtype(), 1);
-      initialise(addr, value);
+      if (value instanceof Class) initialise(addr, value);
+      else writeLiteral(env, codec(), addr, value);
     });
   }
 
   return { read: make, check, write, initialise };
 }
 
-function throwUnknownField(struct: string, init: object, fields: readonly BoundField[]): never {
+/** Throws if an object has something that is no field. */
+function checkNames(struct: string, init: object, fields: readonly BoundField[]): void {
   const names = fields.map((f) => f.name);
-  const unknown = Object.keys(init).find((key) => !names.includes(key)) ?? '?';
-  throw new WrongTypeError(
-    `${struct} has no field ${JSON.stringify(unknown)}; ${names.length === 0 ? 'it has none' : `its fields are ${names.join(', ')}`}`,
-    'ERR_UNKNOWN_FIELD',
-  );
+  for (const key in init) {
+    if (names.includes(key) || (init as Init)[key] === undefined) continue;
+    const known = names.length === 0 ? 'it has none' : `its fields are ${names.join(', ')}`;
+    throw new WrongTypeError(`${struct} has no field ${JSON.stringify(key)}; ${known}`, 'ERR_UNKNOWN_FIELD');
+  }
 }

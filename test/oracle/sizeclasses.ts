@@ -1,4 +1,5 @@
 import * as layout from '../../src/layout/constants.ts';
+import { DIV_SHIFT } from '../../src/layout/span.ts';
 import { goSizeClasses, makeSizeClasses, makeSpanClass, type SizeClassTable } from '../../src/spans/size-classes.ts';
 import { type Checker, type Doc, type Int, list, same, type Tally } from './tally.ts';
 
@@ -71,7 +72,9 @@ export const sizeclasses: Checker = {
       tally.case(`roundLarge ${size}`, () => checkLarge(size, rounded, table));
     }
     for (const [c, off, index] of list<[number, number, number]>(doc, 'objIndex')) {
-      tally.case(`objIndex ${c} ${off}`, () => same('index', (off * table.inv[c]) | 0, index));
+      const div = table.div[c]!;
+      const ours = Math.imul(off >>> 3, div >>> DIV_SHIFT) >>> div;
+      tally.case(`objIndex ${c} ${off}`, () => same('index', ours, index));
     }
     for (const [c, noscan, spanClass] of list<[number, boolean, number]>(doc, 'spanClass')) {
       tally.case(`spanClass ${c} ${noscan}`, () => same('spanClass', makeSpanClass(c, noscan), spanClass));

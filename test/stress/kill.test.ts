@@ -143,6 +143,7 @@ const PLACES: { place: string; visits: number; small?: boolean }[] = [
   { place: 'span.forget', visits: 50 },
   { place: 'mcache.refill', visits: 3 },
   { place: 'mcache.settle', visits: 2 },
+  { place: 'mcache.keep', visits: 2 },
   { place: 'mcache.release', visits: 2, small: true },
   { place: 'large.alloc', visits: 3 },
   { place: 'large.free', visits: 3 },

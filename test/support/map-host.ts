@@ -1,6 +1,7 @@
 /** Maps over a heap's raw allocator, with values of a few kinds, for tests of the map itself. */
 import { makeBarrier } from '../../src/gc/barrier.ts';
 import type { Heap, RType } from '../../src/index.ts';
+import type { Malloc } from '../../src/malloc/malloc.ts';
 import type { Codec } from '../../src/types/codec.ts';
 import type { KeyName } from '../../src/types/kinds.ts';
 import type { MapHost } from '../../src/types/map/host.ts';
@@ -11,10 +12,12 @@ import { makeText } from '../../src/types/text.ts';
 
 export function mapHost(heap: Heap): MapHost {
   const { raw } = heap;
-  const { mem } = raw.t;
+  // What `heap.raw` is, whatever its type shows of it.
+  const { t } = raw as unknown as Malloc;
+  const { mem } = t;
   return {
     mem,
-    t: raw.t,
+    t,
     alloc: (size, type) => raw.mallocgc(size, type, true),
     free: (addr) => raw.free(addr),
     barrier: makeBarrier(mem),

@@ -4,11 +4,13 @@ import { array, atomic, f64, slice, struct, u32 } from '/spanheap/index.js';
 /** Place and speed; the middle of the picture is 0, and 1 its nearest edge. */
 export const Star = struct('Star', { x: f64, y: f64, vx: f64, vy: f64 });
 
+export const Stars = slice(Star);
+
 /** Most workers there can be. */
 export const MAX_WORKERS = 8;
 
 export const Galaxy = struct('Galaxy', {
-  stars: slice(Star),
+  stars: Stars,
   /** What attracts the stars. The page writes it as the pointer moves, and the workers read it: no message is sent. */
   sunX: f64,
   sunY: f64,

@@ -1,38 +1,164 @@
 /** The page: makes the galaxy, starts the workers, and draws what they do, frame by frame, out of the same memory. */
 import { createHeap } from '/spanheap/index.js';
+import { Galaxy, MAX_WORKERS, move, place, shareOf, Stars } from './galaxy.mjs';
 import { Picture } from './picture.mjs';
-import { Galaxy, MAX_WORKERS, move, place, shareOf, Star } from './galaxy.mjs';
 
 const parameters = new URLSearchParams(location.search);
 const STARS = Number(parameters.get('stars') ?? 60_000);
 const WORKERS = Math.min(MAX_WORKERS, Number(parameters.get('workers') ?? 4));
+const number = new Intl.NumberFormat('en');
 
-const $ = (id) => document.getElementById(id);
+/** @param {string} id */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const say = (text) => {
+  element('state').textContent = text;
+};
+
 if (!crossOriginIsolated) {
-  $('state').textContent = 'This page is not cross-origin isolated, so the browser gives it no shared memory.';
-  throw new Error('the server must send the headers COOP and COEP');
+  say('The server must send the headers COOP and COEP: without them the browser gives this page no shared memory.');
+  throw new Error('not cross-origin isolated');
 }
 
 const heap = createHeap({ maxBytes: 64 * 2 ** 20 });
-const galaxy = heap.new(Galaxy);
+// Made outside of any scope, these references last as long as the page.
+const galaxy = heap.new(Galaxy, { stars: heap.make(Stars, STARS) });
+const { stars, wanted } = galaxy;
 heap.roots.set('galaxy', galaxy);
-galaxy.stars = heap.make(Galaxy.fields.stars, STARS);
 heap.scope(() => {
   for (let arm = 0; arm < WORKERS; arm++) {
     const [from, to] = shareOf(STARS, arm, WORKERS);
-    const cursor = galaxy.stars.slice(from, to).cursor();
+    const cursor = stars.slice(from, to).cursor();
     while (cursor.next()) place(cursor.value, from + cursor.index, arm, WORKERS);
   }
 });
 
-const workers = Array.from({ length: WORKERS }, () => new Worker(new URL('./worker.mjs', import.meta.url), { type: 'module' }));
-const attached = await Promise.all(
-  workers.map(
-    (worker, index) =>
-      new Promise((resolve, reject) => {
-        worker.onmessage = ({ data }) => resolve(data);
-        worker.onerror = (event) => reject(new Error(event.message ?? 'a worker did not start'));
-        worker.postMessage({ shared: heap.share(), index, workers: WORKERS });
-      }),
-  ),
-);
+const picture = new Picture(/** @type {HTMLCanvasElement} */ (element('sky')));
+let paused = matchMedia('(prefers-reduced-motion: reduce)').matches;
+/** Whether the sun was ever elsewhere than in the middle. */
+let sunMoved = false;
+
+const workers = await Promise.all(Array.from({ length: WORKERS }, (_, index) => startWorker(index)));
+showWorkers();
+element('stars').textContent = number.format(STARS);
+setPaused(paused);
+requestAnimationFrame(frame);
+
+/** Starts a worker and sends it the one message it ever gets; resolves when it has attached itself to the heap. */
+function startWorker(index) {
+  const worker = new Worker(new URL('./worker.mjs', import.meta.url), { type: 'module' });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = (event) => reject(new Error(`worker ${index}: ${event.message}`));
+    worker.postMessage({ shared: heap.share(), index, workers: WORKERS });
+  });
+}
+
+/** Whether all workers have done the steps that were wanted. In a scope. */
+function settled() {
+  for (let i = 0; i < WORKERS; i++) if (galaxy.done.at(i).load() !== wanted.load()) return false;
+  return true;
+}
+
+let frames = 0;
+let second = performance.now();
+
+function frame() {
+  heap.scope(() => {
+    if (!paused && settled()) wanted.add(1);
+    picture.draw((plot) => {
+      for (let arm = 0; arm < WORKERS; arm++) {
+        const [from, to] = shareOf(STARS, arm, WORKERS);
+        const cursor = stars.slice(from, to).cursor();
+        while (cursor.next()) plot(cursor.value.x, cursor.value.y, arm);
+      }
+    });
+  });
+  frames++;
+  if (performance.now() - second >= 1000) showNumbers();
+  requestAnimationFrame(frame);
+}
+
+function showNumbers() {
+  element('fps').textContent = String(Math.round((frames * 1000) / (performance.now() - second)));
+  element('steps').textContent = number.format(wanted.load());
+  element('memory').textContent = `${(heap.stats().heapInUseBytes / 2 ** 20).toFixed(1)} MiB`;
+  frames = 0;
+  second = performance.now();
+}
+
+function showWorkers() {
+  const items = workers.map(({ thread, first, last }, arm) => {
+    const item = document.createElement('li');
+    item.innerHTML = '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5"></circle></svg><span></span>';
+    item.querySelector('circle')?.setAttribute('fill', picture.colour(arm));
+    /** @type {HTMLElement} */ (item.lastChild).textContent =
+      `Thread ${thread}: stars ${number.format(first)} to ${number.format(last)}`;
+    return item;
+  });
+  element('workers').replaceChildren(...items);
+}
+
+function setPaused(value) {
+  paused = value;
+  element('pause').textContent = paused ? 'Go on' : 'Pause';
+  say(paused ? 'Paused.' : `${WORKERS} workers are at it.`);
+}
+
+element('pause').addEventListener('click', () => setPaused(!paused));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showWorkers);
+
+/**
+ * Checks all structures of the heap while the workers are at it, then some stars against plain objects that went the same
+ * way: all steps from the start.
+ */
+element('check').addEventListener('click', () => {
+  const { objects, threads } = heap.verify();
+  const found = `The heap is sound: ${number.format(objects)} objects, ${threads} threads.`;
+  if (sunMoved) return say(found);
+  setPaused(true);
+  const whenSettled = () => {
+    if (!heap.scope(settled)) return setTimeout(whenSettled, 4);
+    say(`${found} ${checkStars()}`);
+  };
+  whenSettled();
+});
+
+function checkStars() {
+  const steps = wanted.load();
+  let checked = 0;
+  heap.scope(() => {
+    for (let arm = 0; arm < WORKERS; arm++) {
+      const [from, to] = shareOf(STARS, arm, WORKERS);
+      for (let i = from; i < to; i += 101) {
+        const plain = { x: 0, y: 0, vx: 0, vy: 0 };
+        place(plain, i, arm, WORKERS);
+        for (let step = 0; step < steps; step++) move(plain, 0, 0);
+        const { x, y, vx, vy } = stars.at(i);
+        if (x !== plain.x || y !== plain.y || vx !== plain.vx || vy !== plain.vy) throw new Error(`star ${i} is wrong`);
+        checked++;
+      }
+    }
+  });
+  return `${number.format(checked)} stars are after ${number.format(steps)} steps exactly where plain JS objects are.`;
+}
+
+function moveSun(x, y) {
+  sunMoved = true;
+  galaxy.sunX = x;
+  galaxy.sunY = y;
+}
+
+const sky = element('sky');
+sky.addEventListener('pointerdown', (event) => {
+  sky.setPointerCapture(event.pointerId);
+  moveSun(...picture.toGalaxy(event.clientX, event.clientY));
+});
+sky.addEventListener('pointermove', (event) => {
+  if (sky.hasPointerCapture(event.pointerId)) moveSun(...picture.toGalaxy(event.clientX, event.clientY));
+});
+sky.addEventListener('keydown', (event) => {
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (way === undefined) return;
+  event.preventDefault();
+  moveSun(galaxy.sunX + 0.05 * way[0], galaxy.sunY + 0.05 * way[1]);
+});

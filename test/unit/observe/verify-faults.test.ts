@@ -24,6 +24,7 @@ import {
 } from '../../../src/layout/header.ts';
 import { CHUNK_SCAV, RANGE_LIMIT } from '../../../src/layout/pages.ts';
 import {
+  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
@@ -36,6 +37,7 @@ import {
   PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
+  PROC_EMPTY_PAGES,
   PROC_PAGE_CACHE,
   PROC_REMOTE_HEAD,
   PROC_SPAN_CACHE,
@@ -43,6 +45,7 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  STACK_MASK,
 } from '../../../src/layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -220,6 +223,9 @@ const CACHES: Fault[] = [
     ],
   ],
   ['mcache.owner', 'is owned by thread', (r) => [[r.partial + SPAN_OWNER, r.other.threadId]]],
+  ['mcache.emptyPages', ': 7, its empty spans have', (r) => [[proc(r) + PROC_EMPTY_PAGES, 7]]],
+  ['span.cache', ', not ', (r) => [[r.noted + SPAN_CACHE, r.x.classOf(r.other.threadId, r.m[r.noted + SPAN_CLASS]!)]]],
+  ['mcache.stack', 'no zeros below', (r) => [[(r.m[r.c + MC_TOP]! | STACK_MASK) - r.m[r.c + MC_LIMIT]!, 7]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
   ['mcache.slots', 'on the reuse stack', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! - 2]]],
   ['mcache.window', 'is not that of slot', (r) => [[r.c + MC_WIN_ADDR, r.m[r.c + MC_WIN_ADDR]! + 64]]],

@@ -203,3 +203,20 @@ test.runIf(process.env['SPANHEAP_STRESS_SECONDS'])('an object of more than 2 GiB
   raw.free(addr);
   heap.verify();
 });
+
+test('the type of heap.raw has none of the ways inside', () => {
+  const { raw } = createHeap();
+  // @ts-expect-error
+  expect(raw.small).toBeDefined();
+  // @ts-expect-error
+  expect(raw.smallScan).toBeDefined();
+  // @ts-expect-error
+  expect(raw.route).toBeDefined();
+});
+
+test('a page cache may be filled from a last block that the end of the heap cuts off', () => {
+  const heap = createHeap({ maxBytes: 777 * 8192 });
+  heap.raw.mallocgc(767 * 8192, null, false);
+  heap.raw.mallocgc(16, null, false);
+  heap.verify();
+});

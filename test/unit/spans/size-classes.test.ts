@@ -5,6 +5,7 @@ import { renderSizeClasses, SIZE_CLASSES_FILE } from '../../../scripts/render-si
 import type { SpanClass } from '../../../src/base/brand.ts';
 import { ArgumentError } from '../../../src/base/errors.ts';
 import { MAX_SIZE_CLASSES, MAX_SMALL_SIZE, PAGE_SIZE } from '../../../src/layout/constants.ts';
+import { DIV_SHIFT } from '../../../src/layout/span.ts';
 import {
   goSizeClasses,
   isNoscan,
@@ -145,10 +146,10 @@ describe('SizeClassTable', () => {
     const table = goSizeClasses(generation);
     const rows = makeSizeClasses({ generation });
     for (let c = 1; c < table.count; c++) {
-      const [size, inv, magic] = [table.size[c]!, table.inv[c]!, rows[c - 1]!.divMagic];
+      const [size, div, magic] = [table.size[c]!, table.div[c]!, rows[c - 1]!.divMagic];
       for (let off = 0, index = 0, rest = 0; off < table.npages[c]! * PAGE_SIZE; off++) {
-        if (((off * inv) | 0) !== index || Math.floor((off * magic) / 2 ** 32) !== index)
-          expect.fail(`class ${c} offset ${off}`);
+        if (Math.imul(off >>> 3, div >>> DIV_SHIFT) >>> div !== index) expect.fail(`class ${c} offset ${off}`);
+        if (Math.floor((off * magic) / 2 ** 32) !== index) expect.fail(`class ${c} offset ${off}: divMagic`);
         if (++rest === size) {
           rest = 0;
           index++;

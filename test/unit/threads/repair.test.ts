@@ -20,6 +20,7 @@ import {
 import {
   SPAN_ALLOC_BITS,
   SPAN_BASE,
+  SPAN_CACHE,
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_OWNER,
@@ -118,6 +119,17 @@ test('a note that it left without telling the owner reaches the owner', () => {
   heap.raw.free(heap.raw.mallocgc(50_000, null, true));
   expect(() => heap.raw.free(addr!)).toThrow(/free already/);
   heap.verify();
+});
+
+test('a span that it began to free in without closing the fast path of its owner is closed', () => {
+  const [addr] = make(heap, 30, 1024);
+  ghost.raw.free(addr!);
+  const s = x.span(addr!);
+  expect(x.m[s + SPAN_CACHE]).toBe(0);
+  x.m[s + SPAN_CACHE] = x.classOf(heap.threadId, x.m[s + SPAN_CLASS]!);
+  die();
+  expect(x.m[s + SPAN_CACHE]).toBe(0);
+  expect(() => heap.raw.free(addr!)).toThrow(/free already/);
 });
 
 test('a record that was on a stack when its span was gone can be queued again', () => {

@@ -112,7 +112,6 @@ describe('another definition of a name', () => {
       for (let i = 0; i < 3; i++) expect(() => h.new(Other)).toThrow(mismatch(message));
       for (const kind of [slice(Other), array(Other, 2), ref(Other), map(string, Other)])
         for (let i = 0; i < 2; i++) {
-          const Holder = struct('Holder', { p: kind as ReturnType<typeof slice> });
           expect(() => h.new(Holder).p).toThrow(mismatch(message));
         }
     }
@@ -240,9 +239,6 @@ test('names of structs that begin with a byte order mark are names of their own'
   expect(heap.new(Point, { x: 1 }).x).toBe(1);
   expect(other.new(struct('\ufeffPoint', { z: i32 }), { z: 3 }).z).toBe(3);
   expect(heap.raw.types().map((t) => t.name)).toEqual(['\ufeffPoint', 'Point']);
-  expect(
-    () => heap.raw.type({ name: '\ud800', size: 4 }).number === heap.raw.type({ name: '\ud800', size: 4 }).number,
-  ).not.toThrow();
   const twice = heap.raw.types().length;
   for (let i = 0; i < 3; i++) heap.raw.type({ name: 'a\ufeff', size: 4 });
   expect(heap.raw.types().length).toBe(twice + 1);
