@@ -56,6 +56,8 @@ export interface Context {
   readonly go: string | undefined;
   readonly mimalloc: string | undefined;
   readonly tlsf: string | undefined;
+  /** Folder in whose node_modules lmdb is. */
+  readonly lmdb: string | undefined;
   readonly traces: readonly string[];
 }
 
@@ -100,8 +102,9 @@ export interface Panel {
   readonly series: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
-export function nodeCase(context: Context, name: string, task: object): Command {
-  return { file: process.execPath, args: ['--no-warnings', `${context.dist}/${name}.js`, JSON.stringify(task)] };
+export function nodeCase(context: Context, name: string, task: object, flags: readonly string[] = []): Command {
+  const args = ['--no-warnings', ...flags, `${context.dist}/${name}.js`, JSON.stringify(task)];
+  return { file: process.execPath, args };
 }
 
 /** Runs every variant of a plan once per round. A variant that fails is reported once, and left out. */
@@ -155,6 +158,18 @@ export function ratio<Key>(row: Row<Key>, variant: string, peer: string, metric:
   const ours = stat(row, variant, metric);
   const theirs = stat(row, peer, metric);
   return ours && theirs && ours.median / theirs.median;
+}
+
+/** What was measured for a bar: a value for each line that has one. */
+export function measuredOf<Key>(
+  rows: readonly Row<Key>[],
+  where: (key: Key) => string,
+  value: (row: Row<Key>) => number | undefined,
+): Bar['measured'] {
+  return rows.flatMap((row) => {
+    const found = value(row);
+    return found === undefined ? [] : [{ where: where(row.key), value: found }];
+  });
 }
 
 export function isMet(bar: Bar): boolean {

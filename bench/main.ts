@@ -22,11 +22,18 @@ import { buildTlsf } from './peers/tlsf.ts';
 import { cpuTicks, judge, type Machine, machine, markdown, paint, terminal } from './report.ts';
 import { churn } from './suites/churn.ts';
 import { create } from './suites/create.ts';
+import { graph } from './suites/graph.ts';
+import { index } from './suites/index.ts';
 import { malloc } from './suites/malloc.ts';
+import { map } from './suites/map.ts';
+import { mapThreads } from './suites/map-threads.ts';
+import { references } from './suites/references.ts';
 import { replay } from './suites/replay.ts';
+import { structs } from './suites/structs.ts';
 import { threads } from './suites/threads.ts';
 
-const SUITES = [malloc, churn, threads, replay, create] as unknown as readonly Suite[];
+const TYPED = [references, graph, map, mapThreads, structs, index];
+const SUITES = [malloc, churn, threads, replay, create, ...TYPED] as unknown as readonly Suite[];
 const ROUNDS = 7;
 const ROUNDS_QUICK = 3;
 const BEGIN = '<!-- bench:begin -->';
@@ -42,6 +49,7 @@ interface Options {
   readonly plot?: string;
   readonly traces?: string;
   readonly mimalloc?: string;
+  readonly lmdb?: string;
 }
 
 const options = new Command('bench')
@@ -55,6 +63,7 @@ const options = new Command('bench')
   .option('--plot <dir>', 'write SVG plots')
   .option('--traces <dir>', 'recordings to replay (../shared/traces, else the sample)')
   .option('--mimalloc <file>', 'mimalloc as WebAssembly; also MIMALLOC_WASM', process.env['MIMALLOC_WASM'])
+  .option('--lmdb <dir>', 'folder in whose node_modules lmdb is, if not in ours (npm install --prefix DIR lmdb)')
   .parse()
   .opts<Options>();
 
@@ -99,9 +108,12 @@ function prepare(): Context {
   const tlsf = buildTlsf(root, temp);
   if (!tlsf) notes.push('assemblyscript is not installed: the TLSF column is left out.');
   if (!options.mimalloc) notes.push('no --mimalloc FILE.wasm given: its column is left out.');
+  const lmdb = findLmdb(root);
+  if (!lmdb) notes.push('lmdb is not installed, and no --lmdb DIR given: its column is left out.');
   return {
     root,
     temp,
+    lmdb,
     dist: fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, ''),
     quick: options.quick ?? false,
     go,
@@ -109,6 +121,12 @@ function prepare(): Context {
     mimalloc: options.mimalloc && resolve(options.mimalloc),
     traces: recordings(root),
   };
+}
+
+/** The folder that lmdb can be loaded from. */
+function findLmdb(root: string): string | undefined {
+  const folders = options.lmdb === undefined ? [root] : [resolve(options.lmdb)];
+  return folders.find((dir) => existsSync(join(dir, 'node_modules/lmdb/package.json')));
 }
 
 function recordings(root: string): string[] {

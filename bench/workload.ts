@@ -20,7 +20,7 @@ const MIXED_MIN = 16;
 const MIXED_MAX = 512;
 
 /** Marsaglia's xorshift32, as a fraction of 1: fixed sequences need a fixed generator. */
-function random(seed: number): () => number {
+export function random(seed: number): () => number {
   let x = seed | 0;
   return () => {
     x ^= x << 13;

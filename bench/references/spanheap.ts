@@ -33,8 +33,16 @@ export function openSpanheap({ access, kept, elements }: Shape): Pass {
   const make: Record<Access | Call, () => Pass> = {
     at: () => throughSlice(heap, elements, kept),
     next: () => alongPointers(heap, elements, kept),
-    'scan of structs': () => scan(heap, heap.scope(() => structs(heap, elements).hold())),
-    'scan of references': () => scan(heap, heap.scope(() => references(heap, elements).hold())),
+    'scan of structs': () =>
+      scan(
+        heap,
+        heap.scope(() => structs(heap, elements).hold()),
+      ),
+    'scan of references': () =>
+      scan(
+        heap,
+        heap.scope(() => references(heap, elements).hold()),
+      ),
     new: () => creating(heap, elements),
     'string read': () => readingText(heap, elements),
     'string write': () => writingText(heap, elements),

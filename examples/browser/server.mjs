@@ -8,7 +8,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, sep } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript' };
@@ -36,10 +36,10 @@ const server = createServer(async (request, response) => {
 
 /** The file behind a path. Throws for what is outside of the folders. */
 function fileOf(path) {
-  const [prefix, folder] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start)) ?? ['/', ''];
-  const file = fileURLToPath(new URL(`.${decodeURI(path).slice(prefix.length - 1)}`, `file://${folder}`));
-  if (!file.startsWith(folder)) throw new RangeError('outside');
-  return file.endsWith(sep) ? `${file}index.html` : file;
+  const [prefix, folder] = Object.entries(FOLDERS).find(([start]) => path.startsWith(start)) ?? ['/', FOLDERS['/']];
+  const file = join(folder, decodeURIComponent(path.slice(prefix.length)) || 'index.html');
+  if (!file.startsWith(folder)) throw new RangeError('outside of the folder');
+  return file;
 }
 
 server.listen(Number(process.argv[2] ?? 8081), '127.0.0.1', () => {

@@ -12,13 +12,17 @@
  */
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import type { RType } from '../malloc/rtype.ts';
+import { STORES_ARE_ORDERED } from '../sync/fence.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** What the collector gets to know of a store: the address of the slot, what it held, what it will hold. */
 export type WriteHook = (slot: number, old: number, value: number) => void;
 
 export interface Barrier {
-  /** Stores a pointer. `slot` and `value` are byte addresses; 0 is nil. */
+  /**
+   * Stores a pointer, and publishes what it points to: whoever reads it sees the object as it was (Go:
+   * `publicationBarrier`). `slot` and `value` are byte addresses; 0 is nil.
+   */
   readonly storePointer: (slot: number, value: number) => void;
   /**
    * Stores a pointer if the slot still holds `expected`; what it held before. For slots that threads race for: the
@@ -36,10 +40,12 @@ export interface Barrier {
 
 export function makeBarrier(mem: Mem): Barrier {
   const { m, i32 } = mem;
+  const ordered = STORES_ARE_ORDERED;
 
   function storePointer(slot: number, value: number): void {
     if (m[H_WRITE_BARRIER] !== 0) barrier.onWrite(slot >>> 0, i32[slot >>> 2] >>> 0, value >>> 0);
-    i32[slot >>> 2] = value;
+    if (ordered) i32[slot >>> 2] = value;
+    else Atomics.store(i32, slot >>> 2, value | 0);
   }
 
   function casPointer(slot: number, expected: number, value: number): number {

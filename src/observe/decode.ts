@@ -4,7 +4,8 @@
  * `invalid`. As a value may lead to itself, and may be large, only so much of it is read.
  */
 import type { MHeap } from '../spans/mheap.ts';
-import type { Kind, MapKind, SliceKind } from '../types/kinds.ts';
+import { textKey } from '../types/definition.ts';
+import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { SLICE_CAP, SLICE_LEN } from '../types/slices.ts';
 import { STRING_LEN } from '../types/strings.ts';
@@ -119,8 +120,9 @@ export class ValueReader {
     const limit = this.#depth < MAX_DEPTH && this.#left > 0 ? MAX_ELEMENTS : 0;
     const entries: [InspectedValue, InspectedValue][] = [];
     this.#depth++;
-    const size = mapEntries(this.#heap, kind, header, (key, keyAt, value, valueAt) => {
-      if (entries.length < limit && this.#left > 0) entries.push([this.read(key, keyAt), this.read(value, valueAt)]);
+    const size = mapEntries(this.#heap, kind, header, (slot, value, valueAt) => {
+      if (entries.length < limit && this.#left > 0)
+        entries.push([this.#key(kind.key, slot), this.read(value, valueAt)]);
     });
     this.#depth--;
     return { address: header, size, entries };
@@ -140,6 +142,13 @@ export class ValueReader {
   #struct(kind: Kind, addr: number): InspectedValue {
     const { fields = [] } = layoutOf(kind);
     return Object.fromEntries(fields.map((f) => [f.name, this.read(f.kind, addr + f.offset)]));
+  }
+
+  /** The key of a map's slot. Small integers have a word of their own there. */
+  #key(kind: KeyKind, slot: number): InspectedValue {
+    if (kind.kind !== 'string' && kind.kind !== 'bytes') return this.read(kind, slot);
+    const { from, length } = textKey(this.#heap.t.mem.i32, slot);
+    return this.#isWhole(from, length) ? this.text(kind.kind, from, length) : invalid(from);
   }
 
   /** `bytes` from the pointer on are in one live object. */

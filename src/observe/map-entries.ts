@@ -28,14 +28,14 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { groupKind } from '../types/definition.ts';
 import type { ArrayKind, Kind, MapKind } from '../types/kinds.ts';
-import { type FieldLayout, layoutOf } from '../types/layout-of.ts';
+import { layoutOf } from '../types/layout-of.ts';
 import { objectAt } from './objects.ts';
 
 /** Replaced tables on the way to a living one; more are garbage. */
 const MAX_STEPS = 64;
 
-/** Called with the kinds of a key and a value, and the addresses where they are. */
-type Visit = (key: Kind, keyAddr: number, value: Kind, valueAddr: number) => void;
+/** Called with the address of a slot, which begins with the key, and the kind and address of the value in it. */
+type Visit = (slot: number, value: Kind, valueAddr: number) => void;
 
 /** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
 export function mapEntries(heap: MHeap, kind: MapKind, header: number, visit: Visit): number {
@@ -93,7 +93,7 @@ function eachEntry(heap: MHeap, kind: MapKind, table: number, visit: Visit): voi
   const group = layoutOf(groupKind(kind));
   const slots = group.fields![1]!;
   const slot = layoutOf((slots.kind as ArrayKind).elem);
-  const [key, value] = slot.fields!.slice(-2) as [FieldLayout, FieldLayout];
+  const value = slot.fields!.at(-1)!;
   const groups = i32[table + TABLE_GROUPS]! >>> 0;
   const object = objectAt(heap, groups);
   const room = object === null ? 0 : Math.floor((object.start + object.size - groups) / group.size);
@@ -102,7 +102,7 @@ function eachEntry(heap: MHeap, kind: MapKind, table: number, visit: Visit): voi
       const at = groups + g * group.size;
       if (u8[at + i]! < CTRL_FULL) continue;
       const slotAt = at + slots.offset + i * slot.size;
-      visit(key.kind, slotAt + key.offset, value.kind, slotAt + value.offset);
+      visit(slotAt, value.kind, slotAt + value.offset);
     }
   }
 }

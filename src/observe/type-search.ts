@@ -9,8 +9,8 @@ import { MAP_WORDS } from '../layout/map.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan } from '../spans/mspan.ts';
-import { type DefinedKinds, pointerKinds } from '../types/definition.ts';
-import type { Kind } from '../types/kinds.ts';
+import { type DefinedKinds, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../types/definition.ts';
+import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { listRoots } from '../types/roots.ts';
 import { SLICE_CAP } from '../types/slices.ts';
@@ -71,8 +71,11 @@ function whatPointerLeadsTo({ i32 }: MHeap['t']['mem'], kind: Kind, addr: number
   const word = (at: number): number => i32[at >>> 2]! >>> 0;
   const base = word(addr);
   switch (kind.kind) {
-    case 'ref':
-      return whatRefLeadsTo(kind.elem, base);
+    case 'ref': {
+      const text = kind === LONG_KEYS.string ? string : kind === LONG_KEYS.bytes ? bytes : undefined;
+      if (text === undefined) return whatRefLeadsTo(kind.elem, base);
+      return { kind: text, base, bytes: word(addr - KEY_TEXT_BYTES), isTarget: true };
+    }
     case 'slice':
       return { kind: kind.elem, base, bytes: word(addr + SLICE_CAP) * layoutOf(kind.elem).size, isTarget: false };
     case 'map':

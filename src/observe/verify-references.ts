@@ -56,12 +56,14 @@ function verifyShadowStack(heap: MHeap, p: ProcRef, top: number, live: boolean, 
   const at = `shadow stack of thread ${m[p + PROC_ID]}`;
   const used = top & SEGMENT_MASK;
   if (used !== 0 && used < SEGMENT_SLOTS) fail('shadow.top', `${at}: top ${hex(top)} is no slot`);
+  let start = (top - 1) & ~SEGMENT_MASK;
   let end = top;
-  for (let start = (top - 1) & ~SEGMENT_MASK; start !== 0; start = i32[start]!) {
+  do {
     claimSegment(heap, p, start, `${at}: segment`, 'shadow.segment', listed);
     if (live) verifySlots(heap, start, end, at, 'shadow.slot');
-    end = i32[start]! + SEGMENT_WORDS;
-  }
+    start = i32[start]!;
+    end = start + SEGMENT_WORDS;
+  } while (start !== 0);
 }
 
 function verifyHandles(heap: MHeap, p: ProcRef, live: boolean, listed: Set<SpanRef>): void {

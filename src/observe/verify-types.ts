@@ -80,15 +80,18 @@ function verifyRecords(heap: MHeap): void {
 
 function verifyTable(table: TypeTable, kinds: DefinedKinds): void {
   const names = new Set<string>();
+  const describe = (type: RType): string => `type ${type.number}, ${JSON.stringify(type.name)}`;
   for (const type of table.all()) {
-    const at = `type ${type.number}, ${JSON.stringify(type.name)}`;
+    const at = describe(type);
     if (names.has(type.name)) fail('types.name', `${at}: another type has the same name`);
     names.add(type.name);
     const hash = fnv1a(type.definition);
     if (hash !== type.fingerprint)
       fail('types.fingerprint', `${at}: ${hex(type.fingerprint)}, its definition has ${hex(hash)}`);
+  }
+  for (const type of table.all()) {
     if (type.definition !== '' && kinds.ofType(type) === undefined)
-      fail('types.definition', `${at} of ${type.size} bytes is not defined by ${type.definition}`);
+      fail('types.definition', `${describe(type)} of ${type.size} bytes is not defined by ${type.definition}`);
   }
 }
 

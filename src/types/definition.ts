@@ -49,6 +49,18 @@ const APPLIED = /^(ref|slice|atomic|array|map)\((.*)\)$/s;
 const MAP_OBJECT = /^map\.(header|directory|table|groups)\(/;
 const MAP_PART = /^map\.(header|groups)\(([^,]+),(.*)\)$/s;
 
+/** Bytes of a key that is a text, before the pointer to those that do not fit: see `textKey`. */
+export const KEY_TEXT_BYTES = 12;
+/** The kinds of that pointer. */
+export const LONG_KEYS = { string: ref(array(u8, 0)) as RefKind, bytes: ref(array(u8, 0)) as RefKind };
+
+/** Where the text is that is the key of the slot at `addr`, as map/keys.ts stores it: in the slot or elsewhere. */
+export function textKey(i32s: Int32Array<ArrayBufferLike>, addr: number): { from: number; length: number } {
+  const at = addr >>> 2;
+  const last = i32s[at + 2]!;
+  return last < 0 ? { from: i32s[at + 3]! >>> 0, length: i32s[at]! >>> 0 } : { from: addr, length: last >>> 24 };
+}
+
 interface DefinedField {
   readonly name: string;
   readonly type: string;
@@ -168,9 +180,9 @@ function liesAs(kind: Kind, type: RType): boolean {
   return pointers.length === type.pointers.length && pointers.every((p, i) => p === type.pointers[i]);
 }
 
-/** A key as it lies in a slot of a map; see map/keys.ts. */
+/** Fields of a slot that are a key; see map/keys.ts. */
 function keyFields({ kind }: KeyKind): Record<string, Kind> {
-  if (kind === 'string' || kind === 'bytes') return { hash: u32, key: PLAIN.get(kind)! };
+  if (kind === 'string' || kind === 'bytes') return { short: array(u8, KEY_TEXT_BYTES), long: LONG_KEYS[kind] };
   if (kind === 'i64' || kind === 'u64' || kind === 'u32') return { key: PLAIN.get(kind)! };
   return { key: i32 };
 }

@@ -6,7 +6,7 @@ import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.t
 import type { Codec } from './codec.ts';
 import { makeCursorClass } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { copyValues, define, withRoot, writeRooted } from './memory.ts';
+import { allocZeroed, copyValues, define, withRoot, writeRooted } from './memory.ts';
 import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
 import { describe } from './scalars.ts';
 
@@ -71,6 +71,21 @@ export function writeElements(
   else all();
 }
 
+/** Overwrites elements with those of a list. Places in it may be among what is overwritten, so they are copied aside. */
+function copyList(env: Env, elem: Codec, first: number, values: ArrayLike<unknown>, count: number): void {
+  if (elem.isValue) {
+    writeElements(env, elem, first, first, values, count);
+    return;
+  }
+  const type = elem.rtype();
+  withRoot(env, first, () => {
+    const made = allocZeroed(env, elem.size * count, type);
+    writeElements(env, elem, made, made, values, count);
+    copyValues(env, first, made, type, count);
+    env.malloc.free(made);
+  });
+}
+
 /** Adds the common methods to the class of a sequence. `name`: the kind, for messages. */
 export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec, seq: Sequence, name: string): void {
   const { t } = env;
@@ -133,8 +148,7 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
       const values = checkedElements(elem, source, name);
       return inRegion(env, () => {
         const n = Math.min(length(this.$a), values.length);
-        const first = base(this.$a);
-        writeElements(env, elem, first, first, values, n);
+        copyList(env, elem, base(this.$a), values, n);
         return n;
       });
     },

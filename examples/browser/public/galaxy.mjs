@@ -26,19 +26,22 @@ const SPEED = 0.9;
 const SOFT = 0.02;
 
 /**
- * Puts a star on a circle around the middle, somewhere random but the same each time.
+ * Puts star `i` of an arm on a circle around the middle, somewhere random but the same each time.
  * @param {{ x: number, y: number, vx: number, vy: number }} star
  * @param {number} i
- * @param {number} arm number of the spiral arm, 0 … `arms` − 1
+ * @param {number} arm 0 … `arms` − 1
  * @param {number} arms
  */
 export function place(star, i, arm, arms) {
-  const r = 0.05 + 0.9 * random(i) ** 0.8;
-  const angle = 2 * Math.PI * (arm / arms + 0.55 * Math.log(r) + 0.07 * (random(i + 0.5) - 0.5) * (1 + 1 / (r + 0.3)));
+  const seed = 4 * (i * arms + arm);
+  const r = 0.03 + 0.95 * random(seed) ** 0.75;
+  // The sum of three is nearly a bell curve: most stars are in the middle of their arm.
+  const aside = random(seed + 1) + random(seed + 2) + random(seed + 3) - 1.5;
+  const angle = 2 * Math.PI * (arm / arms + 0.5 * Math.log(r)) + (aside * 0.28) / (r + 0.08);
   star.x = r * Math.cos(angle);
   star.y = r * Math.sin(angle);
-  const v = (SPEED * r) / Math.sqrt(r * r + SOFT) + 0.06 * (random(i + 0.25) - 0.5);
-  star.vx = -v * Math.sin(angle);
+  const v = (SPEED * r) / Math.sqrt(r * r + SOFT);
+  star.vx = -v * Math.sin(angle) + 0.04 * aside;
   star.vy = v * Math.cos(angle);
 }
 
@@ -65,7 +68,7 @@ export function move(star, sunX, sunY) {
  * @param {number} i
  */
 function random(i) {
-  let h = Math.imul((i * 4) | 0, 0x9e3779b1);
+  let h = Math.imul(i, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 16), 0x7feb352d);
   h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;

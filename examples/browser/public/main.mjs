@@ -10,6 +10,7 @@ const number = new Intl.NumberFormat('en');
 
 /** @param {string} id */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const button = (id) => /** @type {HTMLButtonElement} */ (element(id));
 const say = (text) => {
   element('state').textContent = text;
 };
@@ -23,12 +24,12 @@ const heap = createHeap({ maxBytes: 64 * 2 ** 20 });
 // Made outside of any scope, these references last as long as the page.
 const galaxy = heap.new(Galaxy, { stars: heap.make(Stars, STARS) });
 const { stars, wanted } = galaxy;
+const arms = Array.from({ length: WORKERS }, (_, arm) => stars.slice(...shareOf(STARS, arm, WORKERS)));
 heap.roots.set('galaxy', galaxy);
 heap.scope(() => {
-  for (let arm = 0; arm < WORKERS; arm++) {
-    const [from, to] = shareOf(STARS, arm, WORKERS);
-    const cursor = stars.slice(from, to).cursor();
-    while (cursor.next()) place(cursor.value, from + cursor.index, arm, WORKERS);
+  for (const [arm, own] of arms.entries()) {
+    const cursor = own.cursor();
+    while (cursor.next()) place(cursor.value, cursor.index, arm, WORKERS);
   }
 });
 
@@ -41,6 +42,8 @@ const workers = await Promise.all(Array.from({ length: WORKERS }, (_, index) => 
 showWorkers();
 element('stars').textContent = number.format(STARS);
 setPaused(paused);
+button('pause').disabled = false;
+button('check').disabled = false;
 requestAnimationFrame(frame);
 
 /** Starts a worker and sends it the one message it ever gets; resolves when it has attached itself to the heap. */
@@ -66,9 +69,8 @@ function frame() {
   heap.scope(() => {
     if (!paused && settled()) wanted.add(1);
     picture.draw((plot) => {
-      for (let arm = 0; arm < WORKERS; arm++) {
-        const [from, to] = shareOf(STARS, arm, WORKERS);
-        const cursor = stars.slice(from, to).cursor();
+      for (const [arm, own] of arms.entries()) {
+        const cursor = own.cursor();
         while (cursor.next()) plot(cursor.value.x, cursor.value.y, arm);
       }
     });
@@ -92,7 +94,7 @@ function showWorkers() {
     item.innerHTML = '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5"></circle></svg><span></span>';
     item.querySelector('circle')?.setAttribute('fill', picture.colour(arm));
     /** @type {HTMLElement} */ (item.lastChild).textContent =
-      `Thread ${thread}: stars ${number.format(first)} to ${number.format(last)}`;
+      `Thread ${thread}: ${number.format(first)} – ${number.format(last)}`;
     return item;
   });
   element('workers').replaceChildren(...items);
@@ -100,18 +102,18 @@ function showWorkers() {
 
 function setPaused(value) {
   paused = value;
-  element('pause').textContent = paused ? 'Go on' : 'Pause';
+  button('pause').textContent = paused ? 'Go on' : 'Pause';
   say(paused ? 'Paused.' : `${WORKERS} workers are at it.`);
 }
 
-element('pause').addEventListener('click', () => setPaused(!paused));
+button('pause').addEventListener('click', () => setPaused(!paused));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showWorkers);
 
 /**
  * Checks all structures of the heap while the workers are at it, then some stars against plain objects that went the same
  * way: all steps from the start.
  */
-element('check').addEventListener('click', () => {
+button('check').addEventListener('click', () => {
   const { objects, threads } = heap.verify();
   const found = `The heap is sound: ${number.format(objects)} objects, ${threads} threads.`;
   if (sunMoved) return say(found);
@@ -127,14 +129,15 @@ function checkStars() {
   const steps = wanted.load();
   let checked = 0;
   heap.scope(() => {
-    for (let arm = 0; arm < WORKERS; arm++) {
-      const [from, to] = shareOf(STARS, arm, WORKERS);
-      for (let i = from; i < to; i += 101) {
+    for (const [arm, own] of arms.entries()) {
+      for (let i = 0; i < own.length; i += 101) {
         const plain = { x: 0, y: 0, vx: 0, vy: 0 };
         place(plain, i, arm, WORKERS);
         for (let step = 0; step < steps; step++) move(plain, 0, 0);
-        const { x, y, vx, vy } = stars.at(i);
-        if (x !== plain.x || y !== plain.y || vx !== plain.vx || vy !== plain.vy) throw new Error(`star ${i} is wrong`);
+        const { x, y, vx, vy } = own.at(i);
+        if (x !== plain.x || y !== plain.y || vx !== plain.vx || vy !== plain.vy) {
+          throw new Error(`star ${i} of arm ${arm} is not where it should be`);
+        }
         checked++;
       }
     }

@@ -20,7 +20,7 @@ import {
   TABLE_MASK,
   TABLE_SEQ,
 } from '../../layout/map.ts';
-import { fence } from './fence.ts';
+import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 import { firstGroup, firstOf, fullCtrl, matchEmpty, matching } from './probe.ts';
 import type { ValueReader } from './reader.ts';

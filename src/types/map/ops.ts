@@ -52,7 +52,7 @@ import {
 } from '../../layout/map.ts';
 import type { Codec } from '../codec.ts';
 import { makeDirectory } from './directory.ts';
-import { fence } from './fence.ts';
+import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 import { iterateMap, type MapIterator } from './iterate.ts';
 import type { KeyCodec } from './keys.ts';

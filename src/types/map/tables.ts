@@ -52,7 +52,7 @@ import {
   TABLE_WORDS,
 } from '../../layout/map.ts';
 import type { Mem } from '../../sys/mem.ts';
-import { fence } from './fence.ts';
+import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 import { type Locks, makeLocks } from './locks.ts';
 import { firstGroup, firstOf, matchDeleted, matchEmpty, matchFull } from './probe.ts';

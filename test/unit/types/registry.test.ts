@@ -110,10 +110,12 @@ describe('another definition of a name', () => {
     for (const h of [heap, other]) {
       // Every time, not just the first.
       for (let i = 0; i < 3; i++) expect(() => h.new(Other)).toThrow(mismatch(message));
-      for (const kind of [slice(Other), array(Other, 2), ref(Other), map(string, Other)])
+      for (const kind of [slice(Other), array(Other, 2), ref(Other), map(string, Other)]) {
+        const Holder = struct(`Holder of ${kind.kind}`, { p: kind as ReturnType<typeof slice> });
         for (let i = 0; i < 2; i++) {
           expect(() => h.new(Holder).p).toThrow(mismatch(message));
         }
+      }
     }
     expect(heap.new(Point, { x: 1 }).x).toBe(1);
     expect(other.new(Point, { y: 1 }).y).toBe(1);

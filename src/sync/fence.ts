@@ -18,10 +18,13 @@ function isX86(): boolean {
   return new Uint8Array(f.buffer)[3] === 0xff;
 }
 
+/** Whether stores become visible in the order in which they were made, without anything to say so. */
+export const STORES_ARE_ORDERED = isX86();
+
 const own = new Int32Array(1);
 
 /** Everything before it is done before anything after it. */
-export const fence: () => void = isX86()
+export const fence: () => void = STORES_ARE_ORDERED
   ? () => {}
   : () => {
       Atomics.store(own, 0, 0);

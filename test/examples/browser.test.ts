@@ -1,0 +1,121 @@
+/**
+ * The browser example in real Chromium, and what only a browser can show: a main thread that may not sleep while it waits
+ * for its workers, and workers that nobody watches.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findChromium, type Program, ROOT, start } from './run.ts';
+
+const executablePath = findChromium();
+if (executablePath === undefined) {
+  console.warn(
+    'The browser example is not tested: no Chromium here. Install it (Debian, Ubuntu: apt-get install chromium), or set CHROMIUM_PATH.',
+  );
+}
+
+const FLAGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+
+describe.skipIf(executablePath === undefined)('in Chromium', () => {
+  const userData = mkdtempSync(join(tmpdir(), 'spanheap-chromium-'));
+  let server: Program;
+  let browser: BrowserContext;
+  let page: Page;
+  /** What the page complained about. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    server = await start('examples/browser/server.mjs', '0');
+    browser = await chromium.launchPersistentContext(userData, {
+      executablePath: executablePath as string,
+      args: FLAGS.split(' '),
+      colorScheme: 'light',
+      viewport: { width: 1200, height: 1030 },
+    });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.end('SIGTERM');
+    rmSync(userData, { recursive: true, force: true });
+  });
+
+  async function open(path: string, prepare?: (page: Page) => Promise<void>): Promise<void> {
+    page = await browser.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.protocol !== 'data:' && url.origin !== server.firstLine) complaints.push(`asked for ${url}`);
+    });
+    await prepare?.(page);
+    await page.goto(`${server.firstLine}${path}`);
+  }
+
+  const text = (id: string): Promise<string> => page.locator(`#${id}`).innerText();
+  const steps = async (): Promise<number> => Number((await text('steps')).replace(/\D/g, ''));
+
+  it('moves the stars in workers as plain JS would, and the heap is sound', async () => {
+    await open('/?stars=20000&workers=3');
+    await page.getByText('3 workers are at it.').waitFor();
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    const threads = await page.locator('#workers li').allInnerTexts();
+    expect(threads.map((t) => t.replace(/^\s*Thread \d: /, ''))).toEqual([
+      '0 – 6,665',
+      '6,666 – 13,332',
+      '13,333 – 19,999',
+    ]);
+    expect(new Set(threads.map((t) => /\d/.exec(t)?.[0]))).toEqual(new Set(['2', '3', '4']));
+    await page.waitForFunction(() => Number(document.getElementById('steps')?.innerText) > 20);
+
+    await page.getByRole('button', { name: 'Check the memory' }).click();
+    await page.getByText('exactly where plain JS objects are').waitFor();
+    expect(await text('state')).toMatch(/^The heap is sound: [\d,]+ objects, 4 threads\. 200 stars are after \d+ steps/);
+  });
+
+  it('goes on after a pause, and the sun follows the arrow keys', async () => {
+    await open('/?stars=2000&workers=2');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    expect(await text('state')).toBe('Paused.');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.waitForFunction(() => Number(document.getElementById('steps')?.innerText) > 5);
+    const before = await steps();
+    await page.locator('#sky').press('ArrowLeft');
+    await page.waitForFunction((n) => Number(document.getElementById('steps')?.innerText) > n, before);
+    // What plain objects would have done is not known any more, so only the heap is checked.
+    await page.getByRole('button', { name: 'Check the memory' }).click();
+    expect(await text('state')).toMatch(/^The heap is sound: [\d,]+ objects, 3 threads\.$/);
+  });
+
+  it('stands still at first for those who want less motion', async () => {
+    await open('/?stars=1000&workers=1', (p) => p.emulateMedia({ reducedMotion: 'reduce', colorScheme: 'dark' }));
+    await page.getByRole('button', { name: 'Go on' }).waitFor();
+    await page.waitForFunction(() => document.getElementById('steps')?.innerText !== '–');
+    expect(await steps()).toBe(0);
+  });
+
+  it('serves its own files only', async () => {
+    for (const path of ['/..%2fserver.mjs', '/%2e%2e%2fserver.mjs', '/spanheap/..%2fpackage.json', '/absent', '/%ff']) {
+      expect((await fetch(`${server.firstLine}${path}`)).status, path).toBe(404);
+    }
+  });
+
+  it('counts in one map from the page and workers, one of which is terminated at any point', async () => {
+    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+    await open('/counting/index.html', (p) =>
+      p.route('**/counting/*', (route) => {
+        const name = new URL(route.request().url()).pathname.split('/').at(-1) as string;
+        return route.fulfill({ path: join(ROOT, 'test/examples/counting', name), headers });
+      }),
+    );
+    const output = page.locator('output');
+    await output.filter({ hasText: /./ }).waitFor();
+    expect(JSON.parse(await output.innerText())).toEqual({ wrong: [], reaped: true, threads: 3, uneven: 0, size: 20 });
+  });
+});

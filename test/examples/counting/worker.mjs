@@ -1,0 +1,22 @@
+import { attachHeap } from '/spanheap/index.js';
+import { countOnce, State } from './types.mjs';
+
+addEventListener('message', ({ data: { shared, rounds } }) => {
+  const heap = attachHeap(shared);
+  const { counts, progress } = heap.roots.get('state', State);
+  const thread = heap.threadId;
+  // Whoever asks for this lock gets it when the worker is gone, and not before.
+  navigator.locks.request(`thread ${thread}`, () => new Promise(() => {}));
+  const count = () => {
+    for (let i = 0; i < rounds; i++) countOnce(counts);
+    postMessage({ thread });
+  };
+  // For ever, in a map that others use: it is terminated at any point.
+  const countForEver = () => {
+    for (;;) {
+      countOnce(counts, ' of the dead');
+      progress.add(1);
+    }
+  };
+  navigator.locks.query().then(() => (rounds > 0 ? count() : (postMessage({ thread }), countForEver())));
+});
