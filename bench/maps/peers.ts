@@ -69,7 +69,7 @@ async function openShareable(): Promise<MapPeer<number>> {
 
 /** In shared memory, of fixed size, with locks. Its values are strings; a key of full length it does not find again. */
 async function openSharedmap(keys: KeySet): Promise<MapPeer<string>> {
-  const { default: SharedMap } = await import('sharedmap');
+  const { default: SharedMap } = (await import('sharedmap')) as unknown as { default: Sharedmap };
   const it = new SharedMap(
     2 * KEYS,
     keys === 'user:12345' ? 'user:12345'.length + 1 : KEY_MAX + 1,
@@ -77,6 +77,16 @@ async function openSharedmap(keys: KeySet): Promise<MapPeer<string>> {
   );
   return { get: (key) => it.get(key), set: (key, value) => it.set(key, value), value: String, run: (fn) => fn() };
 }
+
+/** Its declarations name the class, its module exports it as the default. */
+type Sharedmap = new (
+  size: number,
+  keySize: number,
+  valueSize: number,
+) => {
+  get(key: string): string | undefined;
+  set(key: string, value: string): void;
+};
 
 /** A database in mapped memory, here without waiting for the disk, a transaction a batch, which suits it best. */
 function openLmdb(path: string | undefined): MapPeer<number> {

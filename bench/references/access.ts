@@ -34,7 +34,7 @@ export const OTHER_ROUNDS = 400;
 export const OTHER_ELEMENTS = 64;
 
 /** Field values: small integers, which plain objects hold without a box. */
-export const valueOf = (i: number): number => (i * 7) & 0xffff;
+export const fieldOf = (i: number): number => (i * 7) & 0xffff;
 
 /** As ids and names are: 6 to 24 characters of ASCII, each a flat string of its own. */
 export function textOf(i: number): string {

@@ -2,6 +2,7 @@
 import {
   type Access,
   type Call,
+  fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
   OTHERS,
@@ -10,7 +11,6 @@ import {
   RING_MASK,
   type Shape,
   textOf,
-  valueOf,
 } from './access.ts';
 
 class Item {
@@ -44,7 +44,7 @@ export function openPlain({ access, kept, elements }: Shape): Pass {
   const make: Partial<Record<Access | Call, () => Pass>> = {
     at: () => throughArray(items(elements), kept),
     next: () => alongLinks(elements, kept),
-    'scan of structs': () => scan(Array.from({ length: elements }, (_, i) => new Pair(valueOf(i), i & 0xff))),
+    'scan of structs': () => scan(Array.from({ length: elements }, (_, i) => new Pair(fieldOf(i), i & 0xff))),
     'scan of references': () => scan(items(elements)),
     new: () => creating(elements),
     'string read': () => readingText(elements),
@@ -88,7 +88,7 @@ function useOther(make: (value: number) => object, field: string): number {
   return sum;
 }
 
-const items = (n: number): Item[] => Array.from({ length: n }, (_, i) => new Item(valueOf(i), i & 0xff));
+const items = (n: number): Item[] => Array.from({ length: n }, (_, i) => new Item(fieldOf(i), i & 0xff));
 
 function throughArray(xs: readonly Item[], kept: boolean): Pass {
   const n = xs.length;

@@ -1,8 +1,21 @@
 // References of ours: local ones in a scope a pass, and cursors.
-import { createHeap, f64, type Heap, i32, type Ref, ref, type Slice, slice, string, struct } from '../../src/index.ts';
+import {
+  createHeap,
+  f64,
+  type Heap,
+  i32,
+  type Ref,
+  ref,
+  type Slice,
+  type StructKind,
+  slice,
+  string,
+  struct,
+} from '../../src/index.ts';
 import {
   type Access,
   type Call,
+  fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
   OTHERS,
@@ -11,7 +24,6 @@ import {
   RING_MASK,
   type Shape,
   textOf,
-  valueOf,
 } from './access.ts';
 
 const Item = struct('Item', {
@@ -56,7 +68,7 @@ export function openSpanheap({ access, kept, elements }: Shape): Pass {
 function useOthers(heap: Heap): void {
   for (let k = 0; k < OTHERS; k++) {
     const field = `f${k}`;
-    const Other = struct(`Other${k}`, {
+    const Other: StructKind = struct(`Other${k}`, {
       [field]: k % 2 ? i32 : f64,
       get link() {
         return ref(Other);
@@ -89,7 +101,7 @@ function useOther(heap: Heap, kind: object, field: string): number {
 
 function references(heap: Heap, n: number): Slice<Item | null> {
   const list = heap.make(slice(ref(Item)), n);
-  for (let i = 0; i < n; i++) list.set(i, heap.new(Item, { a: valueOf(i), b: i & 0xff }));
+  for (let i = 0; i < n; i++) list.set(i, heap.new(Item, { a: fieldOf(i), b: i & 0xff }));
   return list;
 }
 
@@ -97,7 +109,7 @@ function structs(heap: Heap, n: number): Slice<Ref<typeof Pair>> {
   const list = heap.make(slice(Pair), n);
   for (let i = 0; i < n; i++) {
     const item = list.at(i);
-    item.a = valueOf(i);
+    item.a = fieldOf(i);
     item.b = i & 0xff;
   }
   return list;

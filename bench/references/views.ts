@@ -3,6 +3,7 @@
 import {
   type Access,
   type Call,
+  fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
   OTHERS,
@@ -10,7 +11,6 @@ import {
   RING,
   RING_MASK,
   type Shape,
-  valueOf,
 } from './access.ts';
 
 const WORDS = 3;
@@ -59,7 +59,7 @@ function viewClass(buffer: Int32Array<SharedArrayBuffer>): new (at: number) => V
 
 function fill(buffer: Int32Array<SharedArrayBuffer>, n: number): Int32Array<SharedArrayBuffer> {
   for (let i = 0; i < n; i++) {
-    buffer[i * WORDS + A] = valueOf(i);
+    buffer[i * WORDS + A] = fieldOf(i);
     buffer[i * WORDS + B] = i & 0xff;
     buffer[i * WORDS + NEXT] = ((i + 1) % n) * WORDS;
   }

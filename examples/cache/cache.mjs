@@ -5,7 +5,7 @@
  * Entries that are evicted or replaced are left to the garbage collector. While the heap is made with `gc: 'off'`, nobody
  * uses their memory again: such a cache refuses new entries once it has stored `maxBytes` in all, and serves those it has.
  */
-import { OutOfMemoryError, atomic, bytes, f64, map, ref, string, struct, u32 } from 'spanheap';
+import { atomic, bytes, f64, map, OutOfMemoryError, ref, string, struct, u32 } from 'spanheap';
 
 const Entry = struct('CacheEntry', {
   type: string,
@@ -125,7 +125,7 @@ export class SharedCache {
   #remove(key, entry) {
     let removed = false;
     this.#entries.update(key, (now) => {
-      removed = now !== undefined && now !== null && now.equals(entry);
+      removed = now?.equals(entry) === true;
       return removed ? undefined : now;
     });
     return removed;

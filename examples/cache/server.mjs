@@ -22,7 +22,13 @@ import { SharedCache } from './cache.mjs';
  * @param {{ port?: number, workers?: number, ttl?: number, maxEntries?: number, maxBytes?: number }} options
  *   `ttl` in milliseconds; port 0 takes one that is free
  */
-export async function start({ port = 0, workers: count = 4, ttl = 60_000, maxEntries = 10_000, maxBytes = 2 ** 28 } = {}) {
+export async function start({
+  port = 0,
+  workers: count = 4,
+  ttl = 60_000,
+  maxEntries = 10_000,
+  maxBytes = 2 ** 28,
+} = {}) {
   const heap = createHeap({ maxBytes });
   const options = { ttl, maxEntries };
   const cache = new SharedCache(heap, options);

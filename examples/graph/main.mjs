@@ -77,7 +77,7 @@ async function search() {
   heap.scope(() => {
     const start = heap.roots.get('people', People).at(0);
     start.distance.store(0);
-    state.frontier = [start];
+    state.frontier = heap.new(People, [start]);
   });
   const reached = [1];
   for (let distance = 1; ; distance++) {

@@ -2,7 +2,23 @@
  * A small world, as Watts and Strogatz describe it: everybody knows the neighbours, and now and then somebody far away.
  * The same for the same seed, so that the search can be checked against one with plain JS.
  */
-const FIRST = ['Ada', 'Ben', 'Cleo', 'Dan', 'Eva', 'Finn', 'Gia', 'Hugo', 'Ida', 'Jon', 'Kim', 'Lou', 'Mia', 'Noa', 'Ole'];
+const FIRST = [
+  'Ada',
+  'Ben',
+  'Cleo',
+  'Dan',
+  'Eva',
+  'Finn',
+  'Gia',
+  'Hugo',
+  'Ida',
+  'Jon',
+  'Kim',
+  'Lou',
+  'Mia',
+  'Noa',
+  'Ole',
+];
 const SECOND = ['Ar', 'Bel', 'Cor', 'Del', 'Er', 'Fal', 'Gar', 'Hol', 'Il', 'Jor', 'Kel', 'Lor', 'Mar', 'Nor'];
 const ENDING = ['an', 'berg', 'den', 'ez', 'field', 'gren', 'ina', 'lund', 'man', 'ov', 'quist', 'son', 'well'];
 

@@ -70,12 +70,11 @@ export class ShadowStack {
     this.#top = heap.t.ref + PROC_SHADOW_TOP;
   }
 
-  /** Begins a scope. In a region. */
+  /** Begins a scope. In a region. Takes no memory before the first reference is made. */
   open(): Frame {
     const m = this.#m;
-    if (this.cur === null && this.#segments.length > 0) {
-      m[this.#top] = segmentStart(m, this.#segments[0]!) + SEGMENT_SLOTS;
-    }
+    const first = this.#segments[0];
+    if (this.cur === null && first !== undefined) m[this.#top] = segmentStart(m, first) + SEGMENT_SLOTS;
     this.cur = new Frame(m[this.#top], this.cur);
     return this.cur;
   }

@@ -11,7 +11,7 @@ import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
 import type { ArrayKind, AtomicKind, Kind, MapKind, RefKind, SliceKind, StructKind } from './kinds.ts';
 import { isKind, slice as sliceOf } from './kinds.ts';
-import { definitionOf, explainDifference, layoutOf } from './layout-of.ts';
+import { componentKinds, definitionOf, explainDifference, layoutOf } from './layout-of.ts';
 import { bindMap } from './maps.ts';
 import { refCodec } from './pointers.ts';
 import { makePlaceClass } from './reference.ts';
@@ -28,6 +28,11 @@ export class Binder {
   readonly #byKind = new WeakMap<object, Codec>();
   /** Kinds are equal when their names are: structs by registration, others because their names say all. */
   readonly #byName = new Map<string, Codec>();
+  /** How deep in `bind` this is, and how to take back what it has bound so far. */
+  #depth = 0;
+  readonly #undo: (() => void)[] = [];
+  /** Names whose parts this call of `bind` has looked at. */
+  readonly #checked = new Set<string>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -43,22 +48,54 @@ export class Binder {
     if (known !== undefined) return known;
     if (!isKind(kind))
       throw new ArgumentError('ERR_INVALID_ARGUMENT', 'expected a type, such as struct(…) or slice(…)');
-    const name = layoutOf(kind).name;
-    const codec = this.#same(kind, name) ?? this.#make(kind, name);
+    const outermost = this.#depth === 0;
+    this.#depth++;
+    try {
+      return this.#bindNew(kind);
+    } catch (error) {
+      // Nothing that was bound on the way is kept: it may know a type that turned out to be wrong.
+      if (outermost) for (const undo of this.#undo) undo();
+      throw error;
+    } finally {
+      this.#depth--;
+      if (outermost) {
+        this.#undo.length = 0;
+        this.#checked.clear();
+      }
+    }
+  }
+
+  #bindNew(kind: Kind): Codec {
+    const { name } = layoutOf(kind);
+    const found = this.#byName.get(name);
+    if (found === undefined) {
+      const made = this.#make(kind, name);
+      this.#note(kind, made);
+      return made;
+    }
+    // Bound under this name already, but is it the same? First noted, then looked at: it may contain itself.
+    this.#note(kind, found);
+    if (kind.kind === 'struct') this.#register(kind, name);
+    // Each name once: getters may make new kinds without end.
+    if (this.#checked.has(name)) return found;
+    this.#checked.add(name);
+    for (const part of componentKinds(kind)) this.bind(part);
+    return found;
+  }
+
+  #note(kind: Kind, codec: Codec): void {
     this.#byKind.set(kind, codec);
-    return codec;
+    this.#undo.push(() => this.#byKind.delete(kind));
+  }
+
+  #name(name: string, codec: Codec): void {
+    this.#byName.set(name, codec);
+    this.#undo.push(() => this.#byName.delete(name));
   }
 
   /** The codec of a kind that was bound before. */
   known(kind: Kind): Codec | undefined {
     return this.#byKind.get(kind);
-  }
-
-  /** What is bound under this name already, after a look at whether it is the same. */
-  #same(kind: Kind, name: string): Codec | undefined {
-    const found = this.#byName.get(name);
-    if (found !== undefined && kind.kind === 'struct') this.#register(kind, name);
-    return found;
   }
 
   #make(kind: Kind, name: string): Codec {
@@ -86,17 +123,23 @@ export class Binder {
 
   #struct(kind: StructKind, name: string): Codec {
     const env = this.#env;
+    const { size, align, pointers, fields: laid = [] } = layoutOf(kind);
+    // What is part of this struct is registered before it: a heap never knows a type without its parts.
+    for (const f of laid) {
+      const part = inlineStruct(f.kind);
+      if (part !== undefined) this.bind(part);
+    }
     const rtype = this.#register(kind, name);
     const place = makePlaceClass(env, () => codec, name);
     const fields: BoundField[] = [];
     const accessors = structCodec(env, place, () => codec, fields);
-    const { size, align, pointers, fields: laid = [] } = layoutOf(kind);
     const codec: Codec = {
       ...accessors,
       ...{ name, size, align, pointers, place, rtype: () => rtype },
       ...{ isValue: false, allocates: true, indirect: false },
     };
-    this.#byName.set(name, codec);
+    // Before the fields are bound: they may be of this type.
+    this.#name(name, codec);
     for (const f of laid) fields.push(bindField(name, f.name, f.offset, this.bind(f.kind)));
     defineFields(place.Class, name, fields);
     return codec;
@@ -159,7 +202,7 @@ export class Binder {
       indirect: kind.kind === 'ref',
       rtype,
     };
-    this.#byName.set(name, codec);
+    this.#name(name, codec);
     return codec;
   }
 
@@ -167,4 +210,10 @@ export class Binder {
     const { size, align, pointers } = layoutOf(kind);
     return this.#env.table.register({ name, size, align, pointers, definition: definitionOf(kind) }, explainDifference);
   }
+}
+
+/** The struct that a field of this kind has in place, itself or as elements of an array. */
+function inlineStruct(kind: Kind): StructKind | undefined {
+  if (kind.kind === 'struct') return kind;
+  return kind.kind === 'array' ? inlineStruct(kind.elem as Kind) : undefined;
 }

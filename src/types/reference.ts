@@ -125,8 +125,8 @@ export function carry(env: Env, result: unknown, ended: Frame): void {
   if (shadow.cur === null) {
     persist(env, result);
   } else {
-    result.$s = shadow.cur;
     shadow.push(result.$a);
+    result.$s = shadow.cur;
   }
 }
 

@@ -20,8 +20,9 @@ export interface RootInfo {
   readonly type: number;
 }
 
-function checkName(name: unknown): asserts name is string {
-  if (typeof name === 'string' && name !== '') return;
+/** The name as it is stored. Lone surrogates become U+FFFD, as in all text. */
+function checkName(name: unknown): string {
+  if (typeof name === 'string' && name !== '') return name.replace(/\p{Surrogate}/gu, '\ufffd');
   throw new ArgumentError('ERR_INVALID_ARGUMENT', 'roots: a name must be a string that is not empty');
 }
 
@@ -41,23 +42,27 @@ export class RootTable {
   readonly #env: Env;
   /** Records by name, as far as this thread has seen them; they never go away. */
   readonly #known = new Map<string, Ref>();
+  /** The newest record that is in `#known`, with all that are older. */
+  #seen = NIL;
 
   constructor(env: Env) {
     this.#env = env;
   }
 
-  set(name: unknown, value: unknown): void {
-    checkName(name);
+  set(given: unknown, value: unknown): void {
+    const name = checkName(given);
     const ref = asReference(this.#env, value, `roots.set(${JSON.stringify(name)})`);
-    const type = ref.$codec.rtype().number;
-    this.#locked(name, (found) => this.#store(found === NIL ? this.#add(name) : found, ref.$a, type));
+    inRegion(this.#env, () => {
+      const type = ref.$codec.rtype().number;
+      this.#locked(name, (found) => this.#store(found === NIL ? this.#add(name) : found, ref.$a, type));
+    });
   }
 
-  get(name: unknown, codec: Codec): Place | undefined {
-    checkName(name);
+  get(given: unknown, codec: Codec): Place | undefined {
+    const name = checkName(given);
     const { m } = this.#env.mem;
-    const wanted = codec.rtype().number;
     return inRegion(this.#env, () => {
+      const wanted = codec.rtype().number;
       let addr = 0;
       let type = 0;
       this.#locked(name, (r) => {
@@ -75,8 +80,8 @@ export class RootTable {
     });
   }
 
-  delete(name: unknown): boolean {
-    checkName(name);
+  delete(given: unknown): boolean {
+    const name = checkName(given);
     const { m } = this.#env.mem;
     let was = false;
     this.#locked(name, (r) => {
@@ -109,17 +114,16 @@ export class RootTable {
     });
   }
 
+  /** Records are only ever added, at the front: those up to the last one seen are known. */
   #find(name: string): Ref {
     const { mem } = this.#env;
     const { m } = mem;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    for (let r = m[H_ROOTS]; r !== NIL; r = m[r + ROOT_NEXT]) {
-      if (readText(mem, r + ROOT_NAME, m[r + ROOT_NAME_BYTES]) !== name) continue;
-      this.#known.set(name, r as Ref);
-      return r as Ref;
+    const newest = m[H_ROOTS];
+    for (let r = newest; r !== this.#seen; r = m[r + ROOT_NEXT]) {
+      this.#known.set(readText(mem, r + ROOT_NAME, m[r + ROOT_NAME_BYTES]), r as Ref);
     }
-    return NIL as Ref;
+    this.#seen = newest;
+    return this.#known.get(name) ?? (NIL as Ref);
   }
 
   #add(name: string): Ref {

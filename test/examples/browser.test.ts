@@ -19,16 +19,26 @@ if (executablePath === undefined) {
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 
+let server: Program;
+beforeAll(async () => {
+  server = await start('examples/browser/server.mjs', '0');
+});
+afterAll(() => server?.end('SIGTERM'));
+
+it('serves its own files only', async () => {
+  for (const path of ['/..%2fserver.mjs', '/%2e%2e%2fserver.mjs', '/spanheap/..%2fpackage.json', '/absent', '/%ff']) {
+    expect((await fetch(`${server.firstLine}${path}`)).status, path).toBe(404);
+  }
+});
+
 describe.skipIf(executablePath === undefined)('in Chromium', () => {
   const userData = mkdtempSync(join(tmpdir(), 'spanheap-chromium-'));
-  let server: Program;
   let browser: BrowserContext;
   let page: Page;
   /** What the page complained about. */
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    server = await start('examples/browser/server.mjs', '0');
     browser = await chromium.launchPersistentContext(userData, {
       executablePath: executablePath as string,
       args: FLAGS.split(' '),
@@ -39,11 +49,10 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
 
   afterAll(async () => {
     await browser?.close();
-    await server?.end('SIGTERM');
     rmSync(userData, { recursive: true, force: true });
   });
 
-  async function open(path: string, prepare?: (page: Page) => Promise<void>): Promise<void> {
+  async function open(path: string, prepare?: (page: Page) => Promise<unknown>): Promise<void> {
     page = await browser.newPage();
     page.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
@@ -58,8 +67,26 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await page.goto(`${server.firstLine}${path}`);
   }
 
+  afterEach(async () => {
+    await page.close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
   const text = (id: string): Promise<string> => page.locator(`#${id}`).innerText();
   const steps = async (): Promise<number> => Number((await text('steps')).replace(/\D/g, ''));
+
+  /** Pixels of the picture that are not the ground's. */
+  const inkedPixels = (): Promise<number> =>
+    page.evaluate(() => {
+      const canvas = document.querySelector('canvas') as HTMLCanvasElement;
+      const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(
+        0,
+        0,
+        canvas.width,
+        canvas.height,
+      );
+      return data.filter((value, i) => i % 4 === 0 && value < 200).length;
+    });
 
   it('moves the stars in workers as plain JS would, and the heap is sound', async () => {
     await open('/?stars=20000&workers=3');
@@ -74,9 +101,13 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     expect(new Set(threads.map((t) => /\d/.exec(t)?.[0]))).toEqual(new Set(['2', '3', '4']));
     await page.waitForFunction(() => Number(document.getElementById('steps')?.innerText) > 20);
 
+    expect(await inkedPixels()).toBeGreaterThan(10_000);
+
     await page.getByRole('button', { name: 'Check the memory' }).click();
     await page.getByText('exactly where plain JS objects are').waitFor();
-    expect(await text('state')).toMatch(/^The heap is sound: [\d,]+ objects, 4 threads\. 200 stars are after \d+ steps/);
+    expect(await text('state')).toMatch(
+      /^The heap is sound: [\d,]+ objects, 4 threads\. 200 stars are after \d+ steps/,
+    );
   });
 
   it('goes on after a pause, and the sun follows the arrow keys', async () => {
@@ -98,12 +129,6 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await page.getByRole('button', { name: 'Go on' }).waitFor();
     await page.waitForFunction(() => document.getElementById('steps')?.innerText !== '–');
     expect(await steps()).toBe(0);
-  });
-
-  it('serves its own files only', async () => {
-    for (const path of ['/..%2fserver.mjs', '/%2e%2e%2fserver.mjs', '/spanheap/..%2fpackage.json', '/absent', '/%ff']) {
-      expect((await fetch(`${server.firstLine}${path}`)).status, path).toBe(404);
-    }
   });
 
   it('counts in one map from the page and workers, one of which is terminated at any point', async () => {

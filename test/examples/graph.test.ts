@@ -17,5 +17,7 @@ it('gives everybody the distance that plain JS gives them', async () => {
 });
 
 it('says what is wrong with a number that is none', async () => {
-  await expect(run('examples/graph/main.mjs', 'many')).rejects.toThrow('PEOPLE: expected an integer from 2 on, not NaN');
+  await expect(run('examples/graph/main.mjs', 'many')).rejects.toThrow(
+    'PEOPLE: expected an integer from 2 on, not NaN',
+  );
 });

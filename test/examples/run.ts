@@ -1,5 +1,5 @@
 /** Runs examples as their users do: with Node, against the build in dist. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -45,12 +45,17 @@ export async function start(file: string, ...args: string[]): Promise<Program> {
   };
 }
 
-/** Chromium of this machine: CHROMIUM_PATH, or the first of its usual names on PATH. */
+/** Chromium of this machine: CHROMIUM_PATH, or the first of its usual names on PATH that works. */
 export function findChromium(): string | undefined {
   const given = process.env['CHROMIUM_PATH'];
   if (given !== undefined) return given;
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
     .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((file) => existsSync(file));
+    .find((file) => existsSync(file) && answers(file));
+}
+
+/** Some systems have a script of this name that only says how to install the real one. */
+function answers(file: string): boolean {
+  return spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout?.includes('Chrom') ?? false;
 }

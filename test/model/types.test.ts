@@ -25,6 +25,10 @@ import {
 import { growsliceCap } from '../../src/malloc/slice-math.ts';
 import { newSeed } from '../support/random.ts';
 
+/** As it is read back. (TypeScript does not know `toWellFormed` yet.) */
+const wellFormed = (text: string): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text));
+
 const Point = struct('Point', { x: f64, y: i32 });
 const Node = struct('Node', {
   id: i32,
@@ -177,7 +181,7 @@ class Pair {
     const other = (s.other + i) % this.js.length;
     const [from, mirror] = [this.refs[other]!, this.js[other]!];
     if (s.field === 'numbers') return [k - 50, k - 50];
-    if (s.field === 'names') return [s.text + i, s.text.toWellFormed() + i];
+    if (s.field === 'names') return [s.text + i, wellFormed(s.text) + i];
     if (s.field === 'nodes') return k % 3 === 0 ? [null, null] : [from, mirror];
     if (s.field === 'points') {
       if (k % 3 === 0) return [from.at, mirror.at];
@@ -233,9 +237,9 @@ const OPS = {
     });
     const mirror = p.add(made);
     Object.assign(mirror, {
-      name: s.text.toWellFormed(),
+      name: wellFormed(s.text),
       next: js,
-      names: literal('names', [s.text.toWellFormed(), '']),
+      names: literal('names', [wellFormed(s.text), '']),
     });
     mirror.at.y = s.a;
     mirror.cells[0] = s.b;
@@ -248,7 +252,7 @@ const OPS = {
   },
   scalars({ s, ref: n, js }: At) {
     n.name = s.text;
-    js.name = s.text.toWellFormed();
+    js.name = wellFormed(s.text);
     n.big = js.big = -(2n ** BigInt(s.a % 63));
     n.at.x = js.at.x = s.b / 3;
   },
@@ -257,7 +261,7 @@ const OPS = {
     js.next = s.a % 4 === 0 ? null : mirror;
   },
   inline({ s, ref: n, js, from, mirror }: At) {
-    n.at = s.a % 2 === 0 ? from.at : { x: from.corners.at(1).x };
+    Object.assign(n, { at: s.a % 2 === 0 ? from.at : { x: from.corners.at(1).x } });
     js.at = s.a % 2 === 0 ? { ...mirror.at } : { x: mirror.corners[1]!.x, y: 0 };
   },
   arrays({ s, ref: n, js, from, mirror }: At) {
@@ -266,10 +270,10 @@ const OPS = {
       const { cells } = mirror;
       copyInto('numbers', literalOver(js.cells), [...cells]);
     } else if (s.a % 3 === 1) {
-      n.cells = [s.a, s.b];
+      Object.assign(n, { cells: [s.a, s.b] });
       copyInto('numbers', literalOver(js.cells), [s.a, s.b, 0, 0]);
     } else {
-      n.corners = [from.corners.at(1), from.corners.at(0)];
+      Object.assign(n, { corners: [from.corners.at(1), from.corners.at(0)] });
       js.corners = [{ ...mirror.corners[1]! }, { ...mirror.corners[0]! }];
     }
   },

@@ -2,6 +2,8 @@
 export const M_STOP = 0;
 /** 1: workers wait between two operations. */
 export const M_PAUSE = 1;
+/** 1: the maps shrink at present. */
+export const M_SHRINKING = 2;
 const M_WORKERS = 16;
 
 /** A worker's words. */
@@ -15,7 +17,6 @@ export const MW_STARTED = 4;
 export const MW_FINISHED = 5;
 /** 1 while it is parked for good, at a delay place. */
 export const MW_PARKED = 6;
-/** Operations that met another thread's lock, or a change. */
 export const MW_WORDS = 16;
 
 export function mapWorkerWord(i: number): number {

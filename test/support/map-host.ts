@@ -2,7 +2,6 @@
 import { makeBarrier } from '../../src/gc/barrier.ts';
 import type { Heap, RType } from '../../src/index.ts';
 import type { Malloc } from '../../src/malloc/malloc.ts';
-import type { RawAllocator } from '../../src/runtime/raw.ts';
 import type { Codec } from '../../src/types/codec.ts';
 import type { KeyName } from '../../src/types/kinds.ts';
 import type { MapHost } from '../../src/types/map/host.ts';

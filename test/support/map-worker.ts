@@ -9,6 +9,7 @@ import { makeMapOps } from '../../src/types/map/ops.ts';
 import {
   COUNTERS,
   M_PAUSE,
+  M_SHRINKING,
   M_STOP,
   MW_ERRORS,
   MW_FINISHED,
@@ -33,7 +34,7 @@ export interface MapWorkerInput {
   /** Addresses of the maps. */
   readonly pairs: number;
   readonly counters: number;
-  /** Also clear the volatile entries now and then, by `clear` of a third map. */
+  /** One that is cleared now and then. */
   readonly scratch: number;
   /** Sleep up to 2 ms once in so many delay places. */
   readonly sleepOneIn?: number;
@@ -102,12 +103,12 @@ function walk(): void {
   for (let i = 0; i < PERMANENT; i++) if (!seen.has(i)) fail(`iteration: ${mapKey(i)} did not come`);
 }
 
-let growing = true;
-
 function change(): void {
-  if (rnd.oneIn(3000)) growing = !growing;
+  // All together, so that tables split, and merge again.
+  if (rnd.oneIn(10_000)) Atomics.xor(control, M_SHRINKING, 1);
+  const growing = Atomics.load(control, M_SHRINKING) === 0;
   const i = rnd.oneIn(8) ? rnd.below(PERMANENT) : PERMANENT + rnd.below(VOLATILE);
-  if (i < PERMANENT || rnd.below(10) < (growing ? 8 : 2)) pairOps.set(pairs, mapKey(i), pairFor(i));
+  if (i < PERMANENT || rnd.below(10) < (growing ? 9 : 1)) pairOps.set(pairs, mapKey(i), pairFor(i));
   else pairOps.delete(pairs, mapKey(i));
 }
 
@@ -136,7 +137,7 @@ function step(): void {
     checkPair(i, pairOps.get(pairs, mapKey(i)), 'get');
   } else if (kind < 850) change();
   else if (kind < 940) count();
-  else if (kind < 980) exchange();
+  else if (kind < 943) exchange();
   else if (kind < 997) countOps.set(scratch, rnd.below(3000), 1);
   else if (kind < 998) countOps.clear(scratch);
   else if (pairOps.size(pairs) < PERMANENT / 2) fail('size is far too small');

@@ -13,7 +13,7 @@ export const Counters = struct('Counters', {
 
 export interface TypesWorkerInput {
   readonly shared: SharedHeap;
-  readonly role: 'add' | 'register';
+  readonly role: keyof typeof roles;
   readonly rounds: number;
   readonly seed: number;
 }

@@ -1,22 +1,60 @@
-/** What the README shows must run as it stands there. */
+/** What the README shows must run, and type-check, as it stands there. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const file = join(root, 'dist', 'readme-example.mjs');
+/** Inside the package, its own name resolves to its own build. */
+const folder = join(root, 'dist', 'readme');
 
-afterAll(() => rmSync(file, { force: true }));
+describe('the examples', () => {
+  const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]!);
+  const linesOf = (code: string) => code.split('\n').filter((line) => line.trim() !== '').length;
+  const output = (i: number) =>
+    execFileSync(process.execPath, [join(folder, `example-${i}.mjs`)], { cwd: root, encoding: 'utf8' });
 
-it('the first example runs, and prints what it says', () => {
-  const code = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-  expect(code.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(12);
-  // Inside the package, its own name resolves to its own build.
-  writeFileSync(file, code);
-  expect(execFileSync(process.execPath, [file], { cwd: root, encoding: 'utf8' })).toContain('the worker reads 42');
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    for (const [i, code] of examples.entries()) {
+      writeFileSync(join(folder, `example-${i}.mjs`), code);
+      writeFileSync(join(folder, `example-${i}.mts`), code);
+    }
+    const compilerOptions = { paths: { spanheap: ['../../src/index.ts'] } };
+    const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.mts'] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('the first has at most 12 lines and prints what it says', () => {
+    expect(linesOf(examples[0]!)).toBeLessThanOrEqual(12);
+    expect(output(0)).toBe('the worker reads 42\n');
+  });
+
+  it('the second has less than 30 lines and prints what all threads did', () => {
+    expect(linesOf(examples[1]!)).toBeLessThan(30);
+    expect(output(1)).toBe('2 likes, 2 replies, "be" 4 times\n');
+  });
+
+  it('both are right for TypeScript', () => {
+    expect(examples).toHaveLength(2);
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const checked = execFileSync(process.execPath, [tsc, '-p', folder, '--listFilesOnly'], { encoding: 'utf8' });
+    expect(checked.match(/example-\d\.mts$/gm)).toHaveLength(2);
+    expect(typeErrors(tsc)).toBe('');
+  });
+
+  /** What the compiler complains about: it prints that, and ends with an error. */
+  function typeErrors(tsc: string): string {
+    try {
+      return execFileSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: root, encoding: 'utf8' });
+    } catch (error) {
+      return (error as { stdout: string }).stdout;
+    }
+  }
 });
 
 it('every document it links to is there', () => {

@@ -37,7 +37,7 @@ export function place(star, i, arm, arms) {
   const r = 0.03 + 0.95 * random(seed) ** 0.75;
   // The sum of three is nearly a bell curve: most stars are in the middle of their arm.
   const aside = random(seed + 1) + random(seed + 2) + random(seed + 3) - 1.5;
-  const angle = 2 * Math.PI * (arm / arms + 0.5 * Math.log(r)) + (aside * 0.28) / (r + 0.08);
+  const angle = 2 * Math.PI * (arm / arms - 0.22 * Math.log(r)) + (aside * 0.28) / (r + 0.08);
   star.x = r * Math.cos(angle);
   star.y = r * Math.sin(angle);
   const v = (SPEED * r) / Math.sqrt(r * r + SOFT);

@@ -1,16 +1,14 @@
 /** The page: makes the galaxy, starts the workers, and draws what they do, frame by frame, out of the same memory. */
 import { createHeap } from '/spanheap/index.js';
-import { Galaxy, MAX_WORKERS, move, place, shareOf, Stars } from './galaxy.mjs';
+import { Galaxy, MAX_WORKERS, move, place, Stars, shareOf } from './galaxy.mjs';
 import { Picture } from './picture.mjs';
 
 const parameters = new URLSearchParams(location.search);
-const STARS = Number(parameters.get('stars') ?? 60_000);
-const WORKERS = Math.min(MAX_WORKERS, Number(parameters.get('workers') ?? 4));
+const STARS = Number(parameters.get('stars')) || 60_000;
+const WORKERS = Math.min(MAX_WORKERS, Number(parameters.get('workers')) || 4);
 const number = new Intl.NumberFormat('en');
 
-/** @param {string} id */
-const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const button = (id) => /** @type {HTMLButtonElement} */ (element(id));
+const element = (id) => document.getElementById(id);
 const say = (text) => {
   element('state').textContent = text;
 };
@@ -33,7 +31,7 @@ heap.scope(() => {
   }
 });
 
-const picture = new Picture(/** @type {HTMLCanvasElement} */ (element('sky')));
+const picture = new Picture(element('sky'));
 let paused = matchMedia('(prefers-reduced-motion: reduce)').matches;
 /** Whether the sun was ever elsewhere than in the middle. */
 let sunMoved = false;
@@ -42,8 +40,8 @@ const workers = await Promise.all(Array.from({ length: WORKERS }, (_, index) => 
 showWorkers();
 element('stars').textContent = number.format(STARS);
 setPaused(paused);
-button('pause').disabled = false;
-button('check').disabled = false;
+element('pause').disabled = false;
+element('check').disabled = false;
 requestAnimationFrame(frame);
 
 /** Starts a worker and sends it the one message it ever gets; resolves when it has attached itself to the heap. */
@@ -91,10 +89,10 @@ function showNumbers() {
 function showWorkers() {
   const items = workers.map(({ thread, first, last }, arm) => {
     const item = document.createElement('li');
-    item.innerHTML = '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5"></circle></svg><span></span>';
-    item.querySelector('circle')?.setAttribute('fill', picture.colour(arm));
-    /** @type {HTMLElement} */ (item.lastChild).textContent =
-      `Thread ${thread}: ${number.format(first)} – ${number.format(last)}`;
+    item.innerHTML =
+      '<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5"></circle></svg><span></span>';
+    item.querySelector('circle').setAttribute('fill', picture.colour(arm));
+    item.lastChild.textContent = `Thread ${thread}: ${number.format(first)} – ${number.format(last)}`;
     return item;
   });
   element('workers').replaceChildren(...items);
@@ -102,18 +100,18 @@ function showWorkers() {
 
 function setPaused(value) {
   paused = value;
-  button('pause').textContent = paused ? 'Go on' : 'Pause';
+  element('pause').textContent = paused ? 'Go on' : 'Pause';
   say(paused ? 'Paused.' : `${WORKERS} workers are at it.`);
 }
 
-button('pause').addEventListener('click', () => setPaused(!paused));
+element('pause').addEventListener('click', () => setPaused(!paused));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showWorkers);
 
 /**
  * Checks all structures of the heap while the workers are at it, then some stars against plain objects that went the same
  * way: all steps from the start.
  */
-button('check').addEventListener('click', () => {
+element('check').addEventListener('click', () => {
   const { objects, threads } = heap.verify();
   const found = `The heap is sound: ${number.format(objects)} objects, ${threads} threads.`;
   if (sunMoved) return say(found);

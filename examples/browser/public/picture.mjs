@@ -35,7 +35,7 @@ export class Picture {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.#canvas = canvas;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { alpha: false }));
+    this.#context = canvas.getContext('2d', { alpha: false });
     new ResizeObserver(() => this.#resize()).observe(canvas);
     this.#scheme.addEventListener('change', () => this.#resize());
     this.#resize();

@@ -50,7 +50,7 @@ export function addIndexCommand(program: Command, workerUrl: URL): void {
         '--query <word>',
         'a word to look up; may be given several times. Of several words in one all must ' + 'be in a file',
       )
-        .default([], 'a few frequent words')
+        .default([], 'a few that are in most files')
         .argParser((text: string, others: readonly string[]) => {
           parseQuery(text, '--query');
           return [...others, text];

@@ -46,13 +46,13 @@ export interface Asked {
   readonly paths: readonly string[];
   readonly threads: number;
   readonly maxBytes: number;
-  /** Empty: a few of the most frequent words. */
+  /** Empty: words of four letters or more that are in the most files. */
   readonly queries: readonly string[];
 }
 
 const TOP_WORDS = 8;
 const DEFAULT_QUERIES = 3;
-/** In source code the most frequent words are single letters, which nobody asks for. */
+/** In minified code the most frequent words are single letters, which nobody asks for. */
 const WORTH_ASKING = /^\p{L}{4,}$/u;
 
 export function outcomeOf(built: Built, found: Found, asked: Asked): IndexOutcome {
@@ -113,18 +113,23 @@ function countWords(index: SharedIndex): {
     sums.words++;
     sums.hits += hits;
     sums.postings += postings;
-    keepTop(sums.top, TOP_WORDS, text, hits, files);
-    if (WORTH_ASKING.test(text)) keepTop(sums.worthAsking, DEFAULT_QUERIES, text, hits, files);
+    const word = { word: text, hits, files };
+    keepTop(sums.top, TOP_WORDS, word, ({ hits }) => hits);
+    // Not those with most hits, which may be the codes of a few source maps.
+    if (WORTH_ASKING.test(text)) keepTop(sums.worthAsking, DEFAULT_QUERIES, word, ({ files }) => files);
   });
   return sums;
 }
 
-/** Keeps the `count` words with most hits, in that order; of equals the alphabetically first. */
-function keepTop(top: TopWord[], count: number, word: string, hits: number, files: number): void {
-  const isBefore = (other: TopWord): boolean => hits > other.hits || (hits === other.hits && word < other.word);
-  if (top.length === count && !isBefore(top[count - 1])) return;
-  if (top.length === count) top.pop();
+/** Keeps the `count` words with the highest figure, in that order; of equals the alphabetically first. */
+function keepTop(top: TopWord[], count: number, word: TopWord, figure: (word: TopWord) => number): void {
+  const isBefore = (other: TopWord): boolean =>
+    figure(word) > figure(other) || (figure(word) === figure(other) && word.word < other.word);
+  if (top.length === count) {
+    if (!isBefore(top[count - 1])) return;
+    top.pop();
+  }
   let i = top.length;
   while (i > 0 && isBefore(top[i - 1])) i--;
-  top.splice(i, 0, { word, hits, files });
+  top.splice(i, 0, word);
 }

@@ -31,6 +31,7 @@ import {
   TABLE_TAG,
   TABLE_USED,
 } from '../../layout/map.ts';
+import { makeDirectory } from './directory.ts';
 import type { MapHost } from './host.ts';
 import type { MapShape } from './shape.ts';
 import { tablesOf } from './tables.ts';
@@ -48,6 +49,7 @@ export interface MapReport {
 export function checkMap(host: MapHost, shape: MapShape, address: number): MapReport {
   const { i32 } = host.mem;
   const tables = tablesOf(host);
+  const { lock } = makeDirectory(host, tables);
   const h = address >>> 2;
   const at = (word: number): string => `0x${(word * 4).toString(16)}`;
 
@@ -56,7 +58,6 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
   }
 
   function checkTable(table: number): void {
-    const prefix = i32[table + TABLE_PREFIX]!;
     const depth = i32[table + TABLE_DEPTH]!;
     const groups = i32[table + TABLE_MASK]! + 1;
     must(
@@ -65,11 +66,6 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
       () => `table ${at(table)} has tag ${i32[table + TABLE_TAG]}`,
     );
     must(depth >= 0 && depth <= MAX_DEPTH, 'table.depth', () => `table ${at(table)} has depth ${depth}`);
-    must(
-      depth === 0 ? prefix === 0 : prefix << depth === 0,
-      'table.prefix',
-      () => `table ${at(table)} of depth ${depth} has prefix 0x${(prefix >>> 0).toString(16)}`,
-    );
     must((groups & (groups - 1)) === 0, 'table.mask', () => `table ${at(table)} has ${groups} groups`);
     if (i32[table + TABLE_LOCK] !== 0) return;
     must((i32[table + TABLE_SEQ]! & 1) === 0, 'table.seq', () => `table ${at(table)} is unlocked and being written`);
@@ -118,8 +114,8 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
     const { key } = shape;
     const depth = i32[table + TABLE_DEPTH]!;
     const stored = key.hashAt(slot, i32[h + MAP_SEED0]!, i32[h + MAP_SEED1]!);
-    key.capture(slot);
-    const hash = key.load(key.decode(), 'check', i32[h + MAP_SEED0]!, i32[h + MAP_SEED1]!);
+    const words = i32.slice(slot, slot + key.words);
+    const hash = key.load(key.decode(words), 'check', i32[h + MAP_SEED0]!, i32[h + MAP_SEED1]!);
     must(hash === stored, 'slot.hash', () => `slot ${at(slot)} has hash ${stored}, its key ${hash}`);
     must(
       ctrl === (CTRL_FULL | (hash & 0x7f)),
@@ -145,7 +141,7 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
     );
   }
 
-  /** Every entry leads to a table for its hashes; and none that is not locked needs a detour. */
+  /** Every entry leads to a table for its hashes. Returns how many bits it is indexed by. */
   function checkDirectory(): number {
     const root = i32[h + MAP_ROOT]! >>> 2;
     const shift = i32[root + DIR_SHIFT]!;
@@ -171,19 +167,28 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
     return depth;
   }
 
+  /** The living table for a hash, whole. */
+  function repaired(hash: number): number {
+    let table = tables.alive(h, hash);
+    if (tables.locks.isAbandoned(table + TABLE_LOCK)) {
+      table = lock(h, hash, shape);
+      tables.unlock(table);
+    }
+    return table;
+  }
+
   let entries = 0;
-  let count = 0;
   let slots = 0;
-  if (i32[h + MAP_ROOT] === 0) return { entries, tables: count, slots, depth: 0 };
+  const walked = new Set<number>();
+  if (i32[h + MAP_ROOT] === 0) return { entries, tables: 0, slots, depth: 0 };
   must(
     i32[h + MAP_LOCK] === 0 || tables.locks.isAbandoned(h + MAP_LOCK),
     'header.lock',
     () => 'the directory is locked',
   );
+  const bits = checkDirectory();
   for (let hash = 0, more = true; more; more = hash !== 0) {
-    let table = tables.alive(h, hash);
-    must(table !== 0, 'directory.gap', () => `no table for hash ${hash}`);
-    if (tables.locks.isAbandoned(table + TABLE_LOCK)) tables.unlock((table = tables.lock(h, hash, shape)));
+    const table = repaired(hash);
     must(
       i32[table + TABLE_PREFIX] === hash,
       'table.range',
@@ -192,8 +197,12 @@ export function checkMap(host: MapHost, shape: MapShape, address: number): MapRe
     checkTable(table);
     entries += i32[table + TABLE_USED]!;
     slots += (i32[table + TABLE_MASK]! + 1) * GROUP_SLOTS;
-    count++;
+    walked.add(table);
     hash = tables.endOf(table);
   }
-  return { entries, tables: count, slots, depth: checkDirectory() };
+  for (let i = 0; i < 2 ** bits; i++) {
+    const table = repaired(bits === 0 ? 0 : i << (32 - bits));
+    must(walked.has(table), 'directory.walk', () => `entry ${i} leads to ${at(table)}, which covers another's hashes`);
+  }
+  return { entries, tables: walked.size, slots, depth: bits };
 }

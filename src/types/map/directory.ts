@@ -18,6 +18,7 @@ import {
   TABLE_DEPTH,
   TABLE_HI,
   TABLE_LO,
+  TABLE_LOCK,
   TABLE_PREFIX,
   TABLE_TAG,
 } from '../../layout/map.ts';
@@ -27,22 +28,41 @@ import type { Tables } from './tables.ts';
 
 export interface Directory {
   /**
-   * Brings the entries for the hashes that begin with `depth` bits of `prefix` up to date. The caller may hold a table's
-   * lock. A safepoint. When memory is out the directory stays as it is.
+   * Brings the entries for the hashes that begin with `depth` bits of `prefix` up to date. A safepoint. When memory is out
+   * the directory stays as it is.
    */
   readonly patch: (h: number, prefix: number, depth: number, shape: MapShape) => void;
-  /** The same if nobody else is at it. */
-  readonly tryPatch: (h: number, table: number, shape: MapShape) => void;
+  /** Locks the living table for a hash; makes the map's first. A safepoint, unless nobody else is there. */
+  readonly lock: (h: number, hash: number, shape: MapShape) => number;
 }
 
 export function makeDirectory(host: MapHost, tables: Tables): Directory {
   const { barrier, t } = host;
   const { i32 } = host.mem;
-  const { locks, isDead, next } = tables;
+  const { locks, route, alive, isDead, next } = tables;
 
   function lockMap(h: number): void {
     // Nothing to repair: see above.
-    while (!locks.tryLock(h + MAP_LOCK)) locks.wait(h + MAP_LOCK, () => {});
+    const word = h + MAP_LOCK;
+    while (!locks.tryLock(word)) locks.wait(word, () => locks.unlock(word, false));
+  }
+
+  function lock(h: number, hash: number, shape: MapShape): number {
+    for (;;) {
+      let table = route(h, hash);
+      if (table !== 0 && isDead(table)) {
+        tryPatch(h, table, shape);
+        table = alive(h, hash);
+      }
+      if (table === 0) {
+        tables.makeFirst(h, shape);
+      } else if (locks.tryLock(table + TABLE_LOCK)) {
+        if (!isDead(table)) return table;
+        tables.unlock(table);
+      } else {
+        locks.wait(table + TABLE_LOCK, () => tables.repair(table, shape));
+      }
+    }
   }
 
   function patch(h: number, prefix: number, depth: number, shape: MapShape): void {
@@ -50,10 +70,13 @@ export function makeDirectory(host: MapHost, tables: Tables): Directory {
     patchLocked(h, prefix, depth, shape);
   }
 
+  /** Patches the entry that leads to a dead table, if nobody else is at it. */
   function tryPatch(h: number, table: number, shape: MapShape): void {
+    const prefix = i32[table + TABLE_PREFIX]!;
+    const depth = i32[table + TABLE_DEPTH]!;
     if (locks.isAbandoned(h + MAP_LOCK)) lockMap(h);
     else if (!locks.tryLock(h + MAP_LOCK)) return;
-    patchLocked(h, i32[table + TABLE_PREFIX]!, i32[table + TABLE_DEPTH]!, shape);
+    patchLocked(h, prefix, depth, shape);
   }
 
   /** With the map's lock held, which it releases. */
@@ -144,5 +167,5 @@ export function makeDirectory(host: MapHost, tables: Tables): Directory {
     barrier.casPointer((h + MAP_ROOT) << 2, (root << 2) >>> 0, made >>> 0);
   }
 
-  return { patch, tryPatch };
+  return { patch, lock };
 }

@@ -41,18 +41,21 @@ export interface Walked {
   readonly tables: Tables;
   readonly reader: ValueReader;
   readonly stable: (h: number, hash: number, attempt: (table: number) => void) => void;
-  readonly locked: (h: number, hash: number, attempt: (table: number) => void) => void;
   readonly get: (address: number, key: unknown) => unknown;
 }
 
 export function iterateMap(map: Walked, address: number, values: boolean): MapIterator {
   const h = address >>> 2;
   const { shape, reader } = map;
-  const k0 = map.host.mem.i32[h + MAP_SEED0]!;
-  const k1 = map.host.mem.i32[h + MAP_SEED1]!;
+  const { key } = shape;
+  const { i32 } = map.host.mem;
+  const k0 = i32[h + MAP_SEED0]!;
+  const k1 = i32[h + MAP_SEED1]!;
+  const noted: number[] = [];
+  const words = new Int32Array(key.words);
   /** Keys of one hash that are still to come, if there are several. */
   let waiting: unknown[] = [];
-  let key: unknown;
+  let currentKey: unknown;
   let value: unknown;
   /** Hashes of a table, sorted, and the next of them. */
   let hashes = new Uint32Array(0);
@@ -62,26 +65,38 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   let ended = false;
   const together = values && shape.value.isValue;
 
-  /** Goes to the entry with this hash. False: there is none any more, or there are several, which wait now. */
-  function goTo(hash: number): boolean {
-    let count = 0;
+  /** Notes the entries with a hash: the words of all keys, and the value of the first. Returns how many there are. */
+  function note(hash: number): number {
     map.stable(h, hash, (table) => {
-      count = 0;
+      noted.length = 0;
       eachWith(map, table, hash, k0, k1, (slot) => {
-        if (count++ > 0) return;
-        shape.key.capture(slot);
-        if (together) reader.capture(slot);
+        if (together && noted.length === 0) reader.capture(slot);
+        for (let i = 0; i < key.words; i++) noted.push(i32[slot + i]!);
       });
     });
-    if (count > 1) waiting = keysOf(map, h, hash, k0, k1);
+    return noted.length / key.words;
+  }
+
+  /** The nth of the keys noted. */
+  function notedKey(n: number): unknown {
+    for (let i = 0; i < key.words; i++) words[i] = noted[n * key.words + i]!;
+    return key.decode(words);
+  }
+
+  /** Goes to the entry with this hash. False: there is none any more, or there are several, which wait now. */
+  function goTo(hash: number): boolean {
+    const count = note(hash);
+    if (count > 1) waiting = Array.from({ length: count }, (_, n) => notedKey(n));
     if (count !== 1) return false;
-    key = shape.key.decode();
-    if (together) value = reader.make();
-    return together || goToKey(key);
+    const found = notedKey(0);
+    if (!together) return goToKey(found);
+    currentKey = found;
+    value = reader.make();
+    return true;
   }
 
   function goToKey(k: unknown): boolean {
-    key = k;
+    currentKey = k;
     if (!values) return true;
     // Undefined: removed since its key was read.
     value = map.get(address, k);
@@ -106,7 +121,7 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
     }
   }
 
-  return { next, key: () => key, value: () => value };
+  return { next, key: () => currentKey, value: () => value };
 }
 
 /** The hashes, from `from` on, of the table for it, sorted; and where the next table begins. */
@@ -160,16 +175,4 @@ function eachWith(
     if ((matchEmpty(lo) | matchEmpty(hi)) !== 0) return;
     g = (g + step) & mask;
   }
-}
-
-/** All keys with this hash, at one moment. */
-function keysOf(map: Walked, h: number, hash: number, k0: number, k1: number): unknown[] {
-  const keys: unknown[] = [];
-  map.locked(h, hash, (table) => {
-    eachWith(map, table, hash, k0, k1, (slot) => {
-      map.shape.key.capture(slot);
-      keys.push(map.shape.key.decode());
-    });
-  });
-  return keys;
 }

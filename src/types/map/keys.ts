@@ -33,9 +33,8 @@ export interface KeyCodec {
   /** Stores the loaded key in a slot that nobody reads yet. A safepoint. Throws OutOfMemoryError. */
   readonly store: (slot: number) => void;
   readonly hashAt: (slot: number, k0: number, k1: number) => number;
-  /** Notes the key in a slot, whatever it is; `decode` makes a JS key of it if it turns out to be valid. */
-  readonly capture: (slot: number) => void;
-  readonly decode: () => unknown;
+  /** The key of which these are the words in a slot. Not for what may be no key: that must be known before. */
+  readonly decode: (words: Int32Array) => unknown;
   /** What stays the same key, whatever the program does to the one it passed. */
   readonly keep: (key: unknown) => unknown;
 }
@@ -82,6 +81,11 @@ function newScratch(bytes: number): Scratch {
   return { words, bytes: new Uint8Array(words.buffer), length: 0 };
 }
 
+/** A copy of the first bytes of some words. */
+function bytesIn(words: Int32Array, length: number): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset).slice(0, length);
+}
+
 /** What string and byte keys have in common, once their bytes are in scratch memory. */
 function bytesOf(host: MapHost) {
   const { i32 } = host.mem;
@@ -89,8 +93,6 @@ function bytesOf(host: MapHost) {
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
-  const captured = new Int32Array(WORDS);
-  const capturedBytes = new Uint8Array(captured.buffer);
 
   /** Room for a key of so many bytes. */
   function reserve(bytes: number): Scratch {
@@ -157,19 +159,19 @@ function bytesOf(host: MapHost) {
     return hashThree(i32[slot]!, i32[slot + 1]!, last, k0, k1);
   }
 
-  function capture(slot: number): void {
-    for (let i = 0; i < WORDS; i++) captured[i] = i32[slot + i]!;
-  }
-
   return {
     ...{ reserve, finish, finishInline },
-    /** Makes of the captured key what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
-    decode<T>(inSlot: (bytes: Uint8Array, length: number) => T, inHeap: (addr: number, length: number) => T): T {
-      if (captured[2] !== LONG) return inSlot(capturedBytes, captured[2]! >>> 24);
-      return inHeap(captured[POINTER]! >>> 0, captured[0]!);
+    /** Makes of a key's words what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
+    decode<T>(
+      words: Int32Array,
+      inSlot: (words: Int32Array, length: number) => T,
+      inHeap: (addr: number, length: number) => T,
+    ): T {
+      if (words[2] === LONG) return inHeap(words[POINTER]! >>> 0, words[0]!);
+      return inSlot(words, words[2]! >>> 24);
     },
     codec: {
-      ...{ words: WORDS, align: 4, pointers: [POINTER], store, hashAt, capture },
+      ...{ words: WORDS, align: 4, pointers: [POINTER], store, hashAt },
       find: makeBytesFind(host.mem, tag, sameBytes),
     },
   };
@@ -233,11 +235,12 @@ function stringKeys(host: MapHost): KeyCodec {
     return finish(i === n ? n : encoder.encodeInto(text, bytes).written, k0, k1);
   }
 
-  function fromSlot(bytes: Uint8Array, length: number): string {
+  function fromSlot(words: Int32Array, length: number): string {
     let text = '';
     for (let i = 0; i < length; i++) {
-      if (bytes[i]! > 127) return decoder.decode(bytes.subarray(0, length));
-      text += String.fromCharCode(bytes[i]!);
+      const c = (words[i >>> 2]! >>> ((i & 3) << 3)) & 0xff;
+      if (c > 127) return decoder.decode(bytesIn(words, length));
+      text += String.fromCharCode(c);
     }
     return text;
   }
@@ -245,7 +248,7 @@ function stringKeys(host: MapHost): KeyCodec {
   return {
     ...codec,
     ...{ name: 'string', check, load },
-    decode: () => decode(fromSlot, host.text.read),
+    decode: (words) => decode(words, fromSlot, host.text.read),
     keep: (key) => key,
   };
 }
@@ -271,11 +274,7 @@ function bytesKeys(host: MapHost): KeyCodec {
   return {
     ...codec,
     ...{ name: 'bytes', check, load },
-    decode: () =>
-      decode(
-        (bytes, length) => bytes.slice(0, length),
-        (addr, length) => u8.slice(addr, addr + length),
-      ),
+    decode: (words) => decode(words, bytesIn, (addr, length) => u8.slice(addr, addr + length)),
     keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key) : key),
   };
 }
@@ -285,7 +284,6 @@ function intKeys(host: MapHost, name: IntName): KeyCodec {
   const words = new Int32Array(1);
   const [min, max] = INT_RANGES[name];
   const unsigned = name === 'u32';
-  let captured = 0;
 
   function refuse(key: unknown, where: string): never {
     checkInteger(name, key, where);
@@ -310,10 +308,7 @@ function intKeys(host: MapHost, name: IntName): KeyCodec {
       i32[slot] = words[0]!;
     },
     hashAt: (slot, k0, k1) => hashInt(i32[slot]!, k0, k1),
-    capture(slot): void {
-      captured = i32[slot]!;
-    },
-    decode: () => (unsigned ? captured >>> 0 : captured),
+    decode: ([word]) => (unsigned ? word! >>> 0 : word!),
     keep: (key) => key,
   };
 }
@@ -321,8 +316,6 @@ function intKeys(host: MapHost, name: IntName): KeyCodec {
 function bigKeys(host: MapHost, name: 'i64' | 'u64'): KeyCodec {
   const { i32 } = host.mem;
   const words = new Int32Array(2);
-  const captured = new Int32Array(2);
-  const big = name === 'i64' ? new BigInt64Array(captured.buffer) : new BigUint64Array(captured.buffer);
   const loaded = new BigInt64Array(words.buffer);
   return {
     name,
@@ -341,11 +334,10 @@ function bigKeys(host: MapHost, name: 'i64' | 'u64'): KeyCodec {
       i32[slot + 1] = words[1]!;
     },
     hashAt: (slot, k0, k1) => hashPair(i32[slot]!, i32[slot + 1]!, k0, k1),
-    capture(slot): void {
-      captured[0] = i32[slot]!;
-      captured[1] = i32[slot + 1]!;
+    decode: ([lo, hi]) => {
+      const value = (BigInt(hi!) << 32n) | BigInt(lo! >>> 0);
+      return name === 'i64' ? value : BigInt.asUintN(64, value);
     },
-    decode: () => big[0],
     keep: (key) => key,
   };
 }

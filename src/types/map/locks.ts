@@ -17,8 +17,8 @@
  * reached from the map's header, when no collection can have freed them; and the map itself never frees headers,
  * directories and tables, but leaves them to the collector. That is why a compare-and-exchange never hits foreign memory.
  *
- * Order: a thread may hold one table's lock and then take the map's; it never waits for a table's lock while it holds
- * the map's, and takes a second table's lock only if it need not wait for it. Two maps: as with any two locks, threads
+ * Order: no thread waits for a table's lock while it holds the map's. It takes a second table's lock only if it need not
+ * wait for it. Two maps: as with any two locks, threads
  * that `update` both, one inside the other, must do it in one order. Within one map no thread waits for itself: it throws.
  *
  * Unlocking is a plain store, a tenth of what an atomic exchange costs. A waiter may set CONTENDED just between the look at
@@ -31,9 +31,9 @@
  */
 import { ArgumentError } from '../../base/errors.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_STATUS } from '../../layout/proc.ts';
+import { fence } from '../../sync/fence.ts';
 import { parkWhile, unpark } from '../../sync/park.ts';
 import { procRef } from '../../sync/proc.ts';
-import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 
 const OWNER_MASK = 0xff;
@@ -53,7 +53,7 @@ export interface Locks {
   readonly unlock: (word: number, all: boolean) => void;
   /**
    * Returns when it is worth trying again. A safepoint. `repair` is called with the lock held when it was taken over from a
-   * dead thread; it is free again afterwards. Throws ArgumentError if this thread holds the lock itself.
+   * dead thread, and gives it up. Throws ArgumentError if this thread holds the lock itself.
    */
   readonly wait: (word: number, repair: () => void) => void;
   /** Whether this thread holds the lock. */
@@ -116,7 +116,6 @@ export function makeLocks({ mem, t }: MapHost): Locks {
     if (isGone(first)) {
       if (Atomics.compareExchange(i32, word, first, me | (first & CONTENDED)) === first) {
         repair();
-        unlock(word, false);
       }
       return;
     }

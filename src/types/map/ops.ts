@@ -50,9 +50,9 @@ import {
   TABLE_SPARE,
   TABLE_USED,
 } from '../../layout/map.ts';
+import { fence } from '../../sync/fence.ts';
 import type { Codec } from '../codec.ts';
 import { makeDirectory } from './directory.ts';
-import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 import { iterateMap, type MapIterator } from './iterate.ts';
 import type { KeyCodec } from './keys.ts';
@@ -112,9 +112,11 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
   const { t, barrier } = host;
   const shape = new MapShape(host, keys, value);
   const tables = tablesOf(host);
-  const resize = makeResize(host, tables, makeDirectory(host, tables));
+  const directory = makeDirectory(host, tables);
+  const resize = makeResize(host, tables, directory);
   const reader = makeReader(host, shape);
-  const { route, alive, begin, isValid, lock, unlock, busy } = tables;
+  const { route, alive, begin, isValid, unlock, busy } = tables;
+  const { lock } = directory;
   const { load, find } = keys;
   const { groupWords, slotWords, valueWord, valueWords, wide, runsCode } = shape;
   const { capture, make, none } = reader;
@@ -354,8 +356,8 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     }
   }
 
-  /** Removes the entry in a slot. The table is locked; it may be dead afterwards; what settle() is to be called with. */
-  function remove(h: number, table: number, slot: number): number {
+  /** Removes the entry in a slot of a locked table. As `shrink`: the table may be dead afterwards, or be to be settled. */
+  function remove(h: number, table: number, slot: number): boolean {
     const number = tables.numberOf(table, slot, shape);
     const isEnd = i32[table + TABLE_MASK] === 0 || tables.hasEmpty(table, number, shape);
     tables.setCtrl(table, number, isEnd ? CTRL_EMPTY : CTRL_DELETED, shape);
@@ -375,7 +377,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     refuseInside(h);
     if (i32[h + MAP_ROOT] === 0) return false;
     const table = lock(h, hash, shape);
-    let merged = 0;
+    let merged = false;
     let found = false;
     try {
       t.pause('map.lock');
@@ -385,7 +387,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     } finally {
       unlock(table);
     }
-    resize.settle(h, merged, shape);
+    if (merged) resize.settle(h, hash, shape);
     return found;
   }
 
@@ -397,7 +399,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     refuseInside(h);
     for (;;) {
       const table = lock(h, hash, shape);
-      let merged = 0;
+      let merged = false;
       try {
         t.pause('map.lock');
         const slot = findIn(table, hash);
@@ -419,7 +421,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
         return v;
       } finally {
         unlock(table);
-        resize.settle(h, merged, shape);
+        if (merged) resize.settle(h, hash, shape);
       }
     }
   }
@@ -433,7 +435,10 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     do {
       let table = alive(h, hash);
       if (table === 0) return 0;
-      if (tables.locks.isAbandoned(table + TABLE_LOCK)) unlock((table = lock(h, hash, shape)));
+      if (tables.locks.isAbandoned(table + TABLE_LOCK)) {
+        table = lock(h, hash, shape);
+        unlock(table);
+      }
       sum += i32[table + TABLE_USED]!;
       hash = tables.endOf(table);
     } while (hash !== 0);
@@ -447,15 +452,16 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     let hash = 0;
     do {
       const table = lock(h, hash, shape);
+      const begin = hash;
       hash = tables.endOf(table);
-      let merged = 0;
+      let merged = false;
       try {
         wipe(table);
         merged = resize.shrink(h, table, shape);
       } finally {
         unlock(table);
       }
-      resize.settle(h, merged, shape);
+      if (merged) resize.settle(h, begin, shape);
     } while (hash !== 0);
   }
 
@@ -489,7 +495,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     ...{ shape, create, has, set, update, size, clear, delete: del, checkKey: keys.check },
     get: !value.isValue ? getPlace : isPlain ? getPlain : value.place !== undefined ? getRef : get,
     iterate: (address, values = true) =>
-      iterateMap({ host, shape, tables, reader, stable, locked, get: ops.get }, address, values),
+      iterateMap({ host, shape, tables, reader, stable, get: ops.get }, address, values),
   };
   return ops;
 }

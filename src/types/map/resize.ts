@@ -27,10 +27,10 @@ import type { Tables } from './tables.ts';
 export interface Resize {
   /** The table is full: gives it groups if it has none; else makes successors with more room, and it is dead. */
   readonly grow: (h: number, table: number, shape: MapShape) => void;
-  /** After deletes. The table may be dead; then `settle` is to be called with what it returns, after it is unlocked. */
-  readonly shrink: (h: number, table: number, shape: MapShape) => number;
-  /** Merges on upwards, from a table that two were merged to; 0 for none. */
-  readonly settle: (h: number, table: number, shape: MapShape) => void;
+  /** After deletes. The table may be dead afterwards. True: merged; then `settle` is to be called after it was unlocked. */
+  readonly shrink: (h: number, table: number, shape: MapShape) => boolean;
+  /** Merges on, from the table for a hash, as long as there is something to merge. */
+  readonly settle: (h: number, hash: number, shape: MapShape) => void;
 }
 
 export function makeResize(host: MapHost, tables: Tables, directory: Directory): Resize {
@@ -82,41 +82,41 @@ export function makeResize(host: MapHost, tables: Tables, directory: Directory):
     directory.patch(h, prefix, depth, shape);
   }
 
-  function shrink(h: number, table: number, shape: MapShape): number {
+  function shrink(h: number, table: number, shape: MapShape): boolean {
     const used = i32[table + TABLE_USED]!;
     const groups = i32[table + TABLE_MASK]! + 1;
-    if (used * 8 > groups * GROUP_SLOTS) return 0;
+    if (used * 8 > groups * GROUP_SLOTS) return false;
     try {
-      const merged = merge(h, table, shape);
-      if (merged !== 0) return merged;
+      if (merge(h, table, shape)) return true;
       const fewer = shape.groupsFor(used);
       if (fewer < groups) replace(h, table, fewer, shape);
     } catch (error) {
       // It stays as large as it is.
       if (!(error instanceof OutOfMemoryError)) throw error;
     }
-    return 0;
+    return false;
   }
 
   /**
    * Merges the table with its neighbour, if both together are at most half of what one can hold and nobody has the
-   * neighbour locked. Both are dead then. Returns the table that took their place, or 0.
+   * neighbour locked. Both are dead then.
    */
-  function merge(h: number, table: number, shape: MapShape): number {
+  function merge(h: number, table: number, shape: MapShape): boolean {
     const depth = i32[table + TABLE_DEPTH]!;
-    if (depth === 0) return 0;
+    if (depth === 0) return false;
     const other = alive(h, i32[table + TABLE_PREFIX]! ^ (1 << (32 - depth)));
-    if (i32[other + TABLE_DEPTH] !== depth || !locks.tryLock(other + TABLE_LOCK)) return 0;
+    if (i32[other + TABLE_DEPTH] !== depth || !locks.tryLock(other + TABLE_LOCK)) return false;
     try {
       const both = i32[table + TABLE_USED]! + i32[other + TABLE_USED]!;
-      if (isDead(other) || both * 2 > shape.maxGroups * GROUP_SLOTS) return 0;
-      return mergeLocked(h, table, other, both, shape);
+      if (isDead(other) || both * 2 > shape.maxGroups * GROUP_SLOTS) return false;
+      mergeLocked(h, table, other, both, shape);
+      return true;
     } finally {
       tables.unlock(other);
     }
   }
 
-  function mergeLocked(h: number, table: number, other: number, entries: number, shape: MapShape): number {
+  function mergeLocked(h: number, table: number, other: number, entries: number, shape: MapShape): void {
     const depth = i32[table + TABLE_DEPTH]! - 1;
     const prefix = i32[table + TABLE_PREFIX]! & i32[other + TABLE_PREFIX]!;
     let made = 0;
@@ -135,20 +135,20 @@ export function makeResize(host: MapHost, tables: Tables, directory: Directory):
     t.pause('map.merge');
     kill(other);
     directory.patch(h, prefix, depth, shape);
-    return made;
   }
 
-  function settle(h: number, table: number, shape: MapShape): void {
-    for (let at = table; at !== 0 && locks.tryLock(at + TABLE_LOCK); ) {
-      const from = at;
+  function settle(h: number, hash: number, shape: MapShape): void {
+    for (let merged = true; merged; ) {
+      const table = alive(h, hash);
+      if (!locks.tryLock(table + TABLE_LOCK)) return;
       try {
-        const few = i32[from + TABLE_USED]! * 8 <= shape.maxGroups * GROUP_SLOTS;
-        at = isDead(from) || !few ? 0 : merge(h, from, shape);
+        const few = i32[table + TABLE_USED]! * 8 <= shape.maxGroups * GROUP_SLOTS;
+        merged = !isDead(table) && few && merge(h, table, shape);
       } catch (error) {
         if (!(error instanceof OutOfMemoryError)) throw error;
-        at = 0;
+        merged = false;
       } finally {
-        tables.unlock(from);
+        tables.unlock(table);
       }
     }
   }

@@ -51,8 +51,8 @@ import {
   TABLE_USED,
   TABLE_WORDS,
 } from '../../layout/map.ts';
-import type { Mem } from '../../sys/mem.ts';
 import { fence } from '../../sync/fence.ts';
+import type { Mem } from '../../sys/mem.ts';
 import type { MapHost } from './host.ts';
 import { type Locks, makeLocks } from './locks.ts';
 import { firstGroup, firstOf, matchDeleted, matchEmpty, matchFull } from './probe.ts';
@@ -78,8 +78,10 @@ function makeTables(host: MapHost) {
   const { barrier, t } = host;
   const { i32 } = host.mem;
   const locks: Locks = makeLocks(host);
-  /** Addresses of the maps that are locked while code of the program runs. */
+  /** The maps that this thread has locked while code of the program runs. */
   const busy: number[] = [];
+  /** Tables that this thread has killed, and with that unlocked, before their `unlock`. */
+  const killed: number[] = [];
 
   // Finding
 
@@ -132,23 +134,11 @@ function makeTables(host: MapHost) {
 
   // Locking
 
-  /** Locks the living table for a hash, making the map's first. A safepoint if another thread has it. */
-  function lock(h: number, hash: number, shape: MapShape): number {
-    for (;;) {
-      const table = alive(h, hash);
-      if (table === 0) {
-        makeFirst(h, shape);
-      } else if (locks.tryLock(table + TABLE_LOCK)) {
-        if (!isDead(table)) return table;
-        unlock(table);
-      } else {
-        locks.wait(table + TABLE_LOCK, () => repair(table, shape));
-      }
-    }
-  }
-
+  /** Gives a table's lock up, unless that was done when the table was killed. */
   function unlock(table: number): void {
-    locks.unlock(table + TABLE_LOCK, isDead(table));
+    const i = killed.length === 0 ? -1 : killed.indexOf(table);
+    if (i < 0) locks.unlock(table + TABLE_LOCK, false);
+    else killed.splice(i, 1);
   }
 
   /** Runs code of the program while a table of the map is locked. */
@@ -222,7 +212,10 @@ function makeTables(host: MapHost) {
     if (groups !== 0) free(groups);
   }
 
-  /** The table is dead from here on; its successors are complete. */
+  /**
+   * The table is dead from here on; its successors are complete. It is unlocked here and now: nothing keeps it alive any
+   * more, so it must not be touched after the next safepoint.
+   */
   function kill(table: number): void {
     t.pause('map.kill');
     Atomics.store(i32, table + TABLE_SEQ, SEQ_DEAD);
@@ -233,6 +226,8 @@ function makeTables(host: MapHost) {
     barrier.storePointer((table + TABLE_SPARE) << 2, 0);
     barrier.storePointer((table + TABLE_PARTNER) << 2, 0);
     t.pause('map.killed');
+    locks.unlock(table + TABLE_LOCK, true);
+    killed.push(table);
     if (groups !== 0) free(groups);
     if (spare !== 0) free(spare);
   }
@@ -337,9 +332,13 @@ function makeTables(host: MapHost) {
 
   // Repairing
 
-  /** Makes a table whole whose holder is gone. This thread has the lock. */
+  /** Makes a table whole whose holder is gone. This thread has the lock, and gives it up. */
   function repair(table: number, shape: MapShape): void {
-    if (isDead(table)) return;
+    if (!isDead(table)) makeWhole(table, shape);
+    unlock(table);
+  }
+
+  function makeWhole(table: number, shape: MapShape): void {
     const spare = i32[table + TABLE_SPARE]! >>> 2;
     const seq = i32[table + TABLE_SEQ]!;
     if ((seq & 1) !== 0) copyWords(i32[table + TABLE_PENDING]!, spare, shape.valueWords, shape.valuePointers);
@@ -359,8 +358,7 @@ function makeTables(host: MapHost) {
 
   function recount(table: number, shape: MapShape): void {
     const base = i32[table + TABLE_GROUPS]! >>> 2;
-    if (base === 0) return;
-    const groups = i32[table + TABLE_MASK]! + 1;
+    const groups = base === 0 ? 0 : i32[table + TABLE_MASK]! + 1;
     let used = 0;
     let deleted = 0;
     for (let number = 0; number < groups * GROUP_SLOTS; number++) {
@@ -375,7 +373,7 @@ function makeTables(host: MapHost) {
       }
     }
     i32[table + TABLE_USED] = used;
-    i32[table + TABLE_LEFT] = shape.capacity(groups) - used - deleted;
+    i32[table + TABLE_LEFT] = base === 0 ? 0 : shape.capacity(groups) - used - deleted;
   }
 
   /** Whether a group has an empty slot: a search ends there. */
@@ -385,8 +383,8 @@ function makeTables(host: MapHost) {
   }
 
   return {
-    ...{ locks, busy, route, isDead, next, alive, endOf, begin, isValid, lock, unlock, runLocked },
-    ...{ newTable, addGroups, build, free, abandon, kill, handOver, repair },
+    ...{ locks, busy, route, isDead, next, alive, endOf, begin, isValid, unlock, runLocked },
+    ...{ makeFirst, newTable, addGroups, build, free, abandon, kill, handOver, repair },
     ...{ findFree, slotOf, numberOf, ctrlAt, setCtrl, hasEmpty, copyWords, clearWords, eachSlot },
   };
 }

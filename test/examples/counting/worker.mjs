@@ -18,5 +18,13 @@ addEventListener('message', ({ data: { shared, rounds } }) => {
       progress.add(1);
     }
   };
-  navigator.locks.query().then(() => (rounds > 0 ? count() : (postMessage({ thread }), countForEver())));
+  // The lock is taken by the time that a later request is answered.
+  navigator.locks.query().then(() => {
+    if (rounds > 0) {
+      count();
+    } else {
+      postMessage({ thread });
+      countForEver();
+    }
+  });
 });

@@ -10,7 +10,14 @@ import {
   type SharedHeap,
   SpanheapError,
 } from '../../../src/index.ts';
-import { H_MAGIC, H_MAX_PROCS, H_PAGES, H_SIZE_CLASSES, H_VERSION } from '../../../src/layout/header.ts';
+import {
+  H_MAGIC,
+  H_MAX_PROCS,
+  H_PAGES,
+  H_SIZE_CLASSES,
+  H_VERSION,
+  LAYOUT_VERSION,
+} from '../../../src/layout/header.ts';
 
 const MB = 2 ** 20;
 
@@ -226,7 +233,7 @@ test('without SharedArrayBuffer, a heap of one thread works and all else is a ty
         delete globalThis.SharedArrayBuffer;
         const { createHeap, attachHeap } = await import('./src/index.ts');
         const codes = [];
-        for (const fn of [() => createHeap(), () => attachHeap({ spanheap: 1, data: new ArrayBuffer(8), meta: 1 })]) {
+        for (const fn of [() => createHeap(), () => attachHeap({ spanheap: ${LAYOUT_VERSION}, data: new ArrayBuffer(8), meta: 1 })]) {
           try { fn(); } catch (e) { codes.push(e.code); }
         }
         const heap = createHeap({ shared: false, maxBytes: 1 << 22 });

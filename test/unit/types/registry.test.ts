@@ -96,6 +96,8 @@ test('the same definition by another descriptor is the same type', () => {
 
 const Point = struct('Point', { x: f64, y: f64 });
 
+const AnyHolder = struct('AnyHolder', { p: slice(i32) });
+
 describe('another definition of a name', () => {
   const F = f64;
   test.each([
@@ -113,7 +115,7 @@ describe('another definition of a name', () => {
       for (const kind of [slice(Other), array(Other, 2), ref(Other), map(string, Other)]) {
         const Holder = struct(`Holder of ${kind.kind}`, { p: kind as ReturnType<typeof slice> });
         for (let i = 0; i < 2; i++) {
-          expect(() => h.new(Holder).p).toThrow(mismatch(message));
+          expect(() => h.new(Holder as unknown as typeof AnyHolder).p).toThrow(mismatch(message));
         }
       }
     }
@@ -207,6 +209,9 @@ test('a root is found under the type it was set with only', () => {
   expect(other.roots.get('list', Node)!.at.x).toBe(9);
 });
 
+/** No lone surrogates. */
+const isWellFormed = (text: string): boolean => !/\p{Cs}/u.test(text);
+
 const NAMES = ['a', 'ä€😀', '\ufeffa', 'a\0b', ' ', '__proto__', '\ud800', '\udc00', 'x'.repeat(5000), '\ufffd'];
 
 test('roots of any name are apart, and found by all threads', () => {
@@ -217,7 +222,7 @@ test('roots of any name are apart, and found by all threads', () => {
         heap.roots.set(name, p);
       } catch (error) {
         // What has no UTF-8 may be refused, but not lost.
-        expect(name.isWellFormed()).toBe(false);
+        expect(isWellFormed(name)).toBe(false);
         expect(error).toMatchObject({ name: 'ArgumentError' });
         continue;
       }
@@ -225,12 +230,12 @@ test('roots of any name are apart, and found by all threads', () => {
     }
     other.scope(() => {
       for (const [i, name] of NAMES.entries())
-        if (name.isWellFormed()) expect([name, other.roots.get(name, Point)?.x]).toEqual([name, i]);
+        if (isWellFormed(name)) expect([name, other.roots.get(name, Point)?.x]).toEqual([name, i]);
     });
     const before = heap.roots.names();
-    for (const name of NAMES) if (name.isWellFormed()) heap.roots.set(name, heap.new(Point));
+    for (const name of NAMES) if (isWellFormed(name)) heap.roots.set(name, heap.new(Point));
     expect(heap.roots.names()).toEqual(before);
-    for (const name of NAMES.filter((n) => n.isWellFormed()))
+    for (const name of NAMES.filter((n) => isWellFormed(n)))
       expect([name, heap.roots.delete(name)]).toEqual([name, true]);
   });
 });

@@ -146,13 +146,13 @@ describe.each([
       h.list.push(5);
       expect([h.list.length, other.length, other.slice(0, 3).at(2)]).toEqual([3, 2, 5]);
       expect(old.toArray()).toEqual([1, 2, 3]);
-      h.list = [7, 8];
+      Object.assign(h, { list: [7, 8] });
       expect([h.list.length, h.list.capacity, other.at(0)]).toEqual([2, 2, 0]);
       const same = h.list;
       h.list = same;
-      h.list = [];
+      Object.assign(h, { list: [] });
       expect([h.list.length, h.list.capacity, h.before, h.after]).toEqual([0, 0, 1, 2]);
-      h.list = new Int32Array([5, 6]);
+      Object.assign(h, { list: new Int32Array([5, 6]) });
       expect(h.list.toArray()).toEqual([5, 6]);
     });
   });
@@ -353,7 +353,7 @@ describe('values that are places of the same slice', () => {
       // Go: s = []Point{s[2], s[0], s[1]}
       const Points = struct('Points', { list: slice(Point) });
       const holder = heap.new(Points, { list: make() });
-      holder.list = [holder.list.at(2), holder.list.at(0), holder.list.at(1)];
+      Object.assign(holder, { list: [holder.list.at(2), holder.list.at(0), holder.list.at(1)] });
       expect(xs(holder.list)).toEqual([2, 0, 1]);
       // Go: copy(s, []Point{s[2], s[0], s[1]})
       const a = make();

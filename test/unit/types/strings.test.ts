@@ -178,7 +178,10 @@ describe('bytes', () => {
   });
 
   test('a source that grows while it is copied is as long as it was', () => {
-    const buffer = new SharedArrayBuffer(8, { maxByteLength: 4096 });
+    // TypeScript does not know those that grow yet.
+    type Growable = SharedArrayBuffer & { grow(bytes: number): void };
+    const Growable = SharedArrayBuffer as unknown as new (bytes: number, options: object) => Growable;
+    const buffer = new Growable(8, { maxByteLength: 4096 });
     const source = new Uint8Array(buffer).fill(5);
     const r: Ref<typeof Raw> = heap.new(Raw);
     // Another thread may grow it at any time; here it does while the memory is allocated.

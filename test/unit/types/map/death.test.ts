@@ -12,7 +12,7 @@ import { mapHost, type ValueName, valueCodec } from '../../../support/map-host.t
 
 const MB = 2 ** 20;
 /** Copies at most for each place and phase. */
-const COPIES = 15;
+const COPIES = 8;
 
 function copyOf({ spanheap, data, meta }: SharedHeap): SharedHeap {
   const copy = (from: SharedArrayBuffer): SharedArrayBuffer => {
@@ -24,8 +24,8 @@ function copyOf({ spanheap, data, meta }: SharedHeap): SharedHeap {
 }
 
 class Scene {
-  readonly heap: Heap = createHeap({ maxBytes: 4 * MB, maxThreads: 3 });
-  readonly writer: Heap = attachHeap(this.heap.share());
+  readonly heap: Heap;
+  readonly writer: Heap;
   readonly ops: MapOps;
   readonly h: number;
   readonly model = new Map<string, unknown>();
@@ -34,8 +34,10 @@ class Scene {
   readonly places = new Map<string, number>();
   readonly #value: ValueName;
 
-  constructor(value: ValueName) {
+  constructor(value: ValueName, maxBytes = MB) {
     this.#value = value;
+    this.heap = createHeap({ maxBytes, maxThreads: 3 });
+    this.writer = attachHeap(this.heap.share());
     this.ops = this.#opsOf(this.writer);
     this.h = this.writer.scope(() => this.ops.create());
   }
@@ -163,7 +165,7 @@ test.each(Object.keys(VALUES) as ValueName[])('small maps, values of kind %s', (
 });
 
 test('tables that split and merge, directories that grow and shrink', () => {
-  const s = new Scene('u32');
+  const s = new Scene('u32', 4 * MB);
   s.phase(() => {
     for (let i = 0; i < 4000; i++) s.set(keyOf(i), i);
   }, isResize);
@@ -176,7 +178,7 @@ test('tables that split and merge, directories that grow and shrink', () => {
 }, 300_000);
 
 test('clear of a map of many tables', () => {
-  const s = new Scene('u32');
+  const s = new Scene('u32', 4 * MB);
   s.phase(
     () => {
       for (let i = 0; i < 2500; i++) s.set(keyOf(i), i);
