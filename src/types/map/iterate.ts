@@ -23,7 +23,7 @@ import {
 import { fence } from '../../sync/fence.ts';
 import type { MapHost } from './host.ts';
 import { firstGroup, firstOf, fullCtrl, matchEmpty, matching } from './probe.ts';
-import type { ValueReader } from './reader.ts';
+import type { Reads } from './read.ts';
 import type { MapShape } from './shape.ts';
 import type { Tables } from './tables.ts';
 
@@ -39,14 +39,13 @@ export interface Walked {
   readonly host: MapHost;
   readonly shape: MapShape;
   readonly tables: Tables;
-  readonly reader: ValueReader;
-  readonly stable: (h: number, hash: number, attempt: (table: number) => void) => void;
-  readonly get: (address: number, key: unknown) => unknown;
+  readonly reads: Reads;
 }
 
 export function iterateMap(map: Walked, address: number, values: boolean): MapIterator {
   const h = address >>> 2;
-  const { shape, reader } = map;
+  const { shape } = map;
+  const { reader, stable, get } = map.reads;
   const { key } = shape;
   const { i32 } = map.host.mem;
   const k0 = i32[h + MAP_SEED0]!;
@@ -67,7 +66,7 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
 
   /** Notes the entries with a hash: the words of all keys, and the value of the first. Returns how many there are. */
   function note(hash: number): number {
-    map.stable(h, hash, (table) => {
+    stable(h, hash, (table) => {
       noted.length = 0;
       eachWith(map, table, hash, k0, k1, (slot) => {
         if (together && noted.length === 0) reader.capture(slot);
@@ -99,7 +98,7 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
     currentKey = k;
     if (!values) return true;
     // Undefined: removed since its key was read.
-    value = map.get(address, k);
+    value = get(address, k);
     return value !== undefined;
   }
 

@@ -8,8 +8,9 @@
  *   layout/map.ts   the words of all of it
  *   probe.ts        looking for a key in the groups of a table
  *   keys.ts         what keys look like in slots; hash.ts
- *   reader.ts       values out of tables, without a lock
- *   tables.ts       which table is for a hash; how tables are changed; what a dead thread leaves behind, and its repair
+ *   read.ts         get and has;  reader.ts  values out of tables that may change meanwhile
+ *   tables.ts       which table is for a hash; how tables are replaced; what a dead thread leaves behind, and its repair
+ *   slots.ts        the slots of a table
  *   resize.ts       growing, splitting, shrinking, merging of tables; directory.ts
  *   locks.ts        who may write, and how others wait
  *   iterate.ts      iteration;  check.ts   the invariants, as a function
@@ -57,16 +58,13 @@ import type { MapHost } from './host.ts';
 import { iterateMap, type MapIterator } from './iterate.ts';
 import type { KeyCodec } from './keys.ts';
 import { throwInside } from './locks.ts';
-import { makeReader } from './reader.ts';
+import { makeReads } from './read.ts';
 import { makeResize } from './resize.ts';
 import { MapShape } from './shape.ts';
 import { tablesOf } from './tables.ts';
 
 export type { MapHost } from './host.ts';
 export type { MapIterator } from './iterate.ts';
-
-/** Reads that fail in a row before a reader takes the lock. */
-const TRIES = 32;
 
 /** Operations on the maps of one kind. `h` is the address of a map. */
 export interface MapOps {
@@ -114,155 +112,13 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
   const tables = tablesOf(host);
   const directory = makeDirectory(host, tables);
   const resize = makeResize(host, tables, directory);
-  const reader = makeReader(host, shape);
-  const { route, alive, begin, isValid, unlock, busy } = tables;
+  const reads = makeReads(host, shape, tables, directory);
+  const { hashOf, findIn, valueIn } = reads;
+  const { alive, unlock, busy } = tables;
   const { lock } = directory;
-  const { load, find } = keys;
   const { groupWords, slotWords, valueWord, valueWords, wide, runsCode } = shape;
-  const { capture, make, none } = reader;
   const { check, write } = value;
-  const isPlain = value.pointers.length === 0;
-  const keyName = `map(${shape.name}) key`;
   const valueName = `map(${shape.name}) value`;
-
-  function hashOf(h: number, key: unknown): number {
-    return load(key, keyName, i32[h + MAP_SEED0]!, i32[h + MAP_SEED1]!);
-  }
-
-  function findIn(table: number, hash: number): number {
-    return find(i32[table + TABLE_GROUPS]!, i32[table + TABLE_MASK]!, hash, groupWords, slotWords);
-  }
-
-  // Reading
-
-  /**
-   * Runs `attempt` on the living table for a hash (0: the map has none) until it has seen it unchanged, in the end with
-   * the table locked. A safepoint in that case only, and before `attempt`.
-   */
-  function stable(h: number, hash: number, attempt: (table: number) => void): void {
-    for (let i = 0; i < TRIES; i++) {
-      const table = alive(h, hash);
-      const seq = table === 0 ? 0 : begin(table);
-      attempt(table);
-      if (table === 0 || isValid(table, seq)) return;
-    }
-    locked(h, hash, attempt);
-  }
-
-  /** Inside its own `update` the thread has the lock already. */
-  function locked(h: number, hash: number, attempt: (table: number) => void): void {
-    const mine = alive(h, hash);
-    if (mine !== 0 && tables.locks.isMine(mine + TABLE_LOCK)) {
-      attempt(mine);
-      return;
-    }
-    const table = lock(h, hash, shape);
-    try {
-      attempt(table);
-    } finally {
-      unlock(table);
-    }
-  }
-
-  /** Notes the value of the loaded key. */
-  function note(table: number, hash: number): void {
-    const slot = table === 0 ? 0 : findIn(table, hash);
-    if (slot === 0) none();
-    else capture(slot);
-  }
-
-  function get(address: number, key: unknown): unknown {
-    const h = address >>> 2;
-    const hash = hashOf(h, key);
-    const table = route(h, hash);
-    if (table === 0) return undefined;
-    const seq = begin(table);
-    note(table, hash);
-    return isValid(table, seq) ? make() : getSlow(h, hash);
-  }
-
-  /** `get` of numbers and booleans: a wrong one does no harm until it is known to be wrong. */
-  function getPlain(address: number, key: unknown): unknown {
-    const h = address >>> 2;
-    const hash = hashOf(h, key);
-    const table = route(h, hash);
-    if (table === 0) return undefined;
-    const seq = begin(table);
-    const slot = findIn(table, hash);
-    const v = slot === 0 ? undefined : value.read((slot + valueWord) << 2);
-    return isValid(table, seq) ? v : getSlow(h, hash);
-  }
-
-  /** `get` of references. */
-  function getRef(address: number, key: unknown): unknown {
-    const h = address >>> 2;
-    const hash = hashOf(h, key);
-    const table = route(h, hash);
-    if (table === 0) return undefined;
-    const seq = begin(table);
-    const slot = findIn(table, hash);
-    const to = slot === 0 ? -1 : i32[slot + valueWord]!;
-    if (!isValid(table, seq)) return getSlow(h, hash);
-    if (slot === 0) return undefined;
-    return to === 0 ? null : value.place!.make(to);
-  }
-
-  function getSlow(h: number, hash: number): unknown {
-    stable(h, hash, (table) => note(table, hash));
-    return make();
-  }
-
-  function has(address: number, key: unknown): boolean {
-    const h = address >>> 2;
-    const hash = hashOf(h, key);
-    const table = route(h, hash);
-    if (table === 0) return false;
-    const seq = begin(table);
-    const slot = findIn(table, hash);
-    return isValid(table, seq) ? slot !== 0 : hasSlow(h, hash);
-  }
-
-  function hasSlow(h: number, hash: number): boolean {
-    let slot = 0;
-    stable(h, hash, (table) => {
-      slot = table === 0 ? 0 : findIn(table, hash);
-    });
-    return slot !== 0;
-  }
-
-  /** `get` of places. The copy's memory must be there before the value is noted: allocating is a safepoint. */
-  function getPlace(address: number, key: unknown): unknown {
-    if (!has(address, key)) return undefined;
-    const h = address >>> 2;
-    const hash = hashOf(h, key);
-    let whole = false;
-    for (let i = 0; i < TRIES && !whole; i++) {
-      if (i === 0) reader.reserve();
-      const table = alive(h, hash);
-      const seq = begin(table);
-      note(table, hash);
-      whole = isValid(table, seq);
-    }
-    if (!whole) {
-      reader.release();
-      locked(h, hash, (table) => copyLocked(table === 0 ? 0 : findIn(table, hash)));
-    }
-    const copy = make();
-    reader.release();
-    return copy;
-  }
-
-  /** Notes the value in a slot of a locked table. A safepoint before. */
-  function copyLocked(slot: number): void {
-    if (slot === 0) {
-      none();
-    } else {
-      reader.reserve();
-      capture(slot);
-    }
-  }
-
-  // Writing
 
   /** The map is being changed by a function that this thread called. */
   function refuseInside(h: number): void {
@@ -409,8 +265,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
           resize.grow(h, table, shape);
           continue;
         }
-        copyLocked(slot);
-        const old = make();
+        const old = valueIn(slot);
         const v = tables.runLocked(h, () => fn(old));
         if (v !== undefined) {
           check(v, valueName);
@@ -491,11 +346,9 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     return address;
   }
 
-  const ops: MapOps = {
-    ...{ shape, create, has, set, update, size, clear, delete: del, checkKey: keys.check },
-    get: !value.isValue ? getPlace : isPlain ? getPlain : value.place !== undefined ? getRef : get,
-    iterate: (address, values = true) =>
-      iterateMap({ host, shape, tables, reader, stable, get: ops.get }, address, values),
+  return {
+    ...{ shape, create, set, update, size, clear, delete: del, checkKey: keys.check },
+    ...{ get: reads.get, has: reads.has },
+    iterate: (address, values = true) => iterateMap({ host, shape, tables, reads }, address, values),
   };
-  return ops;
 }

@@ -27,9 +27,6 @@
  */
 import { OutOfMemoryError } from '../../base/errors.ts';
 import {
-  CTRL_FULL,
-  GROUP_CTRL_WORDS,
-  GROUP_SLOTS,
   IS_TABLE,
   MAP_ROOT,
   MAP_SEED0,
@@ -48,20 +45,14 @@ import {
   TABLE_SEQ,
   TABLE_SPARE,
   TABLE_TAG,
-  TABLE_USED,
   TABLE_WORDS,
 } from '../../layout/map.ts';
 import { fence } from '../../sync/fence.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { MapHost } from './host.ts';
 import { type Locks, makeLocks } from './locks.ts';
-import { firstGroup, firstOf, matchDeleted, matchEmpty, matchFull } from './probe.ts';
 import type { MapShape } from './shape.ts';
-
-/** Bits of `ctrl` that are set. */
-function count(matches: number): number {
-  return Math.imul((matches >>> 7) & 0x01010101, 0x01010101) >>> 24;
-}
+import { makeSlots } from './slots.ts';
 
 /** What all maps of a heap share in one thread. Tables and headers are given as word indexes; table 0 is none. */
 export type Tables = ReturnType<typeof makeTables>;
@@ -78,6 +69,8 @@ function makeTables(host: MapHost) {
   const { barrier, t } = host;
   const { i32 } = host.mem;
   const locks: Locks = makeLocks(host);
+  const slots = makeSlots(host);
+  const { adopt, eachSlot, copyWords, clearWords, recount } = slots;
   /** The maps that this thread has locked while code of the program runs. */
   const busy: number[] = [];
   /** Tables that this thread has killed, and with that unlocked, before their `unlock`. */
@@ -232,90 +225,7 @@ function makeTables(host: MapHost) {
     if (spare !== 0) free(spare);
   }
 
-  // Slots
-
-  /**
-   * Number of the first slot for a hash that is empty or deleted: group × 8 + slot; −1 if there is none. For tables that
-   * this thread has locked.
-   */
-  function findFree(table: number, hash: number, shape: MapShape): number {
-    const base = i32[table + TABLE_GROUPS]! >>> 2;
-    const mask = i32[table + TABLE_MASK]!;
-    if (base === 0) return -1;
-    let g = firstGroup(hash, mask);
-    for (let step = 1; step <= mask + 1; step++) {
-      const c = base + g * shape.groupWords;
-      const lo = matchFull(~i32[c]!);
-      if (lo !== 0) return g * GROUP_SLOTS + firstOf(lo);
-      const hi = matchFull(~i32[c + 1]!);
-      if (hi !== 0) return g * GROUP_SLOTS + 4 + firstOf(hi);
-      g = (g + step) & mask;
-    }
-    return -1;
-  }
-
-  /** Word of a control word's group, of a slot's number. */
-  function groupOf(table: number, number: number, shape: MapShape): number {
-    return (i32[table + TABLE_GROUPS]! >>> 2) + (number >>> 3) * shape.groupWords;
-  }
-
-  function slotOf(table: number, number: number, shape: MapShape): number {
-    return groupOf(table, number, shape) + GROUP_CTRL_WORDS + (number & 7) * shape.slotWords;
-  }
-
-  /** Number of a slot, of its word. */
-  function numberOf(table: number, slot: number, shape: MapShape): number {
-    const at = slot - (i32[table + TABLE_GROUPS]! >>> 2);
-    const group = Math.floor(at / shape.groupWords);
-    return group * GROUP_SLOTS + (at - group * shape.groupWords - GROUP_CTRL_WORDS) / shape.slotWords;
-  }
-
-  function ctrlAt(table: number, number: number, shape: MapShape): number {
-    const word = i32[groupOf(table, number, shape) + ((number >>> 2) & 1)]!;
-    return (word >>> ((number & 3) << 3)) & 0xff;
-  }
-
-  function setCtrl(table: number, number: number, ctrl: number, shape: MapShape): void {
-    const word = groupOf(table, number, shape) + ((number >>> 2) & 1);
-    const shift = (number & 3) << 3;
-    fence();
-    i32[word] = (i32[word]! & ~(0xff << shift)) | (ctrl << shift);
-  }
-
-  /** Copies words over others that hold values of the same kind. `pointers`: which of them are. */
-  function copyWords(to: number, from: number, words: number, pointers: readonly number[]): void {
-    // Pointers twice, once through the barrier: the plain store must not be the one that the collector sees.
-    for (const p of pointers) barrier.storePointer((to + p) << 2, i32[from + p]! >>> 0);
-    for (let i = 0; i < words; i++) i32[to + i] = i32[from + i]!;
-  }
-
-  function clearWords(at: number, words: number, pointers: readonly number[]): void {
-    for (const p of pointers) if (i32[at + p] !== 0) barrier.storePointer((at + p) << 2, 0);
-    for (let i = 0; i < words; i++) i32[at + i] = 0;
-  }
-
-  /** Adds an entry to a table that nobody sees yet, and that has room. */
-  function adopt(table: number, slot: number, hash: number, shape: MapShape): void {
-    const number = findFree(table, hash, shape);
-    copyWords(slotOf(table, number, shape), slot, shape.slotWords, shape.slotPointers);
-    setCtrl(table, number, CTRL_FULL | (hash & 0x7f), shape);
-    i32[table + TABLE_USED]!++;
-    i32[table + TABLE_LEFT]!--;
-  }
-
-  /** Calls `visit` for each full slot. */
-  function eachSlot(table: number, shape: MapShape, visit: (slot: number, number: number) => void): void {
-    const base = i32[table + TABLE_GROUPS]! >>> 2;
-    if (base === 0) return;
-    const words = (i32[table + TABLE_MASK]! + 1) << 1;
-    for (let w = 0; w < words; w++) {
-      const c = base + (w >>> 1) * shape.groupWords;
-      for (let m = matchFull(i32[c + (w & 1)]!); m !== 0; m &= m - 1) {
-        const i = ((w & 1) << 2) + firstOf(m);
-        visit(c + GROUP_CTRL_WORDS + i * shape.slotWords, (w >>> 1) * GROUP_SLOTS + i);
-      }
-    }
-  }
+  // Replacing
 
   /** Copies all entries to the successors. */
   function handOver(h: number, table: number, shape: MapShape): void {
@@ -351,40 +261,14 @@ function makeTables(host: MapHost) {
       kill(table);
       return;
     }
-    // The groups of successors that were never seen: freed, but those of a merge hang on two tables. The collector.
+    // Successors that were never seen are left to the collector: those of a merge hang on two tables.
     for (const field of [TABLE_LO, TABLE_HI, TABLE_PARTNER]) barrier.storePointer((table + field) << 2, 0);
     recount(table, shape);
-  }
-
-  function recount(table: number, shape: MapShape): void {
-    const base = i32[table + TABLE_GROUPS]! >>> 2;
-    const groups = base === 0 ? 0 : i32[table + TABLE_MASK]! + 1;
-    let used = 0;
-    let deleted = 0;
-    for (let number = 0; number < groups * GROUP_SLOTS; number++) {
-      if (ctrlAt(table, number, shape) >= CTRL_FULL) continue;
-      clearWords(slotOf(table, number, shape), shape.slotWords, shape.slotPointers);
-    }
-    for (let g = 0; g < groups; g++) {
-      for (let half = 0; half < GROUP_CTRL_WORDS; half++) {
-        const ctrl = i32[base + g * shape.groupWords + half]!;
-        used += count(matchFull(ctrl));
-        deleted += count(matchDeleted(ctrl));
-      }
-    }
-    i32[table + TABLE_USED] = used;
-    i32[table + TABLE_LEFT] = base === 0 ? 0 : shape.capacity(groups) - used - deleted;
-  }
-
-  /** Whether a group has an empty slot: a search ends there. */
-  function hasEmpty(table: number, number: number, shape: MapShape): boolean {
-    const c = groupOf(table, number, shape);
-    return (matchEmpty(i32[c]!) | matchEmpty(i32[c + 1]!)) !== 0;
   }
 
   return {
     ...{ locks, busy, route, isDead, next, alive, endOf, begin, isValid, unlock, runLocked },
     ...{ makeFirst, newTable, addGroups, build, free, abandon, kill, handOver, repair },
-    ...{ findFree, slotOf, numberOf, ctrlAt, setCtrl, hasEmpty, copyWords, clearWords, eachSlot },
+    ...slots,
   };
 }

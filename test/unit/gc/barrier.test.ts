@@ -266,6 +266,12 @@ test.each(Object.keys(STEPS))('%s', (name) => {
   const w = newWorld(r);
   // Something of everything, without the barrier.
   for (let i = 0; i < 100; i++) STEPS[r.pick(Object.keys(STEPS))]!(r, w, r.pick(w.nodes));
+  for (const n of w.nodes) {
+    n.refs.push(null, ...w.leaves);
+    n.names.push('a', '', 'b');
+    n.inners.push({ leaf: w.leaves[0]! }, n.one);
+    n.rows.push([w.leaves[0]!, null], []);
+  }
   begin(w.nodes[0]!);
   let changes = 0;
   for (let i = 0; i < 30; i++) {

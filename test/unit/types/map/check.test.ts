@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap, VerifyError } from '../../../../src/index.ts';
 import {
+  CTRL_DELETED,
   DIR_ENTRY_WORDS,
   DIR_SHIFT,
   DIR_TABLE,
@@ -70,7 +71,7 @@ test.each<[string, (s: Setup) => void]>([
   [
     'table.used',
     ({ setCtrl, fullNumber, i32, full }) => {
-      setCtrl(fullNumber, 0);
+      setCtrl(fullNumber, CTRL_DELETED);
       i32.fill(0, full, full + 4);
     },
   ],
