@@ -378,7 +378,8 @@ describe('the barrier itself', () => {
       const [n, m] = w.nodes as [NodeRef, NodeRef];
       expect(heap.addressOf(n)).toBeGreaterThan(2 ** 31);
       begin(n);
-      Object.assign(n, { two: Object.assign(n, { one: { leaf: w.leaves[0]!, name: 'x' } }) });
+      Object.assign(n, { one: { leaf: w.leaves[0]!, name: 'x' } });
+      n.two = n.one;
       n.one = m.one;
       n.boxes.set(0, {});
       n.refs.push(null, w.leaves[1]!, w.leaves[2]!);

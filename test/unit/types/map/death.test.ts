@@ -5,6 +5,7 @@
  */
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, type SharedHeap } from '../../../../src/index.ts';
+import { MAP_SEED0, MAP_SEED1, TABLE_PENDING, TABLE_SEQ, TABLE_SPARE } from '../../../../src/layout/map.ts';
 import { checkMap } from '../../../../src/types/map/check.ts';
 import { keyCodec } from '../../../../src/types/map/keys.ts';
 import { type MapOps, makeMapOps } from '../../../../src/types/map/ops.ts';
@@ -57,7 +58,7 @@ class Scene {
         if (n > COPIES || !dies(place)) return;
         this.places.set(place, (this.places.get(place) ?? 0) + 1);
         try {
-          this.#dieHere();
+          this.#dieHere(place);
         } catch (error) {
           throw new Error(`after a death at ${place}, visit ${n}`, { cause: error });
         }
@@ -67,8 +68,9 @@ class Scene {
     this.writer.setHooks({});
   }
 
-  #dieHere(): void {
+  #dieHere(place: string): void {
     const heap = attachHeap(copyOf(this.heap.share()));
+    if (place === 'map.write') this.#tear(heap);
     expect(heap.reap(this.writer.threadId)).toBe(true);
     const ops = this.#opsOf(heap);
     const host = mapHost(heap);
@@ -93,6 +95,18 @@ class Scene {
       checkMap(host, ops.shape, h);
     });
     heap.verify();
+  }
+
+  /** The first of the words that were about to be overwritten is so already. */
+  #tear(heap: Heap): void {
+    const host = mapHost(heap);
+    const { i32 } = host.mem;
+    const at = this.h >>> 2;
+    const [key] = [...this.pending.keys()];
+    const hash = keyCodec(host, 'string').load(key, '', i32[at + MAP_SEED0]!, i32[at + MAP_SEED1]!);
+    const table = tablesOf(host).alive(at, hash);
+    expect(i32[table + TABLE_SEQ]! & 1).toBe(1);
+    i32[i32[table + TABLE_PENDING]!] = i32[i32[table + TABLE_SPARE]! >>> 2]!;
   }
 
   #do(key: string, value: unknown, run: () => void): void {
