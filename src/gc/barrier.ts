@@ -51,7 +51,7 @@ export function makeBarrier(mem: Mem): Barrier {
   function casPointer(slot: number, expected: number, value: number): number {
     const on = m[H_WRITE_BARRIER] !== 0;
     const old = Atomics.compareExchange(i32, slot >>> 2, expected | 0, value | 0) >>> 0;
-    if (on && old === expected) barrier.onWrite(slot >>> 0, old, value >>> 0);
+    if (on && old === expected >>> 0) barrier.onWrite(slot >>> 0, old, value >>> 0);
     return old;
   }
 
@@ -60,7 +60,7 @@ export function makeBarrier(mem: Mem): Barrier {
     for (let i = 0; i < count; i++) {
       for (const p of type.pointers) {
         const at = i * type.size + p;
-        barrier.onWrite(dst + at, i32[(dst + at) >>> 2] >>> 0, src === 0 ? 0 : i32[(src + at) >>> 2] >>> 0);
+        barrier.onWrite((dst + at) >>> 0, i32[(dst + at) >>> 2] >>> 0, src === 0 ? 0 : i32[(src + at) >>> 2] >>> 0);
       }
     }
   }

@@ -6,7 +6,7 @@ import type { Mem } from '../sys/mem.ts';
 
 /** Copies `n` bytes; the areas may overlap. */
 export function moveBytes(mem: Mem, to: number, from: number, n: number): void {
-  if (((to | from) & 3) !== 0 || n < 16) {
+  if (((to | from) & 3) !== 0) {
     mem.u8.copyWithin(to, from, from + n);
     return;
   }

@@ -66,12 +66,25 @@ export function zeroLarge(t: Proc, addr: number, size: number): void {
   }
 }
 
+/** Less than 8 bytes: whole words in one store each, for others may read them as pointers meanwhile. */
+function zeroEnds({ u8, i32 }: Mem, from: number, end: number): void {
+  let at = from;
+  while (at < end) {
+    if ((at & 3) === 0 && at + 4 <= end) {
+      i32[at >>> 2] = 0;
+      at += 4;
+    } else {
+      u8[at++] = 0;
+    }
+  }
+}
+
 /** Clears any bytes. */
 export function zeroBytes(mem: Mem, addr: number, n: number): void {
   const end = addr + n;
   const first = Math.min(end, Math.ceil(addr / 8) * 8);
   const last = Math.max(first, end - (end % 8));
-  mem.u8.fill(0, addr, first);
+  zeroEnds(mem, addr, first);
   if (last > first) zeroRest(mem.f64, first / 8, last / 8);
-  mem.u8.fill(0, last, end);
+  zeroEnds(mem, last, end);
 }

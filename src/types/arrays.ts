@@ -8,7 +8,7 @@ import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
 import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
-import { SLICE_CAP, SLICE_LEN, SLICE_SIZE } from './slices.ts';
+import { SLICE_SIZE, writeHeader } from './slices.ts';
 
 /** `sliceOf`: the slice kind of the same elements, for `array.slice()`. */
 export function defineArray(
@@ -19,7 +19,6 @@ export function defineArray(
   name: string,
   sliceOf: () => Codec,
 ): void {
-  const { i32 } = env.mem;
   defineSequence(env, Class, elem, { base: (a) => a, length: () => length }, name);
   Object.defineProperty(Class.prototype, 'length', { value: length });
   define(Class.prototype, {
@@ -31,9 +30,7 @@ export function defineArray(
         const slice = sliceOf();
         const header = allocZeroed(env, SLICE_SIZE, slice.rtype());
         const cap = length - lo;
-        env.barrier.storePointer(header, this.$a + (cap === 0 ? 0 : lo * elem.size));
-        i32[(header + SLICE_CAP) >>> 2] = cap;
-        i32[(header + SLICE_LEN) >>> 2] = hi - lo;
+        writeHeader(env, header, this.$a + (cap === 0 ? 0 : lo * elem.size), hi - lo, cap);
         return slice.place!.make(header);
       });
     },

@@ -62,7 +62,9 @@ export function makeCursorClass(env: Env, elem: Codec): new (base: number, lengt
     get value(): unknown {
       const item = this.$item;
       if (item === null || this.index < 0) return this.$scalar();
-      return indirect && item.$a === 0 ? null : item;
+      if (!indirect || item.$a !== 0) return item;
+      if (this.$s.live === 0) throwStale(this);
+      return null;
     }
 
     $scalar(): unknown {
@@ -72,7 +74,10 @@ export function makeCursorClass(env: Env, elem: Codec): new (base: number, lengt
     }
 
     static {
-      Object.defineProperty(Cursor.prototype, '$codec', { value: { name: `cursor(${elem.name})` } });
+      Object.defineProperties(Cursor.prototype, {
+        $codec: { value: { name: `cursor(${elem.name})` } },
+        $env: { value: env },
+      });
     }
   };
 }

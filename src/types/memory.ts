@@ -1,5 +1,6 @@
 /** What all kinds do with the memory of one heap. In a region, all of it. */
 
+import { H_WRITE_BARRIER } from '../layout/header.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { moveBytes } from '../spans/move.ts';
 import { zeroBytes } from '../spans/zero.ts';
@@ -39,13 +40,24 @@ export function withRoot<T>(env: Env, addr: number, fn: () => T): T {
       () => withRoot(env, addr, fn),
       () => {},
     );
-  const top = env.shadow.mark();
-  env.shadow.push(addr);
+  const { shadow } = env;
+  const before = shadow.mark();
+  shadow.push(addr);
+  const after = shadow.mark();
   try {
     return fn();
   } finally {
-    env.shadow.reset(top);
+    // `fn` may have run the user's code, whose references lie above. Then the root stays until the scope ends.
+    if (shadow.mark() === after) shadow.reset(before);
   }
+}
+
+/**
+ * Frees an object that was made for a moment and that nothing else refers to. While the collector marks it may have seen
+ * it on the shadow stack, so then it is left to the collector.
+ */
+export function freeTemporary(env: Env, addr: number): void {
+  if (env.mem.m[H_WRITE_BARRIER] === 0) env.malloc.free(addr >>> 0);
 }
 
 /** Writes a value into the object at `root`, which is kept alive while the value is made. */
@@ -62,7 +74,7 @@ export function writeLiteral(env: Env, codec: Codec, addr: number, value: unknow
   const made = allocZeroed(env, codec.size, type);
   withRoot(env, made, () => codec.initialise!(made, value));
   copyValues(env, addr, made, type, 1);
-  env.malloc.free(made);
+  freeTemporary(env, made);
 }
 
 /** Adds what is not to be enumerated: methods and accessors of a class made at run time. */

@@ -6,7 +6,7 @@ import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.t
 import type { Codec } from './codec.ts';
 import { makeCursorClass } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { allocZeroed, copyValues, define, withRoot, writeRooted } from './memory.ts';
+import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
 import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
 import { describe } from './scalars.ts';
 
@@ -20,7 +20,7 @@ export interface Sequence {
 export function throwIndex(i: unknown, length: number): never {
   if (typeof i !== 'number') throw new WrongTypeError(`index: expected a number, got ${describe(i)}`);
   if (!Number.isInteger(i)) throw new OutOfRangeError(`index ${i} is not an integer`);
-  throw new OutOfRangeError(`index out of range [${i}] with length ${length}`);
+  throw new OutOfRangeError(`index out of range [${i}]${i < 0 ? '' : ` with length ${length}`}`);
 }
 
 /** Go's check of `s[lo:hi]`. Throws a RangeError with Go's words. */
@@ -28,8 +28,10 @@ export function checkBounds(lo: number, hi: number, limit: number, what: 'length
   if (!Number.isInteger(lo) || !Number.isInteger(hi)) {
     throw new OutOfRangeError(`slice bounds [${String(lo)}:${String(hi)}] are not integers`);
   }
-  if (hi < 0 || hi > limit) throw new OutOfRangeError(`slice bounds out of range [:${hi}] with ${what} ${limit}`);
-  if (lo < 0 || lo > hi) throw new OutOfRangeError(`slice bounds out of range [${lo}:${hi}]`);
+  if (hi < 0) throw new OutOfRangeError(`slice bounds out of range [:${hi}]`);
+  if (hi > limit) throw new OutOfRangeError(`slice bounds out of range [:${hi}] with ${what} ${limit}`);
+  if (lo < 0) throw new OutOfRangeError(`slice bounds out of range [${lo}:]`);
+  if (lo > hi) throw new OutOfRangeError(`slice bounds out of range [${lo}:${hi}]`);
 }
 
 /**
@@ -72,7 +74,7 @@ export function writeElements(
 }
 
 /** Overwrites elements with those of a list. Places in it may be among what is overwritten, so they are copied aside. */
-function copyList(env: Env, elem: Codec, first: number, values: ArrayLike<unknown>, count: number): void {
+export function copyList(env: Env, elem: Codec, first: number, values: ArrayLike<unknown>, count: number): void {
   if (elem.isValue) {
     writeElements(env, elem, first, first, values, count);
     return;
@@ -82,7 +84,7 @@ function copyList(env: Env, elem: Codec, first: number, values: ArrayLike<unknow
     const made = allocZeroed(env, elem.size * count, type);
     writeElements(env, elem, made, made, values, count);
     copyValues(env, first, made, type, count);
-    env.malloc.free(made);
+    freeTemporary(env, made);
   });
 }
 
@@ -96,7 +98,7 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
     if (this.$s.live === 0) throwStale(this);
     if (t.depth === 0) return methodInRegion(env, at, this, i);
     const n = length(this.$a);
-    if ((i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
+    if (typeof i !== 'number' || (i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
     return read((base(this.$a) + Math.imul(i, size)) | 0);
   }
 
@@ -107,7 +109,7 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
       return;
     }
     const n = length(this.$a);
-    if ((i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
+    if (typeof i !== 'number' || (i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
     check(value, name);
     const first = base(this.$a);
     const addr = (first + Math.imul(i, size)) | 0;
@@ -129,7 +131,9 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
         checkBounds(lo, end, length(this.$a), 'length');
         const first = base(this.$a);
         withRoot(env, first, () => {
-          for (let i = lo; i < end; i++) write((first + i * size) | 0, value);
+          if (lo < end) write((first + lo * size) | 0, value);
+          const one = (first + lo * size) | 0;
+          for (let i = lo + 1; i < end; i++) copyValues(env, (first + i * size) | 0, one, elem.rtype(), 1);
         });
       });
       return this;
@@ -190,6 +194,7 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
       let i = 0;
       return {
         next: () => {
+          checkLive(this);
           if (i >= seq.length(this.$a)) return { done: true, value: undefined };
           return { done: false, value: this.at(i++) };
         },

@@ -8,51 +8,52 @@
  */
 import { SliceError } from '../base/errors.ts';
 import { MAX_ALLOC } from '../layout/constants.ts';
-import { GROWSLICE_LEN, growsliceError, MAKESLICE_LEN, makesliceError } from '../malloc/limits.ts';
+import { GROWSLICE_LEN, growsliceError, MAKESLICE_CAP, MAKESLICE_LEN, makesliceError } from '../malloc/limits.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { growsliceCap } from '../malloc/slice-math.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { allocZeroed, clearValues, copyOut, copyValues, define, withRoot, writeRooted } from './memory.ts';
+import { allocZeroed, clearValues, copyOut, copyValues, define, writeRooted } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
-import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
+import { checkBounds, checkedElements, copyList, defineSequence, writeElements } from './sequence.ts';
 
 /** Byte offsets in a slice header (Go: `slice`). */
 export const SLICE_LEN = 4;
 export const SLICE_CAP = 8;
 export const SLICE_SIZE = 12;
+/** Go's int on 32 bits. */
+const MAX_LEN = 2 ** 31 - 1;
 
-/** Operations on the header at an address; in a region. */
-export interface SliceHeaders {
-  /** Memory for `cap` elements and a header that says so. Throws SliceError. */
-  readonly make: (addr: number, len: number, cap: number) => void;
+/** Zeroed memory for the elements of a new slice. In a region; a safepoint. Throws SliceError with Go's texts. */
+export function allocElements(env: Env, elem: Codec, len: number, cap: number): number {
+  const refused = refusedLength(elem, len, cap);
+  if (refused !== null) {
+    throw new SliceError(refused === MAKESLICE_LEN ? 'ERR_MAKESLICE_LEN' : 'ERR_MAKESLICE_CAP', refused);
+  }
+  return allocZeroed(env, elem.size * cap, elem.rtype());
 }
 
-export function makeHeaders(env: Env, elem: Codec): SliceHeaders {
+function refusedLength(elem: Codec, len: number, cap: number): string | null {
+  if (!Number.isInteger(len) || !Number.isInteger(cap) || len > MAX_LEN) return MAKESLICE_LEN;
+  return cap > MAX_LEN ? MAKESLICE_CAP : makesliceError(elem.size, len, cap, MAX_ALLOC);
+}
+
+/** Makes a slice header say so. In a region. */
+export function writeHeader(env: Env, addr: number, array: number, len: number, cap: number): void {
   const { i32 } = env.mem;
-  return {
-    make(addr, len, cap) {
-      const whole = Number.isInteger(len) && Number.isInteger(cap);
-      const refused = whole ? makesliceError(elem.size, len, cap, MAX_ALLOC) : MAKESLICE_LEN;
-      if (refused !== null) {
-        throw new SliceError(refused === MAKESLICE_LEN ? 'ERR_MAKESLICE_LEN' : 'ERR_MAKESLICE_CAP', refused);
-      }
-      const array = withRoot(env, addr, () => allocZeroed(env, elem.size * cap, elem.rtype()));
-      env.barrier.storePointer(addr, array);
-      i32[(addr + SLICE_CAP) >>> 2] = cap;
-      i32[(addr + SLICE_LEN) >>> 2] = len;
-    },
-  };
+  env.barrier.storePointer(addr, array);
+  i32[(addr + SLICE_CAP) >>> 2] = cap;
+  i32[(addr + SLICE_LEN) >>> 2] = len;
 }
 
 /** The capacity for `need` elements. Throws SliceError with Go's text. */
 function grownCap(env: Env, type: RType, cap: number, need: number): number {
   const { classes } = env.malloc.cache.heap;
-  const refused = growsliceError(type.size, cap, need, MAX_ALLOC, classes);
-  if (refused !== null) throw new SliceError('ERR_GROWSLICE_LEN', refused ?? GROWSLICE_LEN);
-  return growsliceCap(type.size, cap, need, classes);
+  const refused = need > MAX_LEN ? GROWSLICE_LEN : growsliceError(type.size, cap, need, MAX_ALLOC, classes);
+  if (refused !== null) throw new SliceError('ERR_GROWSLICE_LEN', refused);
+  return Math.min(MAX_LEN, growsliceCap(type.size, cap, need, classes));
 }
 
 export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, codec: () => Codec): void {
@@ -100,7 +101,8 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
     const need = n + values.length;
     if (need > capacity(a)) grow(a, need);
     const first = base(a);
-    writeElements(env, elem, first, (first + n * size) | 0, values);
+    // Behind the elements there is room that other slices may share, and values may be places in it.
+    copyList(env, elem, (first + n * size) | 0, values, values.length);
     i32[(a + SLICE_LEN) >>> 2] = need;
     return need;
   }
@@ -128,15 +130,9 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
       const header = allocZeroed(env, SLICE_SIZE, codec().rtype());
       const cap = capacity(this.$a) - lo;
       // A slice without room would point past its array, at somebody else's object.
-      writeHeader(header, base(this.$a) + (cap === 0 ? 0 : lo * size), end - lo, cap);
+      writeHeader(env, header, base(this.$a) + (cap === 0 ? 0 : lo * size), end - lo, cap);
       return make(header);
     });
-  }
-
-  function writeHeader(a: number, array: number, len: number, cap: number): void {
-    barrier.storePointer(a, array);
-    i32[(a + SLICE_CAP) >>> 2] = cap;
-    i32[(a + SLICE_LEN) >>> 2] = len;
   }
 
   define(Class.prototype, { push, pop, slice });
@@ -154,9 +150,6 @@ function lengthGetter(of: (a: number) => number): (this: Place) => number {
 }
 
 export function sliceCodec(env: Env, { Class, make }: PlaceClass, elem: Codec, codec: () => Codec): Scalar {
-  const { i32 } = env.mem;
-  const headers = makeHeaders(env, elem);
-
   function check(value: unknown, where: string): void {
     if (value instanceof Class) checkLive(value);
     else if (value instanceof Reference) refuseReference(env, value, codec().name, where);
@@ -170,9 +163,11 @@ export function sliceCodec(env: Env, { Class, make }: PlaceClass, elem: Codec, c
         return;
       }
       const values = value as ArrayLike<unknown>;
-      headers.make(addr, values.length, values.length);
-      const array = i32[addr >>> 2]!;
+      const n = values.length;
+      const array = allocElements(env, elem, n, n);
+      // The header last: if memory runs out, or a value turns out wrong, the slice is as it was.
       writeElements(env, elem, array, array, values);
+      writeHeader(env, addr, array, n, n);
     });
   }
 

@@ -70,8 +70,9 @@ export function bytesCodec(env: Env): Scalar<Uint8Array> {
       callInRegion(env, write, addr, value);
       return;
     }
-    barrier.storePointer(addr, allocBytes(env, value, value.length));
-    i32[(addr + STRING_LEN) >>> 2] = value.length;
+    const { length } = value;
+    barrier.storePointer(addr, allocBytes(env, value, length));
+    i32[(addr + STRING_LEN) >>> 2] = length;
   }
 
   return { read, check, write };

@@ -36,7 +36,10 @@ export function bindField(struct: string, name: string, offset: number, codec: C
     },
     writeFrom: (addr, init) => {
       const value = init[name];
-      if (value !== undefined) write((addr + offset) | 0, value);
+      if (value === undefined) return;
+      // Once more: a getter may give another value now.
+      check(value, where);
+      write((addr + offset) | 0, value);
     },
   };
 }
@@ -98,7 +101,7 @@ export function structCodec(
     let known = 0;
     for (let i = 0; i < fields.length; i++) if (fields[i]!.checkIn(value as Init)) known++;
     for (const key in value) if ((value as Init)[key] !== undefined) known--;
-    if (known !== 0) checkNames(codec().name, value, fields);
+    if (known !== 0 || Object.getPrototypeOf(value) !== Object.prototype) checkNames(codec().name, value, fields);
   }
 
   function initialise(addr: number, value: unknown): void {

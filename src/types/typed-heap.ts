@@ -16,7 +16,7 @@ import { layoutOf } from './layout-of.ts';
 import { allocZeroed } from './memory.ts';
 import { asReference, carry, type Place } from './reference.ts';
 import { RootTable } from './roots.ts';
-import { makeHeaders } from './slices.ts';
+import { allocElements, writeHeader } from './slices.ts';
 import { makeText } from './text.ts';
 
 export class TypedHeap {
@@ -67,7 +67,7 @@ export class TypedHeap {
     }
     return inRegion(this.env, () => {
       const ref = this.create(kind, undefined);
-      makeHeaders(this.env, this.codec(kind.elem)).make(ref.$a, len, cap);
+      writeHeader(this.env, ref.$a, allocElements(this.env, this.codec(kind.elem), len, cap), len, cap);
       return ref;
     });
   }
