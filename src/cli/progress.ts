@@ -21,7 +21,6 @@ export function replayProgress(file: string, events: number): Progress {
 function bar(label: string, total: number, format: (n: number) => string): Progress {
   if (process.stderr.isTTY !== true || total <= 0) return SILENT;
   const single = new SingleBar({
-    gracefulExit: false,
     stream: process.stderr,
     format: `  ${label.replaceAll('{', '(')}  {bar} {percentage} %  {done} of {all}`,
     barCompleteChar: '█',

@@ -1,9 +1,10 @@
 /** `spanheap replay`: reads all recordings first, replays one after the other, and writes files only after all went well. */
-import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
-import { CliError, printable, UsageError } from '../errors.ts';
+import { CliError, UsageError } from '../errors.ts';
+import { checkOutput, writeOutput } from '../output.ts';
 import { readingProgress, replayProgress } from '../progress.ts';
 import { readRecording } from '../replay/formats/read.ts';
 import { outcomeOf, type ReplayOutcome } from '../replay/outcome.ts';
@@ -115,35 +116,6 @@ function checkOutputs(files: readonly string[], options: CommandOptions): void {
   if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
     throw new UsageError('--json and --html name the same file');
   }
-  if (json !== undefined && json !== '-') checkOutput(json, '--json', files);
-  if (html !== undefined) checkOutput(html, '--html', files);
-}
-
-function checkOutput(output: string, option: string, files: readonly string[]): void {
-  if (output === '') throw new UsageError(`${option} needs the name of a file`);
-  if (files.some((file) => resolve(file) === resolve(output))) {
-    throw new UsageError(`${option}: ${printable(output)} is one of the recordings`);
-  }
-  const existing = statSync(output, { throwIfNoEntry: false });
-  if (existing?.isDirectory() === true) throw new CliError(`${printable(output)}: is a directory`);
-  try {
-    accessSync(existing === undefined ? dirname(resolve(output)) : output, constants.W_OK);
-  } catch (error) {
-    throw new CliError(`${printable(output)}: cannot be written (${reasonOf(error)})`);
-  }
-}
-
-function writeOutput(output: string, text: string): void {
-  try {
-    writeFileSync(output, text);
-  } catch (error) {
-    throw new CliError(`${printable(output)}: cannot be written (${reasonOf(error)})`);
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such directory';
-  if (code === 'EACCES' || code === 'EROFS') return 'permission denied';
-  return code ?? String(error);
+  if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
+  if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
 }

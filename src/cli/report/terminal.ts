@@ -4,6 +4,7 @@ import type { Colors } from 'picocolors/types.js';
 import { printable } from '../errors.ts';
 import type { ClassOutcome, ReplayOutcome } from '../replay/outcome.ts';
 import { formatBytes, formatCount, formatPercent, formatSeconds } from '../sizes.ts';
+import { PLAIN_TABLE } from '../table-style.ts';
 import { bySlot, errorsInWords, fragmentationInWords, partsOf, recordingInWords, threadsInWords } from './wording.ts';
 
 const BUSIEST = 8;
@@ -35,7 +36,7 @@ function summary(outcome: ReplayOutcome, colors: Colors): string {
     ['fragmentation', fragmentationInWords(outcome), 'peak heap ÷ peak live'],
     ['errors', outcome.verified ? good(String(outcome.errors)) : '–', errorsInWords(outcome)],
   ];
-  const table = new Table({ ...PLAIN, colAligns: ['left', 'right', 'left'] });
+  const table = new Table({ ...PLAIN_TABLE, colAligns: ['left', 'right', 'left'] });
   for (const [name, value, note] of rows) table.push([name, colors.bold(value), colors.dim(note)]);
   return table.toString();
 }
@@ -50,7 +51,7 @@ function errorList(outcome: ReplayOutcome, colors: Colors): string {
 
 function breakdownTable(outcome: ReplayOutcome, colors: Colors): string {
   const { breakdown } = outcome;
-  const table = new Table({ ...PLAIN, colAligns: ['left', 'left', 'right', 'right', 'left', 'left'] });
+  const table = new Table({ ...PLAIN_TABLE, colAligns: ['left', 'left', 'right', 'right', 'left', 'left'] });
   for (const { sign, name, bytes, meaning } of partsOf(breakdown)) {
     const strong = sign === '=' ? colors.bold : (text: string) => text;
     const bar = sign === '=' ? '' : barOf(bytes, breakdown.totalBytes);
@@ -70,7 +71,7 @@ function breakdownTable(outcome: ReplayOutcome, colors: Colors): string {
 function classTable(outcome: ReplayOutcome, colors: Colors): string {
   const total = outcome.classes.reduce((sum, c) => sum + c.allocations, 0);
   const table = new Table({
-    ...PLAIN,
+    ...PLAIN_TABLE,
     colAligns: ['right', 'right', 'right', 'right', 'right', 'right', 'right'],
     head: ['slot bytes', 'allocations', 'share', 'asked for', 'live', 'in spans', 'waste'].map((name) =>
       colors.dim(name),
@@ -111,25 +112,3 @@ function barOf(part: number, whole: number): string {
   const rest = eighths % 8;
   return '█'.repeat(Math.floor(eighths / 8)) + (rest === 0 ? '' : String.fromCodePoint(0x2590 - rest));
 }
-
-/** No lines, no colours of its own: alignment does the work. */
-const PLAIN = {
-  chars: {
-    top: '',
-    'top-mid': '',
-    'top-left': '',
-    'top-right': '',
-    bottom: '',
-    'bottom-mid': '',
-    'bottom-left': '',
-    'bottom-right': '',
-    left: '  ',
-    'left-mid': '',
-    mid: '',
-    'mid-mid': '',
-    right: '',
-    'right-mid': '',
-    middle: '  ',
-  },
-  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-};

@@ -9,6 +9,7 @@ import { MAP_SEED0, MAP_SEED1, TABLE_PENDING, TABLE_SEQ, TABLE_SPARE } from '../
 import { checkMap } from '../../../../src/types/map/check.ts';
 import { keyCodec } from '../../../../src/types/map/keys.ts';
 import { type MapOps, makeMapOps } from '../../../../src/types/map/ops.ts';
+import { tablesOf } from '../../../../src/types/map/tables.ts';
 import { mapHost, type ValueName, valueCodec } from '../../../support/map-host.ts';
 
 const MB = 2 ** 20;

@@ -4,7 +4,10 @@
  */
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap } from '../../../../src/index.ts';
-import { TABLE_LOCK } from '../../../../src/layout/map.ts';
+import { H_WRITE_BARRIER } from '../../../../src/layout/header.ts';
+import { TABLE_GROUPS, TABLE_LOCK } from '../../../../src/layout/map.ts';
+import { checkMap } from '../../../../src/types/map/check.ts';
+import type { MapHost } from '../../../../src/types/map/host.ts';
 import { keyCodec } from '../../../../src/types/map/keys.ts';
 import { makeMapOps } from '../../../../src/types/map/ops.ts';
 import { tablesOf } from '../../../../src/types/map/tables.ts';
@@ -56,7 +59,7 @@ function setUp(entries: number) {
   };
   /** First word of the only table. */
   const table = (): number => tablesOf(host).alive(h >>> 2, 0);
-  return { heap, writer, writes, h, table, getDuring, getAlways };
+  return { heap, host, writer, writerHost, ops, writes, h, table, getDuring, getAlways };
 }
 
 test('it is overwritten', () => {
@@ -143,4 +146,81 @@ test('a table that is written to at each attempt: the reader takes its lock in t
   expect(attempts).toBeGreaterThan(10);
   expect(underLock).toBe(1);
   expect(result).toEqual(pair(3, attempts - 1));
+});
+
+test('while a value is half written, no reader believes it', () => {
+  const { heap, writer, writerHost, writes, h, table } = setUp(8);
+  const { m } = writerHost.mem;
+  const { begin, isValid } = tablesOf(writerHost);
+  let seen = 0;
+  // The write barrier comes between the words that are pointers.
+  const strings = writer.scope(() =>
+    makeMapOps(writerHost, keyCodec(writerHost, 'string'), valueCodec(writerHost, 'string')),
+  );
+  const other = writer.scope(() => strings.create());
+  writer.scope(() => strings.set(other, 'a', 'one value'));
+  const root = (): number => heap.memory.i32[other >>> 2]! >>> 2;
+  expect(table()).not.toBe(root());
+  m[H_WRITE_BARRIER] = 1;
+  writerHost.barrier.onWrite = (slot, old) => {
+    // The pointer of the value in its slot, which is not nil: not the spare value.
+    const groups = heap.memory.i32[root()]! >>> 0;
+    if (old === 0 || slot < groups || slot >= groups + strings.shape.groupWords * 4) return;
+    seen++;
+    expect(isValid(root(), begin(root()))).toBe(false);
+  };
+  writer.scope(() => strings.set(other, 'a', 'another value'));
+  m[H_WRITE_BARRIER] = 0;
+  writerHost.barrier.onWrite = () => {};
+  expect(seen).toBe(1);
+  expect(writer.scope(() => strings.get(other, 'a'))).toBe('another value');
+  expect(writer.scope(() => writes.size(h))).toBe(8);
+});
+
+test('memory is freed only when no reader believes what is in it', () => {
+  const { heap, writerHost, writes, writer, h } = setUp(0);
+  const { i32 } = heap.memory;
+  const { alive, endOf } = tablesOf(writerHost);
+  const { free } = writerHost;
+  let freed = 0;
+  (writerHost as { free: MapHost['free'] }).free = (addr) => {
+    for (let hash = 0, more = i32[h >>> 2] !== 0; more; more = hash !== 0) {
+      const table = alive(h >>> 2, hash);
+      const groups = i32[table + TABLE_GROUPS]! >>> 0;
+      expect(groups === 0 || groups === addr).toBe(false);
+      hash = endOf(table);
+    }
+    freed++;
+    free(addr);
+  };
+  writer.scope(() => {
+    for (let i = 0; i < 3000; i++) writes.set(h, keyOf(i), pair(i, 1));
+    for (let i = 0; i < 3000; i++) writes.delete(h, keyOf(i));
+  });
+  expect(freed).toBeGreaterThan(20);
+});
+
+test('a writer that gets the lock of a table that has died looks for the next one', () => {
+  const { heap, host, ops, writer, writes, h, table } = setUp(8);
+  const dying = table();
+  const real = Atomics.compareExchange;
+  let met = 0;
+  Atomics.compareExchange = ((array: Int32Array, index: number, ...rest: [number, number]) => {
+    if (index === dying + TABLE_LOCK && array[index] === 0 && met++ === 0) {
+      Atomics.compareExchange = real;
+      writer.scope(() => {
+        for (let i = 100; i < 110; i++) writes.set(h, keyOf(i), pair(i, 1));
+      });
+    }
+    return real(array, index, ...rest);
+  }) as typeof real;
+  try {
+    heap.scope(() => ops.set(h, keyOf(50), pair(50, 1)));
+  } finally {
+    Atomics.compareExchange = real;
+  }
+  expect(met).toBe(1);
+  expect(table()).not.toBe(dying);
+  expect(heap.scope(() => ops.get(h, keyOf(50)))).toEqual(pair(50, 1));
+  expect(heap.scope(() => checkMap(host, ops.shape, h)).entries).toBe(19);
 });
