@@ -52,6 +52,8 @@ export function startMap<V>(map: MapPeer<V>, work: MapWork, seed = SEED + 1): ()
   const keys = makeKeys(work.keys);
   const values = keys.map((_, i) => map.value(i));
   const sequence = makeSequence(work.gets, seed);
+  // Whoever asks has the key from somewhere else: the same text, another string.
+  const asked = makeKeys(work.keys);
   const { get, set, run } = map;
   for (let from = 0; from < KEYS; from += BATCH) {
     run(() => {
@@ -67,9 +69,9 @@ export function startMap<V>(map: MapPeer<V>, work: MapWork, seed = SEED + 1): ()
       if (++at === SEQUENCE) at = 0;
       const i = op >>> 1;
       if ((op & 1) === 0) {
-        if (get(keys[i]!) === undefined) missing++;
+        if (get(asked[i]!) === undefined) missing++;
       } else {
-        set(keys[i]!, values[i]!);
+        set(asked[i]!, values[i]!);
       }
     }
     return BATCH;

@@ -45,7 +45,8 @@ export const index: Suite<Key> = {
   name: 'index',
   plan,
   label: ({ threads }) => `${threads} thread${threads > 1 ? 's' : ''}`,
-  tables: (rows) => {
+  tables: (all) => {
+    const rows = all.filter((row) => 'spanheap' in row.samples);
     const single = rows.find((r) => r.key.threads === 1);
     const over = (row: Row<Key>) => {
       const [ours, one] = [median(row, 'mbPerSecond'), single && median(single, 'mbPerSecond')];
