@@ -65,7 +65,7 @@ const POINTER = 3;
 const WORDS = 4;
 
 /** Longest text that is encoded character by character; beyond, the encoder is faster. */
-const DIRECT = 24;
+const DIRECT = 40;
 /** Bytes of a key that need no buffer of their own. */
 const SMALL = 1024;
 
@@ -81,6 +81,32 @@ function newScratch(bytes: number): Scratch {
   return { words, bytes: new Uint8Array(words.buffer), length: 0 };
 }
 
+/**
+ * Encodes a text four characters to a word; false if it is not ASCII. Whole words are stored, since a processor waits
+ * when it is to read a word that was just stored in parts.
+ */
+function encodeAscii(text: string, words: Int32Array): boolean {
+  const n = text.length;
+  const whole = n & ~3;
+  let all = 0;
+  for (let i = 0; i < whole; i += 4) {
+    const a = text.charCodeAt(i);
+    const b = text.charCodeAt(i + 1);
+    const c = text.charCodeAt(i + 2);
+    const d = text.charCodeAt(i + 3);
+    all |= a | b | c | d;
+    words[i >>> 2] = a | (b << 8) | (c << 16) | (d << 24);
+  }
+  let rest = 0;
+  for (let i = whole; i < n; i++) {
+    const c = text.charCodeAt(i);
+    all |= c;
+    rest |= c << ((i & 3) << 3);
+  }
+  words[n >>> 2] = rest;
+  return all < 128;
+}
+
 /** A copy of the first bytes of some words. */
 function bytesIn(words: Int32Array, length: number): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset).slice(0, length);
@@ -90,6 +116,7 @@ function bytesIn(words: Int32Array, length: number): Uint8Array {
 function bytesOf(host: MapHost) {
   const { i32 } = host.mem;
   const small = newScratch(SMALL);
+  const smallWords = small.words;
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
@@ -100,10 +127,10 @@ function bytesOf(host: MapHost) {
     return scratch;
   }
 
-  /** The first bytes of the scratch memory are the key. */
+  /** The first bytes of the scratch memory are the key. Those after it, up to a whole word, become zeroes. */
   function finish(length: number, k0: number, k1: number): number {
-    const { bytes, words } = scratch;
-    for (let i = length; (i & 3) !== 0; i++) bytes[i] = 0;
+    const { words } = scratch;
+    words[length >>> 2]! &= ~(-1 << ((length & 3) << 3));
     if (length > INLINE) return finishLong(length, k0, k1);
     const a = length === 0 ? 0 : words[0]!;
     const b = length <= 4 ? 0 : words[1]!;
@@ -113,14 +140,60 @@ function bytesOf(host: MapHost) {
 
   function finishLong(length: number, k0: number, k1: number): number {
     const { words } = scratch;
-    // A last word without bytes is part of what is hashed.
-    if ((length & 3) === 0) words[length >>> 2] = 0;
-    const hash = hashWords(words, length, k0, k1);
+    // Nearly always the small scratch: then its address is a constant.
+    const hash = words === smallWords ? hashWords(smallWords, length, k0, k1) : hashWords(words, length, k0, k1);
     scratch.length = length;
     tag[0] = length;
     tag[1] = hash;
     tag[2] = LONG;
     return hash;
+  }
+
+  function hashSmall(length: number, k0: number, k1: number): number {
+  let v0 = k0;
+  let v1 = k1;
+  let v2 = 0x6c796765 ^ k0;
+  let v3 = 0x74656462 ^ k1;
+  const whole = length >>> 2;
+  // One round a word. Written out, here and below: the state is four variables, which a function could not return.
+  for (let i = 0; i < whole; i++) {
+    const word = smallWords[i]!;
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
+  // A round for the last word, which holds the rest of the bytes and the length, and three more.
+  const last = smallWords[whole]! | (length << 24);
+  v3 ^= last;
+  for (let round = 0; round < 4; round++) {
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    if (round > 0) continue;
+    v0 ^= last;
+    v2 ^= 0xff;
+  }
+  return v1 ^ v3;
+}
+
+  function finishSmall(n: number, hash: number): number {
+    scratch = small; small.length = n; tag[0] = n; tag[1] = hash; tag[2] = LONG; return hash;
   }
 
   function finishInline(a: number, b: number, c: number, k0: number, k1: number): number {
@@ -160,7 +233,7 @@ function bytesOf(host: MapHost) {
   }
 
   return {
-    ...{ reserve, finish, finishInline },
+    ...{ reserve, finish, finishInline, finishSmall, small, smallWords, hashSmall },
     /** Makes of a key's words what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
     decode<T>(
       words: Int32Array,
@@ -178,7 +251,7 @@ function bytesOf(host: MapHost) {
 }
 
 function stringKeys(host: MapHost): KeyCodec {
-  const { reserve, finish, finishInline, decode, codec } = bytesOf(host);
+  const { reserve, finish, finishInline, finishSmall, small, smallWords, hashSmall, decode, codec } = bytesOf(host);
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -224,15 +297,13 @@ function stringKeys(host: MapHost): KeyCodec {
     return n >= 4 ? finishInline(a, rest, last, k0, k1) : finishInline(rest, 0, last, k0, k1);
   }
 
-  /** Longer, or not ASCII. At most 3 bytes a UTF-16 unit. */
+  /** Longer, or not ASCII. */
   function loadLong(text: string, k0: number, k1: number): number {
     const n = text.length;
-    const { bytes } = reserve(n * 3);
-    let i = 0;
-    if (n <= DIRECT) {
-      for (let c = 0; i < n && (c = text.charCodeAt(i)) <= 127; i++) bytes[i] = c;
-    }
-    return finish(i === n ? n : encoder.encodeInto(text, bytes).written, k0, k1);
+    if (n <= DIRECT) { if (encodeAscii(text, smallWords)) { const hash = hashSmall(n, k0, k1); return finishSmall(n, hash); } }
+    else if (n * 3 <= SMALL) { const n2 = encoder.encodeInto(text, small.bytes).written; smallWords[n2 >>> 2]! &= ~(-1 << ((n2 & 3) << 3)); const hash = hashWords(smallWords, n2, k0, k1); return finishSmall(n2, hash); }
+    // At most 3 bytes a UTF-16 unit.
+    return finish(encoder.encodeInto(text, reserve(n * 3).bytes).written, k0, k1);
   }
 
   function fromSlot(words: Int32Array, length: number): string {
