@@ -65,7 +65,7 @@ const POINTER = 3;
 const WORDS = 4;
 
 /** Longest text that is encoded character by character; beyond, the encoder is faster. */
-const DIRECT = 40;
+const DIRECT = 24;
 /** Bytes of a key that need no buffer of their own. */
 const SMALL = 1024;
 
@@ -116,7 +116,6 @@ function bytesIn(words: Int32Array, length: number): Uint8Array {
 function bytesOf(host: MapHost) {
   const { i32 } = host.mem;
   const small = newScratch(SMALL);
-  const smallWords = small.words;
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
@@ -139,61 +138,12 @@ function bytesOf(host: MapHost) {
   }
 
   function finishLong(length: number, k0: number, k1: number): number {
-    const { words } = scratch;
-    // Nearly always the small scratch: then its address is a constant.
-    const hash = words === smallWords ? hashWords(smallWords, length, k0, k1) : hashWords(words, length, k0, k1);
+    const hash = hashWords(scratch.words, length, k0, k1);
     scratch.length = length;
     tag[0] = length;
     tag[1] = hash;
     tag[2] = LONG;
     return hash;
-  }
-
-  function hashSmall(length: number, k0: number, k1: number): number {
-  let v0 = k0;
-  let v1 = k1;
-  let v2 = 0x6c796765 ^ k0;
-  let v3 = 0x74656462 ^ k1;
-  const whole = length >>> 2;
-  // One round a word. Written out, here and below: the state is four variables, which a function could not return.
-  for (let i = 0; i < whole; i++) {
-    const word = smallWords[i]!;
-    v3 ^= word;
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-    v0 ^= word;
-  }
-  // A round for the last word, which holds the rest of the bytes and the length, and three more.
-  const last = smallWords[whole]! | (length << 24);
-  v3 ^= last;
-  for (let round = 0; round < 4; round++) {
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-    if (round > 0) continue;
-    v0 ^= last;
-    v2 ^= 0xff;
-  }
-  return v1 ^ v3;
-}
-
-  function finishSmall(n: number, hash: number): number {
-    scratch = small; small.length = n; tag[0] = n; tag[1] = hash; tag[2] = LONG; return hash;
   }
 
   function finishInline(a: number, b: number, c: number, k0: number, k1: number): number {
@@ -233,7 +183,7 @@ function bytesOf(host: MapHost) {
   }
 
   return {
-    ...{ reserve, finish, finishInline, finishSmall, small, smallWords, hashSmall },
+    ...{ reserve, finish, finishInline },
     /** Makes of a key's words what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
     decode<T>(
       words: Int32Array,
@@ -251,7 +201,7 @@ function bytesOf(host: MapHost) {
 }
 
 function stringKeys(host: MapHost): KeyCodec {
-  const { reserve, finish, finishInline, finishSmall, small, smallWords, hashSmall, decode, codec } = bytesOf(host);
+  const { reserve, finish, finishInline, decode, codec } = bytesOf(host);
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -300,8 +250,7 @@ function stringKeys(host: MapHost): KeyCodec {
   /** Longer, or not ASCII. */
   function loadLong(text: string, k0: number, k1: number): number {
     const n = text.length;
-    if (n <= DIRECT) { if (encodeAscii(text, smallWords)) { const hash = hashSmall(n, k0, k1); return finishSmall(n, hash); } }
-    else if (n * 3 <= SMALL) { const n2 = encoder.encodeInto(text, small.bytes).written; smallWords[n2 >>> 2]! &= ~(-1 << ((n2 & 3) << 3)); const hash = hashWords(smallWords, n2, k0, k1); return finishSmall(n2, hash); }
+    if (n <= DIRECT && encodeAscii(text, reserve(n).words)) return finish(n, k0, k1);
     // At most 3 bytes a UTF-16 unit.
     return finish(encoder.encodeInto(text, reserve(n * 3).bytes).written, k0, k1);
   }
