@@ -3,11 +3,12 @@
  * have been an object. So each pointer is looked up before it is followed; what is not inside a live object is told as
  * `invalid`. As a value may lead to itself, and may be large, only so much of it is read.
  */
+
+import { SLICE_CAP, SLICE_LEN } from '../layout/slice.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import { SLICE_CAP, SLICE_LEN } from '../types/slices.ts';
 import { STRING_LEN } from '../types/strings.ts';
 import { mapEntries } from './map-entries.ts';
 import { objectAt } from './objects.ts';

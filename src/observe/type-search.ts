@@ -6,6 +6,7 @@
 import { PTR_SIZE } from '../layout/constants.ts';
 import { H_GROWN_PAGES, H_HEAP_LOCK } from '../layout/header.ts';
 import { MAP_WORDS } from '../layout/map.ts';
+import { SLICE_CAP } from '../layout/slice.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan } from '../spans/mspan.ts';
@@ -13,7 +14,6 @@ import { type DefinedKinds, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../t
 import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { listRoots } from '../types/roots.ts';
-import { SLICE_CAP } from '../types/slices.ts';
 import { STRING_LEN } from '../types/strings.ts';
 import { eachScanObject, type LiveObject } from './objects.ts';
 

@@ -279,7 +279,9 @@ export class Heap {
     return fn();
   }
 
+  /** Inside a region the thread is attached: that was seen when the region began, and nobody reaps a running thread. */
   #check(): void {
+    if (this.#cache.heap.t.depth > 0) return;
     if (!this.attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');
   }
 }

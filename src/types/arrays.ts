@@ -1,6 +1,7 @@
 /** Arrays (Go's): a fixed number of elements in place. */
 
 import { OutOfRangeError } from '../base/errors.ts';
+import { SLICE_SIZE } from '../layout/slice.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { allocZeroed, copyValues, define, writeLiteral } from './memory.ts';
@@ -8,7 +9,7 @@ import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
 import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
-import { SLICE_SIZE, writeHeader } from './slices.ts';
+import { writeHeader } from './slices.ts';
 
 /** `sliceOf`: the slice kind of the same elements, for `array.slice()`. */
 export function defineArray(

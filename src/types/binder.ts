@@ -18,7 +18,7 @@ import { makePlaceClass } from './reference.ts';
 import { makeScalars, type Scalar, type ScalarName } from './scalars.ts';
 import { defineSlice, sliceCodec } from './slices.ts';
 import { bytesCodec, stringCodec } from './strings.ts';
-import { type BoundField, bindField, defineFields, structCodec } from './struct.ts';
+import { type BoundField, defineFields, type FieldColumns, structCodec } from './struct.ts';
 
 type Accessors = Scalar & Pick<Codec, 'place' | 'create' | 'initialise'>;
 
@@ -132,7 +132,8 @@ export class Binder {
     const rtype = this.#register(kind, name);
     const place = makePlaceClass(env, () => codec, name);
     const fields: BoundField[] = [];
-    const accessors = structCodec(env, place, () => codec, fields);
+    const columns: FieldColumns = { names: [], wheres: [], offsets: [], checks: [], writes: [] };
+    const accessors = structCodec(env, place, () => codec, fields, columns);
     const codec: Codec = {
       ...accessors,
       ...{ name, size, align, pointers, place, rtype: () => rtype },
@@ -140,8 +141,16 @@ export class Binder {
     };
     // Before the fields are bound: they may be of this type.
     this.#name(name, codec);
-    for (const f of laid) fields.push(bindField(name, f.name, f.offset, this.bind(f.kind)));
-    defineFields(place.Class, name, fields);
+    for (const { name: field, offset, kind: of } of laid) {
+      const bound = { name: field, offset, codec: this.bind(of), where: `${name}.${field}` };
+      fields.push(bound);
+      columns.names.push(field);
+      columns.wheres.push(bound.where);
+      columns.offsets.push(offset);
+      columns.checks.push(bound.codec.check);
+      columns.writes.push(bound.codec.write);
+    }
+    defineFields(place.Class, fields);
     return codec;
   }
 

@@ -4,7 +4,7 @@
  * them through a constant gets them inlined with addresses and lengths embedded.
  */
 import type { RType } from '../malloc/rtype.ts';
-import type { PlaceClass } from './reference.ts';
+import type { Place, PlaceClass } from './reference.ts';
 
 export interface Codec<T = unknown> {
   /** The kind as written: `i32`, `ref(Node)`, `slice(ref(Post))`. Also the type's name in the heap's type table. */
@@ -41,4 +41,6 @@ export interface Codec<T = unknown> {
   readonly initialise?: (addr: number, value: T) => void;
   /** Makes an empty object of this kind, if that takes more than zeroed memory. In a region. */
   readonly create?: () => number;
+  /** `heap.new` with an object of fields, if there is a faster way than check, make and initialise. In a region. */
+  readonly construct?: (init: Record<string, unknown>) => Place;
 }

@@ -6,10 +6,40 @@ import { ArgumentError } from '../base/errors.ts';
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
-import { type Place, throwStale } from './reference.ts';
+import { type Place, type PlaceClass, throwStale } from './reference.ts';
 
-/** Elements between two safepoints of a cursor, less one. */
-const POLL_MASK = 1023;
+/**
+ * What a cursor over places gives: one reference whose address is not its own but what the cursor's slot of the shadow
+ * stack holds. Moving it is one store into memory; a store into the reference would have to find out its class, each
+ * time, since cursors over all types share their code and its type feedback.
+ */
+function makeItemClass(i32: Int32Array<ArrayBufferLike>, { Class }: PlaceClass): new (slot: number, s: Frame) => Place {
+  const Item = class {
+    declare readonly $slot: number;
+    declare $s: Frame;
+    constructor(slot: number, s: Frame) {
+      this.$slot = slot;
+      this.$s = s;
+    }
+  };
+  Object.setPrototypeOf(Item.prototype, Class.prototype);
+  Object.defineProperties(Item.prototype, {
+    constructor: { value: Class },
+    $a: {
+      get(this: { $slot: number }): number {
+        return i32[this.$slot]!;
+      },
+      // Carried out of its scope it becomes a reference like any other.
+      set(this: object, value: number) {
+        Object.defineProperty(this, '$a', { value, writable: true });
+      },
+    },
+  });
+  return Item as unknown as new (
+    slot: number,
+    s: Frame,
+  ) => Place;
+}
 
 /** The class of cursors over elements of one kind. Made inside a scope. */
 export function makeCursorClass(env: Env, elem: Codec): new (base: number, length: number) => unknown {
@@ -17,12 +47,13 @@ export function makeCursorClass(env: Env, elem: Codec): new (base: number, lengt
   const { i32 } = t.mem;
   const { read, size, indirect } = elem;
   // A map's place is made when it is first read.
-  const place = elem.isValue && !indirect ? undefined : elem.place;
+  const Item = elem.isValue && !indirect ? undefined : makeItemClass(i32, elem.place!);
+  const isPlace = Item !== undefined;
 
   return class Cursor {
     declare index: number;
-    declare $a: number;
-    declare readonly $s: Frame;
+    declare readonly $base: number;
+    declare $s: Frame;
     declare readonly $length: number;
     declare readonly $slot: number;
     declare readonly $item: Place | null;
@@ -30,47 +61,44 @@ export function makeCursorClass(env: Env, elem: Codec): new (base: number, lengt
 
     constructor(base: number, length: number) {
       this.index = -1;
-      this.$a = base - size;
+      this.$base = base;
       this.$s = shadow.cur!;
       this.$length = length;
       shadow.push(base);
       shadow.push(0);
       this.$slot = shadow.mark() - 1;
-      this.$item = place === undefined ? null : new place.Class(0, this.$s);
+      this.$item = Item === undefined ? null : new Item(this.$slot, this.$s);
     }
 
+    /** Everything is read before the safepoint: after a call the compiler does not know the cursor's class any more. */
     next(): boolean {
-      if (this.$s.live === 0) throwStale(this);
       const i = this.index + 1;
       if (i >= this.$length) return false;
+      if (this.$s.live === 0) throwStale(this as unknown as Place);
       this.index = i;
-      if ((i & POLL_MASK) === POLL_MASK) t.poll();
-      const addr = (this.$a + size) | 0;
-      this.$a = addr;
-      const item = this.$item;
-      if (item === null) return true;
-      if (indirect) {
-        const to = i32[addr >>> 2]!;
-        i32[this.$slot] = to;
-        item.$a = to;
-      } else {
-        item.$a = addr;
+      if (isPlace) {
+        const addr = (this.$base + Math.imul(i, size)) | 0;
+        i32[this.$slot] = indirect ? i32[addr >>> 2]! : addr;
       }
+      // Each 1024 elements a safepoint. The number is here because a constant of the module would be read each time.
+      if ((i & 1023) === 1023) t.poll();
       return true;
     }
 
+    /** Reads the cursor first, for the same reason. */
     get value(): unknown {
       const item = this.$item;
-      if (item === null || this.index < 0) return this.$scalar();
-      if (!indirect || item.$a !== 0) return item;
-      if (this.$s.live === 0) throwStale(this);
+      const slot = this.$slot;
+      if (this.index < 0 || !isPlace) return this.$scalar();
+      if (!indirect || i32[slot] !== 0) return item;
+      if (item!.$s.live === 0) throwStale(item!);
       return null;
     }
 
     $scalar(): unknown {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === 0) throwStale(this as unknown as Place);
       if (this.index < 0) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before next()');
-      return read(this.$a);
+      return read((this.$base + Math.imul(this.index, size)) | 0);
     }
 
     static {

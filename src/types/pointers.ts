@@ -21,14 +21,7 @@ export function refuseReference(env: Env, value: unknown, name: string, where: s
 
 export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Place | null> {
   const { t, barrier } = env;
-  const { i32 } = t.mem;
-  const { make, Class } = target;
-
-  function read(addr: number): Place | null {
-    if (t.depth === 0) return callInRegion(env, read, addr);
-    const to = i32[addr >>> 2]!;
-    return to === 0 ? null : make(to);
-  }
+  const { follow, Class } = target;
 
   function check(value: unknown, where: string): void {
     if (value === null) return;
@@ -44,5 +37,5 @@ export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Pla
     barrier.storePointer(addr, value === null ? 0 : value.$a);
   }
 
-  return { read, check, write };
+  return { read: follow, check, write };
 }

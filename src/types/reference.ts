@@ -14,7 +14,7 @@
 import { cold } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
-import { Frame } from '../threads/shadow-stack.ts';
+import { Frame, type ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 
@@ -31,6 +31,8 @@ export interface PlaceClass {
   readonly Class: { readonly prototype: Place } & (new (a: number, s: Frame) => Place);
   /** A reference to the place at this address: local in a scope, persistent outside. A safepoint. */
   readonly make: (addr: number) => Place;
+  /** The same to where the pointer in this slot leads; null when it leads nowhere. Opens a region itself outside of all. */
+  readonly follow: (slot: number) => Place | null;
 }
 
 /** Of references that were disposed of one by one. */
@@ -121,6 +123,8 @@ export function persist(env: Env, ref: Place): Place {
 /** Carries what a scope returned to where it is used: into the scope around it, or to a handle of its own. */
 export function carry(env: Env, result: unknown, ended: Frame): void {
   if (!(result instanceof Reference) || result.$s !== ended) return;
+  // The reference of a cursor has its address in a slot that ended with the scope: from here on it has one of its own.
+  result.$a = result.$a | 0;
   const { shadow } = env;
   if (shadow.cur === null) {
     persist(env, result);
@@ -152,12 +156,10 @@ export function makePlaceClass(
   const { m, i32 } = t.mem;
   const topWord = t.ref + PROC_SHADOW_TOP;
 
-  function make(addr: number): Place {
-    const top = m[topWord]!;
-    if ((top & SEGMENT_MASK) === 0) return cold(makeSlow, addr);
-    i32[top] = addr;
-    m[topWord] = top + 1;
-    return new R(addr | 0, shadow.cur!);
+  function followSlow(slot: number): Place | null {
+    if (t.depth === 0) return inRegion(env, () => followSlow(slot));
+    const to = i32[slot >>> 2]!;
+    return to === 0 ? null : makeSlow(to);
   }
 
   /** A full segment, or no scope is open. */
@@ -169,8 +171,51 @@ export function makePlaceClass(
     return ref;
   }
 
+  const make = makeMake(R, m, i32, topWord, shadow, makeSlow);
+  const follow = makeFollow(R, m, i32, topWord, shadow, followSlow);
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec }, $make: { value: make } });
-  return { Class: R, make };
+  return { Class: R, make, follow };
+}
+
+type Words = Int32Array<ArrayBufferLike>;
+
+// Both over parameters and written out: what a hot loop inlines has a budget of bytecode, in which several must fit.
+// A constant of the function around them would be tested for being set at each use.
+
+function makeMake(
+  R: PlaceClass['Class'],
+  m: Words,
+  i32: Words,
+  topWord: number,
+  shadow: ShadowStack,
+  slow: PlaceClass['make'],
+): PlaceClass['make'] {
+  return (addr) => {
+    const top = m[topWord]!;
+    if ((top & SEGMENT_MASK) === 0) return cold(slow, addr);
+    i32[top] = addr;
+    m[topWord] = top + 1;
+    return new R(addr | 0, shadow.cur!);
+  };
+}
+
+function makeFollow(
+  R: PlaceClass['Class'],
+  m: Words,
+  i32: Words,
+  topWord: number,
+  shadow: ShadowStack,
+  slow: PlaceClass['follow'],
+): PlaceClass['follow'] {
+  return (slot) => {
+    const top = m[topWord]!;
+    if ((top & SEGMENT_MASK) === 0) return cold(slow, slot);
+    const to = i32[slot >>> 2]!;
+    if (to === 0) return null;
+    i32[top] = to;
+    m[topWord] = top + 1;
+    return new R(to, shadow.cur!);
+  };
 }
 
 /** The reference behind a value that a user passed, if it is one of this heap. */

@@ -2,6 +2,7 @@
  * What slices and arrays have in common: elements of one kind in a row. A sequence says where its elements begin and how
  * many there are; for a slice both are read from its header each time, since any thread may have changed it.
  */
+import { cold } from '../base/cold.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
 import { makeCursorClass } from './element-cursor.ts';
@@ -88,19 +89,34 @@ export function copyList(env: Env, elem: Codec, first: number, values: ArrayLike
   });
 }
 
+/**
+ * Over parameters, and short: what a hot loop inlines has a budget of bytecode, in which several of these must fit. A
+ * constant of the function around it would be tested for being set at each use.
+ */
+function makeAt(
+  t: Env['t'],
+  base: Sequence['base'],
+  length: Sequence['length'],
+  read: Codec['read'],
+  size: number,
+  outside: (self: Place, i: number) => unknown,
+  refuse: (i: number, a: number) => never,
+): (this: Place, i: number) => unknown {
+  return function at(this: Place, i: number): unknown {
+    // Read before anything is called: the compiler does not know the class of `this` any more after that.
+    const a = this.$a;
+    if (this.$s.live === 0) throwStale(this);
+    if (t.depth === 0) return outside(this, i);
+    if (typeof i !== 'number' || i >>> 0 !== i || i >= length(a)) refuse(i, a);
+    return read((base(a) + Math.imul(i, size)) | 0);
+  };
+}
+
 /** Adds the common methods to the class of a sequence. `name`: the kind, for messages. */
 export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec, seq: Sequence, name: string): void {
   const { t } = env;
   const { read, write, check, size, allocates } = elem;
   const { base, length } = seq;
-
-  function at(this: Place, i: number): unknown {
-    if (this.$s.live === 0) throwStale(this);
-    if (t.depth === 0) return methodInRegion(env, at, this, i);
-    const n = length(this.$a);
-    if (typeof i !== 'number' || (i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
-    return read((base(this.$a) + Math.imul(i, size)) | 0);
-  }
 
   function set(this: Place, i: number, value: unknown): void {
     if (this.$s.live === 0) throwStale(this);
@@ -117,6 +133,9 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
     else write(addr, value);
   }
 
+  const outside = (self: Place, i: number): unknown => methodInRegion(env, at, self, i);
+  const refuse = (i: number, a: number): never => throwIndex(i, length(a));
+  const at = makeAt(t, base, length, read, size, outside, refuse);
   define(Class.prototype, { at, set, ...bulkMethods(env, elem, seq, name), ...iteration(env, elem, seq) });
 }
 
@@ -188,6 +207,7 @@ function isSequence(value: unknown): value is AnySequence {
 
 function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, unknown> {
   const Cursor = makeCursorClass(env, elem);
+  const open = (a: number): unknown => new Cursor(seq.base(a), seq.length(a));
   return {
     /** Sees elements that are added while it runs, as the iterators of JS arrays do. */
     [Symbol.iterator](this: Place & { at(i: number): unknown }): Iterator<unknown> {
@@ -212,7 +232,8 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
           'cursor: only inside a scope, whose end is the end of the cursor',
         );
       }
-      return new Cursor(seq.base(this.$a), seq.length(this.$a));
+      // Not inlined: making one cursor would use up what inlining the loop over it needs.
+      return cold(open, this.$a);
     },
   };
 }

@@ -8,6 +8,7 @@
  */
 import { SliceError } from '../base/errors.ts';
 import { MAX_ALLOC } from '../layout/constants.ts';
+import { SLICE_CAP, SLICE_LEN, SLICE_SIZE } from '../layout/slice.ts';
 import { GROWSLICE_LEN, growsliceError, MAKESLICE_CAP, MAKESLICE_LEN, makesliceError } from '../malloc/limits.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { growsliceCap } from '../malloc/slice-math.ts';
@@ -19,10 +20,6 @@ import { checkLive, type Place, type PlaceClass, Reference, throwStale } from '.
 import type { Scalar } from './scalars.ts';
 import { checkBounds, checkedElements, copyList, defineSequence, writeElements } from './sequence.ts';
 
-/** Byte offsets in a slice header (Go: `slice`). */
-export const SLICE_LEN = 4;
-export const SLICE_CAP = 8;
-export const SLICE_SIZE = 12;
 /** Go's int on 32 bits. */
 const MAX_LEN = 2 ** 31 - 1;
 

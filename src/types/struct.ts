@@ -3,6 +3,7 @@
  * reading one of a place kind (struct, array, slice, atomic) a reference to where it is.
  */
 import { WrongTypeError } from '../base/errors.ts';
+import type { RType } from '../malloc/rtype.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { copyValues, writeLiteral } from './memory.ts';
@@ -14,42 +15,24 @@ export interface BoundField {
   readonly name: string;
   readonly offset: number;
   readonly codec: Codec;
-  /** Checks the field of an object that a user passed; whether it has one. */
-  readonly checkIn: (init: Init) => boolean;
-  /** Writes the field of such an object into the struct at an address. */
-  readonly writeFrom: (addr: number, init: Init) => void;
+  /** For messages: `Node.key`. */
+  readonly where: string;
 }
 
-/** A closure of its own for each field: reading `init[name]` stays monomorphic in each. */
-export function bindField(struct: string, name: string, offset: number, codec: Codec): BoundField {
-  const where = `${struct}.${name}`;
-  const { check, write } = codec;
-  return {
-    name,
-    offset,
-    codec,
-    checkIn: (init) => {
-      const value = init[name];
-      if (value === undefined) return false;
-      check(value, where);
-      return true;
-    },
-    writeFrom: (addr, init) => {
-      const value = init[name];
-      if (value === undefined) return;
-      // Once more: a getter may give another value now.
-      check(value, where);
-      write((addr + offset) | 0, value);
-    },
-  };
+/** The same by column: a loop over arrays of one kind each reads no object of many shapes. */
+export interface FieldColumns {
+  readonly names: string[];
+  readonly wheres: string[];
+  readonly offsets: number[];
+  readonly checks: Codec['check'][];
+  readonly writes: Codec['write'][];
 }
 
 /** Field values by name: what `heap.new(T, …)` takes. */
-type Init = Record<string, unknown>;
+export type Init = Record<string, unknown>;
 
-function accessor(field: BoundField, where: string): PropertyDescriptor {
-  const { offset } = field;
-  const { read, check, write } = field.codec;
+/** Over parameters, for the reason given at `makeMake`. */
+function accessor({ offset, where, codec: { read, check, write } }: BoundField): PropertyDescriptor {
   return {
     enumerable: true,
     configurable: true,
@@ -65,9 +48,8 @@ function accessor(field: BoundField, where: string): PropertyDescriptor {
   };
 }
 
-export function defineFields(Class: PlaceClass['Class'], struct: string, fields: readonly BoundField[]): void {
-  for (const field of fields)
-    Object.defineProperty(Class.prototype, field.name, accessor(field, `${struct}.${field.name}`));
+export function defineFields(Class: PlaceClass['Class'], fields: readonly BoundField[]): void {
+  for (const field of fields) Object.defineProperty(Class.prototype, field.name, accessor(field));
   Object.defineProperty(Class.prototype, 'toJSON', {
     configurable: true,
     value(this: Init): Init {
@@ -88,28 +70,81 @@ export function structCodec(
   { Class, make }: PlaceClass,
   codec: () => Codec,
   fields: readonly BoundField[],
-): Scalar & Required<Pick<Codec, 'initialise'>> {
+  columns: FieldColumns,
+): Scalar & Required<Pick<Codec, 'initialise' | 'construct'>> {
   function check(value: unknown, where: string): void {
+    if (isFields(value) || !checkOther(value, where)) take(value as Init, new Array(fields.length));
+  }
+
+  /** Reads the fields of an object that a user passed, once, and checks them. Reading may run code of the user's. */
+  function take(init: Init, values: unknown[]): void {
+    const { names, checks, wheres } = columns;
+    let known = 0;
+    for (let i = 0; i < names.length; i++) {
+      const value = init[names[i]!];
+      values[i] = value;
+      if (value === undefined) continue;
+      checks[i]!(value, wheres[i]!);
+      known++;
+    }
+    for (const _ in init) known--;
+    if (known !== 0 || Object.getPrototypeOf(init) !== Object.prototype) checkNames(codec().name, init, fields);
+  }
+
+  /** Writes values that were taken, and forgets them. */
+  function put(addr: number, values: unknown[]): void {
+    const { offsets, writes } = columns;
+    for (let i = 0; i < writes.length; i++) {
+      const value = values[i];
+      if (value === undefined) continue;
+      values[i] = undefined;
+      writes[i]!((addr + offsets[i]!) | 0, value);
+    }
+  }
+
+  const { mallocgc } = env.malloc;
+
+  /** For the values of one object; absent while in use, for what the user's code makes meanwhile. */
+  let spare: unknown[] | undefined;
+  let rtype: RType | undefined;
+
+  /** `heap.new` with an object literal. In a region. */
+  function construct(init: Init): Place {
+    const values = spare ?? new Array(fields.length).fill(undefined);
+    spare = undefined;
+    take(init, values);
+    const type = (rtype ??= codec().rtype());
+    const addr = mallocgc(type.size, type.ptrBytes === 0 ? null : type, true);
+    const ref = make(addr);
+    put(addr | 0, values);
+    spare = values;
+    return ref;
+  }
+
+  /** What is no object literal: true for a reference of this struct, false for another object with fields. */
+  function checkOther(value: unknown, where: string): boolean {
     if (value instanceof Class) {
       checkLive(value);
-      return;
+      return true;
     }
     if (value instanceof Reference) refuseReference(env, value, codec().name, where);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new WrongTypeError(`${where}: expected the fields of ${codec().name}, got ${describe(value)}`);
-    }
-    let known = 0;
-    for (let i = 0; i < fields.length; i++) if (fields[i]!.checkIn(value as Init)) known++;
-    for (const key in value) if ((value as Init)[key] !== undefined) known--;
-    if (known !== 0 || Object.getPrototypeOf(value) !== Object.prototype) checkNames(codec().name, value, fields);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return false;
+    throw new WrongTypeError(`${where}: expected the fields of ${codec().name}, got ${describe(value)}`);
   }
 
   function initialise(addr: number, value: unknown): void {
-    if (value instanceof Class) {
+    if (!isFields(value) && value instanceof Class) {
       copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
       return;
     }
-    for (let i = 0; i < fields.length; i++) fields[i]!.writeFrom(addr, value as Init);
+    const { names, wheres, offsets, checks, writes } = columns;
+    for (let i = 0; i < names.length; i++) {
+      const given = (value as Init)[names[i]!];
+      if (given === undefined) continue;
+      // Once more: a getter may give another value now.
+      checks[i]!(given, wheres[i]!);
+      writes[i]!((addr + offsets[i]!) | 0, given);
+    }
   }
 
   function write(addr: number, value: unknown): void {
@@ -119,7 +154,12 @@ export function structCodec(
     });
   }
 
-  return { read: make, check, write, initialise };
+  return { read: make, check, write, initialise, construct };
+}
+
+/** An object with fields: no reference, of which each has a frame, and no array. No field has such a name. */
+export function isFields(value: unknown): value is Init {
+  return typeof value === 'object' && value !== null && (value as Place).$s === undefined && !Array.isArray(value);
 }
 
 /** Throws if an object has something that is no field. */

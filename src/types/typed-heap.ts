@@ -13,7 +13,7 @@ import { makeNodeCursorClass } from './cursor.ts';
 import { type Env, inRegion, inScope } from './env.ts';
 import { isKind, type Kind } from './kinds.ts';
 import { layoutOf } from './layout-of.ts';
-import { allocZeroed } from './memory.ts';
+import { type Maker, makeMaker } from './maker.ts';
 import { asReference, carry, type Place } from './reference.ts';
 import { RootTable } from './roots.ts';
 import { allocElements, writeHeader } from './slices.ts';
@@ -23,6 +23,8 @@ export class TypedHeap {
   readonly env: Env;
   readonly roots: RootTable;
   readonly #binder: Binder;
+  /** What `create` does for each kind: one look-up finds all that is constant. */
+  readonly #makers = new WeakMap<object, Maker>();
   readonly #cursors = new Map<Codec, new () => unknown>();
 
   constructor(malloc: Malloc, table: TypeTable) {
@@ -44,20 +46,17 @@ export class TypedHeap {
 
   /** See Heap.new. */
   create(kind: Kind, init: unknown): Place {
+    return (this.#makers.get(kind) ?? this.#maker(kind))(init);
+  }
+
+  #maker(kind: Kind): Maker {
     const codec = this.codec(kind);
     if (codec.place === undefined || codec.indirect || kind.kind === 'atomic') {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', `new: ${codec.name} is no struct, slice, array or map`);
     }
-    if (init !== undefined) codec.check(init, codec.name);
-    if (this.env.t.depth > 0) return this.#create(codec, init);
-    return inRegion(this.env, () => this.#create(codec, init));
-  }
-
-  #create(codec: Codec, init: unknown): Place {
-    const { create, size, rtype, place, initialise = codec.write } = codec;
-    const ref = place!.make(create === undefined ? allocZeroed(this.env, size, rtype()) : create());
-    if (init !== undefined) initialise(ref.$a, init);
-    return ref;
+    const maker = inRegion(this.env, () => makeMaker(this.env, codec));
+    this.#makers.set(kind, maker);
+    return maker;
   }
 
   /** See Heap.make. */

@@ -50,6 +50,7 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   const { i32 } = map.host.mem;
   const k0 = i32[h + MAP_SEED0]!;
   const k1 = i32[h + MAP_SEED1]!;
+  let wanted = 0;
   const noted: number[] = [];
   const words = new Int32Array(key.words);
   /** Keys of one hash that are still to come, if there are several. */
@@ -64,15 +65,20 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   let ended = false;
   const together = values && shape.value.isValue;
 
+  function noteSlot(slot: number): void {
+    if (together && noted.length === 0) reader.capture(slot);
+    for (let i = 0; i < key.words; i++) noted.push(i32[slot + i]!);
+  }
+
+  function noteTable(table: number): void {
+    noted.length = 0;
+    eachWith(map, table, wanted, k0, k1, noteSlot);
+  }
+
   /** Notes the entries with a hash: the words of all keys, and the value of the first. Returns how many there are. */
   function note(hash: number): number {
-    stable(h, hash, (table) => {
-      noted.length = 0;
-      eachWith(map, table, hash, k0, k1, (slot) => {
-        if (together && noted.length === 0) reader.capture(slot);
-        for (let i = 0; i < key.words; i++) noted.push(i32[slot + i]!);
-      });
-    });
+    wanted = hash;
+    stable(h, hash, noteTable);
     return noted.length / key.words;
   }
 

@@ -152,7 +152,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
       tables.copyWords(to, spare, valueWords, shape.valuePointers);
       fence();
       t.pause('map.written');
-      Atomics.store(i32, table + TABLE_SEQ, (seq + 2) & 0x7ffffffe);
+      i32[table + TABLE_SEQ] = (seq + 2) & 0x7ffffffe;
     } finally {
       tables.clearWords(spare, valueWords, shape.valuePointers);
     }

@@ -1,0 +1,4 @@
+/** Byte offsets in a slice header (Go: `slice`), and its size. */
+export const SLICE_LEN = 4;
+export const SLICE_CAP = 8;
+export const SLICE_SIZE = 12;
