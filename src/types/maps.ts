@@ -5,7 +5,7 @@ import { callInRegion, type Env, inRegion, methodInRegion } from './env.ts';
 import type { KeyKind } from './kinds.ts';
 import { keyCodec } from './map/keys.ts';
 import { type MapHost, type MapIterator, type MapOps, makeMapOps } from './map/ops.ts';
-import { define } from './memory.ts';
+import { define, freeTemporary } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import { describe, type Scalar } from './scalars.ts';
@@ -15,7 +15,7 @@ function hostOf(env: Env): MapHost {
     mem: env.mem,
     t: env.t,
     alloc: (size, type) => env.malloc.mallocgc(size, type, true),
-    free: env.malloc.free,
+    free: (addr) => freeTemporary(env, addr),
     barrier: env.barrier,
     registerType: (spec) => env.table.register(spec),
     text: env.text,
