@@ -9,7 +9,7 @@
  * Why the classes are made as they are. V8 keeps type feedback per function literal, so accessors of all structs share
  * theirs, and it becomes megamorphic. That is harmless as long as nothing hot depends on it: call sites in user code
  * see one class each, and everything that an accessor calls is a constant of its closure. (With a constructor that was
- * no constant, a read of a reference cost 70 ns; so it costs 4: measured with 12 structs.)
+ * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
  */
 import { cold } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
@@ -41,13 +41,12 @@ DISPOSED.live = 0;
 
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 
-/** Prototype of all references. `$env`, `$codec` and `$make` are on the prototypes of the classes. */
+/** Prototype of all references. `$env` and `$codec` are on the prototypes of the classes. */
 export abstract class Reference implements Place {
   declare $a: number;
   declare $s: Frame;
   declare readonly $env: Env;
   declare readonly $codec: Codec;
-  declare readonly $make: (addr: number) => Place;
 
   /**
    * A persistent reference to the same place: it outlives the scope, until `dispose()`, the end of a `using` block, or
@@ -114,7 +113,7 @@ export function throwStale(ref: Place): never {
 }
 
 /** Makes a reference persistent. In a region. */
-export function persist(env: Env, ref: Place): Place {
+function persist(env: Env, ref: Place): Place {
   ref.$s = env.handles.add(ref.$a);
   env.dropped.register(ref, ref.$s, ref);
   return ref;
@@ -134,13 +133,8 @@ export function carry(env: Env, result: unknown, ended: Frame): void {
   }
 }
 
-/** The class of one kind of place. The caller adds accessors to `Class.prototype`, which inherits from `base`. */
-export function makePlaceClass(
-  env: Env,
-  codec: () => Codec,
-  name: string,
-  base: object = Reference.prototype,
-): PlaceClass {
+/** The class of one kind of place. The caller adds accessors to `Class.prototype`, which inherits from Reference. */
+export function makePlaceClass(env: Env, codec: () => Codec, name: string): PlaceClass {
   // Declared only: V8 defines fields one by one in a function of its own, which costs 200 ns here.
   const R = class implements Place {
     declare $a: number;
@@ -150,7 +144,7 @@ export function makePlaceClass(
       this.$s = s;
     }
   };
-  Object.setPrototypeOf(R.prototype, base);
+  Object.setPrototypeOf(R.prototype, Reference.prototype);
   Object.defineProperty(R, 'name', { value: name });
   const { shadow, t } = env;
   const { m, i32 } = t.mem;
@@ -173,7 +167,7 @@ export function makePlaceClass(
 
   const make = makeMake(R, m, i32, topWord, shadow, makeSlow);
   const follow = makeFollow(R, m, i32, topWord, shadow, followSlow);
-  Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec }, $make: { value: make } });
+  Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
   return { Class: R, make, follow };
 }
 

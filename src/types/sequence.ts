@@ -18,7 +18,7 @@ export interface Sequence {
   readonly length: (a: number) => number;
 }
 
-export function throwIndex(i: unknown, length: number): never {
+function throwIndex(i: unknown, length: number): never {
   if (typeof i !== 'number') throw new WrongTypeError(`index: expected a number, got ${describe(i)}`);
   if (!Number.isInteger(i)) throw new OutOfRangeError(`index ${i} is not an integer`);
   throw new OutOfRangeError(`index out of range [${i}]${i < 0 ? '' : ` with length ${length}`}`);

@@ -13,7 +13,7 @@ import { describe, type Scalar } from './scalars.ts';
 export const STRING_LEN = 4;
 
 /** Copies bytes into the heap; 0 for none. The memory is not reachable yet. In a region; a safepoint before it. */
-export function allocBytes(env: Env, bytes: Uint8Array, length: number): number {
+function allocBytes(env: Env, bytes: Uint8Array, length: number): number {
   if (length === 0) return 0;
   const { u8 } = env.mem;
   const addr = env.malloc.mallocgc(length, null, false);
