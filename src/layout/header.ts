@@ -7,7 +7,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -22,8 +22,12 @@ export const H_VERSION = 14;
 /** Pages of the reservation (`maxBytes / PAGE_SIZE`). */
 export const H_PAGES = 15;
 
-/** Not 0 while the world is stopped or stopping: the id of the coordinator's proc. Polled by every slow path. */
+/**
+ * Not 0 while somebody wants all threads at a safepoint; polled by every slow path. Low half: the id of the coordinator
+ * that stops the world. STOP_RAGGED: a ragged barrier is under way.
+ */
 export const H_STOP = 1 * LINE;
+export const STOP_RAGGED = 0x10000;
 
 /** Lock words, see `sync/ranks.ts`. Value 0: free; otherwise owner's proc id, plus LOCK_CONTENDED. */
 export const H_WORLD_LOCK = 2 * LINE;
@@ -35,7 +39,10 @@ export const H_HEAP_LOCK = 3 * LINE;
  */
 export const H_RECLAIMER = 1 * LINE + 1;
 
-/** Not 0 while the collector marks: pointer stores report what they overwrite and store (Go: `writeBarrier.enabled`). */
+/**
+ * 1 while the collector marks: pointer stores report what they overwrite and store (Go: `writeBarrier.enabled`), and new
+ * objects are black. Changes only while the world is stopped.
+ */
 export const H_WRITE_BARRIER = 1 * LINE + 2;
 
 /** Sweep generation of the heap; grows by 2 each cycle (Go: `mheap.sweepgen`). */
@@ -90,9 +97,11 @@ export const H_ZEROBASE = 8 * LINE;
 /** The empty span that unused mcache slots point to (Go: `emptymspan`). */
 export const H_EMPTY_SPAN = 8 * LINE + 1;
 
-/** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS. World lock. */
-export const H_RETIRED = 8 * LINE + 2;
-
 /** Size table: word `2c` is the object size of class c in bytes, word `2c+1` the pages of its spans. */
 export const H_CLASS_TABLE = 10 * LINE;
-export const HEADER_WORDS = 10 * LINE + 256;
+
+/** The collector's words, GC_WORDS of them: layout/gc.ts. */
+export const H_GC = 26 * LINE;
+/** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS, doubles. World lock. */
+export const H_RETIRED = 82 * LINE;
+export const HEADER_WORDS = 84 * LINE;

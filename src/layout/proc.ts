@@ -77,6 +77,27 @@ export const PROC_SHADOW_TOP = 74;
 /** Handle table: the thread's persistent references. First word of the newest segment; made as those of the stack. */
 export const PROC_HANDLES = 75;
 
+/** Address of a large object that is being cleared, and not rooted otherwise; 0: none. */
+export const PROC_ALLOCATING = 76;
+/** The last ragged barrier that this thread took part in. */
+export const PROC_RAGGED = 77;
+/** 1 while this thread counts among GC_WORKING. */
+export const PROC_MARKING = 78;
+/** 1: freed slots go back to their spans at once, by the thread's own wish (profile samples). */
+export const PROC_NO_REUSE = 79;
+/** Words in the write-barrier buffer (Go: `wbBuf`). */
+export const PROC_WB_COUNT = 80;
+/** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
+export const PROC_ASSIST = 82;
+/** Words 88 … 95: specials. */
+// CPU nanoseconds of this thread: marking in the background or on request, assists, sweeping. Doubles.
+export const PROC_MARK_NS = 96;
+export const PROC_ASSIST_NS = 98;
+export const PROC_SWEEP_NS = 100;
+/** Bytes and objects freed by this thread's sweeping. Doubles. */
+export const PROC_SWEPT_BYTES = 102;
+export const PROC_SWEPT_OBJECTS = 104;
+
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
@@ -105,8 +126,9 @@ export const MC_PARTIAL_FIRST = 10;
 export const MC_PARTIAL_LAST = 11;
 export const MC_FULL_FIRST = 12;
 export const MC_FULL_LAST = 13;
-/** Spans on the partial list. */
+/** Spans on the two lists. */
 export const MC_PARTIAL_COUNT = 14;
+export const MC_FULL_COUNT = 15;
 export const MC_WORDS = 16;
 /** log2 of MC_WORDS. */
 export const MC_SHIFT = 4;
@@ -119,7 +141,10 @@ export const PROC_STACKS = 4352;
 export const STACK_WORDS = 256;
 export const STACK_SHIFT = 8;
 export const STACK_MASK = 255;
-export const PROC_WORDS = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
+/** The write-barrier buffer: addresses of objects to shade (Go: 512 words as well). */
+export const PROC_WB = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
+export const WB_WORDS = 512;
+export const PROC_WORDS = PROC_WB + WB_WORDS;
 
 /** Words of a segment of a shadow stack or handle table, one page, and the first that is a slot. */
 export const SEGMENT_WORDS = 2048;
@@ -148,4 +173,9 @@ export const COUNTERS = [
   PROC_REFILLS,
   PROC_REMOTE_FREES,
   PROC_BAD_DEFERRED,
+  PROC_MARK_NS,
+  PROC_ASSIST_NS,
+  PROC_SWEEP_NS,
+  PROC_SWEPT_BYTES,
+  PROC_SWEPT_OBJECTS,
 ] as const;

@@ -21,6 +21,7 @@ import {
   FIX_TINY_TABLES,
   FIX_WORDS,
 } from './fixalloc.ts';
+import { GC_ENABLED, GC_WORDS, WORKBUF_COUNT, WORKBUF_ITEMS, WORKBUF_KIND, WORKBUF_NEXT, WORKBUF_WORDS } from './gc.ts';
 import {
   H_BITS_CURRENT,
   H_BITS_EPOCH,
@@ -32,6 +33,7 @@ import {
   H_CHUNK_START,
   H_CLASS_TABLE,
   H_EMPTY_SPAN,
+  H_GC,
   H_GROWN_PAGES,
   H_HEAP_LOCK,
   H_MAGIC,
@@ -74,9 +76,13 @@ import {
   SUM_WORDS,
 } from './pages.ts';
 import {
+  COUNTERS,
   MC_SHIFT,
   MC_WORDS,
   PAGE_CACHE_WORDS,
+  PROC_ALLOCATING,
+  PROC_ASSIST,
+  PROC_ASSIST_NS,
   PROC_BAD_DEFERRED,
   PROC_BITS_END,
   PROC_BITS_EPOCH,
@@ -89,8 +95,12 @@ import {
   PROC_ID,
   PROC_LARGE_ALLOCS,
   PROC_LARGE_FREES,
+  PROC_MARK_NS,
+  PROC_MARKING,
   PROC_NEXT_SAMPLE,
+  PROC_NO_REUSE,
   PROC_PAGE_CACHE,
+  PROC_RAGGED,
   PROC_REFILLS,
   PROC_REMOTE_FREES,
   PROC_REMOTE_HEAD,
@@ -100,10 +110,15 @@ import {
   PROC_SPAN_CLASSES,
   PROC_STACKS,
   PROC_STATUS,
+  PROC_SWEEP_NS,
+  PROC_SWEPT_BYTES,
+  PROC_SWEPT_OBJECTS,
   PROC_THREAD,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  PROC_WB,
+  PROC_WB_COUNT,
   PROC_WORDS,
   REUSE_MAX,
   SEGMENT_MASK,
@@ -111,6 +126,7 @@ import {
   SPAN_CACHE_MAX,
   STACK_SHIFT,
   STACK_WORDS,
+  WB_WORDS,
 } from './proc.ts';
 import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from './root.ts';
 import {
@@ -130,6 +146,7 @@ import {
   SPAN_BITS_WORDS,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_COUNTED,
   SPAN_DEFER,
   SPAN_DIV,
   SPAN_ELEMSIZE,
@@ -146,7 +163,6 @@ import {
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
-  SPAN_SPECIAL_LOCK,
   SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_SWEEPGEN,
@@ -192,7 +208,8 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   bitsRegionNext: [H_BITS_REGION_NEXT, 'ref', 'locked'],
   zerobase: [H_ZEROBASE, 'addr', 'immutable'],
   emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
-  retired: [H_RETIRED, 'words', 'locked', 10],
+  gc: [H_GC, 'words', 'atomic', GC_WORDS],
+  retired: [H_RETIRED, 'words', 'locked', 2 * COUNTERS.length],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
 });
 
@@ -200,7 +217,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   base: [SPAN_BASE, 'addr', 'immutable'],
   owner: [SPAN_OWNER, 'u32', 'racy'],
   spanclass: [SPAN_CLASS, 'u32', 'immutable'],
-  allocBits: [SPAN_ALLOC_BITS, 'bits', 'immutable'],
+  allocBits: [SPAN_ALLOC_BITS, 'bits', 'owner'],
   freeindex: [SPAN_FREEINDEX, 'u32', 'owner'],
   allocCount: [SPAN_ALLOC_COUNT, 'u32', 'owner'],
   nelems: [SPAN_NELEMS, 'u32', 'immutable'],
@@ -215,18 +232,25 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   prev: [SPAN_PREV, 'ref', 'owner'],
   list: [SPAN_LIST, 'u32', 'owner'],
   npages: [SPAN_NPAGES, 'u32', 'immutable'],
-  gcmarkBits: [SPAN_GCMARK_BITS, 'bits', 'immutable'],
+  gcmarkBits: [SPAN_GCMARK_BITS, 'bits', 'owner'],
   defer: [SPAN_DEFER, 'ref', 'atomic'],
   remoteNext: [SPAN_REMOTE_NEXT, 'ref', 'atomic'],
   remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
-  speciallock: [SPAN_SPECIAL_LOCK, 'u32', 'atomic'],
   largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
   largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
   bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
   table: [SPAN_TABLE, 'ref', 'owner'],
   tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
+  counted: [SPAN_COUNTED, 'u32', 'owner'],
+});
+
+defineStruct('workbuf', 'workbuf', WORKBUF_WORDS, {
+  next: [WORKBUF_NEXT, 'ref', 'locked'],
+  count: [WORKBUF_COUNT, 'u32', 'owner'],
+  kind: [WORKBUF_KIND, 'u32', 'owner'],
+  items: [WORKBUF_ITEMS, 'words', 'owner', WORKBUF_WORDS - WORKBUF_ITEMS],
 });
 
 defineStruct('mcentral', 'mcentral', CENTRAL_WORDS, {
@@ -259,8 +283,20 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   badDeferred: [PROC_BAD_DEFERRED, 'f64', 'owner'],
   shadowTop: [PROC_SHADOW_TOP, 'u32', 'owner'],
   handles: [PROC_HANDLES, 'u32', 'owner'],
+  allocating: [PROC_ALLOCATING, 'addr', 'owner'],
+  ragged: [PROC_RAGGED, 'u32', 'owner'],
+  marking: [PROC_MARKING, 'u32', 'owner'],
+  noReuse: [PROC_NO_REUSE, 'u32', 'owner'],
+  wbCount: [PROC_WB_COUNT, 'u32', 'owner'],
+  assist: [PROC_ASSIST, 'f64', 'owner'],
+  markNs: [PROC_MARK_NS, 'f64', 'owner'],
+  assistNs: [PROC_ASSIST_NS, 'f64', 'owner'],
+  sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
+  sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
+  sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
+  wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],
 });
 
 defineStruct('chunk', 'pallocData', CHUNK_WORDS, {
@@ -321,6 +357,8 @@ const agree: Record<string, boolean> = {
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,
+  'the collector’s words are where layout/gc.ts has them':
+    GC_ENABLED === H_GC && H_GC + GC_WORDS === H_RETIRED && H_RETIRED + 2 * COUNTERS.length <= HEADER_WORDS,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };
 for (const [what, holds] of Object.entries(agree)) if (!holds) throw new Error(`layout: ${what} no longer holds`);

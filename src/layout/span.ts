@@ -1,7 +1,7 @@
 /**
  * Span record (Go: `mspan`): a run of pages that holds objects of one span class, or one large object.
  *
- * Two cache lines. The first is all that `free` of a small object reads. Records are never zeroed on reuse, so that
+ * Two cache lines. The first is all that `free` of a small object and the marker read. Records are never zeroed on reuse, so that
  * `sweepgen` survives (Go does the same).
  *
  * Which slots are free, for a span of small objects:
@@ -25,11 +25,16 @@ export const SPAN_CLASS = 2;
 export const SPAN_ALLOC_BITS = 3;
 export const SPAN_FREEINDEX = 4;
 export const SPAN_ALLOC_COUNT = 5;
-export const SPAN_NELEMS = 6;
+/** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
+export const SPAN_GCMARK_BITS = 6;
 /** Bytes of a slot; for a large object npages × PAGE_SIZE. */
 export const SPAN_ELEMSIZE = 7;
 /** One of the SPAN_STATE_ values below. Stored last on allocation: the publication point. */
 export const SPAN_STATE = 8;
+/**
+ * With G the heap's: G−2 to be swept, G−1 being swept, G swept and nobody's, G+3 swept and a thread's. G+1: it was a
+ * thread's when the last cycle ended, to be swept, and nobody's: owner and cache mean nothing.
+ */
 export const SPAN_SWEEPGEN = 9;
 /** 1: free slots may hold old data. */
 export const SPAN_NEEDZERO = 10;
@@ -39,7 +44,8 @@ export const SPAN_NEEDZERO = 10;
  */
 export const SPAN_TYPES = 11;
 /**
- * What `free` goes by: the word index of the owner's class record; 0 for spans that its fast path leaves alone: without
+ * What `free` goes by: the word index of the owner's class record, with two bits of the sweep generation on top, so that
+ * no value of an earlier cycle passes for one of this; 0 for spans that its fast path leaves alone: without
  * owner, of large objects, of tiny blocks, and those in which other threads have freed (SPAN_DEFER is not 0).
  */
 export const SPAN_CACHE = 12;
@@ -55,8 +61,7 @@ export const SPAN_LIST = 14;
 /** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
 export const SPAN_DEFER = 15;
 
-/** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
-export const SPAN_GCMARK_BITS = 16;
+export const SPAN_NELEMS = 16;
 export const SPAN_NPAGES = 17;
 /** Next span on the owner's stack of spans with deferred frees. */
 export const SPAN_REMOTE_NEXT = 18;
@@ -64,7 +69,6 @@ export const SPAN_REMOTE_NEXT = 18;
 export const SPAN_REMOTE_QUEUED = 19;
 /** First special record, sorted by (offset, kind). */
 export const SPAN_SPECIALS = 20;
-export const SPAN_SPECIAL_LOCK = 21;
 /** Type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
 export const SPAN_LARGE_TYPE = 22;
 /** Bytes the user asked for, of a large object. */
@@ -77,6 +81,8 @@ export const SPAN_BITS_WORDS = 24;
 export const SPAN_BITS_EPOCH = 25;
 export const SPAN_TABLE = 26;
 export const SPAN_TABLE_CLASS = 27;
+/** Slots that GC_HEAP_LIVE counts: those alive after the last sweep; all, once a thread has allocated from the span. */
+export const SPAN_COUNTED = 30;
 
 export const SPAN_WORDS = 32;
 

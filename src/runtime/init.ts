@@ -1,7 +1,8 @@
 /** A new heap's memory, and the check of one that exists. */
 import { AttachError } from '../base/errors.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
-import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
+import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
+import { WORKBUF_WORDS } from '../layout/gc.ts';
 import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
@@ -57,6 +58,7 @@ export function initMem(o: CheckedOptions): Mem {
     fixInit(mem, FIX_DEFERS + c, bitsWords(nelems) + (isTiny ? nelems : 0));
     if (isTiny) fixInit(mem, FIX_TINY_TABLES, nelems);
   }
+  fixInit(mem, FIX_WORKBUFS, WORKBUF_WORDS);
   new PageAlloc(mem).init();
   Atomics.store(m, H_MAGIC, MAGIC);
   return mem;

@@ -1,0 +1,114 @@
+/**
+ * The collector's words of the header (Go: `work`, `sweep`, `mheap`'s sweep fields). What threads change at the same time
+ * is in a cache line of its own. Doubles are at even words.
+ */
+
+/** H_GC and LINE, not imported: the bundler folds constants only from files without imports. */
+const H_GC = 416;
+const LINE = 16;
+
+// State of the cycle. Written while the world is stopped.
+/** 1: the collector runs by itself; 0: only when asked to (`gc: 'off'`). */
+export const GC_ENABLED = H_GC;
+/** Cycles begun, and cycles whose marking is complete. Equal: no mark is under way. */
+export const GC_STARTED = H_GC + 1;
+export const GC_MARKED = H_GC + 2;
+/** Cycles that somebody asked for (Go: `NumForcedGC`). */
+export const GC_FORCED = H_GC + 3;
+/** 1: grey objects were lost; marked objects are to be scanned once more. */
+export const GC_RESCAN = H_GC + 4;
+/** Holders of `pauseGC` (Go has none: GOGC=off). Atomic. */
+export const GC_PAUSED = H_GC + 5;
+/** Bits of GC_DEBUG_ for checks of the collector itself. */
+export const GC_DEBUG = H_GC + 6;
+export const GC_DEBUG_CHECKMARK = 1;
+export const GC_DEBUG_ZOMBIES = 2;
+export const GC_DEBUG_CLOBBER = 4;
+/** Counts the ragged barriers. */
+export const GC_RAGGED = H_GC + 7;
+
+/** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
+export const GC_HEAP_LIVE = H_GC + LINE;
+/** The part of them that the marker will look into (Go: `heapScan`). Atomic. */
+export const GC_HEAP_SCAN = H_GC + LINE + 1;
+/** GC_HEAP_LIVE from which on a cycle is due; the largest integer when none is. */
+export const GC_TRIGGER = H_GC + LINE + 2;
+
+// Marking. Atomic.
+/** Leaf lock of the list of full work buffers. */
+export const GC_WORK_LOCK = H_GC + 2 * LINE;
+export const GC_WORK_FULL = H_GC + 2 * LINE + 1;
+export const GC_WORK_COUNT = H_GC + 2 * LINE + 2;
+/** Threads that may hold grey objects (Go: nproc − nwait). */
+export const GC_WORKING = H_GC + 3 * LINE;
+/** Root jobs: the next one to do, and how many there are; written together while the world is stopped. */
+export const GC_ROOT_NEXT = H_GC + 3 * LINE + 1;
+export const GC_ROOT_JOBS = H_GC + 3 * LINE + 2;
+/** Jobs up to the first number are handle segments, up to the second pages with specials, then the roots, then a rescan. */
+export const GC_ROOT_HANDLES = H_GC + 3 * LINE + 3;
+export const GC_ROOT_SPECIALS = H_GC + 3 * LINE + 4;
+/** Work buffer with the segments of handle tables, and the buffers that follow. */
+export const GC_ROOT_LIST = H_GC + 3 * LINE + 5;
+
+/** Bytes scanned in this cycle, in units of 8 (Go: `heapScanWork`), and what is credited to all (Go: `bgScanCredit`). */
+export const GC_SCAN_WORK = H_GC + 4 * LINE;
+export const GC_BG_CREDIT = H_GC + 4 * LINE + 1;
+/** Bytes marked in this cycle, in units of 8 (Go: `bytesMarked`). */
+export const GC_BYTES_MARKED = H_GC + 4 * LINE + 2;
+
+// Sweeping.
+/** Span class from which on unswept spans may be left. Atomic. */
+export const GC_SWEEP_CLASS = H_GC + 5 * LINE;
+/** Pages swept in this cycle (Go: `pagesSwept`). Atomic. */
+export const GC_PAGES_SWEPT = H_GC + 5 * LINE + 1;
+/** Where the page reclaimer looks next, in units of 512 pages (Go: `reclaimIndex`), and pages it has to spare. Atomic. */
+export const GC_RECLAIM_INDEX = H_GC + 5 * LINE + 2;
+export const GC_RECLAIM_CREDIT = H_GC + 5 * LINE + 3;
+/** 1: all spans of the last cycle are swept, and it has been counted. */
+export const GC_SWEPT = H_GC + 5 * LINE + 4;
+/** Zombies found; the world ends soon after the first. */
+export const GC_ZOMBIES = H_GC + 5 * LINE + 5;
+
+/** Proc id of the background worker; 0: none; −1: one is being started. Atomic. */
+export const GC_WORKER = H_GC + 6 * LINE;
+/** What the background worker and idle markers sleep on: raised when there is something to do. Atomic. */
+export const GC_WAKE = H_GC + 7 * LINE;
+
+// Statistics, doubles. Sums of all threads that are gone or of the heap as a whole. World lock, or while stopped.
+/** Nanoseconds (wall clock of the machine) of the heap's beginning, of the current cycle's, of the end of its mark. */
+export const GC_T_CREATED = H_GC + 8 * LINE;
+export const GC_T_START = H_GC + 8 * LINE + 2;
+export const GC_T_MARK = H_GC + 8 * LINE + 4;
+export const GC_T_END = H_GC + 8 * LINE + 6;
+/** CPU nanoseconds of all threads at the beginning of the cycle: marking, assists, sweeping. */
+export const GC_CPU_BASE = H_GC + 9 * LINE;
+/** Bytes marked in the last cycle; heapLive at its beginning and at the end of its mark; its goal. For gctrace. */
+export const GC_LAST_MARKED = H_GC + 10 * LINE;
+export const GC_HEAP0 = H_GC + 10 * LINE + 2;
+export const GC_HEAP1 = H_GC + 10 * LINE + 4;
+export const GC_GOAL = H_GC + 10 * LINE + 6;
+/** Length of the current cycle's first pause; total of all pauses. */
+export const GC_PAUSE1 = H_GC + 10 * LINE + 8;
+export const GC_PAUSE_TOTAL = H_GC + 10 * LINE + 10;
+/** Pauses so far. */
+export const GC_PAUSES = H_GC + 10 * LINE + 12;
+
+/** The pacer's doubles: layout/pacer.ts. */
+export const GC_PACER = H_GC + 11 * LINE;
+export const GC_PACER_LINES = 12;
+
+/** Ring of the last 256 pauses in nanoseconds (Go: `PauseNs`), doubles. GC_PAUSES counts them. */
+export const GC_PAUSE_RING = H_GC + 24 * LINE;
+export const PAUSE_RING = 256;
+/** All of the collector's words. */
+export const GC_WORDS = 56 * LINE;
+
+/** Words of a work buffer (Go: 2 KiB); its first two are link and count. */
+export const WORKBUF_WORDS = 512;
+export const WORKBUF_NEXT = 0;
+export const WORKBUF_COUNT = 1;
+/** GREY: pairs of address and descriptor; ROOTS: addresses that are yet to be shaded. */
+export const WORKBUF_KIND = 2;
+export const WORKBUF_GREY = 0;
+export const WORKBUF_ROOTS = 1;
+export const WORKBUF_ITEMS = 4;
