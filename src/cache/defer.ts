@@ -26,6 +26,7 @@
 
 import { ctz32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { isUnswept } from '../central/sweep.ts';
 import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import { PROC_ID, PROC_REMOTE_HEAD } from '../layout/proc.ts';
@@ -172,6 +173,8 @@ export function takeDeferred(heap: MHeap, ref: ProcRef, take: TakeSlot): void {
   }
   const id = m[ref + PROC_ID];
   for (const s of spans) {
+    // Its notes are taken when it is swept.
+    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && isUnswept(m, s)) continue;
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === id || owner === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) takeSpan(heap, s, take);
     else queue(m, s, procRef(heap.t.mem, owner));

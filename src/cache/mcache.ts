@@ -18,7 +18,10 @@
  * so that memory held back is bounded and empty spans are found. Slots freed in a `partial` span, or
  * above freeindex, go back to the span directly.
  *
- * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock.
+ * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock. When a cycle of
+ * the collector has marked, all spans of all threads go to mcentral, to be swept (`endMarking`). While it marks, the
+ * slots of every window are marked when it is made, so whatever is allocated is black; the reuse stacks are off, for their
+ * slots are in no window; and no span goes back to mheap, for a marker may be about to set a mark in it.
  *
  * All state is in shared memory and consistent at safepoints, so `flushAll` may be run by another thread while this
  * one is stopped: the class works on whichever proc record it was made for.
@@ -26,11 +29,16 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { cacheSpan, centralLock, centralPush } from '../central/mcentral.ts';
+import { centralLock, centralPush, spliceUnswept } from '../central/mcentral.ts';
+import { reclaimPages } from '../central/reclaim.ts';
+import { cacheSpan } from '../central/sweep.ts';
+import { CENTRAL_FULL, CENTRAL_PARTIAL } from '../layout/central.ts';
 import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
-import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN } from '../layout/header.ts';
+import { GC_BYTES_MARKED } from '../layout/gc.ts';
+import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_CLASS,
+  MC_FULL_COUNT,
   MC_FULL_FIRST,
   MC_LIMIT,
   MC_NEEDZERO,
@@ -45,11 +53,13 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  PROC_ASSIST,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
   PROC_NEXT_SAMPLE,
+  PROC_NO_REUSE,
   PROC_REFILLS,
   PROC_STACKS,
   PROC_TINY,
@@ -67,9 +77,11 @@ import {
   SPAN_BASE,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_COUNTED,
   SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
+  SPAN_GCMARK_BITS,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -81,7 +93,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { addLive, cacheTag, listAppend, listPush, listRemove, setPageMark, spanBase, spanOf } from '../spans/mspan.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
@@ -140,7 +152,7 @@ export class MCache {
       m[c + MC_WIN] = 0;
       m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
-      m.fill(0, c + MC_PARTIAL_FIRST, c + MC_PARTIAL_COUNT + 1);
+      m.fill(0, c + MC_PARTIAL_FIRST, c + MC_WORDS);
     }
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
@@ -160,7 +172,7 @@ export class MCache {
   }
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
-  setReuse(on: boolean): void {
+  private setReuse(on: boolean): void {
     const m = this.m;
     const { size } = this.heap.classes;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
@@ -187,6 +199,7 @@ export class MCache {
       this.heap.t.pause('mcache.refill');
       if (old !== m[H_EMPTY_SPAN]) {
         listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
+        m[c + MC_FULL_COUNT]++;
       }
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
@@ -220,11 +233,70 @@ export class MCache {
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
       m[s + SPAN_ALLOC_COUNT] += popcount32(free);
+      if (m[H_WRITE_BARRIER] !== 0) this.#blacken(s, w, free);
       m[c + MC_WIN] = free;
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;
     return false;
+  }
+
+  /** Marks the slots of a window, before any of them is an object. */
+  #blacken(s: SpanRef, w: number, slots: number): void {
+    const m = this.m;
+    Atomics.or(m, (m[s + SPAN_GCMARK_BITS] >>> 5) + w, slots);
+    Atomics.add(m, GC_BYTES_MARKED, popcount32(slots) * (m[s + SPAN_ELEMSIZE] >>> 3));
+    setPageMark(this.heap.t.mem, s);
+  }
+
+  /** The collector begins to mark. By the coordinator, world stopped. */
+  beginMarking(): void {
+    const m = this.m;
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
+      const c = this.classRef(spanClass);
+      if (m[c + MC_TOP] !== this.stackOf(c)) this.flushClass(c);
+      const s = m[c + MC_SPAN] as SpanRef;
+      if (m[c + MC_WIN] === 0) continue;
+      this.#blacken(s, m[c + MC_WIN_WORD] - (m[s + SPAN_ALLOC_BITS] >>> 5), m[c + MC_WIN]);
+    }
+    this.setReuse(false);
+  }
+
+  /**
+   * The collector has marked: what is left in the windows is not marked, and every span goes to mcentral, to be swept in
+   * the coming generation. No span's record is touched but that of the class's current one. By the coordinator, world
+   * stopped.
+   */
+  endMarking(): void {
+    const m = this.m;
+    const { mem } = this.heap.t;
+    const empty = m[H_EMPTY_SPAN] as SpanRef;
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
+      const c = this.classRef(spanClass);
+      const s = m[c + MC_SPAN] as SpanRef;
+      if (s !== empty) {
+        const left = m[c + MC_WIN];
+        m[(m[s + SPAN_GCMARK_BITS] >>> 5) + m[c + MC_WIN_WORD] - (m[s + SPAN_ALLOC_BITS] >>> 5)] &= ~left;
+        Atomics.sub(m, GC_BYTES_MARKED, popcount32(left) * (m[s + SPAN_ELEMSIZE] >>> 3));
+        listPush(m, c + MC_FULL_FIRST, s, LIST_PROC_FULL);
+        m[c + MC_FULL_COUNT]++;
+      }
+      m[c + MC_WIN] = 0;
+      m[c + MC_SPAN] = empty;
+      spliceUnswept(mem, spanClass, CENTRAL_PARTIAL, c + MC_PARTIAL_FIRST, m[c + MC_PARTIAL_COUNT]);
+      spliceUnswept(mem, spanClass, CENTRAL_FULL, c + MC_FULL_FIRST, m[c + MC_FULL_COUNT]);
+      m[c + MC_PARTIAL_COUNT] = 0;
+      m[c + MC_FULL_COUNT] = 0;
+    }
+    m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
+    m[this.ref + PROC_EMPTY_PAGES] = 0;
+    m[this.ref + PROC_FLUSH_GEN] = m[H_SWEEPGEN] + 2;
+    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0);
+  }
+
+  /** No span may go back to mheap now: see above. */
+  private get marking(): boolean {
+    return this.m[H_WRITE_BARRIER] !== 0;
   }
 
   /**
@@ -238,7 +310,8 @@ export class MCache {
     this.makeRoom(MAX_ALLOC / PAGE_SIZE);
     this.sampleRate = rate;
     this.sampleDue = false;
-    this.setReuse(rate === 0);
+    this.m[this.ref + PROC_NO_REUSE] = rate === 0 ? 0 : 1;
+    this.setReuse(rate === 0 && !this.marking);
     if (rate !== 0) this.#drawSample();
   }
 
@@ -292,6 +365,7 @@ export class MCache {
     const isNew = s === NIL;
     if (isNew) {
       const npages = heap.classes.npages[spanClass >>> 1];
+      reclaimPages(heap, npages);
       this.makeRoom(npages);
       if (this.givenPages > 0) {
         this.givenPages -= npages;
@@ -303,9 +377,14 @@ export class MCache {
       m[s + SPAN_OWNER] = this.id;
       if (spanClass !== heap.tinySpanClass) {
         // Nobody else knows an address of a new one.
-        if (isNew) m[s + SPAN_CACHE] = c;
+        if (isNew) m[s + SPAN_CACHE] = c | cacheTag(m);
         else this.#openFast(c, s);
       }
+      const fresh = m[s + SPAN_NELEMS] - m[s + SPAN_COUNTED];
+      addLive(m, s, fresh);
+      // What the thread allocates while the collector marks, it owes marking for.
+      if (this.marking) heap.t.mem.mf[(this.ref + PROC_ASSIST) >>> 1] -= fresh * m[s + SPAN_ELEMSIZE];
+      m[s + SPAN_COUNTED] = m[s + SPAN_NELEMS];
       // Cached after it was swept: G+3 of the generation that it was swept in (see Go's mspan.sweepgen).
       m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN) + 3;
     }
@@ -318,7 +397,7 @@ export class MCache {
    */
   #openFast(c: number, s: SpanRef): void {
     const m = this.m;
-    Atomics.store(m, s + SPAN_CACHE, c);
+    Atomics.store(m, s + SPAN_CACHE, c | cacheTag(m));
     if (Atomics.load(m, s + SPAN_DEFER) !== NIL) m[s + SPAN_CACHE] = 0;
   }
 
@@ -392,6 +471,7 @@ export class MCache {
     if (m[s + SPAN_LIST] === LIST_PROC_FULL) {
       m[s + SPAN_FREEINDEX] = 0;
       listRemove(m, c + MC_FULL_FIRST, s);
+      m[c + MC_FULL_COUNT]--;
       listPush(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
       m[c + MC_PARTIAL_COUNT]++;
     } else if (m[s + SPAN_LIST] === LIST_CACHED) {
@@ -405,7 +485,7 @@ export class MCache {
     if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
     const kept = m[this.ref + PROC_EMPTY_PAGES] + m[s + SPAN_NPAGES];
     m[this.ref + PROC_EMPTY_PAGES] = kept;
-    if (kept > (Atomics.load(m, H_PROCS) === 1 ? this.keepPages : KEEP_PAGES)) {
+    if (kept > (Atomics.load(m, H_PROCS) === 1 ? this.keepPages : KEEP_PAGES) && !this.marking) {
       this.givenPages += m[s + SPAN_NPAGES];
       this.#giveBack(c, s);
     } else {
@@ -429,6 +509,7 @@ export class MCache {
   /** Gives empty spans back, until `npages` more would not make the heap larger than it ever was. */
   makeRoom(npages: number): void {
     const m = this.m;
+    if (this.marking) return;
     for (let spanClass = 2; m[this.ref + PROC_EMPTY_PAGES] > 0 && spanClass < this.heap.spanClasses; ) {
       if (Atomics.load(m, H_PAGES_IN_USE) + npages <= Atomics.load(m, H_PEAK_PAGES)) return;
       const c = this.classRef(spanClass);
@@ -469,6 +550,7 @@ export class MCache {
         }
       }
       m[c + MC_PARTIAL_COUNT] = 0;
+      m[c + MC_FULL_COUNT] = 0;
     }
     m[this.ref + PROC_EMPTY_PAGES] = 0;
   }
@@ -476,7 +558,7 @@ export class MCache {
   #release(spanClass: number, s: SpanRef): void {
     const m = this.m;
     const { t } = this.heap;
-    if (m[s + SPAN_ALLOC_COUNT] === 0) {
+    if (m[s + SPAN_ALLOC_COUNT] === 0 && !this.marking) {
       this.beginFree(s);
       this.heap.free(s);
       return;

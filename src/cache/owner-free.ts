@@ -4,6 +4,7 @@
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
+import { ensureSwept, isUnswept } from '../central/sweep.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
 import { PROC_BAD_DEFERRED, PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../layout/proc.ts';
 import {
@@ -73,6 +74,9 @@ function takeNoted(cache: MCache, s: SpanRef, index: number, tiny: number): void
 /** `start` −1: the slot is one object. */
 function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): void {
   const { m, mf } = cache.heap.t.mem;
+  if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
+  // Notes of a span that is still to be swept are taken by the one who sweeps it; this one was taken before.
+  if (isUnswept(m, s)) ensureSwept(cache.heap, s);
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const owner = m[s + SPAN_OWNER];
   if (owner === 0) {

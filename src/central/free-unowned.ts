@@ -3,6 +3,7 @@
  * and counts as well. Rare: spans are without owner only after their thread detached, died, or had to give them up.
  */
 import type { SpanRef } from '../base/brand.ts';
+import { H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -47,7 +48,8 @@ export function freeUnowned(heap: MHeap, s: SpanRef, index: number, start: numbe
   m[s + SPAN_NEEDZERO] = 1;
   centralRemove(t.mem, s);
   m[s + SPAN_ALLOC_COUNT]--;
-  const empty = m[s + SPAN_ALLOC_COUNT] === 0;
+  // While the collector marks no span goes back to mheap: a marker may be about to set a mark in it.
+  const empty = m[s + SPAN_ALLOC_COUNT] === 0 && m[H_WRITE_BARRIER] === 0;
   if (empty) {
     m[s + SPAN_OWNER] = t.id;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);

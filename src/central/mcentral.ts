@@ -5,10 +5,11 @@
  * The sets are described in layout/central.ts. A span without owner is changed only under the lock of its mcentral:
  * its bits and counts, its list, and its owner (0 → the thread that takes it).
  *
- * Sweeping on the way (Go: `cacheSpan`): first a swept span with free slots, then unswept ones, which the taker sweeps
- * after it won them: sweepgen G−2 → G−1 by compare-and-exchange, G when done.
+ * Unswept spans come here without being touched: when marking ends, the lists of all threads are appended to the unswept
+ * sets as they are (`spliceUnswept`), with owners, marks of lists and sweep generations of before. Whoever takes one off
+ * its set, under the lock, has won the right to sweep it (central/sweep.ts).
  */
-import { NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef } from '../base/brand.ts';
 import {
   CENTRAL_FULL,
   CENTRAL_LOCK,
@@ -17,24 +18,25 @@ import {
   CENTRAL_WORDS,
   SET_COUNT,
   SET_FIRST,
+  SET_LAST,
   SET_WORDS,
 } from '../layout/central.ts';
 import { H_SWEEPGEN } from '../layout/header.ts';
 import {
   LIST_CENTRAL,
+  LIST_PROC_PARTIAL,
   SPAN_ALLOC_COUNT,
   SPAN_CLASS,
   SPAN_LIST,
   SPAN_NELEMS,
+  SPAN_NEXT,
   SPAN_OWNER,
+  SPAN_PREV,
   SPAN_SWEEPGEN,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { listAppend, listRemove } from '../spans/mspan.ts';
 import type { Mem } from '../sys/mem.ts';
-
-/** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */
-const SPAN_BUDGET = 100;
 
 export function centralRef(mem: Mem, spanClass: number): number {
   return mem.plan.centrals + spanClass * CENTRAL_WORDS;
@@ -65,43 +67,38 @@ export function centralPush(mem: Mem, s: SpanRef): void {
 /** Takes a span off whichever set it is on. Lock: this mcentral. */
 export function centralRemove(mem: Mem, s: SpanRef): void {
   const { m } = mem;
-  const index = m[s + SPAN_LIST] - LIST_CENTRAL;
-  const set = centralRef(mem, m[s + SPAN_CLASS]) + CENTRAL_SETS + index * SET_WORDS;
+  const spanClass = m[s + SPAN_CLASS];
+  const list = m[s + SPAN_LIST];
+  let set = centralRef(mem, spanClass) + CENTRAL_SETS + (list - LIST_CENTRAL) * SET_WORDS;
+  if (list < LIST_CENTRAL) {
+    const kind = list === LIST_PROC_PARTIAL ? CENTRAL_PARTIAL : CENTRAL_FULL;
+    set = centralSet(mem, spanClass, kind, false, Atomics.load(m, H_SWEEPGEN));
+  }
   listRemove(m, set + SET_FIRST, s);
   m[set + SET_COUNT] = m[set + SET_COUNT] - 1;
 }
 
-/** A span with at least one free slot, now owned by the calling thread and on no list; nil if there is none. */
-export function cacheSpan(heap: MHeap, spanClass: SpanClass): SpanRef {
-  const { t } = heap;
-  const { mem } = t;
+/**
+ * Appends a thread's list to the set that becomes the unswept one when the sweep generation grows, which it is about to.
+ * Constant time: the spans are not touched. World stopped.
+ */
+export function spliceUnswept(mem: Mem, spanClass: number, kind: number, list: number, count: number): void {
   const { m } = mem;
-  const gen = Atomics.load(m, H_SWEEPGEN);
-  const partial = centralSet(mem, spanClass, CENTRAL_PARTIAL, true, gen);
-  const unswept = centralSet(mem, spanClass, CENTRAL_PARTIAL, false, gen);
-  const unsweptFull = centralSet(mem, spanClass, CENTRAL_FULL, false, gen);
-  // Racy look: most requests find nothing here and should not pay for the lock.
-  if ((m[partial] | m[unswept] | m[unsweptFull]) === NIL) return NIL as SpanRef;
-  const lock = centralLock(mem, spanClass);
-  let s = popOwned(heap, lock, partial);
-  for (let budget = SPAN_BUDGET; s === NIL && budget > 0; budget--) {
-    const found = popUnswept(heap, lock, unswept, gen) || popUnswept(heap, lock, unsweptFull, gen);
-    if (found === NIL) break;
-    if (heap.hooks.sweepSpan !== undefined) heap.hooks.sweepSpan(found);
-    Atomics.store(m, found + SPAN_SWEEPGEN, gen);
-    t.lock(lock);
-    if (m[found + SPAN_ALLOC_COUNT] < m[found + SPAN_NELEMS]) {
-      s = found;
-    } else {
-      m[found + SPAN_OWNER] = 0;
-      centralPush(mem, found);
-    }
-    t.unlock(lock);
-  }
-  return s;
+  const first = m[list];
+  if (first === NIL) return;
+  const set = centralSet(mem, spanClass, kind, true, m[H_SWEEPGEN]);
+  const last = m[set + SET_LAST];
+  if (last === NIL) m[set + SET_FIRST] = first;
+  else m[last + SPAN_NEXT] = first;
+  m[first + SPAN_PREV] = last;
+  m[set + SET_LAST] = m[list + 1];
+  m[set + SET_COUNT] = m[set + SET_COUNT] + count;
+  m[list] = NIL;
+  m[list + 1] = NIL;
 }
 
-function popOwned(heap: MHeap, lock: number, set: number): SpanRef {
+/** Takes the first span of a set, now owned by the calling thread and on no list; nil if there is none. */
+export function popOwned(heap: MHeap, lock: number, set: number): SpanRef {
   const { t } = heap;
   const { m } = t.mem;
   t.lock(lock);
@@ -109,25 +106,6 @@ function popOwned(heap: MHeap, lock: number, set: number): SpanRef {
   if (s !== NIL) {
     centralRemove(t.mem, s);
     m[s + SPAN_OWNER] = t.id;
-  }
-  t.unlock(lock);
-  return s;
-}
-
-/** Takes the first span of an unswept set and wins the right to sweep it. */
-function popUnswept(heap: MHeap, lock: number, set: number, gen: number): SpanRef {
-  const { t } = heap;
-  const { m } = t.mem;
-  t.lock(lock);
-  let s = m[set + SET_FIRST] as SpanRef;
-  while (s !== NIL) {
-    centralRemove(t.mem, s);
-    // Owned while it is on no list: whoever reaps another thread in the meantime must leave it alone.
-    if (Atomics.compareExchange(m, s + SPAN_SWEEPGEN, gen - 2, gen - 1) === gen - 2) {
-      m[s + SPAN_OWNER] = t.id;
-      break;
-    }
-    s = m[set + SET_FIRST] as SpanRef;
   }
   t.unlock(lock);
   return s;

@@ -41,14 +41,11 @@ export const GC_WORK_FULL = H_GC + 2 * LINE + 1;
 export const GC_WORK_COUNT = H_GC + 2 * LINE + 2;
 /** Threads that may hold grey objects (Go: nproc − nwait). */
 export const GC_WORKING = H_GC + 3 * LINE;
-/** Root jobs: the next one to do, and how many there are; written together while the world is stopped. */
+/** Root jobs: the next one to do, and how many there are. Job 0: the named roots; from 1 on: specials, by chunks of pages. */
 export const GC_ROOT_NEXT = H_GC + 3 * LINE + 1;
 export const GC_ROOT_JOBS = H_GC + 3 * LINE + 2;
-/** Jobs up to the first number are handle segments, up to the second pages with specials, then the roots, then a rescan. */
-export const GC_ROOT_HANDLES = H_GC + 3 * LINE + 3;
-export const GC_ROOT_SPECIALS = H_GC + 3 * LINE + 4;
-/** Work buffer with the segments of handle tables, and the buffers that follow. */
-export const GC_ROOT_LIST = H_GC + 3 * LINE + 5;
+/** Jobs from this number on scan marked objects once more, by chunks of pages. */
+export const GC_ROOT_RESCAN = H_GC + 3 * LINE + 3;
 
 /** Bytes scanned in this cycle, in units of 8 (Go: `heapScanWork`), and what is credited to all (Go: `bgScanCredit`). */
 export const GC_SCAN_WORK = H_GC + 4 * LINE;
@@ -107,8 +104,9 @@ export const GC_WORDS = 56 * LINE;
 export const WORKBUF_WORDS = 512;
 export const WORKBUF_NEXT = 0;
 export const WORKBUF_COUNT = 1;
-/** GREY: pairs of address and descriptor; ROOTS: addresses that are yet to be shaded. */
+/** GREY: pairs of address and descriptor; ROOTS: addresses to be shaded; SEGMENTS: first words of pieces of handle tables. */
 export const WORKBUF_KIND = 2;
 export const WORKBUF_GREY = 0;
 export const WORKBUF_ROOTS = 1;
+export const WORKBUF_SEGMENTS = 2;
 export const WORKBUF_ITEMS = 4;

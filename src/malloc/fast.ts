@@ -43,6 +43,7 @@ import {
   SPAN_NEEDZERO,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
 import { smallSlow, typeSlot } from './malloc-slow.ts';
@@ -84,10 +85,15 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
   /** Class record of pointer-free objects by size; 0: for the tiny allocator. */
   const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
-  /** Sizes from 1 to open[0], and class records up to open[1] from `classes`, are for the fast paths. */
+  /**
+   * Sizes from 1 to open[0], and SPAN_CACHE up to open[1] from open[2], which is `classes` with the tag of the sweep
+   * generation, are for the fast paths. A new generation begins only while this thread is stopped or outside its region, and
+   * `setOpen` follows.
+   */
   const open = new Uint32Array(OFF_HEAP);
 
   function setOpen(isOpen: boolean): void {
+    open[2] = classes | cacheTag(m);
     open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
     open[1] = isOpen ? MAX_SPAN_CLASSES * MC_WORDS : 0;
   }
@@ -193,7 +199,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   function free(ptr: number): void {
     const w = m;
     const s = w[spans + (ptr >>> PAGE_SHIFT)];
-    const c = w[s | SPAN_CACHE];
+    const record = (w[s | SPAN_CACHE] - open[2]) >>> 0;
     const off = (ptr - w[s]) | 0;
     const div = w[s | SPAN_DIV];
     const index = (imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
@@ -202,8 +208,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const bit = 1 << bitIndex;
     const rest = w[word] ^ bit;
     if (
-      // Not this thread's span, or one that others freed in, or not inside a region,
-      (c - classes) >>> 0 >= open[1] ||
+      // Not this thread's span, or one that others freed in, or not swept yet, or not inside a region,
+      record >= open[1] ||
       // or not where a slot begins,
       imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
       // or it is free already, or no integer.
@@ -214,6 +220,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
       return;
     }
     if (index < w[s | SPAN_FREEINDEX]) {
+      const c = (classes + record) | 0;
       const top = w[c | MC_TOP];
       if ((top & STACK_MASK) !== 0) {
         w[word] = rest;

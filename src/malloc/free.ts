@@ -8,6 +8,8 @@ import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
+import { ensureSwept, isUnswept } from '../central/sweep.ts';
+import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -73,6 +75,8 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const { heap } = a.cache;
   if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
   const s = spanOf(mem, ptr);
+  // What it holds, and whose it is, is known only after that.
+  if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && isUnswept(m, s)) ensureSwept(heap, s);
   if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
     bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
   const spanClass = m[s + SPAN_CLASS];
@@ -144,6 +148,9 @@ function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const bit = m[s + SPAN_ALLOC_BITS];
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
   t.pause('large.free');
+  mf[(a.cache.ref + PROC_LARGE_FREES) >>> 1]++;
+  // While the collector marks no span goes back: this one will be found dead, and swept.
+  if (m[H_WRITE_BARRIER] !== 0) return;
   // In this thread's hand, while it waits for the lock: see threads/repair.ts.
   m[s + SPAN_OWNER] = t.id;
   const lock = centralLock(t.mem, m[s + SPAN_CLASS]);
@@ -152,7 +159,6 @@ function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   m[s + SPAN_ALLOC_COUNT] = 0;
   centralRemove(t.mem, s);
   t.unlock(lock);
-  mf[(a.cache.ref + PROC_LARGE_FREES) >>> 1]++;
   a.cache.heap.free(s);
 }
 

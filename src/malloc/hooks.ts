@@ -13,10 +13,23 @@ export interface AllocHooks extends SpanHooks {
   onFree?: (addr: Addr) => void;
   /** Profiler: one object in about `sampleRate` allocated bytes. `size` is that of its slot; its type comes later. */
   onSample?: (addr: Addr, size: number) => void;
-  /** Collector: a window of free slots is about to be handed out; `bytes` is what they hold (Go: heapLive, assists). */
+  /** A window of free slots is about to be handed out; `bytes` is what they hold. */
   onRefill?: (spanClass: SpanClass, bytes: number) => void;
-  /** Collector: a large object is about to be allocated. */
+  /** A large object is about to be allocated. */
   onLargeAlloc?: (bytes: number) => void;
-  /** Collector: memory is out for a request of so many bytes. True: something was freed, try again. */
+  /** Memory is out for a request of so many bytes. True: something was freed, try again. */
   onOutOfMemory?: (bytes: number) => boolean;
 }
+
+/** What the allocator asks of the collector, in its slow paths. */
+export interface Collector {
+  /**
+   * The thread is about to take a span, or a large object of so many bytes: the collector may begin a cycle, make the
+   * thread assist with one, or make it sweep. A safepoint.
+   */
+  beforeSpan(bytes: number): void;
+  /** Memory is out. True: garbage was freed, try again. A safepoint. */
+  onOutOfMemory(): boolean;
+}
+
+export const NO_COLLECTOR: Collector = { beforeSpan: () => {}, onOutOfMemory: () => false };

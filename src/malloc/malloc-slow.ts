@@ -7,21 +7,26 @@ import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
+import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
-import { H_PAGES_IN_USE } from '../layout/header.ts';
-import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
+import { GC_BYTES_MARKED } from '../layout/gc.ts';
+import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
+import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_BASE,
+  SPAN_COUNTED,
+  SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
+  SPAN_GCMARK_BITS,
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
   SPAN_NEEDZERO,
   SPAN_OWNER,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import { slotIndex, spanOf } from '../spans/mspan.ts';
+import { addLive, setPageMark, slotIndex, spanOf } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
@@ -59,6 +64,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
+  if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
   const spanClass = m[c + MC_CLASS] as SpanClass;
   const size = m[c + MC_SIZE];
@@ -73,9 +79,10 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   return addr;
 }
 
-/** Tries to find memory: the collector first, if there is one, then what the threads' caches hold. Or throws. */
+/** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
+  if (a.collector.onOutOfMemory() && attempt()) return;
   reclaimCaches(a.cache.heap);
   if (!attempt()) throwOutOfMemory(a, bytes);
 }
@@ -86,10 +93,12 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const { m, mf, plan } = t.mem;
   const { heap } = cache;
   t.poll();
-  drainDeferred(cache);
   const npages = Math.ceil(size / PAGE_SIZE);
+  a.collector.beforeSpan(npages * PAGE_SIZE);
+  drainDeferred(cache);
   const spanClass = (type === 0 ? 1 : 0) as SpanClass;
   if (a.hooks.onLargeAlloc !== undefined) a.hooks.onLargeAlloc(size);
+  reclaimPages(heap, npages);
   cache.makeRoom(npages);
   let s = (npages < plan.pages ? heap.alloc(npages, spanClass) : NIL) as SpanRef;
   if (s === NIL) {
@@ -105,19 +114,36 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   m[s + SPAN_FREEINDEX] = 1;
   m[s + SPAN_ALLOC_COUNT] = 1;
   m[bit >>> 5] |= 1 << bit;
+  m[s + SPAN_COUNTED] = 1;
+  addLive(m, s, 1);
+  if (m[H_WRITE_BARRIER] !== 0) blackenLarge(a, s);
   mf[(cache.ref + PROC_LARGE_ALLOCS) >>> 1]++;
   const lock = centralLock(t.mem, spanClass);
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;
   centralPush(t.mem, s);
   t.unlock(lock);
-  // Without locks, and with safepoints; scan memory gets its type only when no old pointers are left in it.
+  // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
+  // pointers are left in it: until then it holds none that the collector looks at.
+  m[cache.ref + PROC_ALLOCATING] = addr;
   if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
+  m[cache.ref + PROC_ALLOCATING] = 0;
   if (cache.sampleRate !== 0 && cache.sampleLarge(size) && a.hooks.onSample !== undefined) {
     a.hooks.onSample(addr, size);
   }
   return addr;
+}
+
+/** Marked before it is an object that anybody knows. */
+function blackenLarge(a: Malloc, s: SpanRef): void {
+  const { mem } = a.t;
+  const { m } = mem;
+  const bit = m[s + SPAN_GCMARK_BITS];
+  Atomics.or(m, bit >>> 5, 1 << bit);
+  Atomics.add(m, GC_BYTES_MARKED, m[s + SPAN_ELEMSIZE] >>> 3);
+  mem.mf[(a.cache.ref + PROC_ASSIST) >>> 1] -= m[s + SPAN_ELEMSIZE] >>> 0;
+  setPageMark(mem, s);
 }
 
 /** 16-bit index of the type number of the object at this address, in a span of a scan class. */

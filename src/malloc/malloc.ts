@@ -29,15 +29,16 @@
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
 import type { MCache } from '../cache/mcache.ts';
+import { ownerOf } from '../central/sweep.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
-import { SPAN_CLASS, SPAN_DEFER, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
+import { SPAN_CLASS, SPAN_DEFER, SPAN_TYPES } from '../layout/span.ts';
 import { tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
-import type { AllocHooks } from './hooks.ts';
+import { type AllocHooks, type Collector, NO_COLLECTOR } from './hooks.ts';
 import { guardedMalloc, mallocLarge, throwSize } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 
@@ -64,6 +65,8 @@ export class Malloc implements Gate {
   readonly t: Proc;
   readonly cache: MCache;
   hooks: AllocHooks = {};
+  /** The collector of this thread, wired by `runtime`. */
+  collector: Collector = NO_COLLECTOR;
   /** No hook wants to see windows: set by `heap.setHooks`. */
   plainWindows = true;
   readonly tinySpanClass: number;
@@ -157,7 +160,7 @@ export class Malloc implements Gate {
   freeOwn(ptr: number): void {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
-    const own = m[s | SPAN_OWNER] === this.t.id && m[s | SPAN_DEFER] === 0;
+    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0;
     if (own && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
       this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
     } else {

@@ -11,9 +11,4 @@ export interface SpanHooks {
   onSpanFree?: (s: SpanRef) => void;
   /** The heap grew: `pages` pages from `page` on became known to the page allocator. */
   onGrow?: (page: number, pages: number) => void;
-  /**
-   * Frees what the last cycle did not mark. The caller owns the span (sweepgen is one below the heap's). Without a
-   * collector nothing dies, and the span is simply taken as swept.
-   */
-  sweepSpan?: (s: SpanRef) => void;
 }

@@ -51,6 +51,7 @@ import {
   SPAN_BITS_WORDS,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_COUNTED,
   SPAN_DEFER,
   SPAN_DIV,
   SPAN_ELEMSIZE,
@@ -82,7 +83,7 @@ import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
 import type { SpanHooks } from './hooks.ts';
-import { spanBase } from './mspan.ts';
+import { addLive, spanBase } from './mspan.ts';
 import type { SizeClassTable } from './size-classes.ts';
 
 /** Records taken at once when the thread has none left. */
@@ -97,6 +98,8 @@ export class MHeap {
   /** Span classes are below this. */
   readonly spanClasses: number;
   hooks: SpanHooks = {};
+  /** What the sweep of a span does with the specials of its dead objects. Wired by `runtime`. */
+  sweepSpecials: (s: SpanRef) => void = () => {};
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
 
@@ -174,6 +177,8 @@ export class MHeap {
     const m = this.#m;
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     t.pause('span.free');
+    addLive(m, s, -m[s + SPAN_COUNTED]);
+    m[s + SPAN_COUNTED] = 0;
     const page = spanBase(m, s) >>> PAGE_SHIFT;
     const npages = m[s + SPAN_NPAGES];
     const room = m[t.ref + PROC_SPAN_CACHE_LEN] < SPAN_CACHE_MAX;
@@ -207,6 +212,7 @@ export class MHeap {
     const m = this.#m;
     const { plan } = this.t.mem;
     Atomics.and(m, plan.pageInUse + (page >>> 5), ~(1 << page));
+    Atomics.and(m, plan.pageMarks + (page >>> 5), ~(1 << page));
     for (let p = plan.spans + page, end = p + npages; p < end; p++) {
       m[p] = NIL;
       this.t.pause('span.forget');
@@ -247,6 +253,7 @@ export class MHeap {
     m[s + SPAN_SPECIALS] = NIL;
     m[s + SPAN_LARGE_TYPE] = 0;
     m[s + SPAN_LARGE_SIZE] = 0;
+    m[s + SPAN_COUNTED] = 0;
     m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);

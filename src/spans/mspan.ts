@@ -9,11 +9,15 @@
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { GC_HEAP_LIVE, GC_HEAP_SCAN } from '../layout/gc.ts';
+import { H_SWEEPGEN } from '../layout/header.ts';
 import {
   DIV_SHIFT,
   SPAN_ALLOC_BITS,
   SPAN_BASE,
+  SPAN_CLASS,
   SPAN_DIV,
+  SPAN_ELEMSIZE,
   SPAN_LIST,
   SPAN_NELEMS,
   SPAN_NEXT,
@@ -46,6 +50,28 @@ export function spanBytes(m: Words, s: SpanRef): number {
 export function slotIndex(m: Words, s: SpanRef, addr: number): number {
   const div = m[s + SPAN_DIV];
   return Math.imul((addr - spanBase(m, s)) >>> 3, div >>> DIV_SHIFT) >>> div;
+}
+
+/** Counts `slots` more of a span's as live (Go: `heapLive`, `heapScan`). */
+export function addLive(m: Words, s: SpanRef, slots: number): void {
+  if (slots === 0) return;
+  // In units of 8 bytes: all sizes are multiples of it, and the sum of a full heap still fits.
+  const units = slots * (m[s + SPAN_ELEMSIZE] >>> 3);
+  Atomics.add(m, GC_HEAP_LIVE, units);
+  if ((m[s + SPAN_CLASS] & 1) === 0) Atomics.add(m, GC_HEAP_SCAN, units);
+}
+
+/** What SPAN_CACHE holds of the sweep generation, on top of the record's index. */
+export function cacheTag(m: Words): number {
+  return (m[H_SWEEPGEN] >>> 1) << 30;
+}
+
+/** Notes that the span has a marked object (Go: `pageMarks`): the page reclaimer goes by it. */
+export function setPageMark(mem: Mem, s: SpanRef): void {
+  const { m, plan } = mem;
+  const page = m[s + SPAN_BASE] >>> PAGE_SHIFT;
+  const word = plan.pageMarks + (page >>> 5);
+  if ((m[word] & (1 << page)) === 0) Atomics.or(m, word, 1 << page);
 }
 
 /** Appends at the front of the list at words `list` (first) and `list + 1` (last). */

@@ -19,6 +19,10 @@
  *   order at least one sees the other, so either the coordinator finds the thread IDLE, or the thread wakes the
  *   coordinator. Without the read of H_STOP in `release` a stop could sleep through its whole timeout.
  * - `poll` leaves the region and waits for H_STOP to fall before it enters again, so a coordinator cannot starve.
+ * - What a stop may change of a thread's caches is looked at again by whoever comes back into its region (`refresh`).
+ *
+ * The ragged barrier (Go: `forEachP`; threads/ragged.ts) asks each thread to do something once, at a safepoint of its own,
+ * without stopping them all: STOP_RAGGED in H_STOP sends `poll` here too, and the thread goes on at once.
  *
  * Locks: a word with the owner's id, so that a dead owner is known. 0 → id by compare-and-exchange; a waiter spins
  * for about as long as a wake-up takes, then sets CONTENDED and sleeps. Whoever got the lock after sleeping keeps the
@@ -30,7 +34,8 @@
 
 import type { ProcRef } from '../base/brand.ts';
 import { fatal, SpanheapError } from '../base/errors.ts';
-import { H_STOP, H_WORLD_LOCK } from '../layout/header.ts';
+import { GC_RAGGED } from '../layout/gc.ts';
+import { H_STOP, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -38,6 +43,7 @@ import {
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
+  PROC_RAGGED,
   PROC_RUNNING,
   PROC_STATUS,
   PROC_STATUS_NAMES,
@@ -82,6 +88,8 @@ export class Proc {
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
   delay: DelayHook | undefined;
+  /** What this thread does in a ragged barrier. */
+  onRagged: () => void = () => {};
   readonly #m: Int32Array<ArrayBufferLike>;
   /** Attachment of the record that this is; another number there: the record has been given to another thread. */
   readonly #epoch: number;
@@ -102,7 +110,7 @@ export class Proc {
   /** Makes every call take the guarded way in, for hooks that must see each object. */
   set guarded(on: boolean) {
     this.#guarded = on;
-    this.gate.setOpen(this.depth > 0 && !on);
+    this.refresh();
   }
 
   /** Enters a region; nests. Blocks while the world is stopped. Throws if this thread was detached or reaped. */
@@ -148,12 +156,31 @@ export class Proc {
 
   #pollSlow(): void {
     const m = this.#m;
-    if (!this.mem.shared || (Atomics.load(m, H_STOP) & LOCK_OWNER) === this.id) return;
+    if (!this.mem.shared) return;
+    const asked = Atomics.load(m, H_STOP);
+    if ((asked & STOP_RAGGED) !== 0) this.#joinRagged();
+    if ((asked & LOCK_OWNER) === 0 || (asked & LOCK_OWNER) === this.id) return;
     this.release();
-    for (let stop = Atomics.load(m, H_STOP); stop !== 0; stop = Atomics.load(m, H_STOP)) {
+    for (let stop = Atomics.load(m, H_STOP); (stop & LOCK_OWNER) !== 0; stop = Atomics.load(m, H_STOP)) {
       parkWhile(m, H_STOP, stop, NAP_MS);
     }
     this.acquire();
+    this.refresh();
+  }
+
+  /** This thread's part in the ragged barrier, once. */
+  #joinRagged(): void {
+    const m = this.#m;
+    const barrier = Atomics.load(m, GC_RAGGED);
+    if (m[this.ref + PROC_RAGGED] === barrier) return;
+    this.onRagged();
+    Atomics.store(m, this.ref + PROC_RAGGED, barrier);
+    unpark(m, this.ref + PROC_RAGGED);
+  }
+
+  /** After a stop: what the fast paths go by may have changed (see malloc/fast.ts). */
+  refresh(): void {
+    this.gate.setOpen(this.depth > 0 && !this.#guarded);
   }
 
   #acquireSlow(): void {
@@ -218,16 +245,21 @@ export class Proc {
       if (seen === 0) return;
       if ((seen & LOCK_CONTENDED) === 0) {
         Atomics.compareExchange(m, word, seen, seen | LOCK_CONTENDED);
-      } else if (this.#isDead(seen & LOCK_OWNER)) {
-        const status = this.ref + PROC_STATUS;
-        const was = Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED);
-        if (Atomics.load(m, H_STOP) !== 0) unpark(m, status);
-        parkWhile(m, word, seen, NAP_MS);
-        if (was === PROC_RUNNING) Atomics.compareExchange(m, status, PROC_BLOCKED, PROC_RUNNING);
       } else {
-        parkWhile(m, word, seen, NAP_MS);
+        this.parkFor(word, seen, seen & LOCK_OWNER);
       }
     }
+  }
+
+  /** Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD. */
+  parkFor(word: number, seen: number, owner: number): void {
+    const m = this.#m;
+    const status = this.ref + PROC_STATUS;
+    const dead = owner !== 0 && this.#isDead(owner);
+    const was = dead ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
+    if (dead && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
+    parkWhile(m, word, seen, NAP_MS);
+    if (was === PROC_RUNNING) Atomics.compareExchange(m, status, PROC_BLOCKED, PROC_RUNNING);
   }
 
   #isDead(id: number): boolean {
@@ -258,6 +290,7 @@ export class Proc {
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
     Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
     this.acquire();
+    this.refresh();
   }
 
   unlockWorld(): void {

@@ -12,6 +12,7 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
+import { GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_RECLAIMER, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
@@ -30,7 +31,7 @@ import type { Mem } from '../sys/mem.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
-/** After this time without a safepoint a thread is named in a warning; after the second, the stop is given up. */
+/** After this time without a safepoint a thread is named in a warning, unless told otherwise; after the second, the stop is given up. */
 const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
 
@@ -39,6 +40,8 @@ export interface StopOptions {
   readonly reaping?: boolean;
   /** Called with a text when a thread does not reach a safepoint for long. */
   readonly warn?: (text: string) => void;
+  /** What "long" is, in milliseconds. Default: 5000. */
+  readonly warnAfterMs?: number;
 }
 
 /** Record of every thread slot, attached or not. */
@@ -53,7 +56,7 @@ export function attachedProcs(mem: Mem): ProcRef[] {
 
 /** All leaf locks. */
 export function leafLocks(mem: Mem): number[] {
-  const locks = [H_HEAP_LOCK];
+  const locks = [H_HEAP_LOCK, GC_WORK_LOCK];
   for (let c = 0; c < MAX_SPAN_CLASSES; c++) locks.push(mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK);
   return locks;
 }
@@ -100,31 +103,47 @@ function stopAll(t: Proc, options: StopOptions): boolean {
   const { mem } = t;
   const { m } = mem;
   Atomics.store(m, H_STOP, t.id);
-  const started = performance.now();
+  const patience = new Patience(options);
   for (const p of allProcs(mem)) {
-    if (p !== t.ref && !stopOne(m, p, started, options)) return false;
+    if (p !== t.ref && !stopOne(m, p, patience, options)) return false;
   }
   if (options.reaping) return true;
   return leafLocks(mem).every((lock) => Atomics.load(m, lock) === 0);
 }
 
-function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, started: number, options: StopOptions): boolean {
+function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, patience: Patience, options: StopOptions): boolean {
   const word = p + PROC_STATUS;
-  for (let warned = false; ; ) {
+  for (;;) {
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
     if (status === PROC_BLOCKED || status === PROC_DEAD) return options.reaping === true;
     if (status !== PROC_RUNNING) return true;
     parkWhile(m, word, PROC_RUNNING, LOOK_MS);
-    const waited = performance.now() - started;
+    patience.check(m, p);
+  }
+}
+
+/** How long a coordinator waits for threads to reach safepoints, and whom it names when that takes long. */
+export class Patience {
+  readonly #started = performance.now();
+  readonly #options: StopOptions;
+  #named = 0;
+
+  constructor(options: StopOptions) {
+    this.#options = options;
+  }
+
+  /** `p` is not at a safepoint yet. Warns once a thread; throws ERR_FATAL when it has been waited for too long. */
+  check(m: Int32Array<ArrayBufferLike>, p: ProcRef): void {
+    const waited = performance.now() - this.#started;
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
     }
-    if (waited > WARN_MS && !warned) {
-      warned = true;
-      options.warn?.(
-        `${nameOf(m, p)} has not reached a safepoint for ${WARN_MS / 1000} s; call heap.poll() in long loops`,
-      );
-    }
+    const limit = this.#options.warnAfterMs ?? WARN_MS;
+    if (waited <= limit || this.#named === p) return;
+    this.#named = p;
+    this.#options.warn?.(
+      `${nameOf(m, p)} has not reached a safepoint for ${limit / 1000} s; call heap.poll() in long loops`,
+    );
   }
 }
 

@@ -1,0 +1,70 @@
+/**
+ * The ragged barrier (Go: `forEachP`): every attached thread does something once, at a safepoint, while the others run.
+ *
+ * The coordinator holds the world lock, raises GC_RAGGED, and sets STOP_RAGGED in H_STOP. A RUNNING thread finds it in its
+ * next `poll`, runs its `onRagged` and stores the barrier's number. For a thread outside of its region the coordinator
+ * does it: IDLE -> STOPPED by compare-and-exchange, so that the thread cannot enter meanwhile, and back. Both look at
+ * PROC_RAGGED, so it is done once: the thread inside its region, or the coordinator while the thread cannot be in one.
+ */
+import type { ProcRef } from '../base/brand.ts';
+import { GC_RAGGED } from '../layout/gc.ts';
+import { H_STOP, STOP_RAGGED } from '../layout/header.ts';
+import {
+  PROC_BLOCKED,
+  PROC_DEAD,
+  PROC_IDLE,
+  PROC_RAGGED,
+  PROC_RUNNING,
+  PROC_STATUS,
+  PROC_STOPPED,
+} from '../layout/proc.ts';
+import { parkWhile, unpark } from '../sync/park.ts';
+import type { Proc } from '../sync/proc.ts';
+import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
+
+/**
+ * `forStopped` is called for each thread that is outside of its region, the calling one included. World lock held, in a
+ * region. Blocks until the RUNNING threads have reached safepoints. False: a thread has died; its reaper comes first.
+ */
+export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => void, options: StopOptions = {}): boolean {
+  const { m } = t.mem;
+  const barrier = (Atomics.load(m, GC_RAGGED) + 1) | 0;
+  Atomics.store(m, GC_RAGGED, barrier);
+  forStopped(t.ref);
+  if (!t.mem.shared) return true;
+  Atomics.store(m, t.ref + PROC_RAGGED, barrier);
+  Atomics.store(m, H_STOP, STOP_RAGGED);
+  try {
+    const patience = new Patience(options);
+    return allProcs(t.mem).every((p) => p === t.ref || pass(m, p, barrier, forStopped, patience));
+  } finally {
+    Atomics.store(m, H_STOP, 0);
+  }
+}
+
+function pass(
+  m: Int32Array<ArrayBufferLike>,
+  p: ProcRef,
+  barrier: number,
+  forStopped: (p: ProcRef) => void,
+  patience: Patience,
+): boolean {
+  const word = p + PROC_STATUS;
+  for (;;) {
+    const seen = Atomics.load(m, p + PROC_RAGGED);
+    if (seen === barrier) return true;
+    const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
+    if (status === PROC_IDLE) {
+      forStopped(p);
+      Atomics.store(m, p + PROC_RAGGED, barrier);
+      Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE);
+      unpark(m, word);
+      return true;
+    }
+    if (status === PROC_BLOCKED || status === PROC_DEAD) return false;
+    // FREE, or left STOPPED by a coordinator that died: not in a region.
+    if (status !== PROC_RUNNING) return true;
+    parkWhile(m, p + PROC_RAGGED, seen, 1);
+    patience.check(m, p);
+  }
+}
