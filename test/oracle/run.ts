@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { growslice } from './growslice.ts';
 import { memlimits } from './memlimits.ts';
+import { pacer } from './pacer.ts';
 import { pagealloc } from './pagealloc.ts';
 import { pagecache } from './pagecache.ts';
 import { pallocbits } from './pallocbits.ts';
@@ -14,12 +15,6 @@ import { tinyDriver } from './tiny-driver.ts';
 
 /** Later work: recognized, and named as skipped. */
 const LATER: readonly Checker[] = [
-  {
-    name: 'pacer',
-    sections: ['stateFields', 'testScenarios', 'randomScenarios', 'goals', 'workers', 'piController'],
-    source: /gcController|pacer/i,
-    skipReason: 'the pacer comes with the collector',
-  },
   {
     name: 'heapbits',
     sections: ['cases'],
@@ -43,6 +38,7 @@ const CHECKERS: readonly Checker[] = [
   growslice,
   tinyChecker(tinyDriver),
   memlimits,
+  pacer,
   ...LATER,
 ];
 
