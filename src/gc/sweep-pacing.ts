@@ -12,8 +12,8 @@
  *    heapLive at pacing     1 MiB   trigger
  *
  * The state is three doubles in shared memory (layout/pacer.ts). `pace` and `finish` are called with the world stopped or
- * under the heap lock, or, `finish`, by whoever finds that nothing is left to sweep, which all find then. Allocating
- * threads read without lock. They may see a new slope with an old basis: they then sweep too much or too little once,
+ * under the heap lock; `finish` also by whoever finds that nothing is left to sweep: all find that then, until the world
+ * has stopped for the next cycle, so no new line can be lost. Allocating threads read without lock. They may see a new slope with an old basis: they then sweep too much or too little once,
  * and since the basis of pages is written last, notice it and compute anew.
  */
 import { PAGE_SIZE } from '../layout/constants.ts';
@@ -52,7 +52,10 @@ export class SweepPacing {
   pace(trigger: number, heapLive: number, pagesInUse: number, pagesSwept: number, isSweepDone: boolean): void {
     const words = this.#words;
     const pages = isSweepDone ? 0 : pagesInUse - pagesSwept;
-    if (pages <= 0) return this.finish();
+    if (pages <= 0) {
+      this.finish();
+      return;
+    }
     const distance = Math.max(trigger - heapLive - SWEEP_MARGIN, PAGE_SIZE);
     words[SWEEP_PAGES_PER_BYTE] = pages / distance;
     words[SWEEP_HEAP_LIVE_BASIS] = heapLive;
@@ -81,7 +84,10 @@ export class SweepPacing {
       const basis = words[SWEEP_PAGES_SWEPT_BASIS];
       const target = this.pagesTarget(spanBytes, callerSweepPages, sweeper.heapLive());
       while (target > sweeper.pagesSwept() - basis) {
-        if (!sweeper.sweepOne()) return this.finish();
+        if (!sweeper.sweepOne()) {
+          this.finish();
+          return;
+        }
         if (words[SWEEP_PAGES_SWEPT_BASIS] !== basis) break;
       }
       if (words[SWEEP_PAGES_SWEPT_BASIS] === basis) return;
