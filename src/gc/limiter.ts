@@ -6,7 +6,8 @@
  *
  *   capacity = 1 s of CPU per thread        fill += GC time − mutator time, kept within 0 … capacity
  *
- * Time in and out count the same, which makes the limit 50 %, over a window that the capacity sets. Below 0 nothing is
+ * Time in and out count the same, which makes the limit 50 %, over a window that the capacity sets, and but for what one
+ * update finds that no longer fits (`overflow`): so updates should be frequent while it is nearly full. Below 0 nothing is
  * saved up: an idle day does not pay for a bad minute.
  *
  * The state is doubles in shared memory (layout/pacer.ts). Everything that changes it is called by one thread at a time:
