@@ -11,6 +11,7 @@ const SUBSET = path('./vectors');
 const ALL = path('../../../shared/oracle');
 const FORMATS = [
   'growslice',
+  'heapbits',
   'memlimits',
   'pacer',
   'pagealloc',
@@ -54,6 +55,10 @@ const SPOILED: [string, (c: any) => void][] = [
   ['pacer.goals', (c) => c.out.trigger++],
   ['pacer.workers', (c) => c[4]++],
   ['pacer.piController', (c) => (c.rows[0][6] = true)],
+  ['heapbits.cases', (c) => (c.mask = `0${c.mask}`)],
+  ['heapbits.cases', (c) => c.offsets[0]++],
+  ['heapbits.cases', (c) => (c.objects[1].spanClass ^= 1)],
+  ['heapbits.cases', (c) => (c.objects[0].heapMask += '1')],
   ['growslice.bySize', (c) => c.rows[0][2]++],
   ['growslice.otherElems', (c) => c.rows[0][2]++],
   ['growslice.partial', (c) => c[4]++],

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { growslice } from './growslice.ts';
+import { heapbits } from './heapbits.ts';
 import { memlimits } from './memlimits.ts';
 import { pacer } from './pacer.ts';
 import { pagealloc } from './pagealloc.ts';
@@ -15,12 +16,6 @@ import { tinyDriver } from './tiny-driver.ts';
 
 /** Later work: recognized, and named as skipped. */
 const LATER: readonly Checker[] = [
-  {
-    name: 'heapbits',
-    sections: ['cases'],
-    source: /heapBits|ptrdata|pointer (bit)?mask/i,
-    skipReason: 'pointer bitmaps come with the types',
-  },
   {
     name: 'sizeof',
     sections: ['memStats', 'metrics', 'sizes'],
@@ -39,6 +34,7 @@ const CHECKERS: readonly Checker[] = [
   tinyChecker(tinyDriver),
   memlimits,
   pacer,
+  heapbits,
   ...LATER,
 ];
 
