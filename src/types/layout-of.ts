@@ -47,14 +47,18 @@ const SCALAR_SIZES: Readonly<Record<ScalarName, number>> = {
   f64: 8,
 };
 
-const layouts = new WeakMap<Kind, Layout>();
+/** Bytes of a pointer: of this heap, or of the 64-bit Go that the oracle's vectors come from. */
+export type PtrSize = typeof PTR_SIZE | 8;
+
+/** The layouts made so far, by pointer size. */
+const layouts: Readonly<Record<PtrSize, WeakMap<Kind, Layout>>> = { 4: new WeakMap(), 8: new WeakMap() };
 
 /**
  * The layout of a kind; the same object each time. Throws an ArgumentError when a field of a struct is no type, when a
  * struct contains itself, or when a value is too large: over 2³¹ bytes, or 2²⁰ pointers.
  */
-export function layoutOf(kind: Kind): Layout {
-  return layoutIn(kind, []);
+export function layoutOf(kind: Kind, ptrSize: PtrSize = PTR_SIZE): Layout {
+  return layoutIn(kind, [], ptrSize);
 }
 
 /** The kinds that this one is made of, one level deep. Throws what `layoutOf` throws. */
@@ -102,11 +106,11 @@ interface Step {
   readonly field: string;
 }
 
-function layoutIn(kind: Kind, path: readonly Step[]): Layout {
-  const known = layouts.get(kind);
+function layoutIn(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Layout {
+  const known = layouts[ptrSize].get(kind);
   if (known !== undefined) return known;
-  const made = Object.freeze({ name: nameOf(kind), ...shapeOf(kind, path) });
-  layouts.set(kind, made);
+  const made = Object.freeze({ name: nameOf(kind), ...shapeOf(kind, path, ptrSize) });
+  layouts[ptrSize].set(kind, made);
   return made;
 }
 
@@ -116,22 +120,22 @@ function plain(size: number, align: number, pointers: readonly number[] = []): S
   return { size, align, pointers: Object.freeze(pointers) };
 }
 
-function shapeOf(kind: Kind, path: readonly Step[]): Shape {
+function shapeOf(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Shape {
   switch (kind.kind) {
     case 'struct':
-      return structShape(kind, path);
+      return structShape(kind, path, ptrSize);
     case 'array':
-      return arrayShape(nameOf(kind), layoutIn(kind.elem, path), kind.length);
+      return arrayShape(nameOf(kind), layoutIn(kind.elem, path, ptrSize), kind.length);
     case 'atomic':
       return plain(SCALAR_SIZES[kind.elem.kind], SCALAR_SIZES[kind.elem.kind]);
     case 'ref':
     case 'map':
-      return plain(PTR_SIZE, PTR_SIZE, [0]);
+      return plain(ptrSize, ptrSize, [0]);
     case 'string':
     case 'bytes':
-      return plain(2 * PTR_SIZE, PTR_SIZE, [0]);
+      return plain(2 * ptrSize, ptrSize, [0]);
     case 'slice':
-      return plain(3 * PTR_SIZE, PTR_SIZE, [0]);
+      return plain(3 * ptrSize, ptrSize, [0]);
     default:
       return plain(SCALAR_SIZES[kind.kind], SCALAR_SIZES[kind.kind]);
   }
@@ -150,7 +154,7 @@ function arrayShape(name: string, elem: Layout, length: number): Shape {
   return plain(size, elem.align, pointers);
 }
 
-function structShape(struct: StructKind, path: readonly Step[]): Shape {
+function structShape(struct: StructKind, path: readonly Step[], ptrSize: PtrSize): Shape {
   const again = path.findIndex((step) => step.struct === struct);
   if (again >= 0) {
     const chain = path.slice(again).map((step) => `${step.struct.name}.${step.field}`);
@@ -165,7 +169,7 @@ function structShape(struct: StructKind, path: readonly Step[]): Shape {
     // The one place where a getter of the user runs.
     const kind: unknown = struct.fields[name];
     checkField(struct.name, name, kind);
-    const layout = layoutIn(kind, [...path, { struct, field: name }]);
+    const layout = layoutIn(kind, [...path, { struct, field: name }], ptrSize);
     const offset = roundUp(end, layout.align);
     fields.push(Object.freeze({ name, kind, offset }));
     checkPointerCount(struct.name, pointers.length + layout.pointers.length);

@@ -9,7 +9,18 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const SUBSET = path('./vectors');
 /** All vectors, where they lie beside the project. */
 const ALL = path('../../../shared/oracle');
-const FORMATS = ['growslice', 'memlimits', 'pagealloc', 'pagecache', 'pallocbits', 'scavenge', 'sizeclasses', 'tiny'];
+const FORMATS = [
+  'growslice',
+  'heapbits',
+  'memlimits',
+  'pacer',
+  'pagealloc',
+  'pagecache',
+  'pallocbits',
+  'scavenge',
+  'sizeclasses',
+  'tiny',
+];
 
 /** For each section of each format, how to make its first case wrong. */
 // biome-ignore lint/suspicious/noExplicitAny: parsed JSON, changed at will
@@ -37,6 +48,17 @@ const SPOILED: [string, (c: any) => void][] = [
   ['scavenge.findCandidate', (c) => c.want[0]++],
   ['scavenge.scavengeIndex', (c) => c.ops.push(['find', 7])],
   ['scavenge.traces', (c) => c.ops.push(['s', 0, 8192])],
+  ['pacer.testScenarios', (c) => c.steps[2].at(-1)[4]++],
+  ['pacer.testScenarios', (c) => (c.steps[1].at(-1)[1] *= 1 + 2 ** -50)],
+  ['pacer.testScenarios', (c) => c.steps.push(['stop', []])],
+  ['pacer.randomScenarios', (c) => c.init[23]++],
+  ['pacer.goals', (c) => c.out.trigger++],
+  ['pacer.workers', (c) => c[4]++],
+  ['pacer.piController', (c) => (c.rows[0][6] = true)],
+  ['heapbits.cases', (c) => (c.mask = `0${c.mask}`)],
+  ['heapbits.cases', (c) => c.offsets[0]++],
+  ['heapbits.cases', (c) => (c.objects[1].spanClass ^= 1)],
+  ['heapbits.cases', (c) => (c.objects[0].heapMask += '1')],
   ['growslice.bySize', (c) => c.rows[0][2]++],
   ['growslice.otherElems', (c) => c.rows[0][2]++],
   ['growslice.partial', (c) => c[4]++],
@@ -99,8 +121,8 @@ describe('the runner', () => {
   });
 
   it('names the formats of later work as skipped', () => {
-    const report = runFile(write('pacer.json', JSON.stringify({ goals: [1], workers: [] })));
-    expect(formatFile(report)).toEqual(['pacer: skipped: the pacer comes with the collector']);
+    const report = runFile(write('sizeof.json', JSON.stringify({ memStats: [1], sizes: {} })));
+    expect(formatFile(report)).toEqual(['sizeof: skipped: statistics come with the observers']);
   });
 
   it.each(SPOILED)('notices a wrong expectation in %s', (place, spoil) => {

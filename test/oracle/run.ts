@@ -2,7 +2,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { growslice } from './growslice.ts';
+import { heapbits } from './heapbits.ts';
 import { memlimits } from './memlimits.ts';
+import { pacer } from './pacer.ts';
 import { pagealloc } from './pagealloc.ts';
 import { pagecache } from './pagecache.ts';
 import { pallocbits } from './pallocbits.ts';
@@ -14,18 +16,6 @@ import { tinyDriver } from './tiny-driver.ts';
 
 /** Later work: recognized, and named as skipped. */
 const LATER: readonly Checker[] = [
-  {
-    name: 'pacer',
-    sections: ['stateFields', 'testScenarios', 'randomScenarios', 'goals', 'workers', 'piController'],
-    source: /gcController|pacer/i,
-    skipReason: 'the pacer comes with the collector',
-  },
-  {
-    name: 'heapbits',
-    sections: ['cases'],
-    source: /heapBits|ptrdata|pointer (bit)?mask/i,
-    skipReason: 'pointer bitmaps come with the types',
-  },
   {
     name: 'sizeof',
     sections: ['memStats', 'metrics', 'sizes'],
@@ -43,6 +33,8 @@ const CHECKERS: readonly Checker[] = [
   growslice,
   tinyChecker(tinyDriver),
   memlimits,
+  pacer,
+  heapbits,
   ...LATER,
 ];
 
