@@ -53,6 +53,11 @@ export const GC_BG_CREDIT = H_GC + 4 * LINE + 1;
 /** Bytes marked in this cycle, in units of 8 (Go: `bytesMarked`). */
 export const GC_BYTES_MARKED = H_GC + 4 * LINE + 2;
 
+/** Bytes of shadow stacks and handle tables that the current cycle began with. In units of 8. */
+export const GC_STACK_SCAN = H_GC + 4 * LINE + 3;
+/** Markers that wait for work. Atomic. */
+export const GC_IDLE = H_GC + 4 * LINE + 4;
+
 // Sweeping.
 /** Span class from which on unswept spans may be left. Atomic. */
 export const GC_SWEEP_CLASS = H_GC + 5 * LINE;

@@ -36,11 +36,16 @@ function checkSlice(op: string, slice: RawSlice): void {
   refuse(`${op}: not a slice: ptr ${ptr}, len ${len}, cap ${cap}`, 'ERR_SLICE_BOUNDS');
 }
 
+/** Told before `count` values of a type at `dst` are overwritten with those at `src` (Go: `bulkBarrierPreWrite`). */
+export type BeforeCopy = (dst: number, src: number, type: RType, count: number) => void;
+
 export class SliceOps {
   readonly #a: Malloc;
+  readonly #beforeCopy: BeforeCopy;
 
-  constructor(a: Malloc) {
+  constructor(a: Malloc, beforeCopy: BeforeCopy) {
     this.#a = a;
+    this.#beforeCopy = beforeCopy;
   }
 
   newarray(type: RType, n: number): number {
@@ -63,6 +68,7 @@ export class SliceOps {
     const need = len + num;
     const { classes } = this.#a.cache.heap;
     if (need <= cap) {
+      this.#beforeCopy(ptr + len * type.size, 0, type, num);
       this.#clear(ptr + len * type.size, num * type.size);
       return { type, ptr, len: need, cap };
     }
@@ -88,6 +94,7 @@ export class SliceOps {
       );
     }
     const n = Math.min(dst.len, src.len);
+    this.#beforeCopy(dst.ptr, src.ptr, dst.type, n);
     moveBytes(this.#a.t.mem, dst.ptr, src.ptr, n * dst.type.size);
     return n;
   }

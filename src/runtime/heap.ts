@@ -64,7 +64,7 @@ export class Heap {
     this.#cache = attachProc(mem, classes, currentThreadId() + 1);
     this.#allocator = new RawAllocator(this.#cache, ptrSize);
     this.raw = this.#allocator;
-    this.#typed = new TypedHeap(this.#allocator, this.#allocator.typeTable);
+    this.#typed = new TypedHeap(this.#allocator, this.#allocator.typeTable, this.#allocator);
     const { roots } = this.#typed;
     this.roots = {
       set: (name, ref) => this.#live(() => roots.set(name, ref)),

@@ -5,10 +5,14 @@
 
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
+import { type Barrier, makeBarrier } from '../gc/barrier.ts';
+import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { findObject, realloc, usableSize } from '../malloc/free.ts';
 import { Malloc } from '../malloc/malloc.ts';
 import { type RType, type RTypeSpec, TypeTable } from '../malloc/rtype.ts';
 import { type RawSlice, SliceOps } from '../malloc/slices.ts';
+import { HandleTable } from '../threads/handles.ts';
+import { ShadowStack } from '../threads/shadow-stack.ts';
 
 /** `heap.raw` as its users see it. */
 export type RawHeap = Pick<
@@ -26,17 +30,67 @@ export type RawHeap = Pick<
   | 'makeslice'
   | 'growslice'
   | 'copy'
+  | 'writePointer'
+  | 'keepAlive'
+  | 'pin'
 >;
+
+/** A root of its own: the object stays alive until `unpin` (Go: `runtime.Pinner`). */
+export interface Pin {
+  readonly addr: number;
+  /** Gives the root up; a second call does nothing. */
+  unpin(): void;
+}
 
 /** Extends the allocator itself: one object less between a caller and the fast path. */
 export class RawAllocator extends Malloc {
   readonly typeTable: TypeTable;
+  readonly barrier: Barrier;
+  readonly shadow: ShadowStack;
+  readonly handles: HandleTable;
+  /**
+   * Stores a pointer into an object (Go: what `*slot = p` compiles to). `slot` and `p` are addresses, `p` 0 is nil. While
+   * the collector is on, every pointer must be stored by this, by `copy`, or through a typed reference. In a scope.
+   */
+  readonly writePointer: (slot: number, p: number) => void;
   readonly #slices: SliceOps;
 
   constructor(cache: MCache, ptrSize: number) {
     super(cache, ptrSize);
+    const { mem } = this.t;
     this.typeTable = new TypeTable(this.t);
-    this.#slices = new SliceOps(this);
+    const barrier = makeBarrier(mem);
+    this.barrier = barrier;
+    this.shadow = new ShadowStack(cache.heap);
+    this.handles = new HandleTable(cache.heap, (old, value) => {
+      if (mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, old, value);
+    });
+    this.writePointer = barrier.storePointer;
+    this.#slices = new SliceOps(this, barrier.bulkBarrier);
+  }
+
+  /**
+   * Roots the object at an address until the innermost scope ends, and returns the address. An address in a JS variable
+   * alone keeps nothing alive: any call that allocates may collect. Throws ArgumentError outside of all scopes.
+   */
+  keepAlive(addr: number): number {
+    if (this.shadow.cur === null) {
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        'keepAlive: only inside a scope; pin() roots an object beyond it',
+      );
+    }
+    this.shadow.push(addr | 0);
+    return addr;
+  }
+
+  /** Roots the object at an address until `unpin`, whatever scopes end. */
+  pin(addr: number): Pin {
+    return this.#inRegion(() => {
+      const found = findObject(this, addr, 'pin').addr;
+      const frame = this.handles.add(found | 0);
+      return { addr, unpin: () => this.handles.remove(frame) };
+    });
   }
 
   /**

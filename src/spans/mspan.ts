@@ -116,11 +116,14 @@ export function countLive(m: Words, s: SpanRef): number {
   return n;
 }
 
-/** Calls `visit` for each span record that the spans table names, in address order. The world must be stopped, or
- * the caller content with a picture that is a little out of date. */
-export function eachSpan(mem: Mem, limit: number, visit: (s: SpanRef, page: number) => void): void {
+/**
+ * Calls `visit` for each span record that the spans table names from page `from` on, in address order; a span that begins
+ * before that page is visited at it. The world must be stopped, or the caller content with a picture that is a little out
+ * of date.
+ */
+export function eachSpan(mem: Mem, limit: number, visit: (s: SpanRef, page: number) => void, from = 0): void {
   const { m, plan } = mem;
-  for (let page = 0; page < limit; ) {
+  for (let page = from; page < limit; ) {
     const s = m[plan.spans + page] as SpanRef;
     if (s === NIL) {
       page++;

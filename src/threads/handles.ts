@@ -2,22 +2,31 @@
  * The handle table: the persistent references of this thread, one slot each, in shared memory. Only its thread writes it.
  * A slot is 0 or the address of an object; which slots are free is known to the thread alone, since a table is dropped
  * whole with its thread.
+ *
+ * The collector reads tables while their threads run. So what is put into one, and what is taken out, goes through the
+ * write barrier as a pointer in an object would: what is only held by a table that was read already, or is not any more
+ * before it is read, would be lost otherwise.
  */
 import type { SpanRef } from '../base/brand.ts';
 import { PROC_HANDLES, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { allocSegment, Frame, segmentStart } from './shadow-stack.ts';
 
+/** Told what a slot held and will hold. Called in a region, no lock held. */
+export type HandleHook = (old: number, value: number) => void;
+
 export class HandleTable {
   readonly #heap: MHeap;
+  readonly #onChange: HandleHook;
   readonly #segments: SpanRef[] = [];
   /** Word indices of free slots. */
   readonly #free: number[] = [];
   /** Frames by slot, to end them all when the thread is detached. */
   readonly #frames = new Map<number, Frame>();
 
-  constructor(heap: MHeap) {
+  constructor(heap: MHeap, onChange: HandleHook) {
     this.#heap = heap;
+    this.#onChange = onChange;
   }
 
   /** Handles in use. */
@@ -29,6 +38,7 @@ export class HandleTable {
   add(addr: number): Frame {
     if (this.#free.length === 0) this.#grow();
     const slot = this.#free.pop()!;
+    this.#onChange(0, addr >>> 0);
     this.#heap.t.mem.i32[slot] = addr;
     const frame = new Frame(slot, null);
     this.#frames.set(slot, frame);
@@ -46,8 +56,12 @@ export class HandleTable {
     frame.live = 0;
     this.#frames.delete(frame.base);
     // The pages are somebody else's if this thread was reaped.
-    if (!this.#heap.t.attached) return;
-    this.#heap.t.mem.i32[frame.base] = 0;
+    const { t } = this.#heap;
+    if (!t.attached) return;
+    t.enter();
+    this.#onChange(t.mem.i32[frame.base] >>> 0, 0);
+    t.mem.i32[frame.base] = 0;
+    t.leave();
     this.#free.push(frame.base);
   }
 

@@ -40,6 +40,8 @@ export interface StopOptions {
   readonly reaping?: boolean;
   /** Called with a text when a thread does not reach a safepoint for long. */
   readonly warn?: (text: string) => void;
+  /** Called before the world starts again, with the nanoseconds since it was asked to stop. */
+  readonly onStopped?: (ns: number) => void;
   /** What "long" is, in milliseconds. Default: 5000. */
   readonly warnAfterMs?: number;
 }
@@ -66,17 +68,40 @@ export function leafLocks(mem: Mem): number[] {
  * Throws ERR_FATAL when a thread does not reach a safepoint for a minute; the world runs again then.
  */
 export function withWorldStopped<T>(t: Proc, fn: () => T, options: StopOptions = {}): T {
-  if (!t.mem.shared) return fn();
   for (;;) {
-    lockWorldUnlessBroken(t, options);
-    try {
-      if (stopAll(t, options)) return fn();
-    } finally {
-      startAll(t);
-      t.unlockWorld();
-    }
+    const done = withWorldLocked(t, () => stopLocked(t, fn, options), options);
+    if (done !== undefined) return done.result;
     awaitReaper(t);
   }
+}
+
+/** Runs `fn` with the world lock. In a region or not; may not be called with a lock held. */
+export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): T {
+  if (!t.mem.shared) return fn();
+  lockWorldUnlessBroken(t, options);
+  try {
+    return fn();
+  } finally {
+    t.unlockWorld();
+  }
+}
+
+/** As `withWorldStopped`, with the world lock held already. Undefined: given up, a thread is to be reaped first. */
+export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): { result: T } | undefined {
+  const asked = performance.now();
+  if (!t.mem.shared) return { result: timed(fn, asked, options) };
+  try {
+    return stopAll(t, options) ? { result: timed(fn, asked, options) } : undefined;
+  } finally {
+    startAll(t);
+  }
+}
+
+/** Tells `options.onStopped` how long the others have stood, or will have in a moment. */
+function timed<T>(fn: () => T, asked: number, options: StopOptions): T {
+  const result = fn();
+  options.onStopped?.((performance.now() - asked) * 1e6);
+  return result;
 }
 
 /**

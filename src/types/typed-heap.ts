@@ -2,11 +2,11 @@
  * The typed side of a heap, as one thread holds it: what `Heap` hands its calls to.
  */
 import { ArgumentError } from '../base/errors.ts';
-import { makeBarrier } from '../gc/barrier.ts';
+import type { Barrier } from '../gc/barrier.ts';
 import type { Malloc } from '../malloc/malloc.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
-import { HandleTable } from '../threads/handles.ts';
-import { type Frame, ShadowStack } from '../threads/shadow-stack.ts';
+import type { HandleTable } from '../threads/handles.ts';
+import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
 import { Binder } from './binder.ts';
 import type { Codec } from './codec.ts';
 import { makeNodeCursorClass } from './cursor.ts';
@@ -19,6 +19,13 @@ import { RootTable } from './roots.ts';
 import { allocElements, writeHeader } from './slices.ts';
 import { makeText } from './text.ts';
 
+/** Where the references of one thread are rooted, and the barrier of its stores. */
+export interface HeapRoots {
+  readonly barrier: Barrier;
+  readonly shadow: ShadowStack;
+  readonly handles: HandleTable;
+}
+
 export class TypedHeap {
   readonly env: Env;
   readonly roots: RootTable;
@@ -27,14 +34,11 @@ export class TypedHeap {
   readonly #makers = new WeakMap<object, Maker>();
   readonly #cursors = new Map<Codec, new () => unknown>();
 
-  constructor(malloc: Malloc, table: TypeTable) {
-    const { heap } = malloc.cache;
+  constructor(malloc: Malloc, table: TypeTable, roots: HeapRoots) {
     const { t } = malloc;
-    const handles = new HandleTable(heap);
+    const { barrier, shadow, handles } = roots;
     const dropped = new FinalizationRegistry<Frame>((frame) => handles.remove(frame));
     const { mem } = t;
-    const shadow = new ShadowStack(heap);
-    const barrier = makeBarrier(mem);
     this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(mem), dropped };
     this.roots = new RootTable(this.env);
     this.#binder = new Binder(this.env);

@@ -1,0 +1,121 @@
+/** What the pacer, the limiter and the sweep pacing ask of a heap: the shared counters, in bytes. */
+
+import { PAGE_SIZE } from '../layout/constants.ts';
+import { GC_HEAP_LIVE, GC_HEAP_SCAN, GC_MARKED, GC_PAGES_SWEPT, GC_SCAN_WORK, GC_STACK_SCAN } from '../layout/gc.ts';
+import {
+  H_BITS_REGION_NEXT,
+  H_GROWN_PAGES,
+  H_PAGES_IN_USE,
+  H_PERSISTENT_NEXT,
+  H_RELEASED_PAGES,
+  H_RETIRED,
+} from '../layout/header.ts';
+import { COUNTERS, PROC_ASSIST_NS, PROC_MARK_NS, PROC_SWEEP_NS } from '../layout/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { attachedProcs } from '../threads/stop-the-world.ts';
+import type { LimiterBooks } from './limiter.ts';
+import type { PacerBooks } from './pacer.ts';
+
+/** Counters are in units of 8 bytes. A sum that threads are changing may be below 0 for a moment. */
+function bytes(m: Int32Array<ArrayBufferLike>, word: number): number {
+  return Math.max(0, Atomics.load(m, word)) * 8;
+}
+
+/** The sum of a counter over all threads, those that are gone included. */
+export function sumCounter(mem: Mem, counter: (typeof COUNTERS)[number]): number {
+  const retired = mem.mf[(H_RETIRED >>> 1) + COUNTERS.indexOf(counter)];
+  return attachedProcs(mem).reduce((sum, p) => sum + mem.mf[(p + counter) >>> 1], retired);
+}
+
+export interface CpuTimes {
+  /** Nanoseconds of marking in the background and on request, of assists, and of sweeping. */
+  readonly mark: number;
+  readonly assist: number;
+  readonly sweep: number;
+}
+
+export function cpuTimes(mem: Mem): CpuTimes {
+  return {
+    mark: sumCounter(mem, PROC_MARK_NS),
+    assist: sumCounter(mem, PROC_ASSIST_NS),
+    sweep: sumCounter(mem, PROC_SWEEP_NS),
+  };
+}
+
+export class Books implements PacerBooks, LimiterBooks {
+  readonly #mem: Mem;
+  /** Assist time that the limiter has been told. */
+  #assistTold = 0;
+
+  constructor(mem: Mem) {
+    this.#mem = mem;
+  }
+
+  heapLive(): number {
+    return bytes(this.#mem.m, GC_HEAP_LIVE);
+  }
+
+  heapScan(): number {
+    return bytes(this.#mem.m, GC_HEAP_SCAN);
+  }
+
+  heapScanWork(): number {
+    return bytes(this.#mem.m, GC_SCAN_WORK);
+  }
+
+  stackScanWork(): number {
+    return bytes(this.#mem.m, GC_STACK_SCAN);
+  }
+
+  globalsScanWork(): number {
+    return 0;
+  }
+
+  maxStackScan(): number {
+    return bytes(this.#mem.m, GC_STACK_SCAN);
+  }
+
+  globalsScan(): number {
+    return 0;
+  }
+
+  heapFree(): number {
+    const { m } = this.#mem;
+    return (m[H_GROWN_PAGES] - m[H_RELEASED_PAGES] - m[H_PAGES_IN_USE]) * PAGE_SIZE;
+  }
+
+  /** Only the difference of the two matters to the pacer. */
+  totalAlloc(): number {
+    return this.heapLive();
+  }
+
+  totalFree(): number {
+    return 0;
+  }
+
+  mappedReady(): number {
+    const { m, plan } = this.#mem;
+    const metadata = m[H_PERSISTENT_NEXT] - plan.persistent + m[H_BITS_REGION_NEXT] - plan.gcBits;
+    return (m[H_GROWN_PAGES] - m[H_RELEASED_PAGES]) * PAGE_SIZE + metadata * 4;
+  }
+
+  pagesSwept(): number {
+    return Atomics.load(this.#mem.m, GC_PAGES_SWEPT);
+  }
+
+  takeAssistTime(): number {
+    const all = sumCounter(this.#mem, PROC_ASSIST_NS);
+    const fresh = Math.max(0, all - this.#assistTold);
+    this.#assistTold = all;
+    return fresh;
+  }
+
+  /** What threads do in their event loops is not known here; it counts as the program's. */
+  takeIdleTime(): number {
+    return 0;
+  }
+
+  cycles(): number {
+    return Atomics.load(this.#mem.m, GC_MARKED);
+  }
+}

@@ -1,0 +1,423 @@
+/**
+ * One thread's part in the collector: it begins cycles when they are due, marks with the others, pays for what it
+ * allocates meanwhile, sweeps, and ends cycles. The transitions are in cycle.ts.
+ *
+ * Who marks. A thread that marks is counted in GC_WORKING for as long as it may hold grey objects that others cannot see
+ * (its marker's stack). It polls between slices of work, so the world may stop while it is counted; then the cycle is not
+ * over. Whoever makes GC_WORKING 0 and finds no work tries to finish (`tryFinish`).
+ *
+ *   background worker   background.ts; marks until there is nothing left to do, then sweeps
+ *   assists             a thread that allocates while the collector marks owes scan work for it (Go: `gcAssistAlloc`)
+ *   gc(), gcStep()      on request
+ *
+ * With nobody in the background the marking is incremental: assists alone, and steps on request.
+ */
+import { NIL } from '../base/brand.ts';
+import { sweepOne } from '../central/sweep.ts';
+import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
+import {
+  GC_BG_CREDIT,
+  GC_ENABLED,
+  GC_HEAP_LIVE,
+  GC_IDLE,
+  GC_MARKED,
+  GC_PACER,
+  GC_PAUSED,
+  GC_STARTED,
+  GC_SWEEP_CLASS,
+  GC_T_END,
+  GC_TRIGGER,
+  GC_WAKE,
+  GC_WORK_COUNT,
+  GC_WORKER,
+  GC_WORKING,
+} from '../layout/gc.ts';
+import { H_HEAP_LOCK, H_PAGES_IN_USE, H_PROCS } from '../layout/header.ts';
+import { PACER_ASSIST_BYTES_PER_WORK, PACER_MEMORY_LIMIT, PACER_TRIGGER, PACER_WORDS } from '../layout/pacer.ts';
+import {
+  PROC_ASSIST,
+  PROC_ASSIST_NS,
+  PROC_MARK_NS,
+  PROC_MARKING,
+  PROC_SWEEP_NS,
+  PROC_WB,
+  PROC_WB_COUNT,
+  WB_WORDS,
+} from '../layout/proc.ts';
+import type { Collector as AllocCollector } from '../malloc/hooks.ts';
+import type { TypeTable } from '../malloc/rtype.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { parkWhile, unpark } from '../sync/park.ts';
+import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import type { StopOptions } from '../threads/stop-the-world.ts';
+import type { WriteHook } from './barrier.ts';
+import { Books } from './books.ts';
+import { nanotime } from './clock.ts';
+import type { GcContext } from './context.ts';
+import { begin, hasFreeWork, hasWork, isMarking, type Trigger, tryFinish } from './cycle.ts';
+import { GCCPULimiter } from './limiter.ts';
+import { type Marker, makeMarker } from './marker.ts';
+import { GCController } from './pacer.ts';
+import { NO_LIMIT } from './pacing/goals.ts';
+import { doRootJob, type SpecialRoots } from './roots.ts';
+import type { CycleRecord } from './stats.ts';
+import { SweepPacing } from './sweep-pacing.ts';
+
+/** Bytes scanned between two safepoints: some 30 µs. */
+const SLICE = 32 << 10;
+/** Looks for work of a marker that has none, before it sleeps; about as long as waking it would take. */
+const SPIN = 2000;
+/** Milliseconds that a marker sleeps for when nobody wakes it. */
+const NAP_MS = 1;
+/** Milliseconds that an assist waits for credit at most, when others have all the work. */
+const ASSIST_WAIT_MS = 4;
+/** GC_TRIGGER when no cycle is to begin by itself. */
+const NEVER = 0x7fffffff;
+
+export interface CollectorOptions {
+  readonly stop: StopOptions;
+  readonly onCycle?: (record: CycleRecord) => void;
+}
+
+export class Collector implements AllocCollector, GcContext {
+  readonly t: Proc;
+  readonly heap: MHeap;
+  readonly mem: Mem;
+  readonly table: TypeTable;
+  readonly marker: Marker;
+  readonly books: Books;
+  readonly pacer: GCController;
+  readonly limiter: GCCPULimiter;
+  readonly sweepPacing: SweepPacing;
+  readonly stop: StopOptions;
+  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  /** Wired by `runtime`: the finalizers' part of the roots. */
+  specialRoots: SpecialRoots = () => {};
+  /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */
+  wakeBackground: () => void = () => {};
+  /** The cycle that the marker's stack belongs to. */
+  #cycle = 0;
+  readonly #sweeper = {
+    heapLive: () => this.books.heapLive(),
+    pagesSwept: () => this.books.pagesSwept(),
+    sweepOne: () => this.#sweepTimed(),
+  };
+
+  constructor(heap: MHeap, table: TypeTable, options: CollectorOptions) {
+    const { t } = heap;
+    this.t = t;
+    this.heap = heap;
+    this.mem = t.mem;
+    this.table = table;
+    this.marker = makeMarker(t, table);
+    this.books = new Books(t.mem);
+    const words = t.mem.mf.subarray(GC_PACER >>> 1, (GC_PACER >>> 1) + PACER_WORDS);
+    this.pacer = new GCController(words, this.books);
+    this.limiter = new GCCPULimiter(words, this.books);
+    this.sweepPacing = new SweepPacing(words);
+    this.stop = options.stop;
+    this.onCycle = options.onCycle;
+    t.onRagged = () => {
+      this.marker.flushBarrier(t.ref);
+      if (this.mem.m[t.ref + PROC_MARKING] === 0) this.marker.share(true);
+    };
+  }
+
+  procs(): number {
+    return Math.max(1, Atomics.load(this.mem.m, H_PROCS));
+  }
+
+  backgroundShare(): number {
+    return Atomics.load(this.mem.m, GC_WORKER) > 0 ? 1 / this.procs() : 0;
+  }
+
+  repace(isSweepDone: boolean): void {
+    const { mem, pacer, books } = this;
+    pacer.commit(isSweepDone);
+    const trigger = pacer.words[PACER_TRIGGER];
+    Atomics.store(mem.m, GC_TRIGGER, this.#mayBegin() ? Math.min(NEVER, Math.floor(trigger / 8)) : NEVER);
+    const inUse = Atomics.load(mem.m, H_PAGES_IN_USE);
+    this.sweepPacing.pace(trigger, books.heapLive(), inUse, books.pagesSwept(), isSweepDone);
+  }
+
+  /** Whether cycles begin by themselves. */
+  #mayBegin(): boolean {
+    const { m } = this.mem;
+    return m[GC_ENABLED] !== 0 && Atomics.load(m, GC_PAUSED) === 0;
+  }
+
+  /** A setting has changed: `change` runs, and goal and trigger follow. In a region. */
+  configure(change: () => void): void {
+    const { t } = this;
+    t.lock(H_HEAP_LOCK);
+    try {
+      change();
+      if (isMarking(this)) this.pacer.update();
+      else this.repace(this.isSwept());
+    } finally {
+      t.unlock(H_HEAP_LOCK);
+    }
+  }
+
+  isSwept(): boolean {
+    return Atomics.load(this.mem.m, GC_SWEEP_CLASS) >= this.heap.spanClasses;
+  }
+
+  // What the allocator asks.
+
+  beforeSpan(bytes: number): void {
+    const { m, mf } = this.mem;
+    if (isMarking(this)) {
+      if (mf[(this.t.ref + PROC_ASSIST) >>> 1] < bytes) this.#assist(bytes);
+      return;
+    }
+    if (this.sweepPacing.pagesPerByte() !== 0) {
+      this.sweepPacing.deductSweepCredit(Math.max(bytes, PAGE_SIZE), 0, this.#sweeper);
+    }
+    if (m[GC_HEAP_LIVE] >= m[GC_TRIGGER] || this.#overLimit()) this.#start('heap');
+  }
+
+  /** With a memory limit the trigger moves with what else takes memory. */
+  #overLimit(): boolean {
+    const { pacer } = this;
+    if (pacer.words[PACER_MEMORY_LIMIT] >= NO_LIMIT || !this.#mayBegin()) return false;
+    return this.books.heapLive() >= pacer.trigger();
+  }
+
+  #due = (): boolean => {
+    const { m } = this.mem;
+    return m[GC_HEAP_LIVE] >= m[GC_TRIGGER] || this.#overLimit();
+  };
+
+  #start(trigger: Trigger): void {
+    this.#sweepRest();
+    if (begin(this, trigger, this.#due)) this.wakeBackground();
+  }
+
+  /** A cycle because the last one was long ago (Go: `forcegcperiod`). In a region. */
+  startPeriodic(periodNs: number): void {
+    const { mf } = this.mem;
+    const due = (): boolean => this.#mayBegin() && nanotime() - mf[GC_T_END >>> 1] > periodNs;
+    if (!due() || isMarking(this)) return;
+    this.#sweepRest();
+    if (begin(this, 'time', due)) this.wakeBackground();
+  }
+
+  onOutOfMemory(): boolean {
+    const { m } = this.mem;
+    if (m[GC_ENABLED] === 0) return false;
+    this.collect();
+    return true;
+  }
+
+  // Marking.
+
+  /**
+   * Marks until nothing is left that this thread could take, or `limit` bytes were scanned. Ends the cycle if it was the
+   * last to work. In a region, at a safepoint. Returns the bytes scanned.
+   */
+  mark(limit: number): number {
+    const { t, marker, mem } = this;
+    const { m } = mem;
+    this.#join();
+    let done = 0;
+    while (done < limit && isMarking(this)) {
+      if (!marker.isEmpty()) {
+        done += marker.drain(Math.min(SLICE, limit - done));
+        if (Atomics.load(m, GC_IDLE) > 0 && Atomics.load(m, GC_WORK_COUNT) === 0) this.#shareWork(false);
+      } else if (!marker.take() && !doRootJob(mem, marker, this.specialRoots)) {
+        break;
+      }
+      t.poll();
+    }
+    this.#part();
+    return done;
+  }
+
+  #join(): void {
+    const { m } = this.mem;
+    if (this.#cycle !== m[GC_STARTED]) {
+      // What is left of a cycle that was given up.
+      this.marker.clear();
+      this.#cycle = m[GC_STARTED];
+    }
+    m[this.t.ref + PROC_MARKING] = 1;
+    Atomics.add(m, GC_WORKING, 1);
+  }
+
+  #part(): void {
+    const { m } = this.mem;
+    if (isMarking(this)) this.#shareWork(true);
+    m[this.t.ref + PROC_MARKING] = 0;
+    if (Atomics.sub(m, GC_WORKING, 1) === 1 && isMarking(this) && !hasFreeWork(this)) tryFinish(this);
+  }
+
+  #shareWork(all: boolean): void {
+    this.marker.share(all);
+    const { m } = this.mem;
+    if (Atomics.load(m, GC_IDLE) === 0) return;
+    Atomics.add(m, GC_WAKE, 1);
+    unpark(m, GC_WAKE);
+  }
+
+  /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
+  markToEnd(cycle: number): void {
+    const { m } = this.mem;
+    while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
+      this.mark(MAX_ALLOC);
+      if (!isMarking(this)) return;
+      if (hasFreeWork(this)) continue;
+      if (!hasWork(this)) tryFinish(this);
+      else this.awaitWork();
+    }
+  }
+
+  /** Until there may be work: a moment's look, then asleep outside of the region. At a safepoint. */
+  awaitWork(): void {
+    const { m } = this.mem;
+    const seen = Atomics.load(m, GC_WAKE);
+    Atomics.add(m, GC_IDLE, 1);
+    for (let i = 0; i < SPIN && !hasFreeWork(this) && Atomics.load(m, GC_WORKING) > 0; i++);
+    if (!hasFreeWork(this) && Atomics.load(m, GC_WORKING) > 0) this.#napOutside(seen);
+    Atomics.sub(m, GC_IDLE, 1);
+  }
+
+  #napOutside(seen: number): void {
+    const { t } = this;
+    const { m } = this.mem;
+    if (!this.mem.shared) return;
+    t.release();
+    parkWhile(m, GC_WAKE, seen, NAP_MS);
+    t.acquire();
+    t.refresh();
+  }
+
+  /** Go: `gcAssistAlloc`. Marks for what this thread has allocated, and is about to. A safepoint. */
+  #assist(bytes: number): void {
+    const { t, pacer, mem } = this;
+    const { m, mf } = mem;
+    const account = (t.ref + PROC_ASSIST) >>> 1;
+    if (this.limiter.limiting()) return;
+    const started = performance.now();
+    pacer.update();
+    const cycle = m[GC_STARTED];
+    while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
+      let work = pacer.assistWork(bytes - mf[account]);
+      const stolen = this.#stealCredit(work);
+      work -= stolen;
+      let paid = stolen;
+      if (work > 0) paid += this.mark(work);
+      mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
+      if (mf[account] >= bytes || paid > 0) continue;
+      // Others have all the work: wait for what they credit, but not for ever.
+      if (performance.now() - started > ASSIST_WAIT_MS) break;
+      this.awaitWork();
+    }
+    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started) * 1e6;
+  }
+
+  /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
+  #stealCredit(work: number): number {
+    const { m } = this.mem;
+    for (;;) {
+      const credit = Atomics.load(m, GC_BG_CREDIT);
+      const take = Math.min(credit, Math.ceil(work / 8));
+      if (take <= 0) return 0;
+      if (Atomics.compareExchange(m, GC_BG_CREDIT, credit, credit - take) === credit) return take * 8;
+    }
+  }
+
+  /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
+  markForAll(limit: number): number {
+    const { m, mf } = this.mem;
+    const started = performance.now();
+    const done = this.mark(limit);
+    Atomics.add(m, GC_BG_CREDIT, done >>> 3);
+    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    if (isMarking(this)) this.pacer.update();
+    return done;
+  }
+
+  // Sweeping.
+
+  #sweepTimed(): boolean {
+    const started = performance.now();
+    const pages = sweepOne(this.heap);
+    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    return pages >= 0;
+  }
+
+  /** Sweeps up to `spans` spans. False: there is nothing left to sweep. In a region. */
+  sweep(spans: number): boolean {
+    const started = performance.now();
+    let more = true;
+    for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
+    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    if (!more) this.sweepPacing.finish();
+    return more;
+  }
+
+  #sweepRest(): void {
+    while (this.sweep(16)) this.t.poll();
+  }
+
+  // On request.
+
+  /** One whole cycle, sweep included (Go: `runtime.GC`). In a region, at a safepoint. Blocks until it is done. */
+  collect(): void {
+    const { m } = this.mem;
+    // A cycle that is under way may have seen things alive that are dead now.
+    const wanted = (m[GC_STARTED] + 1) | 0;
+    while (((m[GC_MARKED] - wanted) | 0) < 0) {
+      const started = performance.now();
+      if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
+      else {
+        this.#sweepRest();
+        if (begin(this, 'forced', () => ((m[GC_STARTED] - wanted) | 0) < 0)) this.wakeBackground();
+      }
+      this.mem.mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    }
+    this.#sweepRest();
+  }
+
+  /** A step of about `ms` milliseconds of whatever is to be done. False: nothing is. In a region, at a safepoint. */
+  step(ms: number): boolean {
+    const until = performance.now() + ms;
+    if (!isMarking(this) && this.#due()) this.#start('heap');
+    do {
+      if (isMarking(this)) {
+        if (this.markForAll(SLICE) === 0 && isMarking(this)) {
+          if (hasWork(this)) this.awaitWork();
+          else tryFinish(this);
+        }
+      } else if (!this.sweep(10)) {
+        return false;
+      }
+    } while (performance.now() < until);
+    return isMarking(this) || !this.isSwept();
+  }
+}
+
+/**
+ * What the write barrier does while the collector marks (Go: `wbBuf`): old and new value go into the thread's buffer, to be
+ * shaded when it is full, or in the ragged barrier. Between the barrier's test, this and the store there is no safepoint.
+ */
+export function makeWriteHook(collector: Collector): WriteHook {
+  const { t, marker } = collector;
+  const { m } = collector.mem;
+  const count = t.ref + PROC_WB_COUNT;
+  const buffer = t.ref + PROC_WB;
+
+  return function onWrite(_slot: number, old: number, value: number): void {
+    let n = m[count];
+    if (n > WB_WORDS - 2) {
+      marker.flushBarrier(t.ref);
+      if (m[t.ref + PROC_MARKING] === 0) marker.share(true);
+      n = 0;
+    }
+    if (old !== NIL) m[buffer + n++] = old;
+    if (value !== NIL) m[buffer + n++] = value;
+    m[count] = n;
+  };
+}

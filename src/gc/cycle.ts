@@ -1,0 +1,204 @@
+/**
+ * The two transitions of a cycle (Go: `gcStart`, `gcMarkDone`, `gcMarkTermination`). What happens between them, and who
+ * does it, is in collector.ts.
+ *
+ * Both happen while the world is stopped, under the world lock, and test again whether they are still due: several threads
+ * may come with the same wish. In both, what threads' caches hold is changed for them; H_RECLAIMER says so, and if the
+ * coordinator dies, a reaper makes all caches anew (threads/repair.ts). Words are stored in an order that leaves a heap
+ * that can go on, whatever comes last:
+ *
+ *   begin    windows are marked, roots are noted, then H_WRITE_BARRIER = 1. Before that nobody marks: the marks there are
+ *            mean nothing, and the reaper clears them.
+ *   finish   H_WRITE_BARRIER = 0, spans go to mcentral, then sweepgen grows. Before that nobody sweeps: the cycle was for
+ *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
+ */
+import { MCache } from '../cache/mcache.ts';
+import { sweepOne } from '../central/sweep.ts';
+import {
+  GC_BG_CREDIT,
+  GC_BYTES_MARKED,
+  GC_CPU_BASE,
+  GC_DEBUG,
+  GC_DEBUG_CHECKMARK,
+  GC_FORCED,
+  GC_GOAL,
+  GC_HEAP_LIVE,
+  GC_HEAP_SCAN,
+  GC_HEAP0,
+  GC_HEAP1,
+  GC_LAST_MARKED,
+  GC_MARKED,
+  GC_PAGES_SWEPT,
+  GC_RECLAIM_CREDIT,
+  GC_RECLAIM_INDEX,
+  GC_RESCAN,
+  GC_SCAN_WORK,
+  GC_STARTED,
+  GC_SWEEP_CLASS,
+  GC_T_END,
+  GC_T_MARK,
+  GC_T_START,
+  GC_WORK_COUNT,
+  GC_WORKING,
+} from '../layout/gc.ts';
+import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
+import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
+import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
+import { raggedBarrier } from '../threads/ragged.ts';
+import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
+import { cpuTimes } from './books.ts';
+import { checkmark } from './checkmark.ts';
+import { nanotime } from './clock.ts';
+import type { GcContext } from './context.ts';
+import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';
+import { recordCycle, recordPause } from './stats.ts';
+
+/** Bytes that are scanned in the last stop, rather than starting the world once more. */
+const LAST_WORK = 32 << 10;
+
+/** Why a cycle begins. */
+export type Trigger = 'heap' | 'time' | 'forced';
+
+/** Whether the collector marks now. */
+export function isMarking(ctx: GcContext): boolean {
+  return ctx.mem.m[H_WRITE_BARRIER] !== 0;
+}
+
+/**
+ * Begins a cycle, if `due` still says so when the world has stopped and none has begun. All spans must be swept; what has
+ * not been is swept here. In a region or not, at a safepoint. Blocks until the world has stopped.
+ */
+export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boolean {
+  const { t, heap } = ctx;
+  let begun = false;
+  withWorldStopped(
+    t,
+    () => {
+      if (isMarking(ctx) || !due()) return;
+      // Sweep termination (Go: `finishsweep_m`).
+      while (sweepOne(heap) >= 0);
+      startMarking(ctx, trigger);
+      begun = true;
+    },
+    { ...ctx.stop, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
+  );
+  if (begun) t.pause('gc.begun');
+  return begun;
+}
+
+function startMarking(ctx: GcContext, trigger: Trigger): void {
+  const { t, heap, mem, pacer, limiter } = ctx;
+  const { m, mf, plan } = mem;
+  const now = nanotime();
+  limiter.resetCapacity(now, ctx.procs());
+  limiter.startGCTransition(true, now, ctx.backgroundShare());
+  Atomics.store(m, H_RECLAIMER, t.id);
+  t.lock(H_HEAP_LOCK);
+  nextMarkBitArenaEpoch(t);
+  t.unlock(H_HEAP_LOCK);
+  m.fill(0, plan.pageMarks, plan.pageMarks + ((m[H_GROWN_PAGES] + 31) >>> 5));
+  for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_WORKING]) Atomics.store(m, word, 0);
+  ctx.marker.clear();
+  for (const p of attachedProcs(mem)) {
+    new MCache(heap, p).beginMarking();
+    mf[(p + PROC_ASSIST) >>> 1] = 0;
+    m[p + PROC_WB_COUNT] = 0;
+    t.pause('gc.begin');
+  }
+  prepareRoots(t);
+  mf[GC_T_START >>> 1] = now;
+  mf[GC_HEAP0 >>> 1] = ctx.books.heapLive();
+  const cpu = cpuTimes(mem);
+  mf.set([cpu.mark, cpu.assist, cpu.sweep], GC_CPU_BASE >>> 1);
+  pacer.startCycle(now, ctx.procs(), trigger === 'time');
+  mf[GC_GOAL >>> 1] = pacer.heapGoal();
+  if (trigger === 'forced') m[GC_FORCED] = m[GC_FORCED] + 1;
+  Atomics.store(m, GC_STARTED, m[GC_STARTED] + 1);
+  Atomics.store(m, H_WRITE_BARRIER, 1);
+  Atomics.store(m, H_RECLAIMER, 0);
+  mf[GC_T_MARK >>> 1] = nanotime();
+  limiter.finishGCTransition(mf[GC_T_MARK >>> 1]);
+}
+
+/** Whether anything is left that a marker could do, or somebody holds grey objects. */
+export function hasWork(ctx: GcContext): boolean {
+  const { m } = ctx.mem;
+  return Atomics.load(m, GC_WORKING) > 0 || hasFreeWork(ctx);
+}
+
+/** Whether there is work that nobody has taken. */
+export function hasFreeWork(ctx: GcContext): boolean {
+  return Atomics.load(ctx.mem.m, GC_WORK_COUNT) > 0 || rootJobsLeft(ctx.mem) || !ctx.marker.isEmpty();
+}
+
+/**
+ * Ends the marking if nothing is grey (Go: `gcMarkDone`). First each thread shades what its write-barrier buffer holds,
+ * at a safepoint of its own; if that made nothing grey, the world is stopped and it is looked at again, since threads went
+ * on storing pointers meanwhile. False: there is work, or somebody else was faster. At a safepoint, in a region.
+ */
+export function tryFinish(ctx: GcContext): boolean {
+  const { t, mem, marker } = ctx;
+  return withWorldLocked(t, () => {
+    if (!isMarking(ctx) || hasWork(ctx)) return false;
+    if (!raggedBarrier(t, (p) => marker.flushBarrier(p), ctx.stop)) return false;
+    marker.share(true);
+    if (hasWork(ctx)) return false;
+    t.pause('gc.ragged');
+    let done = false;
+    const stop = { ...ctx.stop, onStopped: (ns: number) => done && recordPause(mem, ns, false) };
+    stopLocked(t, () => (done = finish(ctx)), stop);
+    if (done) recordCycle(ctx);
+    return done;
+  });
+}
+
+/** World stopped. False: something is grey; the markers go on. */
+function finish(ctx: GcContext): boolean {
+  const { t, mem, marker } = ctx;
+  const { m } = mem;
+  const procs = attachedProcs(mem);
+  for (const p of procs) marker.flushBarrier(p);
+  marker.drain(LAST_WORK);
+  if (hasWork(ctx)) {
+    marker.share(true);
+    return false;
+  }
+  if (Atomics.load(m, GC_RESCAN) !== 0) {
+    scheduleRescan(mem);
+    return false;
+  }
+  if ((m[GC_DEBUG] & GC_DEBUG_CHECKMARK) !== 0) checkmark(t, ctx.table);
+  markTermination(ctx);
+  return true;
+}
+
+/** Go: `gcMarkTermination`. Nothing is grey. */
+function markTermination(ctx: GcContext): void {
+  const { t, heap, mem, pacer, limiter, books } = ctx;
+  const { m, mf } = mem;
+  const now = nanotime();
+  limiter.startGCTransition(false, now);
+  const cpu = cpuTimes(mem);
+  const share = ctx.backgroundShare();
+  pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
+  mf[GC_HEAP1 >>> 1] = books.heapLive();
+  Atomics.store(m, H_RECLAIMER, t.id);
+  Atomics.store(m, H_WRITE_BARRIER, 0);
+  for (const p of attachedProcs(mem)) {
+    new MCache(heap, p).endMarking();
+    t.pause('gc.finish');
+  }
+  const marked = Math.max(0, m[GC_BYTES_MARKED]);
+  mf[GC_LAST_MARKED >>> 1] = marked * 8;
+  pacer.resetLive(marked * 8);
+  Atomics.store(m, GC_HEAP_LIVE, marked);
+  Atomics.store(m, GC_HEAP_SCAN, Math.min(marked, Math.max(0, m[GC_SCAN_WORK])));
+  for (const word of [GC_SWEEP_CLASS, GC_PAGES_SWEPT, GC_RECLAIM_INDEX, GC_RECLAIM_CREDIT]) Atomics.store(m, word, 0);
+  Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
+  Atomics.store(m, GC_MARKED, m[GC_STARTED]);
+  Atomics.store(m, H_RECLAIMER, 0);
+  ctx.repace(false);
+  t.refresh();
+  mf[GC_T_END >>> 1] = nanotime();
+  limiter.finishGCTransition(mf[GC_T_END >>> 1]);
+}

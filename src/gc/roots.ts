@@ -1,0 +1,180 @@
+/**
+ * Where marking begins (Go: `gcPrepareMarkRoots`, `markroot`).
+ *
+ * Shadow stacks have no write barrier, so the world is stopped while they are copied, as they are, into work buffers: that
+ * is the snapshot. Handle tables and named roots have one, on what is added and what is removed, so they are read while
+ * the threads run; only which pieces a table has is noted in the stop.
+ */
+import { NIL, type ProcRef, type Ref } from '../base/brand.ts';
+import { LOG_CHUNK_PAGES, PAGE_SHIFT } from '../layout/constants.ts';
+import {
+  GC_RESCAN,
+  GC_ROOT_JOBS,
+  GC_ROOT_NEXT,
+  GC_ROOT_RESCAN,
+  GC_STACK_SCAN,
+  WORKBUF_COUNT,
+  WORKBUF_ITEMS,
+  WORKBUF_ROOTS,
+  WORKBUF_SEGMENTS,
+  WORKBUF_WORDS,
+} from '../layout/gc.ts';
+import { H_GROWN_PAGES, H_ROOTS } from '../layout/header.ts';
+import {
+  PROC_ALLOCATING,
+  PROC_HANDLES,
+  PROC_SHADOW_TOP,
+  PROC_TINY,
+  SEGMENT_MASK,
+  SEGMENT_SLOTS,
+  SEGMENT_WORDS,
+} from '../layout/proc.ts';
+import { ROOT_ADDR, ROOT_NEXT } from '../layout/root.ts';
+import { setMarked } from '../spans/mark.ts';
+import { eachSpan, spanBase } from '../spans/mspan.ts';
+import { newBuffer, putFull } from '../spans/workbuf.ts';
+import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
+import { attachedProcs } from '../threads/stop-the-world.ts';
+import type { Marker } from './marker.ts';
+
+/** Pieces of handle tables in one buffer: one is 2046 addresses, and buffers are what threads share. */
+const SEGMENTS_PER_BUFFER = 16;
+
+/** Each address that a thread's open scopes, and its unfinished allocation, hold. The thread is stopped. */
+export function eachStackRoot({ m, i32 }: Mem, p: ProcRef, visit: (addr: number) => void): void {
+  if (m[p + PROC_ALLOCATING] !== 0) visit(m[p + PROC_ALLOCATING]);
+  if (m[p + PROC_TINY] !== 0) visit(m[p + PROC_TINY]);
+  let top = m[p + PROC_SHADOW_TOP];
+  while (top !== 0) {
+    const start = (top - 1) & ~SEGMENT_MASK;
+    for (let w = start + SEGMENT_SLOTS; w < top; w++) if (i32[w] !== 0) visit(i32[w]);
+    top = i32[start] === 0 ? 0 : i32[start] + SEGMENT_WORDS;
+  }
+}
+
+/** First word, in object memory, of each piece of a thread's handle table. */
+export function eachHandleSegment({ m, i32 }: Mem, p: ProcRef, visit: (start: number) => void): void {
+  for (let start = m[p + PROC_HANDLES]; start !== 0; start = i32[start]) visit(start);
+}
+
+/** Each named root's address. */
+export function eachNamedRoot({ m }: Mem, visit: (addr: number) => void): void {
+  for (let r = Atomics.load(m, H_ROOTS); r !== NIL; r = m[r + ROOT_NEXT]) {
+    const addr = Atomics.load(m, r + ROOT_ADDR);
+    if (addr !== 0) visit(addr);
+  }
+}
+
+/** Fills work buffers of one kind. */
+class RootBuffers {
+  readonly #t: Proc;
+  readonly #kind: number;
+  readonly #room: number;
+  #buffer = NIL as Ref;
+  #count = 0;
+
+  constructor(t: Proc, kind: number, room: number) {
+    this.#t = t;
+    this.#kind = kind;
+    this.#room = room;
+  }
+
+  /** False: no memory is left for buffers. */
+  add(value: number): boolean {
+    if (this.#buffer === NIL) this.#buffer = newBuffer(this.#t, this.#kind);
+    if (this.#buffer === NIL) return false;
+    this.#t.mem.m[this.#buffer + WORKBUF_ITEMS + this.#count++] = value;
+    if (this.#count === this.#room) this.flush();
+    return true;
+  }
+
+  flush(): void {
+    if (this.#count === 0) return;
+    this.#t.mem.m[this.#buffer + WORKBUF_COUNT] = this.#count;
+    putFull(this.#t, this.#buffer);
+    this.#buffer = NIL as Ref;
+    this.#count = 0;
+  }
+}
+
+/** Notes all roots of a cycle that begins. World stopped. */
+export function prepareRoots(t: Proc): void {
+  const { mem } = t;
+  const { m, i32 } = mem;
+  const roots = new RootBuffers(t, WORKBUF_ROOTS, WORKBUF_WORDS - WORKBUF_ITEMS);
+  const segments = new RootBuffers(t, WORKBUF_SEGMENTS, SEGMENTS_PER_BUFFER);
+  let slots = 0;
+  Atomics.store(m, GC_RESCAN, 0);
+  const addRoot = (addr: number): void => {
+    slots++;
+    // Without memory for buffers it is marked here, and scanned with all that is marked.
+    if (!roots.add(addr) && setMarked(mem, addr >>> 0)) Atomics.store(m, GC_RESCAN, 1);
+  };
+  for (const p of attachedProcs(mem)) {
+    eachStackRoot(mem, p, addRoot);
+    eachHandleSegment(mem, p, (start) => {
+      slots += SEGMENT_WORDS;
+      if (segments.add(start)) return;
+      for (let w = start + SEGMENT_SLOTS; w < start + SEGMENT_WORDS; w++) if (i32[w] !== 0) addRoot(i32[w]);
+    });
+  }
+  roots.flush();
+  segments.flush();
+  m[GC_STACK_SCAN] = slots >>> 1;
+  const chunks = chunkCount(mem);
+  m[GC_ROOT_RESCAN] = 1 + chunks;
+  Atomics.store(m, GC_ROOT_JOBS, 1 + chunks);
+  Atomics.store(m, GC_ROOT_NEXT, 0);
+}
+
+function chunkCount({ m }: Mem): number {
+  return (m[H_GROWN_PAGES] + (1 << LOG_CHUNK_PAGES) - 1) >>> LOG_CHUNK_PAGES;
+}
+
+/** All marked objects are to be scanned once more. World stopped. */
+export function scheduleRescan(mem: Mem): void {
+  const { m } = mem;
+  Atomics.store(m, GC_RESCAN, 0);
+  const first = Math.max(1, m[GC_ROOT_JOBS]);
+  m[GC_ROOT_RESCAN] = first;
+  Atomics.store(m, GC_ROOT_NEXT, first);
+  Atomics.store(m, GC_ROOT_JOBS, first + chunkCount(mem));
+}
+
+export function rootJobsLeft({ m }: Mem): boolean {
+  return Atomics.load(m, GC_ROOT_NEXT) < Atomics.load(m, GC_ROOT_JOBS);
+}
+
+/** What the collector asks of the specials: those of the spans that begin in a range of pages (see specials.ts). */
+export type SpecialRoots = (firstPage: number, endPage: number, marker: Marker) => void;
+
+/** Does one root job. False: there is none left to begin. Not a safepoint. */
+export function doRootJob(mem: Mem, marker: Marker, specialRoots: SpecialRoots): boolean {
+  const { m } = mem;
+  if (!rootJobsLeft(mem)) return false;
+  const job = Atomics.add(m, GC_ROOT_NEXT, 1);
+  const rescan = m[GC_ROOT_RESCAN];
+  if (job >= m[GC_ROOT_JOBS]) return false;
+  if (job === 0) {
+    eachNamedRoot(mem, marker.shade);
+    return true;
+  }
+  const chunk = job < rescan ? job - 1 : job - rescan;
+  const first = chunk << LOG_CHUNK_PAGES;
+  const end = Math.min(m[H_GROWN_PAGES], first + (1 << LOG_CHUNK_PAGES));
+  if (job < rescan) specialRoots(first, end, marker);
+  else rescanPages(mem, marker, first, end);
+  return true;
+}
+
+function rescanPages(mem: Mem, marker: Marker, first: number, end: number): void {
+  eachSpan(
+    mem,
+    end,
+    (s, page) => {
+      if (spanBase(mem.m, s) >>> PAGE_SHIFT === page) marker.rescanSpan(s);
+    },
+    first,
+  );
+}
