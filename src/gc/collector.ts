@@ -77,7 +77,7 @@ const NEVER = 0x7fffffff;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
-  readonly onCycle?: (record: CycleRecord) => void;
+  readonly onCycle: ((record: CycleRecord) => void) | undefined;
 }
 
 export class Collector implements AllocCollector, GcContext {

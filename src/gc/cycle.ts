@@ -38,6 +38,7 @@ import {
   GC_T_END,
   GC_T_MARK,
   GC_T_START,
+  GC_WHY,
   GC_WORK_COUNT,
   GC_WORKING,
 } from '../layout/gc.ts';
@@ -112,7 +113,8 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   mf.set([cpu.mark, cpu.assist, cpu.sweep], GC_CPU_BASE >>> 1);
   pacer.startCycle(now, ctx.procs(), trigger === 'time');
   mf[GC_GOAL >>> 1] = pacer.heapGoal();
-  if (trigger === 'forced') m[GC_FORCED] = m[GC_FORCED] + 1;
+  m[GC_WHY] = trigger === 'forced' ? 1 : 0;
+  m[GC_FORCED] = m[GC_FORCED] + m[GC_WHY];
   Atomics.store(m, GC_STARTED, m[GC_STARTED] + 1);
   Atomics.store(m, H_WRITE_BARRIER, 1);
   Atomics.store(m, H_RECLAIMER, 0);

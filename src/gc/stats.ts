@@ -15,6 +15,7 @@ import {
   GC_T_END,
   GC_T_MARK,
   GC_T_START,
+  GC_WHY,
   PAUSE_RING,
 } from '../layout/gc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -41,6 +42,8 @@ export function lastPauses({ mf }: Mem): number[] {
 /** One cycle as gctrace tells it. Nanoseconds and bytes. */
 export interface CycleRecord {
   readonly cycle: number;
+  /** Somebody asked for it. */
+  readonly forced: boolean;
   /** Since the heap was made. */
   readonly at: number;
   /** Wall time of the two stops and of the mark between them. */
@@ -76,6 +79,7 @@ function lastCycle(ctx: GcContext): CycleRecord {
   const procs = ctx.procs();
   return {
     cycle: m[GC_MARKED],
+    forced: m[GC_WHY] !== 0,
     at: f(GC_T_START) - f(GC_T_CREATED),
     sweepTermination: f(GC_PAUSE1),
     mark: f(GC_T_END) - f(GC_T_MARK),

@@ -27,6 +27,9 @@ export const GC_DEBUG_CLOBBER = 4;
 /** Counts the ragged barriers. */
 export const GC_RAGGED = H_GC + 7;
 
+/** 1: the current cycle is one that somebody asked for. */
+export const GC_WHY = H_GC + 8;
+
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
 export const GC_HEAP_LIVE = H_GC + LINE;
 /** The part of them that the marker will look into (Go: `heapScan`). Atomic. */

@@ -19,6 +19,7 @@ import { procsOfThread, reap } from '../threads/reap.ts';
 import type { Kind, ReferableKind, SliceKind } from '../types/kinds.ts';
 import { TypedHeap } from '../types/typed-heap.ts';
 import type { AnyStruct, Infer, Init, NodeCursor, Reference, Slice } from '../types/values.ts';
+import { ATTACHED, type GCPause, HeapGC } from './heap-gc.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
@@ -55,15 +56,17 @@ export class Heap {
   /** What `raw` is. */
   readonly #allocator: RawAllocator;
   readonly #typed: TypedHeap;
+  readonly #gc: HeapGC;
   readonly #mem: Mem;
   readonly #cache: MCache;
   #attached = true;
 
-  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number) {
+  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: typeof ATTACHED) {
     this.#mem = mem;
     this.#cache = attachProc(mem, classes, currentThreadId() + 1);
     this.#allocator = new RawAllocator(this.#cache, ptrSize);
     this.raw = this.#allocator;
+    this.#gc = new HeapGC(this.#cache, this.#allocator, gc, () => this.share());
     this.#typed = new TypedHeap(this.#allocator, this.#allocator.typeTable, this.#allocator);
     const { roots } = this.#typed;
     this.roots = {
@@ -79,13 +82,15 @@ export class Heap {
   /** @internal */
   static create(options: HeapOptions, ptrSize: number): Heap {
     const checked = checkOptions(options);
-    return new Heap(initMem(checked), checked.classes, ptrSize);
+    const heap = new Heap(initMem(checked), checked.classes, ptrSize, checked.gc);
+    heap.#gc.init(checked.gc);
+    return heap;
   }
 
   /** @internal */
   static attach(shared: unknown): Heap {
     const mem = checkShared(shared);
-    return new Heap(mem, readClasses(mem), PTR_SIZE);
+    return new Heap(mem, readClasses(mem), PTR_SIZE, ATTACHED);
   }
 
   /** Id of this thread in the heap: what `reap` takes. */
@@ -158,6 +163,56 @@ export class Heap {
   /** Byte address of what a reference refers to, in `heap.memory`. Objects do not move while a scope is open. */
   addressOf(ref: Reference): number {
     return this.#typed.addressOf(ref);
+  }
+
+  /**
+   * Runs one whole cycle of the collector, sweep included, and returns when it is done (Go: `runtime.GC`). What nothing
+   * refers to at the call is free then. Other threads go on but for two short stops. Works with `gc: 'off'` too.
+   */
+  gc(): void {
+    this.#check();
+    this.#gc.collect();
+  }
+
+  /**
+   * Does a part of what the collector has to do, for about `budgetMs` milliseconds: for threads with time to spare, where
+   * no worker collects in the background. False: nothing is to be done now.
+   */
+  gcStep(budgetMs: number): boolean {
+    this.#check();
+    return this.#gc.step(budgetMs);
+  }
+
+  /**
+   * Sets how much the heap may grow over what is alive, in percent, at once and for all threads; −1: not limited by this.
+   * Returns what it was (Go: `debug.SetGCPercent`). Throws ArgumentError.
+   */
+  setGCPercent(percent: number): number {
+    this.#check();
+    return this.#gc.setGCPercent(percent);
+  }
+
+  /** Sets the memory limit in bytes, Infinity for none; returns what it was (Go: `debug.SetMemoryLimit`). */
+  setMemoryLimit(bytes: number): number {
+    this.#check();
+    return this.#gc.setMemoryLimit(bytes);
+  }
+
+  /**
+   * No cycle begins by itself while `fn` runs, or until what is returned is disposed of. A cycle that is under way goes
+   * on; `gc()` still works. When memory is out the collector runs in any case.
+   */
+  pauseGC(): GCPause;
+  pauseGC<T>(fn: () => T): T;
+  pauseGC<T>(fn?: () => T): GCPause | T {
+    this.#check();
+    const pause = this.#gc.pause();
+    if (fn === undefined) return pause;
+    try {
+      return fn();
+    } finally {
+      pause.dispose();
+    }
   }
 
   /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
@@ -246,6 +301,7 @@ export class Heap {
       throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
     t.enter();
     this.#typed.release();
+    this.#gc.release();
     t.leave();
     detachProc(this.#cache);
     this.#attached = false;

@@ -1,8 +1,9 @@
 /** A new heap's memory, and the check of one that exists. */
 import { AttachError } from '../base/errors.ts';
-import { MAX_PROCS, MAX_SIZE_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
+import { nanotime } from '../gc/clock.ts';
+import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
-import { WORKBUF_WORDS } from '../layout/gc.ts';
+import { GC_DEBUG, GC_ENABLED, GC_SWEEP_CLASS, GC_T_CREATED, GC_T_END, WORKBUF_WORDS } from '../layout/gc.ts';
 import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
@@ -36,10 +37,17 @@ const ZEROBASE = 16;
 const FIRST_SWEEPGEN = 2;
 
 export function initMem(o: CheckedOptions): Mem {
-  const mem = reserveMem(o.pages, o.maxThreads, o.shared);
+  // The background worker is a thread of the heap like any other.
+  const mem = reserveMem(o.pages, Math.min(MAX_PROCS, o.maxThreads + (o.gc.background === false ? 0 : 1)), o.shared);
   const { m, plan } = mem;
   m[H_VERSION] = LAYOUT_VERSION;
   m[H_TINY] = o.tiny ? 1 : 0;
+  m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
+  m[GC_DEBUG] = o.gc.debug;
+  // Nothing to sweep yet.
+  m[GC_SWEEP_CLASS] = MAX_SPAN_CLASSES;
+  mem.mf[GC_T_CREATED >>> 1] = nanotime();
+  mem.mf[GC_T_END >>> 1] = mem.mf[GC_T_CREATED >>> 1];
   m[H_SIZE_CLASSES] = o.classes.count;
   m[H_SWEEPGEN] = FIRST_SWEEPGEN;
   m[H_ZEROBASE] = ZEROBASE;

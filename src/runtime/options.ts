@@ -1,6 +1,7 @@
 /** Options of `createHeap`, checked before anything is made. */
 import { ArgumentError } from '../base/errors.ts';
 import { MAX_ALLOC, MAX_PROCS, PAGE_SIZE } from '../layout/constants.ts';
+import { GC_DEBUG_CHECKMARK, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES } from '../layout/gc.ts';
 import { goSizeClasses, type SizeClass, type SizeClassTable, tableOf } from '../spans/size-classes.ts';
 
 export interface HeapOptions {
@@ -20,8 +21,47 @@ export interface HeapOptions {
   readonly maxThreads?: number;
   /** Pack pointer-free objects below 16 bytes into shared blocks, as Go does. Default: true. */
   readonly tiny?: boolean;
-  /** 'off': memory is freed by hand, with `heap.raw.free`. The only mode so far, and the default. */
-  readonly gc?: 'off';
+  /**
+   * 'on': a collector frees what nothing refers to any more. 'off': only `heap.raw.free` frees, and `heap.gc()` when it is
+   * called. Default: 'on'.
+   */
+  readonly gc?: 'on' | 'off';
+  /**
+   * How much the heap may grow over what the last cycle found alive until the next one is done, in percent (Go: GOGC).
+   * −1: it may grow up to `memoryLimit`. Default: 100.
+   */
+  readonly gcPercent?: number;
+  /**
+   * Bytes of memory that the heap tries not to exceed, metadata included, by collecting more often (Go: GOMEMLIMIT). It
+   * is no hard limit: `maxBytes` is. Default: none.
+   */
+  readonly memoryLimit?: number;
+  /**
+   * Whether a worker marks and sweeps in the background; it is started when the first cycle begins. A string or URL: where
+   * its script `gc-worker.js` is, for pages that allow no worker made from text. Default: true for shared heaps.
+   */
+  readonly background?: boolean | string | URL;
+  /** A line for each cycle in the format of Go's gctrace: true prints it to stderr. Default: false. */
+  readonly gctrace?: boolean | ((line: string) => void);
+  /** After how many milliseconds a thread that reaches no safepoint is named in a warning. Default: 5000. */
+  readonly stopWarning?: number;
+  /**
+   * Checks of the collector, for tests of programs that store pointers by address. `checkmark`: a second, slow marking at
+   * the end of each cycle must agree. `zombies`: a pointer to freed memory is fatal. `clobberFree`: dead objects are
+   * overwritten.
+   */
+  readonly debug?: { readonly checkmark?: boolean; readonly zombies?: boolean; readonly clobberFree?: boolean };
+}
+
+export interface GcOptions {
+  readonly enabled: boolean;
+  readonly percent: number;
+  readonly memoryLimit: number;
+  readonly background: boolean | string | URL;
+  readonly trace: boolean | ((line: string) => void);
+  readonly warnAfterMs: number;
+  /** GC_DEBUG_ bits. */
+  readonly debug: number;
 }
 
 export interface CheckedOptions {
@@ -30,10 +70,26 @@ export interface CheckedOptions {
   readonly classes: SizeClassTable;
   readonly maxThreads: number;
   readonly tiny: boolean;
+  readonly gc: GcOptions;
 }
 
-const KNOWN = ['maxBytes', 'shared', 'sizeClasses', 'maxThreads', 'tiny', 'gc'];
+const KNOWN = [
+  'maxBytes',
+  'shared',
+  'sizeClasses',
+  'maxThreads',
+  'tiny',
+  'gc',
+  'gcPercent',
+  'memoryLimit',
+  'background',
+  'gctrace',
+  'stopWarning',
+  'debug',
+];
+const DEBUG = { checkmark: GC_DEBUG_CHECKMARK, zombies: GC_DEBUG_ZOMBIES, clobberFree: GC_DEBUG_CLOBBER };
 /** Page 0 is nil, so a heap needs one more to hold anything. */
+const MAX_PERCENT = 1_000_000;
 const MIN_BYTES = 2 * PAGE_SIZE;
 
 function bad(text: string): never {
@@ -53,7 +109,6 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
   if (!Number.isInteger(maxThreads) || maxThreads < 1 || maxThreads > MAX_PROCS) {
     bad(`maxThreads must be a whole number from 1 to ${MAX_PROCS}, not ${String(maxThreads)}`);
   }
-  if (options.gc !== undefined && options.gc !== 'off') bad(`gc must be 'off', not ${String(options.gc)}`);
   const shared = flag('shared', options.shared, true);
   if (shared && typeof SharedArrayBuffer === 'undefined') {
     bad('SharedArrayBuffer does not exist here; a page needs cross-origin isolation for it, or take shared: false');
@@ -64,7 +119,65 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
     classes: classesOf(options.sizeClasses ?? 'go1.16'),
     maxThreads: shared ? maxThreads : 1,
     tiny: flag('tiny', options.tiny, true),
+    gc: checkGc(options, shared),
   };
+}
+
+/** `gcPercent` as a number of percent; any negative one is off. Throws ArgumentError. */
+export function checkPercent(value: unknown, where: string): number {
+  if (typeof value === 'number' && !Number.isNaN(value) && value <= MAX_PERCENT) return value < 0 ? -1 : value;
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    `${where} must be a number of percent from 0 to ${MAX_PERCENT}, or -1 for off, not ${String(value)}`,
+  );
+}
+
+/** Bytes, or Infinity. Throws ArgumentError. */
+export function checkLimit(value: unknown, where: string): number {
+  if (typeof value === 'number' && value > 0 && (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY)) {
+    return value;
+  }
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    `${where} must be a whole number of bytes above 0, or Infinity for none, not ${String(value)}`,
+  );
+}
+
+function checkGc(o: HeapOptions, shared: boolean): GcOptions {
+  if (o.gc !== undefined && o.gc !== 'on' && o.gc !== 'off') bad(`gc must be 'on' or 'off', not ${String(o.gc)}`);
+  const background = o.background ?? shared;
+  if (typeof background !== 'boolean' && typeof background !== 'string' && !(background instanceof URL)) {
+    bad(`background must be true, false, or where gc-worker.js is, not ${String(background)}`);
+  }
+  if (background !== false && !shared) bad('background needs a shared heap');
+  const trace = o.gctrace ?? false;
+  if (typeof trace !== 'boolean' && typeof trace !== 'function') {
+    bad(`gctrace must be true, false, or a function that gets each line, not ${String(trace)}`);
+  }
+  const warnAfterMs = o.stopWarning ?? 5000;
+  if (typeof warnAfterMs !== 'number' || !(warnAfterMs > 0)) {
+    bad(`stopWarning must be a number of milliseconds above 0, not ${String(warnAfterMs)}`);
+  }
+  return {
+    enabled: o.gc !== 'off',
+    percent: checkPercent(o.gcPercent ?? 100, 'createHeap: gcPercent'),
+    memoryLimit: checkLimit(o.memoryLimit ?? Number.POSITIVE_INFINITY, 'createHeap: memoryLimit'),
+    background,
+    trace,
+    warnAfterMs,
+    debug: checkDebug(o.debug),
+  };
+}
+
+function checkDebug(debug: unknown): number {
+  if (debug === undefined) return 0;
+  if (typeof debug !== 'object' || debug === null) bad(`debug must be an object, not ${String(debug)}`);
+  let bits = 0;
+  for (const [name, value] of Object.entries(debug as object)) {
+    if (!(name in DEBUG)) bad(`debug has no ${JSON.stringify(name)}; it knows ${Object.keys(DEBUG).join(', ')}`);
+    if (flag(`debug.${name}`, value as boolean, false)) bits |= DEBUG[name as keyof typeof DEBUG];
+  }
+  return bits;
 }
 
 function flag(name: string, value: boolean | undefined, byDefault: boolean): boolean {

@@ -6,8 +6,21 @@ export interface WorkerLike {
   once(event: 'exit', listener: () => void): unknown;
 }
 
+interface NodeWorker extends WorkerLike {
+  unref(): void;
+}
+
+interface NodeWorkerThreads {
+  readonly threadId: number;
+  readonly workerData: unknown;
+  readonly Worker: new (
+    script: string | URL,
+    options: { workerData: unknown; eval: boolean; name: string },
+  ) => NodeWorker;
+}
+
 interface NodeProcess {
-  getBuiltinModule?: (name: string) => { threadId?: number } | undefined;
+  getBuiltinModule?: (name: string) => NodeWorkerThreads | undefined;
   /** Node marks what a worker may not do, as `disabled`. */
   abort?: { disabled?: boolean };
 }
@@ -19,4 +32,77 @@ export function currentThreadId(): number {
   // Loading the module costs 2 ms of a program that has no workers yet, and the main thread's id is always 0.
   if (process.abort?.disabled !== true) return 0;
   return process.getBuiltinModule('node:worker_threads')?.threadId ?? -1;
+}
+
+function workerThreads(): NodeWorkerThreads | undefined {
+  const { process } = globalThis as { process?: NodeProcess };
+  return process?.getBuiltinModule?.('node:worker_threads');
+}
+
+/** The part of a browser's `Worker` and of its global scope that is needed here. */
+interface WebWorker {
+  postMessage(message: unknown): void;
+  onerror: (() => void) | null;
+}
+
+export interface StartedWorker {
+  /** Node: its thread id; −1 where there is none. */
+  readonly threadId: number;
+}
+
+/**
+ * Starts a worker that gets `data`. `script`: its URL, or its source text. It does not keep the process alive. `onExit`
+ * runs when it has ended, however; a browser tells only of scripts that could not be loaded. Undefined: no workers here.
+ */
+export function startWorker(
+  script: { readonly url: string | URL } | { readonly source: string },
+  data: unknown,
+  onExit: (threadId: number) => void,
+): StartedWorker | undefined {
+  const node = workerThreads();
+  if (node !== undefined) {
+    const isSource = 'source' in script;
+    const worker = new node.Worker(isSource ? script.source : nodeScript(script.url), {
+      workerData: data,
+      eval: isSource,
+      name: 'spanheap gc',
+    });
+    const { threadId } = worker;
+    worker.once('exit', () => onExit(threadId));
+    worker.unref();
+    return { threadId };
+  }
+  const web = globalThis as unknown as {
+    Worker?: new (url: string | URL, options: { type?: string; name: string }) => WebWorker;
+    URL: { createObjectURL?: (blob: unknown) => string };
+    Blob?: new (parts: string[], options: { type: string }) => unknown;
+  };
+  if (web.Worker === undefined || web.Blob === undefined || web.URL.createObjectURL === undefined) return undefined;
+  const url =
+    'source' in script
+      ? web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }))
+      : script.url;
+  const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
+  worker.onerror = () => onExit(-1);
+  worker.postMessage(data);
+  return { threadId: -1 };
+}
+
+/** Node takes paths and file: URLs, but no text of a URL. */
+function nodeScript(url: string | URL): string | URL {
+  return typeof url === 'string' && url.startsWith('file:') ? new URL(url) : url;
+}
+
+/** In a worker: calls `run` with what it was started with. */
+export function threadData<T>(run: (data: T) => void): void {
+  const node = workerThreads();
+  if (node !== undefined) {
+    run(node.workerData as T);
+    return;
+  }
+  const scope = globalThis as unknown as { onmessage: ((event: { data: T }) => void) | null };
+  scope.onmessage = (event) => {
+    scope.onmessage = null;
+    run(event.data);
+  };
 }

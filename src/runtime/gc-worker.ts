@@ -1,0 +1,35 @@
+/** The script of the background worker. Gets what `heap.share()` gives, and attaches as a thread of the heap. */
+import { runBackground } from '../gc/background.ts';
+import { Collector } from '../gc/collector.ts';
+import { GC_WORKER } from '../layout/gc.ts';
+import { TypeTable } from '../malloc/rtype.ts';
+import { attachProc, detachProc } from '../threads/attach.ts';
+import { traceTo } from './gc-trace.ts';
+import { checkShared, readClasses } from './init.ts';
+import { currentThreadId, threadData } from './worker-threads.ts';
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  readonly shared: unknown;
+  /** Whether cycles that it ends are traced to stderr. */
+  readonly trace: boolean;
+  readonly warnAfterMs: number;
+}
+
+function run({ shared, trace, warnAfterMs }: WorkerStart): void {
+  const mem = checkShared(shared);
+  const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1);
+  const { heap } = cache;
+  const collector = new Collector(heap, new TypeTable(heap.t), {
+    stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },
+    onCycle: traceTo(trace),
+  });
+  try {
+    runBackground(collector);
+  } finally {
+    Atomics.compareExchange(mem.m, GC_WORKER, heap.t.id, 0);
+    if (heap.t.attached) detachProc(cache);
+  }
+}
+
+threadData<WorkerStart>(run);

@@ -1,0 +1,152 @@
+/** The collector as a heap's user holds it: requests, settings, and the background worker. */
+import { ArgumentError } from '../base/errors.ts';
+import type { MCache } from '../cache/mcache.ts';
+import { wake } from '../gc/background.ts';
+import { Collector, makeWriteHook } from '../gc/collector.ts';
+import { GC_PAUSED, GC_WORKER } from '../layout/gc.ts';
+import { H_WRITE_BARRIER } from '../layout/header.ts';
+import { procsOfThread, reap } from '../threads/reap.ts';
+import { traceTo } from './gc-trace.ts';
+import type { WorkerStart } from './gc-worker.ts';
+import { checkLimit, checkPercent, type GcOptions } from './options.ts';
+import type { RawAllocator } from './raw.ts';
+import { startWorker } from './worker-threads.ts';
+
+/** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
+declare const SPANHEAP_GC_WORKER: string | undefined;
+
+/** What a thread that attaches does not say: it has its collector's options from nobody. */
+export const ATTACHED: Pick<GcOptions, 'background' | 'trace' | 'warnAfterMs'> = {
+  background: true,
+  trace: false,
+  warnAfterMs: 5000,
+};
+
+/** Holds the collector back until it is disposed of. */
+export interface GCPause extends Disposable {
+  /** Lets the collector go on; a second call does nothing. */
+  dispose(): void;
+}
+
+export class HeapGC {
+  readonly collector: Collector;
+  readonly #cache: MCache;
+  readonly #options: typeof ATTACHED;
+  /** What another thread needs to attach. */
+  readonly #share: () => unknown;
+
+  constructor(cache: MCache, raw: RawAllocator, options: typeof ATTACHED, share: () => unknown) {
+    this.#cache = cache;
+    this.#options = options;
+    this.#share = share;
+    const stop = { warn: (text: string) => console.warn(`spanheap: ${text}`), warnAfterMs: options.warnAfterMs };
+    this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle: traceTo(options.trace) });
+    this.collector.wakeBackground = () => this.#wakeBackground();
+    raw.collector = this.collector;
+    raw.barrier.onWrite = makeWriteHook(this.collector);
+  }
+
+  /** For the thread that makes the heap: before any other can see it. */
+  init(options: GcOptions): void {
+    this.collector.pacer.init(options.percent, options.memoryLimit);
+    this.collector.repace(true);
+  }
+
+  collect(): void {
+    this.#inRegion(() => this.collector.collect());
+  }
+
+  step(budgetMs: number): boolean {
+    if (typeof budgetMs !== 'number' || !(budgetMs > 0)) {
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        `gcStep: the budget must be a number of milliseconds above 0, not ${String(budgetMs)}`,
+      );
+    }
+    let more = false;
+    this.#inRegion(() => {
+      more = this.collector.step(budgetMs);
+    });
+    return more;
+  }
+
+  setGCPercent(percent: number): number {
+    const checked = checkPercent(percent, 'setGCPercent: the value');
+    return this.#configure(() => this.collector.pacer.setGCPercent(checked));
+  }
+
+  setMemoryLimit(bytes: number): number {
+    const checked = checkLimit(bytes, 'setMemoryLimit: the value');
+    return this.#configure(() => this.collector.pacer.setMemoryLimit(checked));
+  }
+
+  pause(): GCPause {
+    const { m } = this.#cache.heap.t.mem;
+    const change = (by: number): void => {
+      this.#configure(() => Atomics.add(m, GC_PAUSED, by));
+    };
+    change(1);
+    let held = true;
+    const dispose = (): void => {
+      if (held) change(-1);
+      held = false;
+    };
+    return { dispose, [Symbol.dispose]: dispose };
+  }
+
+  /** This thread is about to leave: what its write barrier has noted becomes work of the others. In a region. */
+  release(): void {
+    const { t } = this.#cache.heap;
+    if (t.mem.m[H_WRITE_BARRIER] === 0) return;
+    this.collector.marker.flushBarrier(t.ref);
+    this.collector.marker.share(true);
+    wake(t.mem);
+  }
+
+  #configure(change: () => number): number {
+    let old = 0;
+    this.#inRegion(() =>
+      this.collector.configure(() => {
+        old = change();
+      }),
+    );
+    return old;
+  }
+
+  #inRegion(fn: () => void): void {
+    const { t } = this.#cache.heap;
+    t.enter();
+    try {
+      fn();
+    } finally {
+      t.leave();
+    }
+  }
+
+  /** A cycle has begun: wakes the background worker, or starts one if there is none, also after it was lost. */
+  #wakeBackground(): void {
+    const { mem } = this.#cache.heap.t;
+    wake(mem);
+    if (this.#options.background === false || !mem.shared) return;
+    if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -1) !== 0) return;
+    if (!this.#start()) Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
+  }
+
+  #start(): boolean {
+    const { background, trace, warnAfterMs } = this.#options;
+    const start: WorkerStart = { shared: this.#share(), trace: trace === true, warnAfterMs };
+    const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
+    if (background === true && source === undefined) return false;
+    const script = background === true ? { source: source! } : { url: background as string | URL };
+    return startWorker(script, start, (threadId) => this.#lost(threadId)) !== undefined;
+  }
+
+  /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
+  #lost(threadId: number): void {
+    const { heap } = this.#cache;
+    const { m } = heap.t.mem;
+    if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id);
+    Atomics.compareExchange(m, GC_WORKER, -1, 0);
+  }
+
+}
