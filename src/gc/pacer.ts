@@ -1,8 +1,8 @@
 /**
  * When a collection starts, where it should be done, and who has to mark how much (Go: `gcControllerState`,
- * mgcpacer.go). Arithmetic only: no clock, no lock, no allocation of JS objects; what it knows of the heap it asks
- * PacerBooks. Its own state is a block of doubles in shared memory (layout/pacer.ts), so each thread has a
- * GCController of its own over the same words.
+ * mgcpacer.go). Arithmetic only: no clock and no lock; what it has to know of the heap it asks PacerBooks. Its own state
+ * is a block of doubles in shared memory (layout/pacer.ts), so each thread has a GCController of its own over the same
+ * words.
  *
  * One cycle, as the collector calls it:
  *
@@ -14,7 +14,7 @@
  *   resetLive(bytesMarked)   what survived            world stopped; then the books take heapLive = bytesMarked and
  *                                                     heapScan = heapScanWork
  *   commit(false)            goal and trigger         world stopped; sweeping begins
- *   commit(true)             the same, more exactly   heap lock; the sweeper is done
+ *   setGCPercent, …          a new setting            at any time: then commit(isSweepDone), and update()
  *
  * Who writes: everything but `update` and `revise` is called with the world stopped or under the heap lock (Go has the
  * same rule). `revise` stores three words, PACER_ASSIST_WORK_PER_BYTE, PACER_ASSIST_BYTES_PER_WORK and PACER_HEAP_GOAL,
@@ -143,8 +143,8 @@ export class GCController {
   }
 
   /**
-   * Computes goal and trigger from what the last cycle found and from the settings: after a cycle, after sweeping, and
-   * when a setting has changed. While a cycle runs, `revise` must follow.
+   * Computes goal and trigger from what the last cycle found and from the settings: after a cycle, and when a
+   * setting has changed. While a cycle runs, `revise` must follow (`update` does that).
    */
   commit(isSweepDone: boolean): void {
     const { words } = this;

@@ -21,7 +21,16 @@ import {
   FIX_TINY_TABLES,
   FIX_WORDS,
 } from './fixalloc.ts';
-import { GC_ENABLED, GC_WORDS, WORKBUF_COUNT, WORKBUF_ITEMS, WORKBUF_KIND, WORKBUF_NEXT, WORKBUF_WORDS } from './gc.ts';
+import {
+  GC_ENABLED,
+  GC_PACER_LINES,
+  GC_WORDS,
+  WORKBUF_COUNT,
+  WORKBUF_ITEMS,
+  WORKBUF_KIND,
+  WORKBUF_NEXT,
+  WORKBUF_WORDS,
+} from './gc.ts';
 import {
   H_BITS_CURRENT,
   H_BITS_EPOCH,
@@ -62,6 +71,7 @@ import {
   H_WRITE_BARRIER,
   H_ZEROBASE,
   HEADER_WORDS,
+  LINE,
 } from './header.ts';
 import {
   CONS_MARK_READINGS,
@@ -427,6 +437,7 @@ defineStruct('pacer', 'gcControllerState, gcCPULimiterState', 2 * PACER_WORDS, {
 });
 
 const agree: Record<string, boolean> = {
+  'the pacer’s doubles fit into their lines': 2 * PACER_WORDS <= GC_PACER_LINES * LINE,
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX < STACK_WORDS,
