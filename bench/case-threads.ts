@@ -16,7 +16,7 @@ const BYTES = 256 << 20;
 
 const { memory, threads, churn, warmMs, ms } = taskOf<ThreadsTask>();
 const go = new Int32Array(new SharedArrayBuffer(4));
-const newHeap = () => createHeap({ maxBytes: BYTES, shared: true, gc: 'off', maxThreads: threads + 1 });
+const newHeap = () => createHeap({ gc: 'off', maxBytes: BYTES, shared: true, maxThreads: threads + 1 });
 const shared = memory === 'one heap' ? newHeap() : undefined;
 
 function memoryOf(): ThreadTask['memory'] {

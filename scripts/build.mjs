@@ -29,10 +29,23 @@ const common = {
   logLevel: 'warning',
 };
 
+// The background worker of the collector, as text inside of the library: then no bundler has to find it.
+const gcWorker = await build({
+  ...common,
+  entryPoints: ['src/runtime/gc-worker.ts'],
+  splitting: false,
+  format: 'iife',
+  minify: true,
+  sourcemap: false,
+  write: false,
+  platform: 'neutral',
+});
+common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text) };
+
 // The library: runs in Node and in browsers, imports nothing from outside.
 await build({
   ...common,
-  entryPoints: present({ index: 'src/index.ts' }),
+  entryPoints: present({ index: 'src/index.ts', 'gc-worker': 'src/runtime/gc-worker.ts' }),
   chunkNames: 'chunks/[name]-[hash]',
   platform: 'neutral',
 });

@@ -3,7 +3,7 @@ import { createHeap, type Heap } from '../../src/index.ts';
 import type { Peer } from './peer.ts';
 
 export function openSpanheap(bytes: number): Peer {
-  return peerOf(createHeap({ maxBytes: bytes, gc: 'off' }));
+  return peerOf(createHeap({ gc: 'off', maxBytes: bytes }));
 }
 
 export function peerOf(heap: Heap): Peer {

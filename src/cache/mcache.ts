@@ -19,7 +19,7 @@
  * above freeindex, go back to the span directly.
  *
  * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock. When a cycle of
- * the collector has marked, all spans of all threads go to mcentral, to be swept (`endMarking`). While it marks, the
+ * the collector has marked, all spans of all threads go to mcentral, to be swept (cache/marking.ts). While it marks, the
  * slots of every window are marked when it is made, so whatever is allocated is black; the reuse stacks are off, for their
  * slots are in no window; and no span goes back to mheap, for a marker may be about to set a mark in it.
  *
@@ -29,12 +29,10 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { centralLock, centralPush, spliceUnswept } from '../central/mcentral.ts';
+import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
-import { CENTRAL_FULL, CENTRAL_PARTIAL } from '../layout/central.ts';
 import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
-import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_CLASS,
@@ -81,7 +79,6 @@ import {
   SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
-  SPAN_GCMARK_BITS,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -93,7 +90,9 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { addLive, cacheTag, listAppend, listPush, listRemove, setPageMark, spanBase, spanOf } from '../spans/mspan.ts';
+import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { blacken } from './marking.ts';
+import { drawSample, untilSample } from './sampling.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
@@ -156,6 +155,7 @@ export class MCache {
     }
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
+    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0 && !this.marking);
   }
 
   spanOf(addr: number): SpanRef {
@@ -172,7 +172,7 @@ export class MCache {
   }
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
-  private setReuse(on: boolean): void {
+  setReuse(on: boolean): void {
     const m = this.m;
     const { size } = this.heap.classes;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
@@ -223,7 +223,7 @@ export class MCache {
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
       if (this.sampleRate !== 0) {
-        const taken = this.#untilSample(free, m[c + MC_SIZE]);
+        const taken = untilSample(this, free, m[c + MC_SIZE]);
         if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
         free = taken;
       }
@@ -233,65 +233,12 @@ export class MCache {
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
       m[s + SPAN_ALLOC_COUNT] += popcount32(free);
-      if (m[H_WRITE_BARRIER] !== 0) this.#blacken(s, w, free);
+      if (m[H_WRITE_BARRIER] !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;
     return false;
-  }
-
-  /** Marks the slots of a window, before any of them is an object. */
-  #blacken(s: SpanRef, w: number, slots: number): void {
-    const m = this.m;
-    Atomics.or(m, (m[s + SPAN_GCMARK_BITS] >>> 5) + w, slots);
-    Atomics.add(m, GC_BYTES_MARKED, popcount32(slots) * (m[s + SPAN_ELEMSIZE] >>> 3));
-    setPageMark(this.heap.t.mem, s);
-  }
-
-  /** The collector begins to mark. By the coordinator, world stopped. */
-  beginMarking(): void {
-    const m = this.m;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      if (m[c + MC_TOP] !== this.stackOf(c)) this.flushClass(c);
-      const s = m[c + MC_SPAN] as SpanRef;
-      if (m[c + MC_WIN] === 0) continue;
-      this.#blacken(s, m[c + MC_WIN_WORD] - (m[s + SPAN_ALLOC_BITS] >>> 5), m[c + MC_WIN]);
-    }
-    this.setReuse(false);
-  }
-
-  /**
-   * The collector has marked: what is left in the windows is not marked, and every span goes to mcentral, to be swept in
-   * the coming generation. No span's record is touched but that of the class's current one. By the coordinator, world
-   * stopped.
-   */
-  endMarking(): void {
-    const m = this.m;
-    const { mem } = this.heap.t;
-    const empty = m[H_EMPTY_SPAN] as SpanRef;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      const s = m[c + MC_SPAN] as SpanRef;
-      if (s !== empty) {
-        const left = m[c + MC_WIN];
-        m[(m[s + SPAN_GCMARK_BITS] >>> 5) + m[c + MC_WIN_WORD] - (m[s + SPAN_ALLOC_BITS] >>> 5)] &= ~left;
-        Atomics.sub(m, GC_BYTES_MARKED, popcount32(left) * (m[s + SPAN_ELEMSIZE] >>> 3));
-        listPush(m, c + MC_FULL_FIRST, s, LIST_PROC_FULL);
-        m[c + MC_FULL_COUNT]++;
-      }
-      m[c + MC_WIN] = 0;
-      m[c + MC_SPAN] = empty;
-      spliceUnswept(mem, spanClass, CENTRAL_PARTIAL, c + MC_PARTIAL_FIRST, m[c + MC_PARTIAL_COUNT]);
-      spliceUnswept(mem, spanClass, CENTRAL_FULL, c + MC_FULL_FIRST, m[c + MC_FULL_COUNT]);
-      m[c + MC_PARTIAL_COUNT] = 0;
-      m[c + MC_FULL_COUNT] = 0;
-    }
-    m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
-    m[this.ref + PROC_EMPTY_PAGES] = 0;
-    m[this.ref + PROC_FLUSH_GEN] = m[H_SWEEPGEN] + 2;
-    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0);
   }
 
   /** No span may go back to mheap now: see above. */
@@ -312,42 +259,7 @@ export class MCache {
     this.sampleDue = false;
     this.m[this.ref + PROC_NO_REUSE] = rate === 0 ? 0 : 1;
     this.setReuse(rate === 0 && !this.marking);
-    if (rate !== 0) this.#drawSample();
-  }
-
-  /** Counts `bytes` of a large object; true when it is to be sampled. */
-  sampleLarge(bytes: number): boolean {
-    const { mf } = this.heap.t.mem;
-    const next = (this.ref + PROC_NEXT_SAMPLE) >>> 1;
-    mf[next] -= bytes;
-    if (this.sampleRate === 0 || mf[next] > 0) return false;
-    this.#drawSample();
-    return true;
-  }
-
-  /** Exponentially distributed gap, as Go's `nextSample`: samples are then independent of allocation patterns. */
-  #drawSample(): void {
-    const gap = -Math.log(1 - Math.random()) * this.sampleRate;
-    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] = Math.max(1, gap);
-  }
-
-  /** The lowest of these slots that may be handed out before the next sample; or just the one to be sampled. */
-  #untilSample(free: number, size: number): number {
-    const { mf } = this.heap.t.mem;
-    const next = (this.ref + PROC_NEXT_SAMPLE) >>> 1;
-    const count = Math.ceil(mf[next] / size) - 1;
-    if (count <= 0) {
-      this.sampleDue = true;
-      this.#drawSample();
-      return free & -free;
-    }
-    let kept = 0;
-    for (let i = 0; i < count && free !== 0; i++) {
-      kept |= free & -free;
-      free &= free - 1;
-      mf[next] -= size;
-    }
-    return kept;
+    if (rate !== 0) drawSample(this);
   }
 
   /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */

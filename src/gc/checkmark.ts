@@ -23,7 +23,7 @@ import { spanBase, spanOf } from '../spans/mspan.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
-import { eachHandleSegment, eachNamedRoot, eachStackRoot } from './roots.ts';
+import { eachHandleSegment, eachNamedRoot, eachProcRoot, eachStackRange } from './roots.ts';
 
 const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
 
@@ -92,14 +92,14 @@ class Walk {
 export function checkmark(t: Proc, table: TypeTable): void {
   const { mem } = t;
   const walk = new Walk(mem, table);
+  const range = (name: string) => (from: number, end: number) => {
+    for (let w = from; w < end; w++) if (mem.i32[w] !== 0) walk.reach(mem.i32[w], name);
+  };
   for (const p of attachedProcs(mem)) {
     // What was pushed after marking began came from the heap or is new: it must be marked as well.
-    eachStackRoot(mem, p, (addr) => walk.reach(addr, 'a shadow stack'));
-    eachHandleSegment(mem, p, (start) => {
-      for (let w = start + SEGMENT_SLOTS; w < start + SEGMENT_WORDS; w++) {
-        if (mem.i32[w] !== 0) walk.reach(mem.i32[w], 'a handle table');
-      }
-    });
+    eachStackRange(mem, p, range('a shadow stack'));
+    eachProcRoot(mem, p, (addr) => walk.reach(addr, 'a thread’s own words'));
+    eachHandleSegment(mem, p, (start) => range('a handle table')(start + SEGMENT_SLOTS, start + SEGMENT_WORDS));
   }
   eachNamedRoot(mem, (addr) => walk.reach(addr, 'a named root'));
   walk.run();

@@ -12,6 +12,7 @@
  *   finish   H_WRITE_BARRIER = 0, spans go to mcentral, then sweepgen grows. Before that nobody sweeps: the cycle was for
  *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
  */
+import { beginMarking, endMarking } from '../cache/marking.ts';
 import { MCache } from '../cache/mcache.ts';
 import { sweepOne } from '../central/sweep.ts';
 import {
@@ -101,7 +102,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_WORKING]) Atomics.store(m, word, 0);
   ctx.marker.clear();
   for (const p of attachedProcs(mem)) {
-    new MCache(heap, p).beginMarking();
+    beginMarking(new MCache(heap, p));
     mf[(p + PROC_ASSIST) >>> 1] = 0;
     m[p + PROC_WB_COUNT] = 0;
     t.pause('gc.begin');
@@ -187,7 +188,7 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, H_RECLAIMER, t.id);
   Atomics.store(m, H_WRITE_BARRIER, 0);
   for (const p of attachedProcs(mem)) {
-    new MCache(heap, p).endMarking();
+    endMarking(new MCache(heap, p));
     t.pause('gc.finish');
   }
   const marked = Math.max(0, m[GC_BYTES_MARKED]);

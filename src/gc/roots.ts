@@ -41,16 +41,23 @@ import type { Marker } from './marker.ts';
 /** Pieces of handle tables in one buffer: one is 2046 addresses, and buffers are what threads share. */
 const SEGMENTS_PER_BUFFER = 16;
 
-/** Each address that a thread's open scopes, and its unfinished allocation, hold. The thread is stopped. */
-export function eachStackRoot({ m, i32 }: Mem, p: ProcRef, visit: (addr: number) => void): void {
-  if (m[p + PROC_ALLOCATING] !== 0) visit(m[p + PROC_ALLOCATING]);
-  if (m[p + PROC_TINY] !== 0) visit(m[p + PROC_TINY]);
+/** Words `from` to `end` of object memory, where each holds the address of a root or 0. */
+type RootRange = (from: number, end: number) => void;
+
+/** The pieces of a thread's shadow stack: its open scopes' references. The thread is stopped. */
+export function eachStackRange({ m, i32 }: Mem, p: ProcRef, visit: RootRange): void {
   let top = m[p + PROC_SHADOW_TOP];
   while (top !== 0) {
     const start = (top - 1) & ~SEGMENT_MASK;
-    for (let w = start + SEGMENT_SLOTS; w < top; w++) if (i32[w] !== 0) visit(i32[w]);
+    visit(start + SEGMENT_SLOTS, top);
     top = i32[start] === 0 ? 0 : i32[start] + SEGMENT_WORDS;
   }
+}
+
+/** What a thread keeps alive by words of its record: an unfinished large object, and the block of tiny objects it fills. */
+export function eachProcRoot({ m }: Mem, p: ProcRef, visit: (addr: number) => void): void {
+  if (m[p + PROC_ALLOCATING] !== 0) visit(m[p + PROC_ALLOCATING]);
+  if (m[p + PROC_TINY] !== 0) visit(m[p + PROC_TINY]);
 }
 
 /** First word, in object memory, of each piece of a thread's handle table. */
@@ -82,11 +89,26 @@ class RootBuffers {
 
   /** False: no memory is left for buffers. */
   add(value: number): boolean {
-    if (this.#buffer === NIL) this.#buffer = newBuffer(this.#t, this.#kind);
-    if (this.#buffer === NIL) return false;
+    if (!this.#open()) return false;
     this.#t.mem.m[this.#buffer + WORKBUF_ITEMS + this.#count++] = value;
-    if (this.#count === this.#room) this.flush();
     return true;
+  }
+
+  /** As many of the words as the buffer has room for; 0: no memory is left for buffers. */
+  copy(from: number, end: number): number {
+    if (!this.#open()) return 0;
+    const { m, i32 } = this.#t.mem;
+    const n = Math.min(end - from, this.#room - this.#count);
+    m.set(i32.subarray(from, from + n), this.#buffer + WORKBUF_ITEMS + this.#count);
+    this.#count += n;
+    return n;
+  }
+
+  /** A buffer with room for one more. */
+  #open(): boolean {
+    if (this.#count === this.#room) this.flush();
+    if (this.#buffer === NIL) this.#buffer = newBuffer(this.#t, this.#kind);
+    return this.#buffer !== NIL;
   }
 
   flush(): void {
@@ -106,17 +128,24 @@ export function prepareRoots(t: Proc): void {
   const segments = new RootBuffers(t, WORKBUF_SEGMENTS, SEGMENTS_PER_BUFFER);
   let slots = 0;
   Atomics.store(m, GC_RESCAN, 0);
-  const addRoot = (addr: number): void => {
-    slots++;
-    // Without memory for buffers it is marked here, and scanned with all that is marked.
-    if (!roots.add(addr) && setMarked(mem, addr >>> 0)) Atomics.store(m, GC_RESCAN, 1);
+  // Without memory for buffers a root is marked here, and scanned later with all that is marked.
+  const markHere = (addr: number): void => {
+    if (setMarked(mem, addr >>> 0)) Atomics.store(m, GC_RESCAN, 1);
+  };
+  const addRange: RootRange = (from, end) => {
+    slots += end - from;
+    for (let w = from; w < end; ) {
+      const n = roots.copy(w, end);
+      if (n === 0) markHere(i32[w]);
+      w += Math.max(n, 1);
+    }
   };
   for (const p of attachedProcs(mem)) {
-    eachStackRoot(mem, p, addRoot);
+    eachProcRoot(mem, p, (addr) => roots.add(addr) || markHere(addr));
+    eachStackRange(mem, p, addRange);
     eachHandleSegment(mem, p, (start) => {
       slots += SEGMENT_WORDS;
-      if (segments.add(start)) return;
-      for (let w = start + SEGMENT_SLOTS; w < start + SEGMENT_WORDS; w++) if (i32[w] !== 0) addRoot(i32[w]);
+      if (!segments.add(start)) addRange(start + SEGMENT_SLOTS, start + SEGMENT_WORDS);
     });
   }
   roots.flush();

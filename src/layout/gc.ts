@@ -74,6 +74,8 @@ export const GC_SWEPT = H_GC + 5 * LINE + 4;
 /** Zombies found; the world ends soon after the first. */
 export const GC_ZOMBIES = H_GC + 5 * LINE + 5;
 
+/** The proc id that is set aside for the background worker; 0: the heap has none. */
+export const GC_RESERVED = H_GC + 6 * LINE + 1;
 /** Proc id of the background worker; 0: none; −1: one is being started. Atomic. */
 export const GC_WORKER = H_GC + 6 * LINE;
 /** What the background worker and idle markers sleep on: raised when there is something to do. Atomic. */

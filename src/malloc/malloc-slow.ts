@@ -6,6 +6,7 @@ import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
+import { sampleLarge } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
@@ -129,7 +130,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   m[cache.ref + PROC_ALLOCATING] = 0;
-  if (cache.sampleRate !== 0 && cache.sampleLarge(size) && a.hooks.onSample !== undefined) {
+  if (cache.sampleRate !== 0 && sampleLarge(cache, size) && a.hooks.onSample !== undefined) {
     a.hooks.onSample(addr, size);
   }
   return addr;

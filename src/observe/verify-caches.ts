@@ -12,6 +12,7 @@ import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/cent
 import { TINY_SIZE } from '../layout/constants.ts';
 import { H_EMPTY_SPAN } from '../layout/header.ts';
 import {
+  MC_FULL_COUNT,
   MC_FULL_FIRST,
   MC_LIMIT,
   MC_PARTIAL_COUNT,
@@ -59,7 +60,7 @@ import {
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { spanBase, spanOf } from '../spans/mspan.ts';
+import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';
@@ -152,7 +153,7 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): numb
     if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
       fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
-    const word = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL ? 0 : c;
+    const word = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL ? 0 : c | cacheTag(m);
     if (m[s + SPAN_CACHE] !== word) {
       fail('span.cache', `${at}: ${describeSpan(m, s)} has ${hex(m[s + SPAN_CACHE])}, not ${hex(word)}`);
     }
@@ -183,11 +184,12 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): numb
   });
   if (m[c + MC_PARTIAL_COUNT] !== partial)
     fail('mcache.partialCount', `${at}: ${m[c + MC_PARTIAL_COUNT]}, the list has ${partial}`);
-  walk(m, c + MC_FULL_FIRST, LIST_PROC_FULL, seen, (s) => {
+  const full = walk(m, c + MC_FULL_FIRST, LIST_PROC_FULL, seen, (s) => {
     own(s);
     if (m[s + SPAN_FREEINDEX] !== m[s + SPAN_NELEMS])
       fail('mcache.full', `${at}: ${describeSpan(m, s)} has freeindex ${m[s + SPAN_FREEINDEX]}`);
   });
+  if (m[c + MC_FULL_COUNT] !== full) fail('mcache.fullCount', `${at}: ${m[c + MC_FULL_COUNT]}, the list has ${full}`);
   const inWindow = verifyWindow(cache, c, at);
   const onStack = verifyStack(cache, c, at);
   if (held !== inWindow + onStack) {

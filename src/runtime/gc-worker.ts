@@ -18,7 +18,7 @@ export interface WorkerStart {
 
 function run({ shared, trace, warnAfterMs }: WorkerStart): void {
   const mem = checkShared(shared);
-  const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1);
+  const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
   const { heap } = cache;
   const collector = new Collector(heap, new TypeTable(heap.t), {
     stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },

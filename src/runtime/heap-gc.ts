@@ -3,7 +3,7 @@ import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { wake } from '../gc/background.ts';
 import { Collector, makeWriteHook } from '../gc/collector.ts';
-import { GC_PAUSED, GC_WORKER } from '../layout/gc.ts';
+import { GC_PAUSED, GC_RESERVED, GC_WORKER } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
@@ -127,7 +127,7 @@ export class HeapGC {
   #wakeBackground(): void {
     const { mem } = this.#cache.heap.t;
     wake(mem);
-    if (this.#options.background === false || !mem.shared) return;
+    if (this.#options.background === false || mem.m[GC_RESERVED] === 0) return;
     if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -1) !== 0) return;
     if (!this.#start()) Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
   }
@@ -148,5 +148,4 @@ export class HeapGC {
     if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id);
     Atomics.compareExchange(m, GC_WORKER, -1, 0);
   }
-
 }

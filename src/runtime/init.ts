@@ -3,7 +3,15 @@ import { AttachError } from '../base/errors.ts';
 import { nanotime } from '../gc/clock.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
-import { GC_DEBUG, GC_ENABLED, GC_SWEEP_CLASS, GC_T_CREATED, GC_T_END, WORKBUF_WORDS } from '../layout/gc.ts';
+import {
+  GC_DEBUG,
+  GC_ENABLED,
+  GC_RESERVED,
+  GC_SWEEP_CLASS,
+  GC_T_CREATED,
+  GC_T_END,
+  WORKBUF_WORDS,
+} from '../layout/gc.ts';
 import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
@@ -38,12 +46,14 @@ const FIRST_SWEEPGEN = 2;
 
 export function initMem(o: CheckedOptions): Mem {
   // The background worker is a thread of the heap like any other.
-  const mem = reserveMem(o.pages, Math.min(MAX_PROCS, o.maxThreads + (o.gc.background === false ? 0 : 1)), o.shared);
+  const background = o.gc.background !== false && o.gc.enabled;
+  const mem = reserveMem(o.pages, o.maxThreads + (background ? 1 : 0), o.shared);
   const { m, plan } = mem;
   m[H_VERSION] = LAYOUT_VERSION;
   m[H_TINY] = o.tiny ? 1 : 0;
   m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
   m[GC_DEBUG] = o.gc.debug;
+  if (background) m[GC_RESERVED] = mem.plan.maxProcs;
   // Nothing to sweep yet.
   m[GC_SWEEP_CLASS] = MAX_SPAN_CLASSES;
   mem.mf[GC_T_CREATED >>> 1] = nanotime();
@@ -101,7 +111,7 @@ export function checkShared(shared: unknown): Mem {
   const pages = header[H_PAGES]!;
   const procs = header[H_MAX_PROCS]!;
   const classes = header[H_SIZE_CLASSES]!;
-  if (procs < 1 || procs > MAX_PROCS || classes < 2 || classes > MAX_SIZE_CLASSES) notHeap('its header is damaged');
+  if (procs < 1 || procs > MAX_PROCS + 1 || classes < 2 || classes > MAX_SIZE_CLASSES) notHeap('its header is damaged');
   if (pages * PAGE_SIZE !== data.byteLength)
     notHeap(`data has ${data.byteLength} bytes, the header says ${pages * PAGE_SIZE}`);
   if (planMeta(pages, procs).end * 4 !== meta.byteLength)

@@ -62,8 +62,8 @@ export class RawAllocator extends Malloc {
     const barrier = makeBarrier(mem);
     this.barrier = barrier;
     this.shadow = new ShadowStack(cache.heap);
-    this.handles = new HandleTable(cache.heap, (old, value) => {
-      if (mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, old, value);
+    this.handles = new HandleTable(cache.heap, (slot, old, value) => {
+      if (mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(slot, old, value);
     });
     this.writePointer = barrier.storePointer;
     this.#slices = new SliceOps(this, barrier.bulkBarrier);

@@ -20,7 +20,7 @@ interface NodeWorkerThreads {
 }
 
 interface NodeProcess {
-  getBuiltinModule?: (name: string) => NodeWorkerThreads | undefined;
+  getBuiltinModule?: (name: string) => unknown;
   /** Node marks what a worker may not do, as `disabled`. */
   abort?: { disabled?: boolean };
 }
@@ -31,12 +31,23 @@ export function currentThreadId(): number {
   if (process?.getBuiltinModule === undefined) return -1;
   // Loading the module costs 2 ms of a program that has no workers yet, and the main thread's id is always 0.
   if (process.abort?.disabled !== true) return 0;
-  return process.getBuiltinModule('node:worker_threads')?.threadId ?? -1;
+  return workerThreads()?.threadId ?? -1;
+}
+
+function builtin(name: string): unknown {
+  const { process } = globalThis as { process?: NodeProcess };
+  return process?.getBuiltinModule?.(name);
 }
 
 function workerThreads(): NodeWorkerThreads | undefined {
-  const { process } = globalThis as { process?: NodeProcess };
-  return process?.getBuiltinModule?.('node:worker_threads');
+  return builtin('node:worker_threads') as NodeWorkerThreads | undefined;
+}
+
+/** A line on stderr, at once: what a worker gives to its console waits for the main thread's event loop. */
+export function printError(line: string): void {
+  const fs = builtin('node:fs') as { writeSync(fd: number, text: string): void } | undefined;
+  if (fs === undefined) console.error(line);
+  else fs.writeSync(2, `${line}\n`);
 }
 
 /** The part of a browser's `Worker` and of its global scope that is needed here. */

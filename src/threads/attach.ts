@@ -7,6 +7,7 @@
 import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { MCache } from '../cache/mcache.ts';
+import { GC_RESERVED } from '../layout/gc.ts';
 import { H_PROCS, H_RETIRED } from '../layout/header.ts';
 import {
   COUNTERS,
@@ -25,9 +26,12 @@ import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
 import { lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
 
-/** Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. May block shortly. */
-export function attachProc(mem: Mem, classes: SizeClassTable, thread: number): MCache {
-  const ref = claimProc(mem, thread);
+/**
+ * Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. `background`: it is the
+ * collector's, for which a record is set aside. May block shortly.
+ */
+export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, background = false): MCache {
+  const ref = claimProc(mem, thread, background);
   const t = new Proc(mem, ref);
   const cache = new MCache(new MHeap(t, classes), ref);
   cache.init();
@@ -41,9 +45,10 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number): M
 }
 
 /** Claims a free record by one compare-and-exchange of its epoch, which is odd while the record is in use. */
-function claimProc(mem: Mem, thread: number): ProcRef {
+function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
   const { m } = mem;
   for (let id = 1; id <= mem.plan.maxProcs; id++) {
+    if ((id === m[GC_RESERVED]) !== background) continue;
     const ref = procRef(mem, id);
     if (Atomics.load(m, ref + PROC_STATUS) !== PROC_FREE) continue;
     const epoch = Atomics.load(m, ref + PROC_EPOCH);
@@ -55,9 +60,10 @@ function claimProc(mem: Mem, thread: number): ProcRef {
     Atomics.add(m, H_PROCS, 1);
     return ref;
   }
+  const most = mem.plan.maxProcs - (m[GC_RESERVED] === 0 ? 0 : 1);
   throw new SpanheapError(
     'ERR_TOO_MANY_THREADS',
-    `the heap has ${mem.plan.maxProcs} threads attached, its maximum; raise maxThreads in createHeap`,
+    `the heap has ${most} threads attached, its maximum; raise maxThreads in createHeap`,
   );
 }
 

@@ -12,8 +12,8 @@ import { PROC_HANDLES, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { allocSegment, Frame, segmentStart } from './shadow-stack.ts';
 
-/** Told what a slot held and will hold. Called in a region, no lock held. */
-export type HandleHook = (old: number, value: number) => void;
+/** Told what the slot at this address held and will hold. Called in a region, no lock held. */
+export type HandleHook = (slot: number, old: number, value: number) => void;
 
 export class HandleTable {
   readonly #heap: MHeap;
@@ -38,7 +38,7 @@ export class HandleTable {
   add(addr: number): Frame {
     if (this.#free.length === 0) this.#grow();
     const slot = this.#free.pop()!;
-    this.#onChange(0, addr >>> 0);
+    this.#onChange(slot * 4, 0, addr >>> 0);
     this.#heap.t.mem.i32[slot] = addr;
     const frame = new Frame(slot, null);
     this.#frames.set(slot, frame);
@@ -59,7 +59,7 @@ export class HandleTable {
     const { t } = this.#heap;
     if (!t.attached) return;
     t.enter();
-    this.#onChange(t.mem.i32[frame.base] >>> 0, 0);
+    this.#onChange(frame.base * 4, t.mem.i32[frame.base] >>> 0, 0);
     t.mem.i32[frame.base] = 0;
     t.leave();
     this.#free.push(frame.base);

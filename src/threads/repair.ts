@@ -15,6 +15,12 @@
  * may be half changed: all of them are forgotten, as the dead thread's is, and every span loses its owner. The others
  * have been stopped since.
  *
+ * Of the collector: the mark bits are the truth while it marks. The dead thread's barrier buffer is emptied into them, and
+ * since the grey objects it had on its stack are lost, all marked objects will be scanned once more. If it died as the
+ * coordinator of one of the two transitions of a cycle, then either the collector marks, and goes on, or it does not, and
+ * what marks there are mean nothing (gc/cycle.ts has the order of stores). Spans that are still to be swept stay so; the
+ * one that the dead thread was sweeping keeps all of its objects until the next cycle.
+ *
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
  */
@@ -23,11 +29,28 @@ import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from 
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
+import { isUnswept } from '../central/sweep.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK, H_PAGES_IN_USE, H_RECLAIMER, H_SWEEPGEN } from '../layout/header.ts';
-import { PAGE_CACHE_WORDS, PROC_ID, PROC_PAGE_CACHE, PROC_SPAN_CACHE_LEN } from '../layout/proc.ts';
+import { GC_MARKED, GC_RESCAN, GC_STARTED, GC_SWEEP_CLASS, GC_WORK_LOCK, GC_WORKER, GC_WORKING } from '../layout/gc.ts';
+import {
+  H_GROWN_PAGES,
+  H_HEAP_LOCK,
+  H_PAGES_IN_USE,
+  H_RECLAIMER,
+  H_SWEEPGEN,
+  H_WRITE_BARRIER,
+} from '../layout/header.ts';
+import {
+  PAGE_CACHE_WORDS,
+  PROC_ID,
+  PROC_MARKING,
+  PROC_PAGE_CACHE,
+  PROC_SPAN_CACHE_LEN,
+  PROC_WB,
+  PROC_WB_COUNT,
+} from '../layout/proc.ts';
 import {
   LIST_CENTRAL,
   LIST_NONE,
@@ -35,8 +58,10 @@ import {
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_COUNTED,
   SPAN_DEFER,
   SPAN_FREEINDEX,
+  SPAN_GCMARK_BITS,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -55,10 +80,13 @@ import {
 import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
 import { fixForget } from '../spans/fixalloc.ts';
+import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { countLive, eachSpan, spanBase } from '../spans/mspan.ts';
+import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from './stop-the-world.ts';
 
 /** Repairs what the thread with this id was changing, and takes its spans and pages back. */
@@ -69,15 +97,46 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
   const heldHeap = (Atomics.load(m, H_HEAP_LOCK) & LOCK_OWNER) === id;
   const lost = Atomics.load(m, H_RECLAIMER) === 0 ? [dead] : [...living, dead];
   const ids = new Set(lost.map((p) => m[p + PROC_ID]));
+  const transition = Atomics.load(m, H_RECLAIMER) !== 0;
   repairSpansTable(heap, id);
   forgetQueues(mem, [...living, dead]);
   for (const p of lost) forgetCache(heap, p);
   m[dead + PROC_SPAN_CACHE_LEN] = 0;
   emptyCentrals(heap);
-  eachSpan(mem, m[H_GROWN_PAGES], (s) => repairSpan(heap, s, ids));
+  if (heldHeap) for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+  repairMarking(heap, dead, id, living);
+  eachSpan(mem, m[H_GROWN_PAGES], (s) => {
+    if (transition && m[H_WRITE_BARRIER] === 0 && !isUnswept(m, s)) clearMarks(m, s);
+    repairSpan(heap, s, ids);
+  });
   rebuildMaps(heap, living);
   Atomics.store(m, H_RECLAIMER, 0);
-  if (heldHeap) for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+}
+
+/** What the dead thread owed the collector. */
+function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly ProcRef[]): void {
+  const { t } = heap;
+  const { mem } = t;
+  const { m } = mem;
+  if ((Atomics.load(m, GC_WORK_LOCK) & LOCK_OWNER) === id) forgetFull(t);
+  // The others are at safepoints, where the word of each says whether it is counted.
+  Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
+  Atomics.compareExchange(m, GC_WORKER, id, 0);
+  if (m[H_WRITE_BARRIER] === 0) {
+    Atomics.store(m, GC_MARKED, m[GC_STARTED]);
+    Atomics.store(m, GC_SWEEP_CLASS, 0);
+    return;
+  }
+  for (let i = 0; i < m[dead + PROC_WB_COUNT]; i++) setMarked(mem, m[dead + PROC_WB + i] >>> 0);
+  m[dead + PROC_WB_COUNT] = 0;
+  m[dead + PROC_MARKING] = 0;
+  Atomics.store(m, GC_RESCAN, 1);
+}
+
+function clearMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+  if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
+  const from = m[s + SPAN_GCMARK_BITS] >>> 5;
+  m.fill(0, from, from + ((m[s + SPAN_NELEMS] + 31) >>> 5));
 }
 
 /** A cache that may be half changed. Its slots are free in the spans' bits, its pages in no span. */
@@ -117,6 +176,13 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
+  if (isUnswept(m, s)) {
+    // Whose it was means nothing any more; where it was listed, neither.
+    Atomics.store(m, s + SPAN_SWEEPGEN, m[H_SWEEPGEN] - 2);
+    requeue(mem, s, 0);
+    toCentral(mem, s);
+    return;
+  }
   const owner = m[s + SPAN_OWNER];
   if (owner !== 0 && !lost.has(owner)) {
     requeue(mem, s, owner);
@@ -128,23 +194,44 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   }
   requeue(mem, s, 0);
   if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
+  const gen = m[H_SWEEPGEN];
+  if (owner !== 0) dropHalfMade(heap, s);
+  // Half swept.
+  if (m[s + SPAN_SWEEPGEN] === gen - 1) clearMarks(m, s);
+  const marking = m[H_WRITE_BARRIER] !== 0;
+  // The slots of a lost window were marked when it was made.
+  if (marking) dropMarks(m, s);
+  const live = countLive(m, s);
+  addLive(m, s, live - m[s + SPAN_COUNTED]);
+  m[s + SPAN_COUNTED] = live;
+  m[s + SPAN_ALLOC_COUNT] = live;
+  m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
+  m[s + SPAN_NEEDZERO] = 1;
+  if (owner !== 0) m[s + SPAN_SWEEPGEN] = gen;
+  if (live === 0 && !marking) {
+    // Not through mheap.free: the page maps are made again as a whole, from the spans that are left.
+    Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
+  } else {
+    toCentral(mem, s);
+  }
+}
+
+/** Into the set of mcentral that its counts and its sweep generation ask for, as a span without owner. */
+function toCentral(mem: Mem, s: SpanRef): void {
+  const { m } = mem;
   m[s + SPAN_OWNER] = 0;
   m[s + SPAN_CACHE] = 0;
   m[s + SPAN_NEXT] = NIL;
   m[s + SPAN_PREV] = NIL;
   m[s + SPAN_LIST] = LIST_NONE;
-  if (owner !== 0) dropHalfMade(heap, s);
-  const live = countLive(m, s);
-  m[s + SPAN_ALLOC_COUNT] = live;
-  m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
-  m[s + SPAN_NEEDZERO] = 1;
-  if (owner !== 0 && m[s + SPAN_CLASS] >= 2) m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
-  if (live === 0) {
-    // Not through mheap.free: the page maps are made again as a whole, from the spans that are left.
-    Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
-  } else {
-    centralPush(mem, s);
-  }
+  centralPush(mem, s);
+}
+
+/** Marks of slots that hold no object. */
+function dropMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+  const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
+  const mark = m[s + SPAN_GCMARK_BITS] >>> 5;
+  for (let w = 0; w << 5 < m[s + SPAN_NELEMS]; w++) m[mark + w] &= m[alloc + w];
 }
 
 /**

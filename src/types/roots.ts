@@ -117,7 +117,8 @@ export class RootTable {
       } finally {
         t.unlock(H_HEAP_LOCK);
       }
-      if (t.mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, this.#old, this.#new);
+      const stored = (this.#old | this.#new) !== 0;
+      if (stored && t.mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, this.#old, this.#new);
       this.#old = 0;
       this.#new = 0;
     });

@@ -10,7 +10,7 @@ const MB = 2 ** 20;
 
 /** A shared map and what it should hold, by the key as text. */
 class Twin {
-  readonly heap: Heap = createHeap({ maxBytes: 16 * MB });
+  readonly heap: Heap = createHeap({ gc: 'off', maxBytes: 16 * MB });
   readonly model = new Map<string, { key: unknown; value: unknown }>();
   readonly #map: ReturnType<typeof testMap>;
   readonly #value: (n: number) => unknown;

@@ -105,7 +105,7 @@ function report(name: string, locks: ReadonlyMap<string, number>, kills: number)
 test(
   'a hundred workers die under load; the heap is whole after each, and the others go on',
   async () => {
-    const heap = createHeap({ maxBytes: 128 * MB, maxThreads: 6 });
+    const heap = createHeap({ gc: 'off', maxBytes: 128 * MB, maxThreads: 6 });
     const until = Date.now() + stressSeconds * 1000;
     const input = { seed: newSeed('kills'), maxSize: 100_000, sleepOneIn: 30 };
     const { kills, locks } = await massacre(heap, input, (n) => n >= KILLS && Date.now() >= until);
@@ -117,7 +117,7 @@ test(
 );
 
 test('workers die in a heap that is too small, while they take back each other’s caches', async () => {
-  const heap = createHeap({ maxBytes: 5 * MB, maxThreads: 6 });
+  const heap = createHeap({ gc: 'off', maxBytes: 5 * MB, maxThreads: 6 });
   const input = { seed: newSeed('kills in a small heap'), maxSize: 300_000, sleepOneIn: 40 };
   const { kills, locks, outOfMemory } = await massacre(heap, input, (n) => n >= 30);
   report('kills in a small heap', locks, kills);
@@ -156,7 +156,7 @@ const PLACES: { place: string; visits: number; small?: boolean }[] = [
 ];
 
 test.each(PLACES)('a worker dies at $place, visit $visits; another goes on', async ({ place, visits, small }) => {
-  const heap = createHeap({ maxBytes: small === true ? 4 * MB : 64 * MB, maxThreads: 4 });
+  const heap = createHeap({ gc: 'off', maxBytes: small === true ? 4 * MB : 64 * MB, maxThreads: 4 });
   const control = newControl(2);
   const maxSize = small === true ? 300_000 : 100_000;
   hands = [await startHand(heap, control, 0, { role: 'churn', seed: 1, maxSize })];
@@ -177,7 +177,7 @@ test.each(PLACES)('a worker dies at $place, visit $visits; another goes on', asy
 });
 
 test('heap.watch reaps a worker that ends, however it ends', async () => {
-  const heap = createHeap({ maxBytes: 16 * MB, maxThreads: 4 });
+  const heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4 });
   const control = newControl(1);
   for (const end of ['terminate', 'exit'] as const) {
     const hand = await startHand(heap, control, 0, { role: 'leave', seed: 3 });

@@ -44,7 +44,7 @@ interface Hand {
 }
 
 class Arena {
-  readonly heap: Heap = createHeap({ maxBytes: 512 * MB, maxThreads: 6 });
+  readonly heap: Heap = createHeap({ gc: 'off', maxBytes: 512 * MB, maxThreads: 6 });
   readonly control = newMapControl(4);
   readonly host = mapHost(this.heap);
   readonly pairOps: MapOps;

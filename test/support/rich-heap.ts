@@ -32,7 +32,7 @@ export class RichHeap {
   readonly c: number;
 
   constructor() {
-    this.heap = createHeap({ maxBytes: 16 * MB, maxThreads: 4 });
+    this.heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4 });
     const { raw } = this.heap;
     this.x = new Internals(this.heap);
     this.m = this.x.m;

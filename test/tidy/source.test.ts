@@ -109,7 +109,7 @@ test.each([
   [/new SharedArrayBuffer\b/, /^(?:sys|cli)\//],
   [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|cli\/.*)$/],
   [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|cli\/)/],
-  [/console\./, /^(?:runtime\/heap\.ts|cli\/)/],
+  [/console\./, /^(?:runtime\/(?:heap|heap-gc|gc-worker|worker-threads)\.ts|cli\/)/],
 ])('%s is only where it belongs', (what, where) => {
   expect(FILES.filter((file) => what.test(codeOf(file)) && !where.test(file))).toEqual([]);
 });

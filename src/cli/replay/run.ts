@@ -60,7 +60,7 @@ function openHeap(options: ReplayOptions): Heap {
   const { maxBytes, sizeClasses, threads } = options;
   try {
     // One more than the workers: this thread is attached too, to verify and to see dead workers off.
-    return createHeap({ maxBytes, sizeClasses, gc: 'off', maxThreads: threads === 1 ? 1 : threads + 1 });
+    return createHeap({ gc: 'off', maxBytes, sizeClasses, maxThreads: threads === 1 ? 1 : threads + 1 });
   } catch (error) {
     if (error instanceof SpanheapError)
       throw new CliError(`cannot create a heap of ${maxBytes} bytes: ${error.message}`);

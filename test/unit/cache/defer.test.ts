@@ -10,7 +10,7 @@ let other: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  owner = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  owner = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
   other = attachHeap(owner.share());
   x = new Internals(owner);
 });

@@ -15,7 +15,7 @@ let heap: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 32 * MB });
+  heap = createHeap({ gc: 'off', maxBytes: 32 * MB });
   x = new Internals(heap);
 });
 

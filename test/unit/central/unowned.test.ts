@@ -8,7 +8,7 @@ let heap: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
   x = new Internals(heap);
 });
 

@@ -23,6 +23,10 @@ import {
   struct,
 } from '../../../src/index.ts';
 import { H_WRITE_BARRIER } from '../../../src/layout/header.ts';
+import { SPAN_STATE, SPAN_STATE_MANUAL } from '../../../src/layout/span.ts';
+import { NO_COLLECTOR } from '../../../src/malloc/hooks.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { spanOf } from '../../../src/spans/mspan.ts';
 import { Internals } from '../../support/internals.ts';
 import { ObjectWalk } from '../../support/object-walk.ts';
 import { newSeed, type Random, random } from '../../support/random.ts';
@@ -61,6 +65,7 @@ const hex = (n: number): string => `0x${n.toString(16)}`;
 class Watch {
   readonly walk: ObjectWalk;
   readonly roots: Report[] = [];
+  readonly handles: Report[] = [];
   readonly wrong: string[] = [];
   reports = 0;
   #shadow = new Map<number, number>();
@@ -68,11 +73,13 @@ class Watch {
   #live = new Set<number>();
   readonly #heap: Heap;
   readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #internals: Internals;
 
   constructor(heap: Heap) {
     this.#heap = heap;
     this.walk = new ObjectWalk(heap);
-    this.#m = new Internals(heap).m;
+    this.#internals = new Internals(heap);
+    this.#m = this.#internals.m;
   }
 
   on(): void {
@@ -87,14 +94,26 @@ class Watch {
 
   /** Attaches to the barrier of one thread's heap object; any reference has the way to it. */
   hook(ref: Reference): void {
-    const { barrier } = (ref as unknown as { $env: { barrier: Barrier } }).$env;
+    const { barrier, malloc } = (ref as unknown as { $env: { barrier: Barrier; malloc: Malloc } }).$env;
+    // The barrier is switched on by hand here: there is no cycle to assist with, or to end.
+    malloc.collector = NO_COLLECTOR;
     barrier.onWrite = (slot, old, value) => this.#report(slot, old, value);
+  }
+
+  /** Whether a slot is in a handle table: memory managed by hand, in which the walk finds no objects. */
+  #isHandle(slot: number): boolean {
+    const { m, mem } = this.#internals;
+    return m[spanOf(mem, slot) + SPAN_STATE] === SPAN_STATE_MANUAL;
   }
 
   #report(slot: number, old: number, value: number): void {
     this.reports++;
     for (const n of [slot, old, value])
       if (n >>> 0 !== n) this.wrong.push(`${n} in (${slot}, ${old}, ${value}) is no address`);
+    if (this.#isHandle(slot)) {
+      this.handles.push({ slot, old, value });
+      return;
+    }
     if (slot === 0) {
       this.roots.push({ slot, old, value });
       return;
@@ -129,7 +148,7 @@ let heap: Heap;
 let watch: Watch;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 2 ** 24 });
+  heap = createHeap({ gc: 'off', maxBytes: 2 ** 24 });
   watch = new Watch(heap);
 });
 
@@ -332,6 +351,18 @@ test('named roots: what was named, and what is', () => {
   expect(watch.check()).toEqual([]);
 });
 
+test('persistent references: what a handle table gets, and what it loses', () => {
+  const n = heap.new(Node);
+  begin(n);
+  const before = watch.handles.length;
+  const leaf = heap.new(Leaf);
+  const addr = heap.addressOf(leaf);
+  expect(watch.handles.slice(before)).toEqual([{ slot: expect.any(Number), old: 0, value: addr }]);
+  leaf.dispose();
+  expect(watch.handles.slice(before + 1)).toEqual([{ slot: watch.handles[before]!.slot, old: addr, value: 0 }]);
+  expect(watch.check()).toEqual([]);
+});
+
 test('each thread reports its own stores', () => {
   const n = heap.new(Node, { leaf: heap.new(Leaf) });
   heap.roots.set('n', n);
@@ -369,7 +400,7 @@ describe('the barrier itself', () => {
   });
 
   test('addresses above 2 GiB are reported as addresses, given either way', () => {
-    heap = createHeap({ maxBytes: 2 ** 32 });
+    heap = createHeap({ gc: 'off', maxBytes: 2 ** 32 });
     watch = new Watch(heap);
     heap.raw.mallocgc(2 ** 31, null, false);
     heap.scope(() => {

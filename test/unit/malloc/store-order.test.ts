@@ -40,16 +40,16 @@ function watchedPaths(heap: Heap, begins: Begins): FastPaths {
       return true;
     },
   });
-  const { cache, tinySpanClass, hooks, plainWindows } = real;
+  const { cache, tinySpanClass, hooks, plainWindows, collector } = real;
   const t = { mem: { ...mem, m: watched }, poll: () => real.t.poll() };
-  const a = { t, cache, tinySpanClass, hooks, plainWindows };
+  const a = { t, cache, tinySpanClass, hooks, plainWindows, collector };
   const paths = makeFastPaths(a as unknown as Malloc, new Int32Array(129), 4);
   Object.assign(a, paths);
   return paths;
 }
 
 test.each(['scan', 'noscan'] as const)('a %s object is clear, and has its type, when its bit is set', (kind) => {
-  const heap = createHeap({ maxBytes: 2 ** 22 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22 });
   const { raw, memory } = heap;
   const [a, b] = ['a', 'b'].map((name) => raw.type({ name, size: SIZE, pointers: [0] })) as [RType, RType];
   const { m, m16 } = (raw as unknown as Malloc).t.mem;

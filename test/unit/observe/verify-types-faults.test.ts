@@ -28,7 +28,7 @@ const Node = struct('Node', {
   words: map(string, ref(Leaf)),
 });
 
-const heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
 const x = new Internals(heap);
 const { m, mem } = x;
 const { i32 } = heap.memory;

@@ -7,7 +7,7 @@ let other: Heap;
 
 beforeEach(() => {
   // Two threads of the heap in one JS thread: each call runs alone, so every order can be written down.
-  owner = createHeap({ maxBytes: 1 << 24 });
+  owner = createHeap({ gc: 'off', maxBytes: 1 << 24 });
   other = attachHeap(owner.share());
 });
 

@@ -1,16 +1,13 @@
 /** Where collector, profiler, trace and sanitizers attach: each hook is wired once, and told the truth. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type AllocHooks, attachHeap, createHeap, type Heap, OutOfMemoryError } from '../../../src/index.ts';
-import { H_SWEEPGEN } from '../../../src/layout/header.ts';
+import { type AllocHooks, createHeap, type Heap, OutOfMemoryError } from '../../../src/index.ts';
 import {
   SPAN_BASE,
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_NELEMS,
   SPAN_NPAGES,
-  SPAN_OWNER,
   SPAN_STATE,
-  SPAN_SWEEPGEN,
 } from '../../../src/layout/span.ts';
 import { Internals } from '../../support/internals.ts';
 import { random } from '../../support/random.ts';
@@ -20,7 +17,7 @@ let heap: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 16 * MB, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4 });
   x = new Internals(heap);
 });
 
@@ -115,29 +112,6 @@ test('onGrow tells each piece of the reservation once, in order', () => {
   }
   expect(next * 8192).toBe(heap.stats().heapSysBytes);
   expect(grown.length).toBe(2);
-});
-
-test('sweepSpan gets each span of mcentral that the cycle has not swept, owned and marked as being swept', () => {
-  const { m } = x;
-  const gone = attachHeap(heap.share());
-  const addrs = Array.from({ length: 200 }, () => gone.raw.mallocgc(64, null, true));
-  gone.detach();
-  const spans = new Set(addrs.map((addr) => x.span(addr)));
-  Atomics.add(m, H_SWEEPGEN, 2);
-  heap.verify();
-  const swept: number[] = [];
-  heap.setHooks({
-    sweepSpan: (s) => {
-      expect(m[s + SPAN_OWNER]).toBe(heap.threadId);
-      expect(m[s + SPAN_SWEEPGEN]).toBe(m[H_SWEEPGEN]! - 1);
-      swept.push(s);
-    },
-  });
-  const more = Array.from({ length: 300 }, () => heap.raw.mallocgc(64, null, true));
-  expect(new Set(swept)).toEqual(spans);
-  expect(swept.length).toBe(spans.size);
-  expect(new Set([...addrs, ...more]).size).toBe(500);
-  heap.verify();
 });
 
 test('onRefill tells the bytes of each window: together at least what was allocated, at most what the spans hold', () => {
@@ -246,7 +220,6 @@ test('without hooks nothing is called; with new hooks the old ones are not', () 
     'onSpanAlloc',
     'onSpanFree',
     'onGrow',
-    'sweepSpan',
     'onDelay',
   ];
   const hooks = Object.fromEntries(names.map((name) => [name, vi.fn()]));
@@ -258,7 +231,7 @@ test('without hooks nothing is called; with new hooks the old ones are not', () 
   heap.setHooks({ ...(hooks as AllocHooks), sampleRate: 1000 });
   work();
   const called = names.filter((name) => hooks[name]!.mock.calls.length > 0);
-  expect(called).toEqual(names.filter((name) => name !== 'sweepSpan'));
+  expect(called).toEqual(names);
   heap.setHooks({});
   for (const name of names) hooks[name]!.mockClear();
   work();

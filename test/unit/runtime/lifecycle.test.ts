@@ -32,7 +32,16 @@ test.each([
   [{ maxThreads: 256 }, 'maxThreads must be a whole number from 1 to 255'],
   [{ shared: 1 }, 'shared must be true or false'],
   [{ tiny: null }, 'tiny must be true or false'],
-  [{ gc: 'on' }, "gc must be 'off'"],
+  [{ gc: 'auto' }, "gc must be 'on' or 'off', not auto"],
+  [{ gcPercent: Number.NaN }, 'gcPercent must be a number of percent from 0'],
+  [{ gcPercent: '100' }, 'gcPercent must be a number of percent from 0'],
+  [{ memoryLimit: 0 }, 'memoryLimit must be a whole number of bytes above 0'],
+  [{ memoryLimit: -5 }, 'memoryLimit must be a whole number of bytes above 0'],
+  [{ background: 1 }, 'background must be true, false, or where gc-worker.js is'],
+  [{ background: true, shared: false }, 'background needs a shared heap'],
+  [{ gctrace: 'yes' }, 'gctrace must be true, false, or a function'],
+  [{ stopWarning: 0 }, 'stopWarning must be a number of milliseconds above 0'],
+  [{ debug: { verbose: true } }, 'debug has no "verbose"; it knows checkmark, zombies, clobberFree'],
   [{ sizeClasses: 'go2' }, "sizeClasses must be 'go1.14', 'go1.16' or rows"],
 ])('createHeap(%o) says %s', (options, text) => {
   const call = (): unknown => createHeap(options as never);
@@ -41,12 +50,12 @@ test.each([
 });
 
 test('options that are undefined take their defaults', () => {
-  const heap = createHeap({ maxBytes: undefined, tiny: undefined } as never);
+  const heap = createHeap({ gc: 'off', maxBytes: undefined, tiny: undefined } as never);
   expect(heap.stats().maxBytes).toBe(2 ** 30);
 });
 
 test('the smallest heap holds one page', () => {
-  const heap = createHeap({ maxBytes: 16384 });
+  const heap = createHeap({ gc: 'off', maxBytes: 16384 });
   const addr = heap.raw.mallocgc(8192, null, true);
   expect(() => heap.raw.mallocgc(1, null, true)).toThrow(/out of memory/);
   heap.raw.free(addr);
@@ -63,7 +72,7 @@ function damaged(shared: SharedHeap, words: Record<number, number>): SharedHeap 
 }
 
 test('what is not a heap cannot be attached', () => {
-  const { spanheap, data, meta } = createHeap({ maxBytes: MB }).share();
+  const { spanheap, data, meta } = createHeap({ gc: 'off', maxBytes: MB }).share();
   const shared = { spanheap, data, meta };
   const cases: [unknown, RegExp][] = [
     [undefined, /expected what heap\.share\(\) returns, got undefined/],
@@ -93,7 +102,7 @@ test('what is not a heap cannot be attached', () => {
 });
 
 test('another layout version is named', () => {
-  const shared = createHeap({ maxBytes: MB }).share();
+  const shared = createHeap({ gc: 'off', maxBytes: MB }).share();
   for (const value of [{ ...shared, spanheap: 99 }, damaged(shared, { [H_VERSION]: 99 })]) {
     const call = (): unknown => attachHeap(value);
     expect(call).toThrow(AttachError);
@@ -103,7 +112,7 @@ test('another layout version is named', () => {
 });
 
 test('a heap takes as many threads as it was made for, again and again', () => {
-  const heap = createHeap({ maxBytes: MB, maxThreads: 3 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, maxThreads: 3 });
   for (let round = 0; round < 3; round++) {
     const others = [attachHeap(heap.share()), attachHeap(heap.share())];
     expect(() => attachHeap(heap.share())).toThrow(expect.objectContaining({ code: 'ERR_TOO_MANY_THREADS' }));
@@ -116,7 +125,7 @@ test('a heap takes as many threads as it was made for, again and again', () => {
 
 test('a detached heap refuses every use, and detaching twice is nothing', () => {
   for (const shared of [true, false]) {
-    const heap = createHeap({ maxBytes: MB, shared });
+    const heap = createHeap({ gc: 'off', maxBytes: MB, shared });
     const addr = heap.raw.mallocgc(100, null, true);
     expect(heap.attached).toBe(true);
     heap.detach();
@@ -138,7 +147,7 @@ test('a detached heap refuses every use, and detaching twice is nothing', () => 
 });
 
 test('a detached heap stays so when its record belongs to another thread', () => {
-  const heap = createHeap({ maxBytes: MB, maxThreads: 2 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, maxThreads: 2 });
   const old = attachHeap(heap.share());
   old.detach();
   const next = attachHeap(heap.share());
@@ -149,7 +158,7 @@ test('a detached heap stays so when its record belongs to another thread', () =>
 });
 
 test('a thread that was reaped while it lived finds itself detached', () => {
-  const heap = createHeap({ maxBytes: MB, maxThreads: 2 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, maxThreads: 2 });
   const other = attachHeap(heap.share());
   const addr = other.raw.mallocgc(100, null, true);
   expect(heap.reap(other.threadId)).toBe(true);
@@ -168,24 +177,24 @@ test('a thread that was reaped while it lived finds itself detached', () => {
 });
 
 test.each([0, 5, -1, 1.5, Number.NaN, '1'])('reap(%s) is refused', (id) => {
-  const heap = createHeap({ maxBytes: MB, maxThreads: 4 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, maxThreads: 4 });
   expect(() => heap.reap(id as number)).toThrow(ArgumentError);
 });
 
 test('reap of oneself is refused, reap of nobody is false', () => {
-  const heap = createHeap({ maxBytes: MB, maxThreads: 4 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, maxThreads: 4 });
   expect(() => heap.reap(heap.threadId)).toThrow(/cannot reap itself/);
   expect(heap.reap(4)).toBe(false);
 });
 
 test('watch wants a worker', () => {
-  const heap = createHeap({ maxBytes: MB });
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
   expect(() => heap.watch({} as never)).toThrow(ArgumentError);
   expect(() => heap.watch(undefined as never)).toThrow(ArgumentError);
 });
 
 test('a scope returns the result, nests, passes errors on, and refuses promises', async () => {
-  const heap = createHeap({ maxBytes: MB });
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
   expect(heap.scope(() => heap.scope(() => heap.raw.mallocgc(16, null, true)))).toBeGreaterThan(0);
   expect(() =>
     heap.scope(() => {
@@ -209,7 +218,10 @@ test('a scope returns the result, nests, passes errors on, and refuses promises'
 });
 
 test('two heaps in one process have nothing to do with each other', () => {
-  const heaps = [createHeap({ maxBytes: MB }), createHeap({ maxBytes: 2 * MB, sizeClasses: 'go1.14', tiny: false })];
+  const heaps = [
+    createHeap({ gc: 'off', maxBytes: MB }),
+    createHeap({ gc: 'off', maxBytes: 2 * MB, sizeClasses: 'go1.14', tiny: false }),
+  ];
   const addrs = heaps.map((heap) => Array.from({ length: 100 }, (_, i) => heap.raw.mallocgc(i * 7 + 1, null, true)));
   for (const heap of heaps) heap.verify();
   heaps[0]!.scope(() => heaps[1]!.scope(() => heaps[0]!.raw.mallocgc(10, null, true)));
@@ -220,7 +232,7 @@ test('two heaps in one process have nothing to do with each other', () => {
 });
 
 test('a heap of one thread cannot be shared', () => {
-  const heap = createHeap({ maxBytes: MB, shared: false, maxThreads: 10 });
+  const heap = createHeap({ gc: 'off', maxBytes: MB, shared: false, maxThreads: 10 });
   expect(() => heap.share()).toThrow(/made with shared: false/);
   expect(heap.memory.buffer).toBeInstanceOf(ArrayBuffer);
   expect(heap.verify().threads).toBe(1);
@@ -233,10 +245,10 @@ test('without SharedArrayBuffer, a heap of one thread works and all else is a ty
         delete globalThis.SharedArrayBuffer;
         const { createHeap, attachHeap } = await import('./src/index.ts');
         const codes = [];
-        for (const fn of [() => createHeap(), () => attachHeap({ spanheap: ${LAYOUT_VERSION}, data: new ArrayBuffer(8), meta: 1 })]) {
+        for (const fn of [() => createHeap({ gc: 'off' }), () => attachHeap({ spanheap: ${LAYOUT_VERSION}, data: new ArrayBuffer(8), meta: 1 })]) {
           try { fn(); } catch (e) { codes.push(e.code); }
         }
-        const heap = createHeap({ shared: false, maxBytes: 1 << 22 });
+        const heap = createHeap({ gc: 'off', shared: false, maxBytes: 1 << 22 });
         const addrs = [];
         for (let i = 1; i < 2000; i++) addrs.push(heap.raw.mallocgc(i, null, true));
         heap.scope(() => { for (const addr of addrs) heap.raw.free(addr); });

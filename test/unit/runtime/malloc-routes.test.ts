@@ -28,7 +28,7 @@ function isZero(heap: Heap, addr: number, bytes: number): boolean {
 }
 
 describe.each(HEAPS)('$name', ({ options }) => {
-  const open = (more: HeapOptions = {}): Heap => createHeap({ maxBytes: 32 * MB, ...options, ...more });
+  const open = (more: HeapOptions = {}): Heap => createHeap({ gc: 'off', maxBytes: 32 * MB, ...options, ...more });
 
   test.each(['inside a scope', 'outside'])(
     'objects of all sizes, with and without pointers, do not overlap, %s',
@@ -189,7 +189,7 @@ describe.each(HEAPS)('$name', ({ options }) => {
 
 // Takes 2 GiB of real memory, so not in every test run.
 test.runIf(process.env['SPANHEAP_STRESS_SECONDS'])('an object of more than 2 GiB is zeroed in used memory', () => {
-  const heap = createHeap({ maxBytes: 2.25 * 2 ** 30, shared: false });
+  const heap = createHeap({ gc: 'off', maxBytes: 2.25 * 2 ** 30, shared: false });
   const { raw, memory } = heap;
   const size = 2 ** 31 + 3 * MB;
   const dirty = raw.mallocgc(size, null, false);
@@ -205,7 +205,7 @@ test.runIf(process.env['SPANHEAP_STRESS_SECONDS'])('an object of more than 2 GiB
 });
 
 test('the type of heap.raw has none of the ways inside', () => {
-  const { raw } = createHeap();
+  const { raw } = createHeap({ gc: 'off' });
   // @ts-expect-error
   expect(raw.small).toBeDefined();
   // @ts-expect-error
@@ -215,7 +215,7 @@ test('the type of heap.raw has none of the ways inside', () => {
 });
 
 test('a page cache may be filled from a last block that the end of the heap cuts off', () => {
-  const heap = createHeap({ maxBytes: 777 * 8192 });
+  const heap = createHeap({ gc: 'off', maxBytes: 777 * 8192 });
   heap.raw.mallocgc(767 * 8192, null, false);
   heap.raw.mallocgc(16, null, false);
   heap.verify();

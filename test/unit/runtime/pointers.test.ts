@@ -17,7 +17,7 @@ const KINDS: [kind: string, size: number, scan: boolean][] = [
 let heap: Heap;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 16 * MB, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4 });
 });
 
 /** Expects an error of this code from `free`, inside a scope and outside, and nothing changed. */
@@ -146,7 +146,7 @@ test('the address of a large object that is another one’s inside now', () => {
 });
 
 test('a pointer of another heap that lies in no span here', () => {
-  const other = createHeap({ maxBytes: 16 * MB });
+  const other = createHeap({ gc: 'off', maxBytes: 16 * MB });
   for (let i = 0; i < 100; i++) other.raw.mallocgc(8192, null, false);
   const addr = other.raw.mallocgc(8192, null, false);
   expectRefused(heap, addr, 'ERR_BAD_POINTER');
@@ -158,7 +158,7 @@ test('the tail of a span, where one slot more would begin, is no object, also if
   // 64 slots of 632 bytes leave 512 bytes of five pages.
   const rows = makeSizeClasses({ classes: [8, 16, 632, 1024, 32768] });
   const row = rows.find((r) => r.size === 632)!;
-  const heap = createHeap({ maxBytes: 1 << 22, sizeClasses: rows });
+  const heap = createHeap({ gc: 'off', maxBytes: 1 << 22, sizeClasses: rows });
   const addrs = Array.from({ length: row.objects }, () => heap.raw.mallocgc(632, null, false));
   const base = Math.min(...addrs);
   for (const where of [

@@ -14,7 +14,7 @@ const MB = 2 ** 20;
 let heap: Heap;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 16 * MB });
+  heap = createHeap({ gc: 'off', maxBytes: 16 * MB });
 });
 
 test('newobject, newarray and makeslice give zeroed memory of the type', () => {

@@ -18,7 +18,7 @@ let hands: Hand[] = [];
 const control = newControl(1);
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
   ghost = attachHeap(heap.share());
   x = new Internals(heap);
   t = new Proc(x.mem, x.proc(ghost.threadId));

@@ -27,7 +27,7 @@ test('all views show the same memory, also to who attaches', () => {
 });
 
 test('the largest heap can be reserved: it costs address space only', () => {
-  const heap = createHeap({ maxBytes: 2 ** 32 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 32 });
   const addr = heap.raw.mallocgc(100, null, true);
   heap.raw.free(addr);
   expect(heap.stats().maxBytes).toBe(2 ** 32);

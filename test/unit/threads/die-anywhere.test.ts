@@ -27,7 +27,7 @@ function make(by: Heap, size: number): number {
 }
 
 function setScene(): Scene {
-  const heap = createHeap({ maxBytes: 2 ** 25, maxThreads: 3 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 25, maxThreads: 3 });
   const ghost = attachHeap(heap.share());
   const mine = new Map<number, number>();
   const gone = attachHeap(heap.share());

@@ -36,7 +36,7 @@ let ghost: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
   ghost = attachHeap(heap.share());
   x = new Internals(heap);
 });

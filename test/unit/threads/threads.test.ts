@@ -24,7 +24,7 @@ let control: Int32Array<SharedArrayBuffer>;
 let hands: Hand[] = [];
 
 function setup(workers: number, options: HeapOptions = {}): void {
-  heap = createHeap({ maxBytes: 64 * MB, maxThreads: 8, ...options });
+  heap = createHeap({ gc: 'off', maxBytes: 64 * MB, maxThreads: 8, ...options });
   control = newControl(workers);
   hands = [];
 }

@@ -25,7 +25,7 @@ import { mapHost, testMap } from '../../../support/map-host.ts';
 type Setup = ReturnType<typeof setUp>;
 
 function setUp() {
-  const heap = createHeap({ maxBytes: 2 ** 24 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24 });
   const { ops, host, h } = testMap(heap, 'string', 'pair');
   heap.scope(() => {
     for (let i = 0; i < 2000; i++) ops.set(h, `a key with memory of its own ${i}`, { a: i, b: 0, sum: i });
@@ -104,7 +104,7 @@ test.each<[string, (s: Setup) => void]>([
 });
 
 test('locks: taken once, given up, told apart by thread, recognised when their owner is gone', () => {
-  const heap = createHeap({ maxBytes: 2 ** 22, maxThreads: 3 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
   const other = attachHeap(heap.share());
   const [mine, theirs] = [makeLocks(mapHost(heap)), makeLocks(mapHost(other))];
   const word = heap.raw.mallocgc(16, null, true) >>> 2;
@@ -129,7 +129,7 @@ test('locks: taken once, given up, told apart by thread, recognised when their o
 });
 
 test('a thread that waits for a lock is outside of its region', () => {
-  const heap = createHeap({ maxBytes: 2 ** 22, maxThreads: 3 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
   const other = attachHeap(heap.share());
   const host = mapHost(heap);
   const [mine, theirs] = [makeLocks(host), makeLocks(mapHost(other))];

@@ -38,7 +38,7 @@ class Scene {
 
   constructor(value: ValueName, maxBytes = MB) {
     this.#value = value;
-    this.heap = createHeap({ maxBytes, maxThreads: 3 });
+    this.heap = createHeap({ gc: 'off', maxBytes, maxThreads: 3 });
     this.writer = attachHeap(this.heap.share());
     this.ops = this.#opsOf(this.writer);
     this.h = this.writer.scope(() => this.ops.create());

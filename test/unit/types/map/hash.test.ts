@@ -6,7 +6,7 @@ import { keyCodec } from '../../../../src/types/map/keys.ts';
 import { mapHost } from '../../../support/map-host.ts';
 import { random } from '../../../support/random.ts';
 
-const host = mapHost(createHeap({ maxBytes: 2 ** 22 }));
+const host = mapHost(createHeap({ gc: 'off', maxBytes: 2 ** 22 }));
 
 /** Mean of the squared deviations over their expectation; about 1 for a good hash. */
 function chiSquared(hashes: number[], bucket: (hash: number) => number, buckets: number): number {

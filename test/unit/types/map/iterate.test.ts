@@ -6,7 +6,7 @@ import { type At, testMap, type ValueName } from '../../../support/map-host.ts';
 import { random } from '../../../support/random.ts';
 
 function setUp(key: KeyName = 'string', value: ValueName = 'u32') {
-  const heap = createHeap({ maxBytes: 2 ** 26 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 26 });
   const { ops, host, h } = testMap(heap, key, value);
   /** Walks the map; `during` runs after each entry. */
   const walk = (during: (key: unknown, value: unknown, n: number) => void = () => {}): Map<unknown, unknown> =>

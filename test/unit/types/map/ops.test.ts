@@ -8,7 +8,7 @@ import { type At, testMap, type ValueName } from '../../../support/map-host.ts';
 const MB = 2 ** 20;
 
 function setUp(key: KeyName, value: ValueName = 'u32', options = {}) {
-  const heap = createHeap({ maxBytes: 64 * MB, ...options });
+  const heap = createHeap({ gc: 'off', maxBytes: 64 * MB, ...options });
   const map = testMap(heap, key, value);
   const { ops, host, h } = map;
   const call = <T>(fn: () => T): T => heap.scope(fn);

@@ -8,7 +8,7 @@ import { ObjectWalk } from '../../../support/object-walk.ts';
 const MB = 2 ** 20;
 
 function setUp(maxBytes = 64 * MB) {
-  const heap = createHeap({ maxBytes });
+  const heap = createHeap({ gc: 'off', maxBytes });
   const { ops, host, h } = testMap(heap, 'string', 'u32');
   const check = () => heap.scope(() => checkMap(host, ops.shape, h));
   const each = (from: number, to: number, fn: (key: string, i: number) => void): void => {
@@ -109,7 +109,7 @@ test('the memory of tables comes back: what stays are keys, headers, and 64 byte
 });
 
 test('every object has a type that names its pointers, all of them lead to objects, and none is missed', () => {
-  const heap = createHeap({ maxBytes: 64 * MB });
+  const heap = createHeap({ gc: 'off', maxBytes: 64 * MB });
   const { ops, h } = testMap(heap, 'string', 'string');
   heap.scope(() => {
     for (let i = 0; i < 20_000; i++) ops.set(h, `a key with memory of its own ${i % 7000}`, `value ${i}`);

@@ -17,7 +17,7 @@ const pair = (i: number, b: number): Pair => ({ a: i, b, sum: i + b });
 const keyOf = (i: number): string => `k${i}`;
 
 function setUp(entries: number) {
-  const heap = createHeap({ maxBytes: 2 ** 24, maxThreads: 2 });
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 2 });
   const writer = attachHeap(heap.share());
   const [host, writerHost] = [mapHost(heap), mapHost(writer)];
   const { i32 } = host.mem;
