@@ -41,6 +41,16 @@ function windowWord(m: Int32Array<ArrayBufferLike>, c: number): number {
   return m[c + MC_WIN_WORD] - (m[m[c + MC_SPAN] + SPAN_ALLOC_BITS] >>> 5);
 }
 
+/** What is left in the window of a class will not be handed out from it: it is marked no more. */
+export function unblacken(mem: Mem, c: number): void {
+  const { m } = mem;
+  const left = m[c + MC_WIN];
+  if (left === 0) return;
+  const s = m[c + MC_SPAN];
+  Atomics.and(m, (m[s + SPAN_GCMARK_BITS] >>> 5) + windowWord(m, c), ~left);
+  Atomics.sub(m, GC_BYTES_MARKED, popcount32(left) * (m[s + SPAN_ELEMSIZE] >>> 3));
+}
+
 /** The collector begins to mark: what is in the windows is black, and the reuse stacks are emptied and off. */
 export function beginMarking(cache: MCache): void {
   const { heap } = cache;
@@ -66,9 +76,7 @@ export function endMarking(cache: MCache): void {
     const c = cache.classRef(spanClass);
     const s = m[c + MC_SPAN] as SpanRef;
     if (s !== empty) {
-      const left = m[c + MC_WIN];
-      if (left !== 0) Atomics.and(m, (m[s + SPAN_GCMARK_BITS] >>> 5) + windowWord(m, c), ~left);
-      Atomics.sub(m, GC_BYTES_MARKED, popcount32(left) * (m[s + SPAN_ELEMSIZE] >>> 3));
+      unblacken(mem, c);
       listPush(m, c + MC_FULL_FIRST, s, LIST_PROC_FULL);
       m[c + MC_FULL_COUNT]++;
     }

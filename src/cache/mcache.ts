@@ -79,6 +79,7 @@ import {
   SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
+  SPAN_GCMARK_BITS,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -91,7 +92,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
-import { blacken } from './marking.ts';
+import { blacken, unblacken } from './marking.ts';
 import { drawSample, untilSample } from './sampling.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
@@ -140,6 +141,7 @@ export class MCache {
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
+    m[this.ref + PROC_NO_REUSE] = 0;
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
 
@@ -169,6 +171,12 @@ export class MCache {
 
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
+  }
+
+  /** For a thread that attaches while the collector marks. World lock held, nothing allocated yet. */
+  joinCycle(): void {
+    this.setReuse(!this.marking);
+    this.m[this.ref + PROC_FLUSH_GEN] = Atomics.load(this.m, H_SWEEPGEN);
   }
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
@@ -215,9 +223,12 @@ export class MCache {
     const nelems = m[s + SPAN_NELEMS];
     let from = m[s + SPAN_FREEINDEX];
     const bits = m[s + SPAN_ALLOC_BITS] >>> 5;
+    const marks = this.marking ? m[s + SPAN_GCMARK_BITS] >>> 5 : 0;
     for (let w = from >>> 5; w << 5 < nelems; w++) {
       const rest = nelems - (w << 5);
       let free = ~m[bits + w] & (-1 << from);
+      // What was freed while the collector marks is marked, and not handed out before it has marked all.
+      if (marks !== 0) free &= ~m[marks + w];
       if (rest < 32) free &= (1 << rest) - 1;
       from = 0;
       if (free === 0) continue;
@@ -233,7 +244,7 @@ export class MCache {
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
       m[s + SPAN_ALLOC_COUNT] += popcount32(free);
-      if (m[H_WRITE_BARRIER] !== 0) blacken(this.heap.t.mem, s, w, free);
+      if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       return true;
     }
@@ -369,6 +380,7 @@ export class MCache {
     const s = m[c + MC_SPAN];
     if (m[s + SPAN_FREEINDEX] === 0) return;
     const free = popcount32(m[c + MC_WIN]);
+    if (this.marking) unblacken(this.heap.t.mem, c);
     m[c + MC_WIN] = 0;
     m[s + SPAN_ALLOC_COUNT] -= free;
     // Taken as allocated when the window was made.

@@ -16,7 +16,14 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { fatal } from '../base/errors.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_FIRST } from '../layout/central.ts';
-import { GC_DEBUG, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES, GC_PAGES_SWEPT, GC_SWEEP_CLASS } from '../layout/gc.ts';
+import {
+  GC_DEBUG,
+  GC_DEBUG_CLOBBER,
+  GC_DEBUG_ZOMBIES,
+  GC_FREED_MARKING,
+  GC_PAGES_SWEPT,
+  GC_SWEEP_CLASS,
+} from '../layout/gc.ts';
 import { H_BITS_EPOCH, H_HEAP_LOCK, H_SWEEPGEN } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
@@ -62,6 +69,12 @@ export function isUnswept(m: Words, s: SpanRef): boolean {
   return ahead === -2 || ahead === 1;
 }
 
+/** Whether what the span's record says of its slots can be relied on. */
+export function isSwept(m: Words, s: SpanRef): boolean {
+  const ahead = (Atomics.load(m, s + SPAN_SWEEPGEN) - m[H_SWEEPGEN]) | 0;
+  return ahead === 0 || ahead === 3;
+}
+
 /** The thread that owns the span now; 0 for nobody, which is so for all spans that are still to be swept. */
 export function ownerOf(m: Words, s: SpanRef): number {
   return isUnswept(m, s) ? 0 : Atomics.load(m, s + SPAN_OWNER);
@@ -100,7 +113,8 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   const { t } = heap;
   const { m, mf } = t.mem;
   const nelems = m[s + SPAN_NELEMS];
-  const words = (nelems + 31) >>> 5;
+  // All words, also those beyond the last slot: an address in the tail of the span may have left a mark there.
+  const words = bitsWords(nelems);
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
   const mark = m[s + SPAN_GCMARK_BITS] >>> 5;
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
@@ -126,7 +140,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
     if (!small) mf[(t.ref + PROC_LARGE_FREES) >>> 1]++;
   }
   t.pause('sweep');
-  renewBits(heap, s, bitsWords(nelems));
+  renewBits(heap, s, words);
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_COUNTED] = live;
@@ -137,7 +151,6 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
 function renewBits(heap: MHeap, s: SpanRef, words: number): void {
   const { t } = heap;
   const { m } = t.mem;
-  const old = m[s + SPAN_ALLOC_BITS];
   const marks = m[s + SPAN_GCMARK_BITS];
   let fresh = tryAllocBits(t, words);
   if (fresh === NIL) {
@@ -145,17 +158,12 @@ function renewBits(heap: MHeap, s: SpanRef, words: number): void {
     fresh = allocBits(t, words);
     t.unlock(H_HEAP_LOCK);
   }
-  if (fresh !== NIL) {
-    m[s + SPAN_GCMARK_BITS] = fresh << 5;
-    m[s + SPAN_ALLOC_BITS] = marks;
-    m[s + SPAN_BITS_WORDS] = words;
-    m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
-    return;
-  }
-  // The region is used up: the two change places. A repair clears the mark bits of a span whose sweeper died here.
-  m[s + SPAN_GCMARK_BITS] = old;
+  // The region has room for three bitmaps of every slot there can be, and that is how many are in use at a time.
+  if (fresh === NIL) fatal('no room for mark bits');
+  m[s + SPAN_GCMARK_BITS] = fresh << 5;
   m[s + SPAN_ALLOC_BITS] = marks;
-  for (let w = old >>> 5; w < (old >>> 5) + words; w++) m[w] = 0;
+  m[s + SPAN_BITS_WORDS] = words;
+  m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
 }
 
 /** Frees that other threads noted since: what they name is dead, whatever the marker saw. */
@@ -205,7 +213,8 @@ function debugSweep(heap: MHeap, s: SpanRef): void {
     const live = (m[(alloc + i) >>> 5] & (1 << (alloc + i))) !== 0;
     const marked = (m[(mark + i) >>> 5] & (1 << (mark + i))) !== 0;
     const addr = spanBase(m, s) + i * size;
-    if (marked && !live && (m[GC_DEBUG] & GC_DEBUG_ZOMBIES) !== 0) {
+    // What was freed by hand while it was being marked is none.
+    if (marked && !live && (m[GC_DEBUG] & GC_DEBUG_ZOMBIES) !== 0 && m[GC_FREED_MARKING] === 0) {
       fatal(`found pointer to free object 0x${addr.toString(16)} (slot ${i} of span 0x${spanBase(m, s).toString(16)})`);
     }
     if (live && !marked && (m[GC_DEBUG] & GC_DEBUG_CLOBBER) !== 0) i32.fill(CLOBBER, addr >>> 2, (addr + size) >>> 2);

@@ -49,10 +49,9 @@ export function makeBarrier(mem: Mem): Barrier {
   }
 
   function casPointer(slot: number, expected: number, value: number): number {
-    const on = m[H_WRITE_BARRIER] !== 0;
-    const old = Atomics.compareExchange(i32, slot >>> 2, expected | 0, value | 0) >>> 0;
-    if (on && old === expected >>> 0) barrier.onWrite(slot >>> 0, old, value >>> 0);
-    return old;
+    // Before it is known whether it stores: who dies after the store has reported it.
+    if (m[H_WRITE_BARRIER] !== 0) barrier.onWrite(slot >>> 0, expected >>> 0, value >>> 0);
+    return Atomics.compareExchange(i32, slot >>> 2, expected | 0, value | 0) >>> 0;
   }
 
   function bulkBarrier(dst: number, src: number, type: RType, count: number): void {

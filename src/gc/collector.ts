@@ -18,6 +18,7 @@ import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
   GC_BG_CREDIT,
   GC_ENABLED,
+  GC_FREED_MARKING,
   GC_HEAP_LIVE,
   GC_IDLE,
   GC_MARKED,
@@ -46,6 +47,7 @@ import {
 } from '../layout/proc.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -209,6 +211,18 @@ export class Collector implements AllocCollector, GcContext {
     if (m[GC_ENABLED] === 0) return false;
     this.collect();
     return true;
+  }
+
+  /**
+   * A freed object's pointers are lost as if they had been overwritten, so they are reported. Its slot is marked: nobody
+   * gets it before the cycle is over, while others may have its address in their buffers.
+   */
+  beforeFree(addr: number): void {
+    const { m } = this.mem;
+    Atomics.store(m, GC_FREED_MARKING, 1);
+    this.marker.scanObject(addr);
+    setMarked(this.mem, addr);
+    if (m[this.t.ref + PROC_MARKING] === 0) this.marker.share(true);
   }
 
   // Marking.

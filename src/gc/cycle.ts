@@ -22,6 +22,7 @@ import {
   GC_DEBUG,
   GC_DEBUG_CHECKMARK,
   GC_FORCED,
+  GC_FREED_MARKING,
   GC_GOAL,
   GC_HEAP_LIVE,
   GC_HEAP_SCAN,
@@ -99,7 +100,8 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   nextMarkBitArenaEpoch(t);
   t.unlock(H_HEAP_LOCK);
   m.fill(0, plan.pageMarks, plan.pageMarks + ((m[H_GROWN_PAGES] + 31) >>> 5));
-  for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_WORKING]) Atomics.store(m, word, 0);
+  for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_WORKING, GC_FREED_MARKING])
+    Atomics.store(m, word, 0);
   ctx.marker.clear();
   for (const p of attachedProcs(mem)) {
     beginMarking(new MCache(heap, p));
@@ -167,6 +169,9 @@ function finish(ctx: GcContext): boolean {
     return false;
   }
   if (Atomics.load(m, GC_RESCAN) !== 0) {
+    // Grey objects or roots were lost. The marks are a set of objects that all will be scanned as they are now, and the
+    // roots are taken as they are now: that is a snapshot as good as the first.
+    prepareRoots(t);
     scheduleRescan(mem);
     return false;
   }

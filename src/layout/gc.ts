@@ -30,6 +30,9 @@ export const GC_RAGGED = H_GC + 7;
 /** 1: the current cycle is one that somebody asked for. */
 export const GC_WHY = H_GC + 8;
 
+/** 1: objects were freed by hand while the last cycle marked. */
+export const GC_FREED_MARKING = H_GC + 9;
+
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
 export const GC_HEAP_LIVE = H_GC + LINE;
 /** The part of them that the marker will look into (Go: `heapScan`). Atomic. */

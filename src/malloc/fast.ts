@@ -17,7 +17,7 @@
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
-import { H_STOP } from '../layout/header.ts';
+import { H_STOP, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_NEEDZERO,
   MC_SIZE,
@@ -95,7 +95,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   function setOpen(isOpen: boolean): void {
     open[2] = classes | cacheTag(m);
     open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
-    open[1] = isOpen ? MAX_SPAN_CLASSES * MC_WORDS : 0;
+    // While the collector marks, what is freed is reported to it first.
+    open[1] = isOpen && m[H_WRITE_BARRIER] === 0 ? MAX_SPAN_CLASSES * MC_WORDS : 0;
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {

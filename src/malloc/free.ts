@@ -8,7 +8,7 @@ import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
-import { ensureSwept, isUnswept } from '../central/sweep.ts';
+import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
 import {
@@ -76,7 +76,7 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
   const s = spanOf(mem, ptr);
   // What it holds, and whose it is, is known only after that.
-  if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && isUnswept(m, s)) ensureSwept(heap, s);
+  if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !isSwept(m, s)) ensureSwept(heap, s);
   if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
     bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
   const spanClass = m[s + SPAN_CLASS];
@@ -115,6 +115,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
   const { heap } = a.cache;
   for (;;) {
     const { span: s, index, start } = findObject(a, ptr, 'free');
+    if (m[H_WRITE_BARRIER] !== 0) a.collector.beforeFree(ptr);
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);
       return;

@@ -30,6 +30,8 @@ export interface Collector {
   beforeSpan(bytes: number): void;
   /** Memory is out. True: garbage was freed, try again. A safepoint. */
   onOutOfMemory(): boolean;
+  /** An object is freed by hand while the collector marks. Its content is still there. No safepoint. */
+  beforeFree(addr: number): void;
 }
 
-export const NO_COLLECTOR: Collector = { beforeSpan: () => {}, onOutOfMemory: () => false };
+export const NO_COLLECTOR: Collector = { beforeSpan: () => {}, onOutOfMemory: () => false, beforeFree: () => {} };

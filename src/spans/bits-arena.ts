@@ -22,6 +22,7 @@ import {
 } from '../layout/header.ts';
 import { PROC_BITS_END, PROC_BITS_EPOCH, PROC_BITS_NEXT } from '../layout/proc.ts';
 import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 
 /**
  * Words of a bitmap for `nelems` slots: whole 64-bit units, as Go, and at least one bit more than slots. An address in the
@@ -97,4 +98,18 @@ export function nextMarkBitArenaEpoch(t: Proc): void {
   m[H_BITS_CURRENT] = m[H_BITS_NEXT];
   m[H_BITS_EPOCH] = m[H_BITS_EPOCH] + 1;
   Atomics.store(m, H_BITS_NEXT, NIL);
+}
+
+/**
+ * After a thread died in the heap lock. What was free is lost, and a change of epoch that was begun is completed: two of
+ * the roles name the same blocks then. World stopped.
+ */
+export function repairBitArenas({ m }: Mem): void {
+  m[H_BITS_FREE] = NIL;
+  const half = m[H_BITS_PREVIOUS] !== NIL && m[H_BITS_PREVIOUS] === m[H_BITS_CURRENT];
+  if (half) m[H_BITS_CURRENT] = m[H_BITS_NEXT];
+  if (half || (m[H_BITS_CURRENT] !== NIL && m[H_BITS_CURRENT] === m[H_BITS_NEXT])) {
+    m[H_BITS_EPOCH] = m[H_BITS_EPOCH] + 1;
+    Atomics.store(m, H_BITS_NEXT, NIL);
+  }
 }

@@ -3,8 +3,8 @@
  * each, in allocator memory, so that they outlive the thread that filled them.
  *
  * The list of full buffers is guarded by the leaf lock GC_WORK_LOCK; a buffer that is on no list is its holder's. A thread
- * that dies with one, or in the lock, loses grey objects at worst; its reaper then has all marked objects scanned again
- * (GC_RESCAN).
+ * that dies with one, or in the lock, takes grey objects or roots with it; its reaper then has all marked objects scanned
+ * again, and the roots taken again (GC_RESCAN).
  */
 import { NIL, type Ref } from '../base/brand.ts';
 import { FIX_WORKBUFS } from '../layout/fixalloc.ts';

@@ -18,7 +18,8 @@
  *   coordinator writes H_STOP and then reads `status`, the thread writes `status` and then reads H_STOP. In every
  *   order at least one sees the other, so either the coordinator finds the thread IDLE, or the thread wakes the
  *   coordinator. Without the read of H_STOP in `release` a stop could sleep through its whole timeout.
- * - `poll` leaves the region and waits for H_STOP to fall before it enters again, so a coordinator cannot starve.
+ * - `poll` leaves the region and waits for H_STOP to fall before it enters again, and so does everybody who enters: a
+ *   coordinator cannot starve.
  * - What a stop may change of a thread's caches is looked at again by whoever comes back into its region (`refresh`).
  *
  * The ragged barrier (Go: `forEachP`; threads/ragged.ts) asks each thread to do something once, at a safepoint of its own,
@@ -128,6 +129,7 @@ export class Proc {
 
   acquire(): void {
     if (this.#m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
+    if (this.#m[H_STOP] !== 0) this.#awaitStart();
     if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_IDLE, PROC_RUNNING) !== PROC_IDLE) {
       this.#acquireSlow();
     }
@@ -159,7 +161,7 @@ export class Proc {
     if (!this.mem.shared) return;
     const asked = Atomics.load(m, H_STOP);
     if ((asked & STOP_RAGGED) !== 0) this.#joinRagged();
-    if ((asked & LOCK_OWNER) === 0 || (asked & LOCK_OWNER) === this.id) return;
+    if (!this.#isOther(asked)) return;
     this.release();
     for (let stop = Atomics.load(m, H_STOP); (stop & LOCK_OWNER) !== 0; stop = Atomics.load(m, H_STOP)) {
       parkWhile(m, H_STOP, stop, NAP_MS);
@@ -175,12 +177,26 @@ export class Proc {
     if (m[this.ref + PROC_RAGGED] === barrier) return;
     this.onRagged();
     Atomics.store(m, this.ref + PROC_RAGGED, barrier);
-    unpark(m, this.ref + PROC_RAGGED);
+    unpark(m, this.ref + PROC_STATUS);
   }
 
   /** After a stop: what the fast paths go by may have changed (see malloc/fast.ts). */
   refresh(): void {
     this.gate.setOpen(this.depth > 0 && !this.#guarded);
+  }
+
+  /** A thread that enters again and again must not keep a coordinator waiting: it lets the stop go first. */
+  #awaitStart(): void {
+    const m = this.#m;
+    for (let stop = Atomics.load(m, H_STOP); this.#isOther(stop); stop = Atomics.load(m, H_STOP)) {
+      if (this.#isDead(stop & LOCK_OWNER)) return;
+      parkWhile(m, H_STOP, stop, NAP_MS);
+    }
+  }
+
+  /** Whether another thread than this one stops the world. */
+  #isOther(stop: number): boolean {
+    return (stop & LOCK_OWNER) !== 0 && (stop & LOCK_OWNER) !== this.id;
   }
 
   #acquireSlow(): void {
@@ -228,6 +244,26 @@ export class Proc {
     if (this.delay !== undefined) this.delay(lockName(word));
     this.held = 0;
     if ((Atomics.exchange(this.#m, word, 0) & LOCK_CONTENDED) !== 0) unpark(this.#m, word, 1);
+  }
+
+  /** Runs `fn` with a leaf lock. */
+  locked<T>(word: number, fn: () => T): T {
+    this.lock(word);
+    try {
+      return fn();
+    } finally {
+      this.unlock(word);
+    }
+  }
+
+  /** Runs `fn` with a leaf lock that a dead thread holds: for its reaper, who gives it up later. World stopped. */
+  inPlaceOf<T>(word: number, fn: () => T): T {
+    this.held = word;
+    try {
+      return fn();
+    } finally {
+      this.held = 0;
+    }
   }
 
   /** For functions whose caller must hold the lock. */

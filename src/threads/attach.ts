@@ -38,6 +38,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
   if (mem.shared) {
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
     lockWorldUnlessBroken(t);
+    cache.joinCycle();
     Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
     t.unlockWorld();
   }

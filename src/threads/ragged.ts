@@ -51,11 +51,11 @@ function pass(
 ): boolean {
   const word = p + PROC_STATUS;
   for (;;) {
-    const seen = Atomics.load(m, p + PROC_RAGGED);
-    if (seen === barrier) return true;
+    if (Atomics.load(m, p + PROC_RAGGED) === barrier) return true;
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
     if (status === PROC_IDLE) {
-      forStopped(p);
+      // It may have done it, and left, since it was looked at.
+      if (Atomics.load(m, p + PROC_RAGGED) !== barrier) forStopped(p);
       Atomics.store(m, p + PROC_RAGGED, barrier);
       Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE);
       unpark(m, word);
@@ -64,7 +64,7 @@ function pass(
     if (status === PROC_BLOCKED || status === PROC_DEAD) return false;
     // FREE, or left STOPPED by a coordinator that died: not in a region.
     if (status !== PROC_RUNNING) return true;
-    parkWhile(m, p + PROC_RAGGED, seen, 1);
+    parkWhile(m, word, PROC_RUNNING, 1);
     patience.check(m, p);
   }
 }

@@ -16,7 +16,8 @@
  * have been stopped since.
  *
  * Of the collector: the mark bits are the truth while it marks. The dead thread's barrier buffer is emptied into them, and
- * since the grey objects it had on its stack are lost, all marked objects will be scanned once more. If it died as the
+ * since the grey objects it had on its stack, and perhaps roots that it had in its hand, are lost, all marked objects will
+ * be scanned once more, and the roots be taken again (GC_RESCAN). If it died as the
  * coordinator of one of the two transitions of a cycle, then either the collector marks, and goes on, or it does not, and
  * what marks there are mean nothing (gc/cycle.ts has the order of stores). Spans that are still to be swept stay so; the
  * one that the dead thread was sweeping keeps all of its objects until the next cycle.
@@ -24,7 +25,8 @@
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
  */
-import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type Ref, type SpanRef } from '../base/brand.ts';
+import { fatal } from '../base/errors.ts';
 import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
@@ -35,6 +37,7 @@ import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
 import { GC_MARKED, GC_RESCAN, GC_STARTED, GC_SWEEP_CLASS, GC_WORK_LOCK, GC_WORKER, GC_WORKING } from '../layout/gc.ts';
 import {
+  H_BITS_EPOCH,
   H_GROWN_PAGES,
   H_HEAP_LOCK,
   H_PAGES_IN_USE,
@@ -56,6 +59,8 @@ import {
   LIST_NONE,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
+  SPAN_BITS_EPOCH,
+  SPAN_BITS_WORDS,
   SPAN_CACHE,
   SPAN_CLASS,
   SPAN_COUNTED,
@@ -79,6 +84,7 @@ import {
 } from '../layout/span.ts';
 import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
+import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
 import { fixForget } from '../spans/fixalloc.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -103,11 +109,14 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
   for (const p of lost) forgetCache(heap, p);
   m[dead + PROC_SPAN_CACHE_LEN] = 0;
   emptyCentrals(heap);
-  if (heldHeap) for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+  if (heldHeap) {
+    for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
+    repairBitArenas(mem);
+  }
   repairMarking(heap, dead, id, living);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
     if (transition && m[H_WRITE_BARRIER] === 0 && !isUnswept(m, s)) clearMarks(m, s);
-    repairSpan(heap, s, ids);
+    repairSpan(heap, s, ids, heldHeap);
   });
   rebuildMaps(heap, living);
   Atomics.store(m, H_RECLAIMER, 0);
@@ -170,7 +179,7 @@ function emptyCentrals(heap: MHeap): void {
 }
 
 /** `lost`: the threads whose caches are forgotten. */
-function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
+function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap: boolean): void {
   const { mem } = heap.t;
   const { m } = mem;
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
@@ -196,8 +205,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
-  // Half swept.
-  if (m[s + SPAN_SWEEPGEN] === gen - 1) clearMarks(m, s);
+  if (m[s + SPAN_SWEEPGEN] === gen - 1) renewHalfSwept(heap, s, heldHeap);
   const marking = m[H_WRITE_BARRIER] !== 0;
   // The slots of a lost window were marked when it was made.
   if (marking) dropMarks(m, s);
@@ -214,6 +222,25 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>): void {
   } else {
     toCentral(mem, s);
   }
+}
+
+/**
+ * Its sweeper died: all that its allocation bits name stays alive. Both bitmaps are made new: those it has may be of an
+ * older epoch than those of swept spans are, or the marks of the last cycle.
+ */
+function renewHalfSwept(heap: MHeap, s: SpanRef, heldHeap: boolean): void {
+  const { t } = heap;
+  const { m } = t.mem;
+  const words = bitsWords(m[s + SPAN_NELEMS]);
+  const cut = (): Ref => allocBits(t, words * 2);
+  const fresh = heldHeap ? t.inPlaceOf(H_HEAP_LOCK, cut) : t.locked(H_HEAP_LOCK, cut);
+  if (fresh === NIL) fatal('no room for mark bits');
+  const old = m[s + SPAN_ALLOC_BITS] >>> 5;
+  for (let w = 0; w < words; w++) m[fresh + w] = m[old + w];
+  m[s + SPAN_ALLOC_BITS] = fresh << 5;
+  m[s + SPAN_GCMARK_BITS] = (fresh + words) << 5;
+  m[s + SPAN_BITS_WORDS] = words;
+  m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
 }
 
 /** Into the set of mcentral that its counts and its sweep generation ask for, as a span without owner. */

@@ -42,9 +42,6 @@ export class RootTable {
   readonly #env: Env;
   /** Records by name, as far as this thread has seen them; they never go away. */
   readonly #known = new Map<string, Ref>();
-  /** What the last store under the lock replaced, and with what. */
-  #old = 0;
-  #new = 0;
   /** The newest record that is in `#known`, with all that are older. */
   #seen = NIL;
 
@@ -104,23 +101,18 @@ export class RootTable {
     return names.sort();
   }
 
-  /**
-   * `fn` gets the record of a name, nil if there is none, with the heap lock held. The barrier comes after it, since it
-   * may need the lock; there is no safepoint in between.
-   */
+  /** `fn` gets the record of a name, nil if there is none, with the heap lock held. */
   #locked(name: string, fn: (record: Ref) => void): void {
     const { t, barrier } = this.#env;
     inRegion(this.#env, () => {
+      // Room in the barrier's buffer for one store: emptying it may take the lock.
+      if (t.mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, 0, 0);
       t.lock(H_HEAP_LOCK);
       try {
         fn(this.#find(name));
       } finally {
         t.unlock(H_HEAP_LOCK);
       }
-      const stored = (this.#old | this.#new) !== 0;
-      if (stored && t.mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, this.#old, this.#new);
-      this.#old = 0;
-      this.#new = 0;
     });
   }
 
@@ -154,8 +146,7 @@ export class RootTable {
   /** The address goes first and comes last: who dies in between leaves no address with another's type. */
   #store(r: Ref, addr: number, type: number): void {
     const { m } = this.#env.mem;
-    this.#old = m[r + ROOT_ADDR] >>> 0;
-    this.#new = addr >>> 0;
+    if (m[H_WRITE_BARRIER] !== 0) this.#env.barrier.onWrite(0, m[r + ROOT_ADDR] >>> 0, addr >>> 0);
     Atomics.store(m, r + ROOT_ADDR, 0);
     m[r + ROOT_TYPE] = type;
     Atomics.store(m, r + ROOT_ADDR, addr);
