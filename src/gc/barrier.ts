@@ -26,7 +26,7 @@ export interface Barrier {
   readonly storePointer: (slot: number, value: number) => void;
   /**
    * Stores a pointer if the slot still holds `expected`; what it held before. For slots that threads race for: the
-   * store is sequentially consistent.
+   * store is sequentially consistent. Reported whether it stores or not.
    */
   readonly casPointer: (slot: number, expected: number, value: number) => number;
   /**
@@ -36,6 +36,8 @@ export interface Barrier {
   readonly bulkBarrier: (dst: number, src: number, type: RType, count: number) => void;
   /** Wired by the collector. */
   onWrite: WriteHook;
+  /** Before a store with a lock held: what the hook may need the lock for is done now. Wired by the collector. */
+  makeRoom: () => void;
 }
 
 export function makeBarrier(mem: Mem): Barrier {
@@ -64,6 +66,6 @@ export function makeBarrier(mem: Mem): Barrier {
     }
   }
 
-  const barrier: Barrier = { storePointer, casPointer, bulkBarrier, onWrite: () => {} };
+  const barrier: Barrier = { storePointer, casPointer, bulkBarrier, onWrite: () => {}, makeRoom: () => {} };
   return barrier;
 }

@@ -43,7 +43,10 @@ export class HeapGC {
     this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle: traceTo(options.trace) });
     this.collector.wakeBackground = () => this.#wakeBackground();
     raw.collector = this.collector;
-    raw.barrier.onWrite = makeWriteHook(this.collector);
+    const onWrite = makeWriteHook(this.collector);
+    raw.barrier.onWrite = onWrite;
+    // Nothing is stored, but a full buffer is emptied.
+    raw.barrier.makeRoom = () => onWrite(0, 0, 0);
   }
 
   /** For the thread that makes the heap: before any other can see it. */

@@ -106,7 +106,7 @@ export class RootTable {
     const { t, barrier } = this.#env;
     inRegion(this.#env, () => {
       // Room in the barrier's buffer for one store: emptying it may take the lock.
-      if (t.mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(0, 0, 0);
+      if (t.mem.m[H_WRITE_BARRIER] !== 0) barrier.makeRoom();
       t.lock(H_HEAP_LOCK);
       try {
         fn(this.#find(name));
