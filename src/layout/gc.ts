@@ -37,8 +37,9 @@ export const GC_FREED_MARKING = H_GC + 9;
 export const GC_HEAP_LIVE = H_GC + LINE;
 /** The part of them that the marker will look into (Go: `heapScan`). Atomic. */
 export const GC_HEAP_SCAN = H_GC + LINE + 1;
-/** GC_HEAP_LIVE from which on a cycle is due; the largest integer when none is. */
+/** GC_HEAP_LIVE from which on a cycle is due; TRIGGER_NEVER when none is to begin by itself. */
 export const GC_TRIGGER = H_GC + LINE + 2;
+export const TRIGGER_NEVER = 0x7fffffff;
 
 // Marking. Atomic.
 /** Leaf lock of the list of full work buffers. */
