@@ -14,6 +14,7 @@ export {
   VerifyError,
   WrongTypeError,
 } from './base/errors.ts';
+export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';

@@ -78,7 +78,7 @@ const ASSIST_WAIT_MS = 4;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
-  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  readonly onCycle: (record: CycleRecord) => void;
 }
 
 export class Collector implements AllocCollector, GcContext {
@@ -92,7 +92,7 @@ export class Collector implements AllocCollector, GcContext {
   readonly limiter: GCCPULimiter;
   readonly sweepPacing: SweepPacing;
   readonly stop: StopOptions;
-  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  readonly onCycle: (record: CycleRecord) => void;
   /** Wired by `runtime`: the finalizers' part of the roots. */
   specialRoots: SpecialRoots = () => {};
   /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */

@@ -6,7 +6,7 @@ import { Books, cpuTimes, sumCounter } from '../gc/books.ts';
 import { GCCPULimiter } from '../gc/limiter.ts';
 import { GCController } from '../gc/pacer.ts';
 import { NO_LIMIT } from '../gc/pacing/goals.ts';
-import { lastPauses } from '../gc/stats.ts';
+import { type CycleRecord, lastCycles, lastPauses } from '../gc/stats.ts';
 import {
   GC_ENABLED,
   GC_FORCED,
@@ -37,6 +37,8 @@ export interface GCStats {
   readonly forcedCycles: number;
   /** Whether a worker of its own marks and sweeps in the background at the moment. */
   readonly background: boolean;
+  /** What gctrace says of the last cycles, at most 64, the latest last. */
+  readonly lastCycles: readonly CycleRecord[];
   /** Stops of the world, two a cycle; their time together; and the last 256, the latest last (Go: PauseNs). */
   readonly pauses: number;
   readonly pauseTotalNs: number;
@@ -84,6 +86,7 @@ export function readGCStats(heap: MHeap): GCStats {
     cycles: Atomics.load(m, GC_MARKED),
     forcedCycles: m[GC_FORCED],
     background: Atomics.load(m, GC_WORKER) > 0,
+    lastCycles: lastCycles(mem),
     pauses: mf[GC_PAUSES >>> 1],
     pauseTotalNs: mf[GC_PAUSE_TOTAL >>> 1],
     lastPausesNs: lastPauses(mem),

@@ -85,6 +85,41 @@ test('cycles that nobody asked for are not forced, and the last 256 pauses are k
   expect(after.pauseTotalNs).toBeGreaterThan(after.lastPausesNs.reduce((sum, ns) => sum + ns, 0));
 });
 
+test('the last 64 cycles, each with what it found', () => {
+  const heap = createHeap({ maxBytes: 64 * MB, background: false });
+  heap.pauseGC();
+  makeList(heap, 10_000);
+  heap.gc();
+  heap.roots.delete('list');
+  for (let i = 0; i < 69; i++) heap.gc();
+  const { lastCycles, lastPausesNs } = heap.stats().gc;
+  expect(lastCycles.map(({ cycle }) => cycle)).toEqual(Array.from({ length: 64 }, (_, i) => i + 7));
+  for (const [i, record] of lastCycles.entries()) {
+    expect(record).toMatchObject({ forced: true, procs: 1, goal: 4 * MB });
+    expect([record.sweepTermination, record.markTermination]).toEqual(lastPausesNs.slice(2 * i + 12, 2 * i + 14));
+    if (i > 0) expect(record.at).toBeGreaterThan(lastCycles[i - 1]!.at);
+  }
+});
+
+test('a cycle is traced once, with what it began with, ended with and marked', () => {
+  const lines: string[] = [];
+  const heap = createHeap({ maxBytes: 64 * MB, background: false, gctrace: (line) => lines.push(line) });
+  const pause = heap.pauseGC();
+  makeList(heap, 200_000);
+  heap.gc();
+  const [record] = heap.stats().gc.lastCycles;
+  expect(record).toMatchObject({ cycle: 1, forced: true });
+  expect(record!.heapMarked).toBeGreaterThanOrEqual(200_000 * 8);
+  expect(record!.heapAfter).toBeGreaterThanOrEqual(record!.heapBefore);
+  expect(record!.heapBefore).toBeGreaterThanOrEqual(record!.heapMarked);
+  expect(lines).toEqual([
+    expect.stringMatching(/^gc 1 @\d+\.\d{3}s \d+%: .* 1->1->1 MB, 4 MB goal, .* 1 P \(forced\)$/),
+  ]);
+  pause.dispose();
+  heap.gc();
+  expect(lines.map((line) => line.slice(0, 5))).toEqual(['gc 1 ', 'gc 2 ']);
+});
+
 test('settings show at once, and in goal and trigger', () => {
   const heap = createHeap({ maxBytes: 64 * MB, background: false });
   heap.setGCPercent(50);
