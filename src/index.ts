@@ -14,6 +14,7 @@ export {
   VerifyError,
   WrongTypeError,
 } from './base/errors.ts';
+export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
@@ -24,11 +25,13 @@ export type {
   InspectedValue,
   InvalidValue,
 } from './observe/decode.ts';
+export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
 export { attachHeap, createHeap, type Heap, type HeapMemory, type Roots } from './runtime/heap.ts';
+export type { GCPause } from './runtime/heap-gc.ts';
 export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';

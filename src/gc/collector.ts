@@ -32,6 +32,7 @@ import {
   GC_WORK_COUNT,
   GC_WORKER,
   GC_WORKING,
+  TRIGGER_NEVER,
 } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE, H_PROCS } from '../layout/header.ts';
 import { PACER_ASSIST_BYTES_PER_WORK, PACER_MEMORY_LIMIT, PACER_TRIGGER, PACER_WORDS } from '../layout/pacer.ts';
@@ -74,12 +75,10 @@ const SPIN = 2000;
 const NAP_MS = 1;
 /** Milliseconds that an assist waits for credit at most, when others have all the work. */
 const ASSIST_WAIT_MS = 4;
-/** GC_TRIGGER when no cycle is to begin by itself. */
-const NEVER = 0x7fffffff;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
-  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  readonly onCycle: (record: CycleRecord) => void;
 }
 
 export class Collector implements AllocCollector, GcContext {
@@ -93,7 +92,7 @@ export class Collector implements AllocCollector, GcContext {
   readonly limiter: GCCPULimiter;
   readonly sweepPacing: SweepPacing;
   readonly stop: StopOptions;
-  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  readonly onCycle: (record: CycleRecord) => void;
   /** Wired by `runtime`: the finalizers' part of the roots. */
   specialRoots: SpecialRoots = () => {};
   /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */
@@ -138,7 +137,11 @@ export class Collector implements AllocCollector, GcContext {
     const { mem, pacer, books } = this;
     pacer.commit(isSweepDone);
     const trigger = pacer.words[PACER_TRIGGER];
-    Atomics.store(mem.m, GC_TRIGGER, this.#mayBegin() ? Math.min(NEVER, Math.floor(trigger / 8)) : NEVER);
+    Atomics.store(
+      mem.m,
+      GC_TRIGGER,
+      this.#mayBegin() ? Math.min(TRIGGER_NEVER, Math.floor(trigger / 8)) : TRIGGER_NEVER,
+    );
     const inUse = Atomics.load(mem.m, H_PAGES_IN_USE);
     this.sweepPacing.pace(trigger, books.heapLive(), inUse, books.pagesSwept(), isSweepDone);
   }

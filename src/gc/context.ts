@@ -21,7 +21,7 @@ export interface GcContext {
   readonly limiter: GCCPULimiter;
   readonly stop: StopOptions;
   /** Told of each cycle that this thread ended. */
-  readonly onCycle: ((record: CycleRecord) => void) | undefined;
+  readonly onCycle: (record: CycleRecord) => void;
   /** CPUs that the collector counts with: the attached threads. */
   procs(): number;
   /** The share of them, 0 to 1, that the background worker takes while the collector marks. */

@@ -54,7 +54,7 @@ import { checkmark } from './checkmark.ts';
 import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';
-import { recordCycle, recordPause } from './stats.ts';
+import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
 
 /** Bytes that are scanned in the last stop, rather than starting the world once more. */
 const LAST_WORK = 32 << 10;
@@ -143,18 +143,24 @@ export function hasFreeWork(ctx: GcContext): boolean {
  */
 export function tryFinish(ctx: GcContext): boolean {
   const { t, mem, marker } = ctx;
-  return withWorldLocked(t, () => {
+  let record: CycleRecord | undefined;
+  const finished = withWorldLocked(t, () => {
     if (!isMarking(ctx) || hasWork(ctx)) return false;
     if (!raggedBarrier(t, (p) => marker.flushBarrier(p), ctx.stop)) return false;
     marker.share(true);
     if (hasWork(ctx)) return false;
     t.pause('gc.ragged');
     let done = false;
-    const stop = { ...ctx.stop, onStopped: (ns: number) => done && recordPause(mem, ns, false) };
-    stopLocked(t, () => (done = finish(ctx)), stop);
-    if (done) recordCycle(ctx);
+    const onStopped = (ns: number): void => {
+      if (!done) return;
+      recordPause(mem, ns, false);
+      record = recordCycle(ctx);
+    };
+    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, onStopped });
     return done;
   });
+  if (record !== undefined) ctx.onCycle(record);
+  return finished;
 }
 
 /** World stopped. False: something is grey; the markers go on. */

@@ -1,6 +1,9 @@
 /** What the collector has done, counted in shared memory: pauses, cycles (Go: `memstats`, `work` for gctrace). */
 import {
+  CYCLE_DOUBLES,
+  CYCLE_RING,
   GC_CPU_BASE,
+  GC_CYCLE_RING,
   GC_GOAL,
   GC_HEAP0,
   GC_HEAP1,
@@ -39,12 +42,13 @@ export function lastPauses({ mf }: Mem): number[] {
   return Array.from({ length: kept }, (_, i) => mf[(GC_PAUSE_RING >>> 1) + ((n - kept + i) % PAUSE_RING)]);
 }
 
-/** One cycle as gctrace tells it. Nanoseconds and bytes. */
+/** One cycle as gctrace tells it. Times in nanoseconds, sizes in bytes. */
 export interface CycleRecord {
+  /** Cycles are counted from 1. */
   readonly cycle: number;
-  /** Somebody asked for it. */
+  /** Somebody asked for it: `heap.gc()`. */
   readonly forced: boolean;
-  /** Since the heap was made. */
+  /** When it began, since the heap was made. */
   readonly at: number;
   /** Wall time of the two stops and of the mark between them. */
   readonly sweepTermination: number;
@@ -55,19 +59,63 @@ export interface CycleRecord {
   readonly background: number;
   /** Share of all CPU time since the heap was made that went into collecting, 0 … 1. */
   readonly utilization: number;
-  /** Live heap when the cycle began, when it ended, and what it marked. */
+  /** Live heap when the cycle began and when its mark ended, what of it was found alive, and the goal. */
   readonly heapBefore: number;
   readonly heapAfter: number;
   readonly heapMarked: number;
   readonly goal: number;
+  /** Shadow stacks and handle tables. */
   readonly stacks: number;
+  /** Attached threads. */
   readonly procs: number;
 }
 
-/** The cycle that has just ended, to whoever wants to know. World lock. */
-export function recordCycle(ctx: GcContext): void {
-  if (ctx.onCycle === undefined) return;
-  ctx.onCycle(lastCycle(ctx));
+/** The places of a record's fields in the ring; `forced` is 0 or 1 there. */
+const FIELDS = [
+  'cycle',
+  'forced',
+  'at',
+  'sweepTermination',
+  'mark',
+  'markTermination',
+  'assist',
+  'background',
+  'utilization',
+  'heapBefore',
+  'heapAfter',
+  'heapMarked',
+  'goal',
+  'stacks',
+  'procs',
+] as const satisfies readonly (keyof CycleRecord)[];
+
+/** Puts the cycle that ends with this stop into the ring, after `recordPause`. World stopped. */
+export function recordCycle(ctx: GcContext): CycleRecord {
+  const { mf } = ctx.mem;
+  const record = lastCycle(ctx);
+  const at = cycleAt(record.cycle);
+  for (const [i, field] of FIELDS.entries()) mf[at + i] = Number(record[field]);
+  return record;
+}
+
+/**
+ * What is known of the last cycles that have ended, at most 64, the latest last. Does not stop the world: a cycle that is
+ * overwritten meanwhile is left out.
+ */
+export function lastCycles({ m, mf }: Mem): CycleRecord[] {
+  const last = Atomics.load(m, GC_MARKED);
+  const records: CycleRecord[] = [];
+  for (let cycle = Math.max(1, last - CYCLE_RING + 1); cycle <= last; cycle++) {
+    const at = cycleAt(cycle);
+    const values = FIELDS.map((field, i) => [field, field === 'forced' ? mf[at + i] !== 0 : mf[at + i]]);
+    if (mf[at] === cycle) records.push(Object.fromEntries(values) as CycleRecord);
+  }
+  return records;
+}
+
+/** The cycle's first double. */
+function cycleAt(cycle: number): number {
+  return (GC_CYCLE_RING >>> 1) + (cycle % CYCLE_RING) * CYCLE_DOUBLES;
 }
 
 function lastCycle(ctx: GcContext): CycleRecord {

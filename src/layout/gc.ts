@@ -29,6 +29,8 @@ export const GC_RAGGED = H_GC + 7;
 
 /** 1: the current cycle is one that somebody asked for. */
 export const GC_WHY = H_GC + 8;
+/** 1: every thread prints a line of gctrace for a cycle that it ends. */
+export const GC_TRACE = H_GC + 9;
 
 /** 1: objects were freed by hand while the last cycle marked. */
 export const GC_FREED_MARKING = H_GC + 9;
@@ -37,8 +39,9 @@ export const GC_FREED_MARKING = H_GC + 9;
 export const GC_HEAP_LIVE = H_GC + LINE;
 /** The part of them that the marker will look into (Go: `heapScan`). Atomic. */
 export const GC_HEAP_SCAN = H_GC + LINE + 1;
-/** GC_HEAP_LIVE from which on a cycle is due; the largest integer when none is. */
+/** GC_HEAP_LIVE from which on a cycle is due; TRIGGER_NEVER when none is to begin by itself. */
 export const GC_TRIGGER = H_GC + LINE + 2;
+export const TRIGGER_NEVER = 0x7fffffff;
 
 // Marking. Atomic.
 /** Leaf lock of the list of full work buffers. */
@@ -110,8 +113,12 @@ export const GC_PACER_LINES = 12;
 /** Ring of the last 256 pauses in nanoseconds (Go: `PauseNs`), doubles. GC_PAUSES counts them. */
 export const GC_PAUSE_RING = H_GC + 24 * LINE;
 export const PAUSE_RING = 256;
+/** Ring of what gctrace says of the last 64 cycles, CYCLE_DOUBLES each; cycle n is at n modulo 64. Written while stopped. */
+export const GC_CYCLE_RING = H_GC + 56 * LINE;
+export const CYCLE_RING = 64;
+export const CYCLE_DOUBLES = 16;
 /** All of the collector's words. */
-export const GC_WORDS = 56 * LINE;
+export const GC_WORDS = 184 * LINE;
 
 /** Words of a work buffer (Go: 2 KiB); its first two are link and count. */
 export const WORKBUF_WORDS = 512;

@@ -103,5 +103,5 @@ export const H_CLASS_TABLE = 10 * LINE;
 /** The collector's words, GC_WORDS of them: layout/gc.ts. */
 export const H_GC = 26 * LINE;
 /** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS, doubles. World lock. */
-export const H_RETIRED = 82 * LINE;
-export const HEADER_WORDS = 84 * LINE;
+export const H_RETIRED = 210 * LINE;
+export const HEADER_WORDS = 212 * LINE;

@@ -22,9 +22,14 @@ import {
   FIX_WORDS,
 } from './fixalloc.ts';
 import {
+  CYCLE_DOUBLES,
+  CYCLE_RING,
+  GC_CYCLE_RING,
   GC_ENABLED,
   GC_PACER_LINES,
+  GC_PAUSE_RING,
   GC_WORDS,
+  PAUSE_RING,
   WORKBUF_COUNT,
   WORKBUF_ITEMS,
   WORKBUF_KIND,
@@ -437,6 +442,9 @@ defineStruct('pacer', 'gcControllerState, gcCPULimiterState', 2 * PACER_WORDS, {
 });
 
 const agree: Record<string, boolean> = {
+  'the collector’s rings lie behind each other':
+    GC_PAUSE_RING + 2 * PAUSE_RING === GC_CYCLE_RING &&
+    GC_CYCLE_RING + 2 * CYCLE_RING * CYCLE_DOUBLES === H_GC + GC_WORDS,
   'the pacer’s doubles fit into their lines': 2 * PACER_WORDS <= GC_PACER_LINES * LINE,
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':

@@ -31,6 +31,7 @@ import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
+import { type GCStats, readGCStats } from './gc-stats.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
 export interface ClassStats {
@@ -63,7 +64,10 @@ export interface HeapStats {
   readonly heapReleasedBytes: number;
   /** Bytes of allocator memory in use: header, thread records, page maps, bits, records. */
   readonly metadataBytes: number;
-  /** heapInUseBytes = liveBytes + freeSlotBytes + tailBytes + manualBytes. */
+  /**
+   * heapInUseBytes = liveBytes + freeSlotBytes + tailBytes + manualBytes. What the collector has not swept yet counts as
+   * live.
+   */
   readonly liveBytes: number;
   readonly freeSlotBytes: number;
   readonly tailBytes: number;
@@ -79,6 +83,8 @@ export interface HeapStats {
   /** Frees noted for another thread, and such notes that turned out to be second frees of one object. */
   readonly remoteFrees: number;
   readonly badRemoteFrees: number;
+  /** What the collector does and has done. */
+  readonly gc: GCStats;
   /** Classes that have spans, by size class. */
   readonly classes: readonly ClassStats[];
 }
@@ -125,6 +131,7 @@ export function readStats(heap: MHeap): HeapStats {
     refills: counters[2]!,
     remoteFrees: counters[3]!,
     badRemoteFrees: counters[4]!,
+    gc: readGCStats(heap),
     classes,
   };
 }

@@ -11,18 +11,16 @@ import { currentThreadId, threadData } from './worker-threads.ts';
 /** What the worker is started with. */
 export interface WorkerStart {
   readonly shared: unknown;
-  /** Whether cycles that it ends are traced to stderr. */
-  readonly trace: boolean;
   readonly warnAfterMs: number;
 }
 
-function run({ shared, trace, warnAfterMs }: WorkerStart): void {
+function run({ shared, warnAfterMs }: WorkerStart): void {
   const mem = checkShared(shared);
   const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
   const { heap } = cache;
   const collector = new Collector(heap, new TypeTable(heap.t), {
     stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },
-    onCycle: traceTo(trace),
+    onCycle: traceTo(mem),
   });
   try {
     runBackground(collector);

@@ -40,7 +40,9 @@ export class HeapGC {
     this.#options = options;
     this.#share = share;
     const stop = { warn: (text: string) => console.warn(`spanheap: ${text}`), warnAfterMs: options.warnAfterMs };
-    this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle: traceTo(options.trace) });
+    const own = typeof options.trace === 'function' ? options.trace : undefined;
+    const onCycle = traceTo(cache.heap.t.mem, own);
+    this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle });
     this.collector.wakeBackground = () => this.#wakeBackground();
     raw.collector = this.collector;
     const onWrite = makeWriteHook(this.collector);
@@ -136,8 +138,8 @@ export class HeapGC {
   }
 
   #start(): boolean {
-    const { background, trace, warnAfterMs } = this.#options;
-    const start: WorkerStart = { shared: this.#share(), trace: trace === true, warnAfterMs };
+    const { background, warnAfterMs } = this.#options;
+    const start: WorkerStart = { shared: this.#share(), warnAfterMs };
     const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
     if (background === true && source === undefined) return false;
     const script = background === true ? { source: source! } : { url: background as string | URL };

@@ -10,6 +10,7 @@ import {
   GC_SWEEP_CLASS,
   GC_T_CREATED,
   GC_T_END,
+  GC_TRACE,
   WORKBUF_WORDS,
 } from '../layout/gc.ts';
 import {
@@ -53,6 +54,7 @@ export function initMem(o: CheckedOptions): Mem {
   m[H_TINY] = o.tiny ? 1 : 0;
   m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
   m[GC_DEBUG] = o.gc.debug;
+  m[GC_TRACE] = o.gc.trace === true ? 1 : 0;
   if (background) m[GC_RESERVED] = mem.plan.maxProcs;
   // Nothing to sweep yet.
   m[GC_SWEEP_CLASS] = MAX_SPAN_CLASSES;

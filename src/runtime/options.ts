@@ -41,7 +41,11 @@ export interface HeapOptions {
    * its script `gc-worker.js` is, for pages that allow no worker made from text. Default: true for shared heaps.
    */
   readonly background?: boolean | string | URL;
-  /** A line for each cycle in the format of Go's gctrace: true prints it to stderr. Default: false. */
+  /**
+   * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
+   * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it must not
+   * use the heap. Default: false.
+   */
   readonly gctrace?: boolean | ((line: string) => void);
   /** After how many milliseconds a thread that reaches no safepoint is named in a warning. Default: 5000. */
   readonly stopWarning?: number;
