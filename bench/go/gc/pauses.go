@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,39 +39,33 @@ func buildLive(n, few int) []*large {
 
 // pauses: how long one operation of a mutator takes at most, cycle by cycle, and what the runtime says.
 func pauses() result {
+	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
-	few := buildLive(*nodes, *slots)
+	m := mutator{few: buildLive(*nodes, *slots)}
+	quietTime := func(elapsed time.Duration) bool { return elapsed > time.Second/2 }
+	m.run(quietTime)
 	runtime.GC()
-	m := mutator{few: few}
-	quiet := m.run(func(elapsed time.Duration) bool { return elapsed > 2*time.Second })
+	quiet, _ := m.run(quietTime)
 
 	var stats runtime.MemStats
 	debug.SetGCPercent(*percent)
+	m.cycle()
 	runtime.ReadMemStats(&stats)
 	started := stats.NumGC
-	longest := make([]float64, 0, *cycles)
-	for len(longest) < *cycles {
-		done := make(chan bool)
-		sentinel(done)
-		longest = append(longest, m.run(func(time.Duration) bool {
-			select {
-			case <-done:
-				return true
-			default:
-				return false
-			}
-		}))
+	var own, clock, stops []float64
+	for len(own) < *cycles {
+		a, b := m.cycle()
+		own, clock = append(own, a), append(clock, b)
 	}
 	runtime.ReadMemStats(&stats)
-	stops := make([]float64, 0, *cycles)
-	for gc := started; gc < stats.NumGC && len(stops) < *cycles; gc++ {
+	for gc := started; gc < stats.NumGC; gc++ {
 		stops = append(stops, float64(stats.PauseNs[gc%uint32(len(stats.PauseNs))])/1e6)
 	}
-	middle, stop := median(longest), median(stops) // sorts them
+	gap, stop := median(own), median(stops) // sorts them
 	return result{
 		"stopMs": stop, "worstStopMs": stops[len(stops)-1],
-		"gapMs": middle, "worstGapMs": longest[len(longest)-1],
-		"quietGapMs": quiet, "cycles": len(longest),
+		"gapMs": gap, "worstGapMs": own[len(own)-1], "clockGapMs": median(clock),
+		"quietGapMs": quiet, "cycles": len(own),
 	}
 }
 
@@ -83,23 +80,65 @@ type mutator struct {
 	next int
 }
 
-// run allocates and links until `over` says so, which is asked now and then. The longest operation in milliseconds.
-func (m *mutator) run(over func(elapsed time.Duration) bool) float64 {
+// cycle runs until a collection has come to its end.
+func (m *mutator) cycle() (own, clock float64) {
+	done := make(chan bool)
+	sentinel(done)
+	return m.run(func(time.Duration) bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// Shorter gaps are taken as they are.
+const lookAfter = 300 * time.Microsecond
+
+// run allocates and links until `over` says so. The longest operation in milliseconds, without the time that the thread
+// waited for a processor, and by the clock.
+func (m *mutator) run(over func(elapsed time.Duration) bool) (own, clock float64) {
+	waited := runQueue()
 	start := time.Now()
 	last := start
-	var longest time.Duration
-	for i := 1; ; i++ {
+	for {
 		for k := 0; k < perOperation; k++ {
 			m.few[m.next].link = new(large)
 			m.next = (m.next + 7) % len(m.few)
 		}
 		now := time.Now()
-		if gap := now.Sub(last); gap > longest {
-			longest = gap
+		gap := now.Sub(last)
+		clock = max(clock, millis(gap))
+		if gap > lookAfter {
+			before := waited
+			waited = runQueue()
+			own = max(own, millis(gap-(waited-before)))
+			now = time.Now()
+		} else {
+			own = max(own, millis(gap))
 		}
 		last = now
-		if i%256 == 0 && over(now.Sub(start)) {
-			return millis(longest)
+		if over(now.Sub(start)) {
+			return own, clock
 		}
 	}
+}
+
+func max(a, b float64) float64 {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+// runQueue is how long this thread has waited for a processor so far, where Linux counts it.
+func runQueue() time.Duration {
+	text, err := os.ReadFile("/proc/thread-self/schedstat")
+	if err != nil {
+		return 0
+	}
+	ns, _ := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	return time.Duration(ns)
 }
