@@ -1,6 +1,7 @@
 // The collector's own words, read where they are: asking heap.stats() costs too much to be done between two operations.
 import type { Heap } from '../../src/index.ts';
-import { GC_GOAL, GC_HEAP_LIVE, GC_HEAP1, GC_MARKED, GC_STARTED } from '../../src/layout/gc.ts';
+import { GC_GOAL, GC_HEAP_LIVE, GC_HEAP1, GC_MARKED, GC_PACER, GC_STARTED } from '../../src/layout/gc.ts';
+import { PACER_HEAP_GOAL } from '../../src/layout/pacer.ts';
 
 export interface Gauge {
   /** Cycles begun, and cycles whose marking is over. */
@@ -29,5 +30,6 @@ export function gaugeOf(heap: Heap): Gauge {
     heapLive: () => words[GC_HEAP_LIVE]! * UNIT,
     peak: () => doubles[GC_HEAP1 >>> 1]!,
     goal: () => doubles[GC_GOAL >>> 1]!,
+    nextGoal: () => doubles[(GC_PACER >>> 1) + PACER_HEAP_GOAL]!,
   };
 }
