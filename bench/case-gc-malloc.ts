@@ -1,4 +1,7 @@
 // malloc while the collector marks a large heap, and while it does not: batches that lie wholly in one or the other.
+// First with cycles that another thread asks for and marks, which cost this one nothing but what each call takes; then
+// with cycles of its own making, which it pays for in assists.
+import { Worker } from 'node:worker_threads';
 import { createHeap, type Heap } from '../src/index.ts';
 import { gaugeOf } from './gc/gauge.ts';
 import { buildLive } from './gc/live.ts';
@@ -9,6 +12,7 @@ export interface MallocTask {
   readonly scan: boolean;
   /** Of the live set. */
   readonly nodes: number;
+  /** For each of the two. */
   readonly ms: number;
 }
 
@@ -24,8 +28,25 @@ const task = taskOf<MallocTask>();
 const heap = createHeap({ maxBytes: BYTES, gcPercent: -1 });
 buildLive(heap, task.nodes, 1);
 heap.gc();
+const batch = batchOf(heap, task);
+const collecting = new Worker(new URL('./worker-gc-cycles.js', import.meta.url), { workerData: heap.share() });
+heap.watch(collecting);
+const held = measureBoth(heap, batch, task.ms);
+await collecting.terminate();
 heap.setGCPercent(PERCENT);
-answer(measureBoth(heap, batchOf(heap, task), task.ms));
+const paced = measureBoth(heap, batch, task.ms);
+answer({
+  marking: medianOf(held.marking),
+  off: medianOf(held.off),
+  pacedMarking: mean(paced.marking),
+  pacedOff: mean(paced.off),
+  batches: held.marking.length,
+  pacedBatches: paced.marking.length,
+});
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
 
 function batchOf({ raw }: Heap, { size, scan }: MallocTask): () => void {
   const pointers = Array.from({ length: size / 8 }, (_, i) => i * 8);
@@ -35,26 +56,20 @@ function batchOf({ raw }: Heap, { size, scan }: MallocTask): () => void {
   };
 }
 
-function measureBoth(heap: Heap, batch: () => void, ms: number): object {
-  const { started, marked, marking } = gaugeOf(heap);
-  const during: number[] = [];
+/** Nanoseconds a call, batch by batch. */
+function measureBoth(heap: Heap, batch: () => void, ms: number): { marking: number[]; off: number[] } {
+  const gauge = gaugeOf(heap);
+  const phase = (): number => gauge.started() + gauge.marked();
+  const marking: number[] = [];
   const off: number[] = [];
   const begin = performance.now();
-  for (let last = begin; last < begin + ms || (during.length < ENOUGH && last < begin + PATIENCE * ms); ) {
-    const phase = started() + marked();
-    const isMarking = marking();
+  for (let last = begin; last < begin + ms || (marking.length < ENOUGH && last < begin + PATIENCE * ms); ) {
+    const before = phase();
+    const isMarking = gauge.marking();
     const start = performance.now();
     heap.scope(batch);
     last = performance.now();
-    if (started() + marked() === phase) (isMarking ? during : off).push(((last - start) * NS_PER_MS) / BATCH);
+    if (phase() === before) (isMarking ? marking : off).push(((last - start) * NS_PER_MS) / BATCH);
   }
-  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-  return {
-    marking: medianOf(during),
-    markingMean: mean(during),
-    off: medianOf(off),
-    offMean: mean(off),
-    batches: during.length,
-    cycles: marked(),
-  };
+  return { marking, off };
 }

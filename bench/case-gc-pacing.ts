@@ -23,6 +23,8 @@ class Recorder {
   readonly #begin = performance.now();
   #started: number;
   #marked: number;
+  /** Of the cycle that marks or has marked last: when its end is seen, another may have begun. */
+  #cycleGoal = 0;
   #next = 0;
 
   constructor(gauge: Gauge) {
@@ -41,7 +43,8 @@ class Recorder {
     const { started, marked, marking, heapLive, peak, goal } = this.#gauge;
     const now = performance.now() - this.#begin;
     const ended = marked() !== this.#marked;
-    if (ended && goal() >= LEAST_GOAL) this.ratios.push(peak() / goal());
+    if (ended && this.#cycleGoal >= LEAST_GOAL) this.ratios.push(peak() / this.#cycleGoal);
+    if (marking()) this.#cycleGoal = goal();
     if (!ended && started() === this.#started && now < this.#next) return;
     this.#started = started();
     this.#marked = marked();

@@ -10,8 +10,9 @@ export interface Gauge {
   readonly marking: () => boolean;
   /** Bytes, now. */
   readonly heapLive: () => number;
-  /** Of the last cycle: the bytes that were there when its marking ended, and those it was to keep to. */
+  /** Bytes that were there when the last marking ended. */
   readonly peak: () => number;
+  /** Bytes that the cycle which began last is to keep to. */
   readonly goal: () => number;
   /** Bytes that the heap is to keep to from now on. */
   readonly nextGoal: () => number;

@@ -45,10 +45,10 @@ export const gcMalloc: Suite<Key> = {
           spread(stat(row, v, 'off')),
           spread(stat(row, v, 'marking')),
           times(typical(row, v)),
-          times(cost(row, v, 'markingMean', 'offMean')),
+          times(cost(row, v, 'pacedMarking', 'pacedOff')),
         ]),
       ]),
-      note: 'A thread that does nothing but allocate, 256 MiB live in 2.4 M objects. off, marking: the median batch of 1000. with assists: ratio of the means, to which all that the thread does for the collector belongs.',
+      note: 'A thread that does nothing but allocate, 256 MiB live in 2.4 M objects. off, marking: the median batch of 1000 calls, while another thread asks for collections and marks. with assists: the same ratio, of means, when the allocating thread itself makes the cycles due (GOGC 100) and has to help with them.',
     },
   ],
   bars: (rows) => [

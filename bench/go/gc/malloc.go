@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -45,7 +47,8 @@ var loops = map[string]func(){
 	},
 }
 
-// mallocWhileMarking: batches while the collector marks a large heap, and batches while it does not.
+// mallocWhileMarking: batches while the collector marks a large heap, and batches while it does not. First with cycles
+// that another goroutine asks for, then with cycles that come of the allocation, and its assists.
 func mallocWhileMarking() result {
 	kind := "noscan"
 	if *scan {
@@ -54,7 +57,32 @@ func mallocWhileMarking() result {
 	loop := loops[fmt.Sprint(*size, " ", kind)]
 	few := buildLive(*nodes, 1)
 	runtime.GC()
-	var while, otherwise []float64
+
+	old := debug.SetGCPercent(-1)
+	var over atomic.Bool
+	done := make(chan bool)
+	go func() {
+		for !over.Load() {
+			runtime.GC()
+			time.Sleep(50 * time.Millisecond)
+		}
+		close(done)
+	}()
+	marking, off := measureBoth(loop)
+	over.Store(true)
+	<-done
+	debug.SetGCPercent(old)
+	pacedMarking, pacedOff := measureBoth(loop)
+	runtime.KeepAlive(few)
+	return result{
+		"marking": median(marking), "off": median(off),
+		"pacedMarking": mean(pacedMarking), "pacedOff": mean(pacedOff),
+		"batches": len(marking), "pacedBatches": len(pacedMarking),
+	}
+}
+
+// measureBoth gives the nanoseconds of a call, batch by batch.
+func measureBoth(loop func()) (marking, off []float64) {
 	deadline := time.Now().Add(time.Duration(*ms) * time.Millisecond)
 	for time.Now().Before(deadline) {
 		before := writeBarrier
@@ -65,16 +93,12 @@ func mallocWhileMarking() result {
 			continue
 		}
 		if before != 0 {
-			while = append(while, took)
+			marking = append(marking, took)
 		} else {
-			otherwise = append(otherwise, took)
+			off = append(off, took)
 		}
 	}
-	runtime.KeepAlive(few)
-	return result{
-		"markingMean": mean(while), "offMean": mean(otherwise),
-		"marking": median(while), "off": median(otherwise), "batches": len(while),
-	}
+	return marking, off
 }
 
 func mean(values []float64) float64 {
