@@ -2,6 +2,7 @@
 // machine does in the meantime falls on all of them alike. Medians over the rounds; minimum and maximum beside them.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { GoPrograms } from './peers/go.ts';
 
 const run = promisify(execFile);
 
@@ -16,16 +17,23 @@ export interface Command {
 /** What one process measured. */
 export type Sample = Readonly<Record<string, number>>;
 
+/** What one process saw over time, for a timeline: numbers of one moment at the same index. */
+export type Series = Readonly<Record<string, readonly number[]>>;
+
 /** One line of a table: what is measured, and the command of each variant that can do it. */
 export interface Plan<Key> {
   readonly key: Key;
   readonly variants: Readonly<Record<string, Command>>;
+  /** Rounds at most: for processes that measure one thing many times themselves. */
+  readonly maxRounds?: number;
 }
 
 export interface Row<Key> {
   readonly key: Key;
   /** By variant, one sample per round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
+  /** By variant, of the last round: the field `series` of what the process printed. */
+  readonly series: Readonly<Record<string, Series>>;
 }
 
 /** Every number of a row, by variant and metric, round by round. */
@@ -53,7 +61,7 @@ export interface Context {
   /** Folder for files that live as long as the run. */
   readonly temp: string;
   readonly quick: boolean;
-  readonly go: string | undefined;
+  readonly go: GoPrograms | undefined;
   readonly mimalloc: string | undefined;
   readonly tlsf: string | undefined;
   /** Folder in whose node_modules lmdb is. */
@@ -70,6 +78,7 @@ export interface Suite<Key = unknown> {
   readonly tables: (rows: readonly Row<Key>[]) => Table[];
   readonly bars: (rows: readonly Row<Key>[]) => Bar[];
   readonly plots?: (rows: readonly Row<Key>[]) => Plot[];
+  readonly timelines?: (rows: readonly Row<Key>[]) => Timeline[];
 }
 
 export interface Table {
@@ -102,6 +111,23 @@ export interface Panel {
   readonly series: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
+/** Lines over time: one panel above the other. */
+export interface Timeline {
+  readonly name: string;
+  readonly title: string;
+  readonly panels: readonly TimePanel[];
+}
+
+export interface TimePanel {
+  readonly title: string;
+  readonly seconds: readonly number[];
+  /** At each moment; those of `steps` hold until the next. */
+  readonly lines: Readonly<Record<string, readonly number[]>>;
+  readonly steps: readonly string[];
+  /** Not 0 where the background is to be darker. */
+  readonly shaded: readonly number[];
+}
+
 export function nodeCase(context: Context, name: string, task: object, flags: readonly string[] = []): Command {
   const args = ['--no-warnings', ...flags, `${context.dist}/${name}.js`, JSON.stringify(task)];
   return { file: process.execPath, args };
@@ -115,14 +141,16 @@ export async function measureRow<Key>(
   failed: (variant: string, reason: string) => void,
 ): Promise<Row<Key>> {
   const samples: Record<string, Sample[]> = {};
+  const series: Record<string, Series> = {};
   const broken = new Set<string>();
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < roundsOf(plan, rounds); round++) {
     for (const [variant, command] of Object.entries(plan.variants)) {
       tick();
       if (broken.has(variant)) continue;
       try {
-        const result = await sample(command);
-        samples[variant] = [...(samples[variant] ?? []), result];
+        const result = await measured(command);
+        samples[variant] = [...(samples[variant] ?? []), result.sample];
+        if (result.series) series[variant] = result.series;
       } catch (error) {
         broken.add(variant);
         delete samples[variant];
@@ -130,13 +158,18 @@ export async function measureRow<Key>(
       }
     }
   }
-  return { key: plan.key, samples };
+  return { key: plan.key, samples, series };
 }
 
-async function sample({ file, args, read }: Command): Promise<Sample> {
+export function roundsOf(plan: Plan<unknown>, rounds: number): number {
+  return Math.min(rounds, plan.maxRounds ?? rounds);
+}
+
+async function measured({ file, args, read }: Command): Promise<{ sample: Sample; series: Series | undefined }> {
   const { stdout } = await run(file, args, { maxBuffer: 64 << 20 });
-  const report = read ? read() : (JSON.parse(stdout) as object);
-  return Object.fromEntries(Object.entries(report).filter(([, value]) => typeof value === 'number'));
+  const report = (read ? read() : JSON.parse(stdout)) as Record<string, unknown>;
+  const sample = Object.fromEntries(Object.entries(report).filter(([, value]) => typeof value === 'number'));
+  return { sample: sample as Sample, series: report['series'] as Series | undefined };
 }
 
 function reasonOf(error: Error & { stderr?: string }): string {

@@ -14,14 +14,21 @@ import {
   type Plan,
   type Plot,
   type Row,
+  roundsOf,
   type Suite,
   type Table,
+  type Timeline,
 } from './harness.ts';
 import { buildGo } from './peers/go.ts';
 import { buildTlsf } from './peers/tlsf.ts';
 import { cpuTicks, judge, type Machine, machine, markdown, paint, terminal } from './report.ts';
 import { churn } from './suites/churn.ts';
 import { create } from './suites/create.ts';
+import { gcMalloc } from './suites/gc-malloc.ts';
+import { gcMark } from './suites/gc-mark.ts';
+import { gcPacing } from './suites/gc-pacing.ts';
+import { gcPauses } from './suites/gc-pauses.ts';
+import { gcTrees } from './suites/gc-trees.ts';
 import { graph } from './suites/graph.ts';
 import { index } from './suites/index.ts';
 import { malloc } from './suites/malloc.ts';
@@ -33,7 +40,8 @@ import { structs } from './suites/structs.ts';
 import { threads } from './suites/threads.ts';
 
 const TYPED = [references, graph, map, mapThreads, structs, index];
-const SUITES = [malloc, churn, threads, replay, create, ...TYPED] as unknown as readonly Suite[];
+const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
+const SUITES = [malloc, churn, threads, replay, create, ...TYPED, ...COLLECTOR] as unknown as readonly Suite[];
 const ROUNDS = 7;
 const ROUNDS_QUICK = 3;
 const BEGIN = '<!-- bench:begin -->';
@@ -79,6 +87,7 @@ interface Outcome {
   readonly tables: readonly Table[];
   readonly bars: readonly Bar[];
   readonly plots: readonly Plot[];
+  readonly timelines: readonly Timeline[];
 }
 
 /** Columns that are missing because something is not installed. */
@@ -140,7 +149,9 @@ function recordings(root: string): string[] {
 async function runAll(context: Context): Promise<Outcome[]> {
   const rounds = options.rounds ?? (options.quick ? ROUNDS_QUICK : ROUNDS);
   const plans = SUITES.map((suite) => ({ suite, plans: suite.plan(context).flatMap((plan) => chosen(suite, plan)) }));
-  const total = plans.flatMap((p) => p.plans).reduce((n, plan) => n + Object.keys(plan.variants).length * rounds, 0);
+  const total = plans
+    .flatMap((p) => p.plans)
+    .reduce((n, plan) => n + Object.keys(plan.variants).length * roundsOf(plan, rounds), 0);
   const bar = new progress.SingleBar({ format: '{bar} {value}/{total} {line}', etaBuffer: 50 }, progress.Presets.rect);
   bar.start(total, 0, { line: '' });
   const outcomes: Outcome[] = [];
@@ -161,7 +172,8 @@ async function runAll(context: Context): Promise<Outcome[]> {
 function outcome(suite: Suite, rows: readonly Row<unknown>[]): Outcome {
   const tables = suite.tables(rows).filter((t) => t.rows.length);
   const plots = suite.plots?.(rows).filter((p) => p.panels.some((panel) => panel.groups.length)) ?? [];
-  return { suite, rows, tables, bars: suite.bars(rows), plots };
+  const timelines = suite.timelines?.(rows).filter((t) => t.panels.length) ?? [];
+  return { suite, rows, tables, bars: suite.bars(rows), plots, timelines };
 }
 
 function nameOf(suite: Suite, plan: Plan<unknown>): string {
@@ -229,7 +241,9 @@ function record(outcomes: readonly Outcome[], here: Here): object {
 }
 
 async function plotAll(outcomes: readonly Outcome[], dir: string): Promise<void> {
-  const { svg } = await import('./plot.ts');
+  const { svg, timelineSvg } = await import('./plot.ts');
   mkdirSync(dir, { recursive: true });
-  for (const plot of outcomes.flatMap((o) => o.plots)) writeFileSync(join(dir, `${plot.name}.svg`), svg(plot));
+  const save = (name: string, text: string): void => writeFileSync(join(dir, `${name}.svg`), text);
+  for (const plot of outcomes.flatMap((o) => o.plots)) save(plot.name, svg(plot));
+  for (const timeline of outcomes.flatMap((o) => o.timelines)) save(timeline.name, timelineSvg(timeline));
 }

@@ -52,6 +52,12 @@ export function measure(batch: () => number, budget: Budget, between?: () => voi
   return timer;
 }
 
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >>> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
 /** The arguments of a measured process: one JSON object. */
 export function taskOf<T>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T;

@@ -1,6 +1,7 @@
-// A plot as one self-contained SVG file: panels one above the other, grouped bars, a legend that they share.
+// A plot as one self-contained SVG file: panels one above the other, grouped bars or lines over time, a legend that they
+// share.
 import * as echarts from 'echarts';
-import type { Panel, Plot } from './harness.ts';
+import type { Panel, Plot, Timeline, TimePanel } from './harness.ts';
 import { fixed } from './report.ts';
 
 const WIDTH = 960;
@@ -12,7 +13,52 @@ const COLOURS = ['#2563eb', '#f59e0b', '#0d9488', '#e11d48'];
 const FONT = 'Helvetica, Arial, sans-serif';
 
 export function svg(plot: Plot): string {
-  const height = HEAD + plot.panels.length * (PANEL + GAP) - GAP + FOOT;
+  const { title, panels, log } = plot;
+  return draw(title, panels, Object.keys(panels[0]?.series ?? {}), {
+    xAxis: panels.map((panel, i) => ({
+      gridIndex: i,
+      type: 'category' as const,
+      data: [...panel.groups],
+      axisTick: { show: false },
+    })),
+    yAxis: panels.map((_, i) => ({
+      gridIndex: i,
+      type: log ? ('log' as const) : ('value' as const),
+      ...(log && { min: 1 }),
+      splitLine: { lineStyle: { color: '#e2e8f0' } },
+    })),
+    series: panels.flatMap(seriesOf),
+  });
+}
+
+export function timelineSvg({ title, panels }: Timeline): string {
+  return draw(title, panels, Object.keys(panels[0]?.lines ?? {}), {
+    xAxis: panels.map((panel, i) => ({
+      gridIndex: i,
+      type: 'value' as const,
+      min: 0,
+      max: panel.seconds.at(-1) ?? 1,
+      axisLabel: { formatter: '{value} s', showMaxLabel: false },
+      splitLine: { show: false },
+    })),
+    yAxis: panels.map((_, i) => ({
+      gridIndex: i,
+      type: 'value' as const,
+      min: 0,
+      splitLine: { lineStyle: { color: '#e2e8f0' } },
+    })),
+    series: panels.flatMap(linesOf),
+  });
+}
+
+/** Titles, grids and the legend, which all plots have in common. */
+function draw(
+  title: string,
+  panels: readonly { readonly title: string }[],
+  legend: string[],
+  content: echarts.EChartsOption,
+): string {
+  const height = HEAD + panels.length * (PANEL + GAP) - GAP + FOOT;
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   const top = (i: number) => HEAD + i * (PANEL + GAP);
   chart.setOption({
@@ -21,8 +67,8 @@ export function svg(plot: Plot): string {
     color: COLOURS,
     textStyle: { fontFamily: FONT },
     title: [
-      { text: plot.title, left: 11, top: 10, textStyle: { fontSize: 17, fontFamily: FONT } },
-      ...plot.panels.map((panel, i) => ({
+      { text: title, left: 11, top: 10, textStyle: { fontSize: 17, fontFamily: FONT } },
+      ...panels.map((panel, i) => ({
         text: panel.title,
         left: 57,
         top: top(i) - 28,
@@ -35,26 +81,42 @@ export function svg(plot: Plot): string {
       itemGap: 32, // the width of text is only guessed: there is no browser here
       itemHeight: 10,
       itemWidth: 16,
-      data: Object.keys(plot.panels[0]?.series ?? {}),
+      data: legend,
     },
-    grid: plot.panels.map((_, i) => ({ left: 62, right: 20, top: top(i), height: PANEL })),
-    xAxis: plot.panels.map((panel, i) => ({
-      gridIndex: i,
-      type: 'category' as const,
-      data: [...panel.groups],
-      axisTick: { show: false },
-    })),
-    yAxis: plot.panels.map((_, i) => ({
-      gridIndex: i,
-      type: plot.log ? ('log' as const) : ('value' as const),
-      ...(plot.log && { min: 1 }),
-      splitLine: { lineStyle: { color: '#e2e8f0' } },
-    })),
-    series: plot.panels.flatMap(seriesOf),
+    grid: panels.map((_, i) => ({ left: 62, right: 20, top: top(i), height: PANEL })),
+    ...content,
   });
   const text = chart.renderToSVGString();
   chart.dispose();
   return `${text}\n`;
+}
+
+function linesOf(panel: TimePanel, i: number): echarts.LineSeriesOption[] {
+  return Object.entries(panel.lines).map(([name, values], k) => ({
+    name,
+    type: 'line',
+    xAxisIndex: i,
+    yAxisIndex: i,
+    showSymbol: false,
+    lineStyle: { width: 1.5 },
+    ...(panel.steps.includes(name) && { step: 'end' as const }),
+    data: values.map((v, at) => [panel.seconds[at]!, v]),
+    ...(k === 0 && { markArea: { silent: true, itemStyle: { color: '#e2e8f0' }, data: shadesOf(panel) } }),
+  }));
+}
+
+/** From each moment that is shaded after one that is not, to the next that is not. */
+function shadesOf({ seconds, shaded }: TimePanel): [{ xAxis: number }, { xAxis: number }][] {
+  const shades: [{ xAxis: number }, { xAxis: number }][] = [];
+  let from: number | undefined;
+  for (const [at, second] of seconds.entries()) {
+    if (shaded[at]) from ??= second;
+    else if (from !== undefined) {
+      shades.push([{ xAxis: from }, { xAxis: second }]);
+      from = undefined;
+    }
+  }
+  return shades;
 }
 
 function seriesOf(panel: Panel, i: number): echarts.BarSeriesOption[] {

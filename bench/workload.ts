@@ -38,7 +38,7 @@ function sizeSequence(size: Size, seed: number): Int32Array {
   return new Int32Array(SEQUENCE).map(draw);
 }
 
-function permutation(n: number, seed: number): Int32Array {
+export function permutation(n: number, seed: number): Int32Array {
   const next = random(seed);
   const order = new Int32Array(n).map((_, i) => i);
   for (let i = n - 1; i > 0; i--) {

@@ -10,6 +10,7 @@ import {
   type Suite,
   stat,
 } from '../harness.ts';
+import { goCommand } from '../peers/go.ts';
 import { spread, times } from '../report.ts';
 
 interface Key {
@@ -57,7 +58,7 @@ function row(context: Context, key: Key): Plan<Key> {
       warm: budget.warmMs,
       ms: budget.ms,
     };
-    variants['go'] = { file: context.go, args: Object.entries(flags).map(([name, value]) => `-${name}=${value}`) };
+    variants['go'] = goCommand(context.go.malloc, flags);
   }
   if (!key.scan && key.recycled) {
     for (const peer of OTHERS) {

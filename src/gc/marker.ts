@@ -13,6 +13,11 @@
  * buffers when it is full, and when others have nothing to do. Large objects are scanned in pieces of 128 KiB (Go:
  * oblets); their descriptor has no elements.
  *
+ * Nearly all the time goes into waiting for memory, so pointers are gathered and marked BATCH at a time, in passes whose
+ * loads do not depend on each other: the processor has a dozen of them under way, where pointer by pointer it would wait
+ * for the span, then for the mark bit, then for the type. The last pass reads a word of each object that will be scanned
+ * next, which brings it into the cache (Go prefetches there). No pointer stays in the batch when a function returns.
+ *
  * What makes it right. The allocator writes an object's type before its allocation bit, and its address becomes known
  * after both (publication, see barrier.ts): an object that a pointer leads to has its type. While marking is on no span
  * goes back to mheap, so what a span's record says of its slots does not change under a marker; what is stale otherwise
@@ -59,6 +64,8 @@ import type { Proc } from '../sync/proc.ts';
 /** Words of a marker's stack; how many of them go to work buffers at a time. */
 const STACK_WORDS = 8192;
 const SPILL_WORDS = 4096;
+/** Pointers that are marked together. */
+const BATCH = 64;
 /** Pairs that a marker keeps when others have nothing to do. */
 const KEEP_WORDS = 64;
 /** Bytes of a large object that are scanned at a time (Go: `maxObletBytes`). */
@@ -96,6 +103,12 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
   const { spans, pageMarks } = mem.plan;
   const { shared } = mem;
   const st = new Int32Array(STACK_WORDS);
+  /** Gathered pointers; the word behind them is written and never read. */
+  const batch = new Int32Array(BATCH + 1);
+  /** What the passes find out: the span of each, the number of its slot, its mark bit as an index of a bit in `m`. */
+  const spanAt = new Int32Array(BATCH);
+  const slotAt = new Int32Array(BATCH);
+  const bitAt = new Int32Array(BATCH);
   /** Type number -> index in `layout`: size, number of pointers, their offsets. 0: not known yet. */
   const at = new Int32Array(65536);
   let layout = new Int32Array(1024);
@@ -126,12 +139,22 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
 
   function drain(limit: number): number {
     let work = 0;
-    while (top !== 0 && work < limit) {
+    let n = 0;
+    for (;;) {
+      if (top === 0 || work >= limit) {
+        if (n === 0) break;
+        n = mark(n);
+        continue;
+      }
       top -= 2;
       const addr = st[top];
-      const desc = st[top + 1];
-      const elems = desc >>> 16;
-      work += elems === 0 ? scanLarge(addr >>> 0, desc & 0xffff) : scan(addr, desc & 0xffff, elems);
+      const type = st[top + 1] & 0xffff;
+      let elems = st[top + 1] >>> 16;
+      if (elems === 0) elems = pieceOf(addr >>> 0, type);
+      let k = at[type];
+      if (k === 0) k = learn(type);
+      work += layout[k] * elems;
+      n = gather(addr, k, elems, n);
     }
     count(work);
     return work;
@@ -144,60 +167,132 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     marked = 0;
   }
 
-  /** Looks at the pointers of `elems` values of a type from `addr` on. Returns their bytes. */
-  function scan(addr: number, type: number, elems: number): number {
-    let k = at[type];
-    if (k === 0) k = learn(type);
+  /** Adds the pointers of `elems` values with layout `k` from `addr` on to the `n` in the batch; how many it has then. */
+  function gather(addr: number, k: number, elems: number, n: number): number {
     const lay = layout;
     const size = lay[k];
     const end = (k + 2 + lay[k + 1]) | 0;
     let value = addr;
-    for (let n = elems; n > 0; n--) {
+    for (let left = elems; left > 0; left--) {
       for (let i = (k + 2) | 0; i < end; i++) {
         const p = i32[(value + lay[i]) >>> 2];
-        if (p !== 0) grey(p);
+        batch[n] = p;
+        n = (n + ((p | -p) >>> 31)) | 0; // one more unless it is nil, without a branch to guess
+        if (n === BATCH) n = mark(n);
       }
       value = (value + size) | 0;
     }
-    return size * elems;
+    return n;
   }
 
-  /** Marks the object that `p` points to or into, and puts it on the stack if it has pointers. */
-  function grey(p: number): void {
-    const s = m[spans + (p >>> PAGE_SHIFT)];
-    const spanClass = m[s | SPAN_CLASS];
-    if (spanClass < 2) {
-      greyLarge(s as SpanRef);
-      return;
+  /** Adds one pointer. */
+  function add(p: number, n: number): number {
+    if (p === 0) return n;
+    batch[n] = p;
+    return n === BATCH - 1 ? mark(BATCH) : n + 1;
+  }
+
+  /** Marks the objects that the batch's `n` pointers lead to, or into, and puts those with pointers on the stack. */
+  function mark(n: number): 0 {
+    const claimed = claim(locate(n));
+    if (top + 2 * claimed > STACK_WORDS) spill(SPILL_WORDS);
+    pushClaimed(claimed);
+    return 0;
+  }
+
+  /** Finds the mark bits of small objects, and marks large ones. How many have a bit that is not set yet. */
+  function locate(n: number): number {
+    let found = 0;
+    let last = -1;
+    let base = 0;
+    let div = 0;
+    let bits = 0;
+    for (let i = 0; i < n; i++) {
+      const p = batch[i];
+      const s = m[spans + (p >>> PAGE_SHIFT)];
+      if (s !== last) {
+        if (m[s | SPAN_CLASS] < 2) {
+          greyLarge(s as SpanRef);
+          continue;
+        }
+        // A page whose span is not for objects: no object's address, but that of one that was freed, or no address at all.
+        if (m[s | SPAN_STATE] !== SPAN_STATE_IN_USE) continue;
+        last = s;
+        base = m[s];
+        div = m[s | SPAN_DIV];
+        bits = m[s | SPAN_GCMARK_BITS];
+      }
+      const slot = imul((p - base) >>> 3, div >>> DIV_SHIFT) >>> div;
+      const bitIndex = (bits + slot) | 0;
+      spanAt[found] = s;
+      slotAt[found] = slot;
+      bitAt[found] = bitIndex;
+      found = (found + (~(m[bitIndex >>> 5] >>> bitIndex) & 1)) | 0;
     }
-    // A page whose span is not for objects: no object's address, but that of one that was freed, or no address at all.
-    if (m[s | SPAN_STATE] !== SPAN_STATE_IN_USE) return;
-    const base = m[s];
-    const div = m[s | SPAN_DIV];
-    const index = imul((p - base) >>> 3, div >>> DIV_SHIFT) >>> div;
-    const bitIndex = (m[s | SPAN_GCMARK_BITS] + index) | 0;
-    const word = bitIndex >>> 5;
-    const bit = 1 << bitIndex;
-    const before = m[word];
-    if ((before & bit) !== 0) return;
-    if (shared) {
-      if ((Atomics.or(m, word, bit) & bit) !== 0) return;
-    } else {
-      m[word] = before | bit;
+    return found;
+  }
+
+  /** Sets these bits, neighbours in one word together. How many were ours to set, each once. */
+  function claim(n: number): number {
+    let ours = 0;
+    for (let i = 0; i < n; ) {
+      const word = bitAt[i] >>> 5;
+      let mask = 0;
+      let end = i;
+      do {
+        mask |= 1 << bitAt[end];
+        end = (end + 1) | 0;
+      } while (end < n && bitAt[end] >>> 5 === word);
+      let before = shared ? Atomics.or(m, word, mask) : m[word];
+      if (!shared) m[word] = before | mask;
+      if (before === 0) setPageMark(m[spanAt[i]]);
+      for (; i < end; i++) {
+        const bit = 1 << bitAt[i];
+        spanAt[ours] = spanAt[i];
+        slotAt[ours] = slotAt[i];
+        if ((before & bit) === 0) ours = (ours + 1) | 0;
+        before |= bit;
+      }
     }
-    const size = m[s | SPAN_ELEMSIZE];
-    marked = (marked + (size >>> 3)) | 0;
-    if (before === 0) setPageMark(base);
-    if ((spanClass & 1) !== 0) return;
-    const type = m16[(m[s | SPAN_TYPES] + index) | 0];
-    let k = at[type];
-    if (k === 0) k = learn(type);
-    const elemSize = layout[k];
-    const n = size < elemSize * 2 ? 1 : (size / elemSize) | 0;
-    if (top === STACK_WORDS) spill(SPILL_WORDS);
-    st[top] = base + imul(index, size);
-    st[top + 1] = type | (n << 16);
-    top += 2;
+    return ours;
+  }
+
+  function pushClaimed(n: number): void {
+    let last = -1;
+    let size = 0;
+    let base = 0;
+    let types = 0;
+    let noscan = 0;
+    let lastType = -1;
+    let desc = 0;
+    let bytes = 0;
+    let touched = 0;
+    for (let i = 0; i < n; i++) {
+      const s = spanAt[i];
+      if (s !== last) {
+        last = s;
+        size = m[s | SPAN_ELEMSIZE];
+        base = m[s];
+        types = m[s | SPAN_TYPES];
+        noscan = m[s | SPAN_CLASS] & 1;
+        lastType = -1;
+      }
+      bytes = (bytes + size) | 0;
+      if (noscan !== 0) continue;
+      const addr = (base + imul(slotAt[i], size)) | 0;
+      touched |= i32[addr >>> 2];
+      const type = m16[(types + slotAt[i]) | 0];
+      if (type !== lastType) {
+        lastType = type;
+        const elemSize = layout[at[type] || learn(type)];
+        desc = type | ((size < elemSize * 2 ? 1 : (size / elemSize) | 0) << 16);
+      }
+      st[top] = addr;
+      st[top + 1] = desc;
+      top += 2;
+    }
+    marked = (marked + (bytes >>> 3)) | 0;
+    batch[BATCH] = touched;
   }
 
   function setPageMark(base: number): void {
@@ -225,18 +320,20 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     top += 2;
   }
 
-  /** Scans the piece of a large object that begins at `addr`. At the object's beginning the other pieces become work. */
-  function scanLarge(addr: number, type: number): number {
+  /**
+   * Number of elements in the piece of a large object that begins at `addr`. At the object's beginning the other pieces
+   * become work.
+   */
+  function pieceOf(addr: number, type: number): number {
     const s = spanOf(mem, addr);
     if (type === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return 0;
     const base = m[s] >>> 0;
-    const k = learn(type);
-    const size = layout[k];
+    const size = layout[learn(type)];
     const total = Math.floor((m[s + SPAN_LARGE_SIZE] >>> 0) / size);
     const step = Math.max(1, Math.floor(OBLET / size));
     const first = Math.floor((addr - base) / size);
     if (first === 0) for (let i = step; i < total; i += step) push((base + i * size) | 0, type);
-    return scan(addr | 0, type, Math.min(step, total - first));
+    return Math.min(step, total - first);
   }
 
   /** Moves the oldest `words` of the stack to work buffers; what finds no room there is scanned again later. */
@@ -267,28 +364,33 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     if (b === NIL) return false;
     const kind = m[b + WORKBUF_KIND];
     const n = m[b + WORKBUF_COUNT];
+    let gathered = 0;
     for (let i = b + WORKBUF_ITEMS; i < b + WORKBUF_ITEMS + n; i++) {
-      if (kind === WORKBUF_ROOTS) shade(m[i]);
-      else if (kind === WORKBUF_SEGMENTS) shadeSegment(m[i]);
+      if (kind === WORKBUF_ROOTS) gathered = add(m[i], gathered);
+      else if (kind === WORKBUF_SEGMENTS) gathered = addSegment(m[i], gathered);
       else push(m[i], m[++i]);
     }
+    mark(gathered);
     freeBuffer(t, b as Ref);
     return true;
   }
 
   function shade(addr: number): void {
-    if (addr !== 0) grey(addr | 0);
+    mark(add(addr | 0, 0));
   }
 
   /** A piece of a handle table, as it is now: what it loses meanwhile is shaded by who removes it. */
-  function shadeSegment(start: number): void {
-    if (m[spanOf(mem, start * 4) + SPAN_STATE] !== SPAN_STATE_MANUAL) return;
-    for (let w = start + SEGMENT_SLOTS; w < start + SEGMENT_WORDS; w++) shade(i32[w]);
+  function addSegment(start: number, n: number): number {
+    if (m[spanOf(mem, start * 4) + SPAN_STATE] !== SPAN_STATE_MANUAL) return n;
+    for (let w = start + SEGMENT_SLOTS; w < start + SEGMENT_WORDS; w++) n = add(i32[w], n);
+    return n;
   }
 
   function flushBarrier(p: ProcRef): void {
     const n = m[p + PROC_WB_COUNT];
-    for (let i = p + PROC_WB; i < p + PROC_WB + n; i++) grey(m[i]);
+    let gathered = 0;
+    for (let i = p + PROC_WB; i < p + PROC_WB + n; i++) gathered = add(m[i], gathered);
+    mark(gathered);
     m[p + PROC_WB_COUNT] = 0;
     count(0);
   }
@@ -304,7 +406,8 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     const size = m[s + SPAN_ELEMSIZE];
     const index = Math.floor((addr - (m[s] >>> 0)) / size);
     const type = m16[m[s + SPAN_TYPES] + index]!;
-    scan((m[s] + index * size) | 0, type, Math.max(1, Math.floor(size / layout[learn(type)])));
+    const k = learn(type);
+    mark(gather((m[s] + index * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), 0));
   }
 
   function rescanSpan(s: SpanRef): void {

@@ -1,0 +1,101 @@
+// Marking in batches: every number of pointers around the size of a batch, in one object and spread over many.
+import { describe, expect, test } from 'vitest';
+import { createHeap, type Heap } from '../../../src/index.ts';
+import { GC_HEAP_LIVE } from '../../../src/layout/gc.ts';
+
+const BATCH = 64;
+const NODE = 48; // a size class of its own here
+
+function openHeap(): Heap {
+  return createHeap({ maxBytes: 1 << 26, gcPercent: -1, background: false, debug: { checkmark: true } });
+}
+
+/** Nodes that are there. */
+function nodesOf(heap: Heap): number {
+  return heap.stats().classes.find((c) => c.size === NODE && !c.noscan)?.objects ?? 0;
+}
+
+/** What the last cycle has counted as marked, when nothing was allocated since. */
+function bytesMarked(heap: Heap): number {
+  return new Int32Array(heap.share().meta)[GC_HEAP_LIVE]! * 8;
+}
+
+function nodeType(heap: Heap) {
+  return heap.raw.type({ name: 'node', size: NODE, pointers: [0, 4] });
+}
+
+/** An object with `n` pointers, which stays. */
+function pointersOf(heap: Heap, n: number): number {
+  const pointer = heap.raw.type({ name: 'pointer', size: 4, pointers: [0] });
+  const at = heap.raw.newarray(pointer, n);
+  heap.raw.pin(at);
+  return at;
+}
+
+describe('marker', () => {
+  for (const n of [1, 2, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 1000, 40_000]) {
+    test(`${n} pointers in one object`, () => {
+      const heap = openHeap();
+      const { raw } = heap;
+      const node = nodeType(heap);
+      const at = heap.scope(() => {
+        const table = pointersOf(heap, n);
+        for (let i = 0; i < n; i++) {
+          raw.writePointer(table + 4 * i, raw.newobject(node));
+          raw.newobject(node); // nothing refers to it
+        }
+        return table;
+      });
+      expect(nodesOf(heap)).toBe(2 * n);
+      heap.gc();
+      expect(nodesOf(heap)).toBe(n);
+      heap.scope(() => raw.writePointer(at + 4 * (n >>> 1), 0));
+      heap.gc();
+      expect(nodesOf(heap)).toBe(n - 1);
+      heap.verify();
+    });
+  }
+
+  test('nil, the same object again, and places inside of objects, between others', () => {
+    const heap = openHeap();
+    const { raw } = heap;
+    const node = nodeType(heap);
+    const n = 3 * BATCH;
+    heap.scope(() => {
+      const table = pointersOf(heap, 4 * n);
+      for (let i = 0; i < n; i++) {
+        const to = raw.newobject(node);
+        const slot = table + 16 * i;
+        raw.writePointer(slot, to + (i % NODE));
+        if (i % 3 === 0) raw.writePointer(slot + 8, to);
+        if (i % 5 === 0) raw.writePointer(slot + 12, to + NODE - 1);
+        raw.newobject(node);
+      }
+    });
+    heap.gc();
+    expect(nodesOf(heap)).toBe(n);
+    expect(bytesMarked(heap), 'each object once').toBe(n * NODE + raw.roundupsize(16 * n));
+    expect(heap.verify()).toBeDefined();
+  });
+
+  test('a list and a tree that are longer than the stack has room for', () => {
+    const heap = openHeap();
+    const { raw } = heap;
+    const node = nodeType(heap);
+    const n = 60_000;
+    const all = new Int32Array(n);
+    heap.scope(() => {
+      for (let i = 0; i < n; i++) {
+        all[i] = raw.newobject(node);
+        raw.newobject(node);
+        if (i > 0) raw.writePointer(all[i - 1]!, all[i]!);
+      }
+      // All second pointers lead to leaves of a table that is marked first.
+      const table = pointersOf(heap, n);
+      for (let i = 0; i < n; i++) raw.writePointer(table + 4 * i, all[n - 1 - i]!);
+      raw.pin(all[0]!);
+    });
+    heap.gc();
+    expect(nodesOf(heap)).toBe(n);
+  });
+});
