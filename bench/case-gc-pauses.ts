@@ -61,7 +61,7 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
   const gaps = Array.from({ length: cycles }, cycle);
   const { gc } = heap.stats();
   // Each cycle has two stops or more. All of them are judged, not only the longest of each.
-  const stops = gc.pauses.slice(-2 * (gc.cycles - before.cycles)).map((ns) => ns / NS_PER_MS);
+  const stops = gc.lastPausesNs.slice(-2 * (gc.cycles - before.cycles)).map((ns) => ns / NS_PER_MS);
   return { ...summary(gaps, stops), cycles, quietGapMs: quiet.own };
 }
 
