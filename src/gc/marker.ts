@@ -70,6 +70,8 @@ const BATCH = 64;
 const KEEP_WORDS = 64;
 /** Bytes of a large object that are scanned at a time (Go: `maxObletBytes`). */
 const OBLET = 128 << 10;
+/** Index of the first layout. */
+const UNKNOWN = 1;
 const BUFFER_WORDS = WORKBUF_WORDS - WORKBUF_ITEMS;
 
 export interface Marker {
@@ -112,7 +114,9 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
   /** Type number -> index in `layout`: size, number of pointers, their offsets. 0: not known yet. */
   const at = new Int32Array(65536);
   let layout = new Int32Array(1024);
-  let layoutEnd = 1;
+  /** The first is that of a type that is not registered: it has no pointers. */
+  layout[UNKNOWN] = 1 << 30;
+  let layoutEnd = UNKNOWN + 2;
   let top = 0;
   /** Bytes marked and not yet counted for all, in units of 8. */
   let marked = 0;
@@ -122,18 +126,19 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     const known = at[type];
     if (known !== 0) return known;
     const r = table.get(type);
-    const pointers = r?.pointers ?? [];
+    if (r === undefined) return UNKNOWN;
+    const { pointers } = r;
     if (layoutEnd + pointers.length + 2 > layout.length) {
       const larger = new Int32Array((layout.length + pointers.length + 2) * 2);
       larger.set(layout);
       layout = larger;
     }
     const k = layoutEnd;
-    layout[k] = r === undefined ? 1 << 30 : Math.max(r.size, 4);
+    layout[k] = Math.max(r.size, 4);
     layout[k + 1] = pointers.length;
     for (const [i, p] of pointers.entries()) layout[k + 2 + i] = p;
     layoutEnd += pointers.length + 2;
-    if (r !== undefined) at[type] = k;
+    at[type] = k;
     return k;
   }
 

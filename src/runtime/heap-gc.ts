@@ -8,12 +8,16 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
+import { whenIdle } from './idle.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { startWorker } from './worker-threads.ts';
 
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
+
+/** Milliseconds of one step in idle time: what a program that wants to go on may have to wait. */
+const IDLE_STEP_MS = 1;
 
 /** What a thread that attaches does not say: it has its collector's options from nobody. */
 export const ATTACHED: Pick<GcOptions, 'background' | 'trace' | 'warnAfterMs'> = {
@@ -32,6 +36,8 @@ export class HeapGC {
   readonly collector: Collector;
   readonly #cache: MCache;
   readonly #options: typeof ATTACHED;
+  /** A step is scheduled. */
+  #stepping = false;
   /** What another thread needs to attach. */
   readonly #share: () => unknown;
 
@@ -132,9 +138,24 @@ export class HeapGC {
   #wakeBackground(): void {
     const { mem } = this.#cache.heap.t;
     wake(mem);
-    if (this.#options.background === false || mem.m[GC_RESERVED] === 0) return;
+    if (this.#options.background === false || mem.m[GC_RESERVED] === 0) {
+      this.#stepWhenIdle();
+      return;
+    }
     if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -1) !== 0) return;
-    if (!this.#start()) Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
+    if (this.#start()) return;
+    Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
+    this.#stepWhenIdle();
+  }
+
+  /** With nobody in the background, this thread's event loop does a step whenever it has nothing else to do. */
+  #stepWhenIdle(): void {
+    if (this.#stepping) return;
+    this.#stepping = true;
+    whenIdle(() => {
+      this.#stepping = false;
+      if (this.#cache.heap.t.attached && this.step(IDLE_STEP_MS)) this.#stepWhenIdle();
+    });
   }
 
   #start(): boolean {
