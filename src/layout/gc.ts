@@ -30,7 +30,7 @@ export const GC_RAGGED = H_GC + 7;
 /** 1: the current cycle is one that somebody asked for. */
 export const GC_WHY = H_GC + 8;
 /** 1: every thread prints a line of gctrace for a cycle that it ends. */
-export const GC_TRACE = H_GC + 9;
+export const GC_TRACE = H_GC + 10;
 
 /** 1: objects were freed by hand while the last cycle marked. */
 export const GC_FREED_MARKING = H_GC + 9;

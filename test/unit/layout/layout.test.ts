@@ -6,7 +6,8 @@ import '../../../src/layout/registry.ts';
 import { CENTRAL_WORDS } from '../../../src/layout/central.ts';
 import { ARENA_PAGES, CHUNK_PAGES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../../../src/layout/constants.ts';
 import { FIX_WORDS, FIXALLOCS } from '../../../src/layout/fixalloc.ts';
-import { HEADER_WORDS } from '../../../src/layout/header.ts';
+import * as gc from '../../../src/layout/gc.ts';
+import { H_GC, HEADER_WORDS } from '../../../src/layout/header.ts';
 import { CHUNK_WORDS, SUM_WORDS } from '../../../src/layout/pages.ts';
 import { PROC_WORDS, STACK_WORDS } from '../../../src/layout/proc.ts';
 
@@ -33,6 +34,17 @@ test('every structure is declared, with Go’s name and at least one field', () 
     expect(Object.keys(info.fields).length).toBeGreaterThan(0);
     expect(info.words).toBeGreaterThan(0);
   }
+});
+
+test('no two of the collector’s words are the same', () => {
+  const words = Object.entries(gc).filter(([name, word]) => /^GC_/.test(name) && word >= H_GC);
+  const owner = new Map<number, string>();
+  for (const [name, word] of words) {
+    expect(owner.get(word), name).toBeUndefined();
+    owner.set(word, name);
+    expect(word, name).toBeLessThan(H_GC + gc.GC_WORDS);
+  }
+  expect(words.length).toBeGreaterThan(40);
 });
 
 /** First and last word of every region that is always there, in order. */
