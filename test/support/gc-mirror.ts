@@ -71,9 +71,12 @@ export class JsNode {
 export class JsRaw {
   readonly id: number;
   readonly slots: (JsNode | JsRaw | null)[] = [null, null];
+  /** One pointer alone leads to it. */
+  readonly owned: boolean;
 
-  constructor(id: number) {
+  constructor(id: number, owned: boolean) {
     this.id = id;
+    this.owned = owned;
   }
 }
 

@@ -37,6 +37,9 @@ export const OP_NAMES = [
     'rawWrite',
     'rawPin',
     'rawFollow',
+    'rawOwn',
+    'rawFree',
+    'rawRealloc',
     'gc',
     'gcStep',
     'garbage',
@@ -60,6 +63,8 @@ function bounds(s: Step, n: number): [lo: number, hi: number] {
   const hi = s.b % (n + 1);
   return [s.c % (hi + 1), hi];
 }
+
+const isOwned = (js: unknown): js is JsRaw => js instanceof JsRaw && js.owned;
 
 export const OPS: Record<Op, (w: World, s: Step) => unknown> = {
   open() {},
@@ -324,7 +329,7 @@ export const OPS: Record<Op, (w: World, s: Step) => unknown> = {
   rawFollow(w, s) {
     const raw = w.raw(s.a);
     const js = raw?.js.slots[s.b % 2];
-    if (!(js instanceof JsRaw)) return;
+    if (!(js instanceof JsRaw) || js.owned) return;
     const slot = raw!.addr + (s.b % 2) * 8;
     const addr = w.heap.memory.i32[slot >>> 2]! >>> 0;
     if (s.c % 2 === 0) {
@@ -332,6 +337,41 @@ export const OPS: Record<Op, (w: World, s: Step) => unknown> = {
       raw!.js.slots[s.b % 2] = null;
     }
     w.level.raws.push({ addr: w.heap.raw.keepAlive(addr), js });
+  },
+  /** An object that one pointer alone leads to, so that it can be freed by hand. What it points to is moved into it. */
+  rawOwn(w, s) {
+    const holder = w.raw(s.a);
+    const { i32 } = w.heap.memory;
+    const slot = s.b % 2;
+    if (holder === undefined || isOwned(holder.js.slots[slot])) return;
+    const { addr, js } = w.newRaw(true);
+    const at = holder.addr + slot * 8;
+    w.heap.raw.writePointer(addr, i32[at >>> 2]! >>> 0);
+    js.slots[0] = holder.js.slots[slot]!;
+    w.heap.raw.writePointer(at, addr);
+    holder.js.slots[slot] = js;
+  },
+  /** Frees it; what only it referred to is held by the scope alone then. */
+  rawFree(w, s) {
+    const holder = w.raw(s.a);
+    const js = holder?.js.slots[s.b % 2];
+    if (!isOwned(js)) return;
+    const at = holder!.addr + (s.b % 2) * 8;
+    const addr = w.heap.memory.i32[at >>> 2]! >>> 0;
+    const kept = js.slots[0];
+    if (kept instanceof JsRaw && !kept.owned) {
+      w.level.raws.push({ addr: w.heap.raw.keepAlive(w.heap.memory.i32[addr >>> 2]! >>> 0), js: kept });
+    }
+    w.heap.raw.writePointer(at, 0);
+    holder!.js.slots[s.b % 2] = null;
+    if (!isOwned(kept)) w.heap.raw.free(addr);
+  },
+  rawRealloc(w, s) {
+    const holder = w.raw(s.a);
+    if (!isOwned(holder?.js.slots[s.b % 2])) return;
+    const at = holder!.addr + (s.b % 2) * 8;
+    const to = w.heap.raw.realloc(w.heap.memory.i32[at >>> 2]! >>> 0, 24 * (1 + (s.c % 3)));
+    w.heap.raw.writePointer(at, to);
   },
   gc: (w) => w.heap.gc(),
   gcStep(w, s) {

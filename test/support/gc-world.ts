@@ -53,7 +53,7 @@ type Made =
 
 const newLevel = (): Level => ({ refs: [], slices: [], places: [], cursors: [], raws: [] });
 /** Steps that make something of the scope around them itself. */
-const DIRECT: ReadonlySet<Op> = new Set(['cursor', 'rawMake', 'rawFollow']);
+const DIRECT: ReadonlySet<Op> = new Set(['cursor', 'rawMake', 'rawFollow', 'rawFree']);
 
 export class World {
   readonly heap: Heap;
@@ -142,9 +142,9 @@ export class World {
     return all[n % (all.length || 1)];
   }
 
-  newRaw(): { addr: number; js: JsRaw } {
+  newRaw(owned = false): { addr: number; js: JsRaw } {
     const { heap } = this;
-    const js = new JsRaw(++this.#ids);
+    const js = new JsRaw(++this.#ids, owned);
     const addr = heap.raw.keepAlive(heap.raw.mallocgc(RAW_TYPE.size, this.#rawType, true));
     heap.memory.i32[(addr + RAW_ID) >>> 2] = js.id;
     return { addr, js };
