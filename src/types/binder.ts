@@ -129,6 +129,9 @@ export class Binder {
       const part = inlineStruct(f.kind);
       if (part !== undefined) this.bind(part);
     }
+    // A part that refers back to this struct has bound it meanwhile.
+    const found = this.#byName.get(name);
+    if (found !== undefined) return found;
     const rtype = this.#register(kind, name);
     const place = makePlaceClass(env, () => codec, name);
     const fields: BoundField[] = [];

@@ -1,5 +1,5 @@
 /**
- * The tests' door to a heap's internals: views of its allocator memory, made from what `share()` returns, and the
+ * The tests' door to a heap's internals: views of its allocator memory, made from its buffers, and the
  * records in it by name. Nothing of this is in the package's interface.
  */
 import type { ProcRef, SpanRef } from '../../src/base/brand.ts';
@@ -8,6 +8,7 @@ import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../src/layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../../src/layout/constants.ts';
 import { H_HEAP_LOCK, H_WORLD_LOCK } from '../../src/layout/header.ts';
 import { MC_WORDS, PROC_CLASSES, PROC_STATUS } from '../../src/layout/proc.ts';
+import type { Malloc } from '../../src/malloc/malloc.ts';
 import { spanOf } from '../../src/spans/mspan.ts';
 import { LOCK_OWNER, procRef } from '../../src/sync/proc.ts';
 import { attachMem, type Mem } from '../../src/sys/mem.ts';
@@ -17,8 +18,9 @@ export class Internals {
   readonly m: Int32Array<ArrayBufferLike>;
 
   constructor(heap: Heap) {
-    const { data, meta } = heap.share();
-    this.mem = attachMem(data, meta);
+    const { mem } = (heap.raw as unknown as Malloc).t;
+    // Views of its own, where there can be any.
+    this.mem = mem.shared ? attachMem(mem.data, mem.meta) : mem;
     this.m = this.mem.m;
   }
 

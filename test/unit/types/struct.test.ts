@@ -14,6 +14,7 @@ import {
   i32,
   i64,
   type Ref,
+  type RefKind,
   ref,
   StaleRefError,
   slice,
@@ -517,3 +518,30 @@ describe('at addresses above 2 GiB', () => {
     large.verify();
   });
 });
+
+test.each([['the outer'], ['the inner']])(
+  'a struct in place that refers back to the one around it; %s is used first',
+  (first) => {
+    const Inner = struct('Inner', {
+      get owner() {
+        return ref(Outer);
+      },
+    });
+    const Outer = struct('Outer', {
+      id: i32,
+      get next(): RefKind<typeof Outer> {
+        return ref(Outer);
+      },
+      inner: Inner,
+    });
+    heap.scope(() => {
+      const inner = first === 'the inner' ? heap.new(Inner) : undefined;
+      const a = heap.new(Outer, { id: 1 });
+      const b = heap.new(Outer, { id: 2, next: a, inner: { owner: a } });
+      b.inner.owner!.inner.owner = b;
+      expect([b.next!.id, b.inner.owner!.id, a.inner.owner!.id]).toEqual([1, 1, 2]);
+      if (inner !== undefined) inner.owner = b;
+      expect(inner?.owner?.id ?? 2).toBe(2);
+    });
+  },
+);
