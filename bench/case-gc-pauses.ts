@@ -21,7 +21,6 @@ const QUIET_MS = 500;
 const OBJECTS_MS = 15_000;
 const FORCED = 3;
 const US_PER_MS = 1000;
-const NS_PER_MS = 1e6;
 
 const task = taskOf<PausesTask>();
 answer(task.form === 'objects' ? ofObjects(task) : ofHeap(task));
@@ -47,7 +46,7 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
     (slot) => raw.writePointer(few[slot]! + LINK, raw.newobject(type)),
     (fn) => heap.scope(fn),
   );
-  const { marked } = gaugeOf(heap);
+  const { marked, stops, stopMs } = gaugeOf(heap);
   const cycle = (): Gaps => {
     const before = marked();
     return mutator.run(() => marked() !== before);
@@ -57,12 +56,11 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
   const quiet = mutator.runFor(QUIET_MS);
   heap.setGCPercent(percent);
   cycle(); // the pacer's first
-  const before = heap.stats().gc;
+  const before = stops();
   const gaps = Array.from({ length: cycles }, cycle);
-  const { gc } = heap.stats();
   // Each cycle has two stops or more. All of them are judged, not only the longest of each.
-  const stops = gc.lastPausesNs.slice(-2 * (gc.cycles - before.cycles)).map((ns) => ns / NS_PER_MS);
-  return { ...summary(gaps, stops), cycles, quietGapMs: quiet.own };
+  const made = Array.from({ length: stops() - before }, (_, i) => stopMs(before + i));
+  return { ...summary(gaps, made), cycles, quietGapMs: quiet.own };
 }
 
 function ofObjects({ nodes, slots, cycles }: PausesTask): object {
