@@ -21,6 +21,7 @@ const QUIET_MS = 500;
 const OBJECTS_MS = 15_000;
 const FORCED = 3;
 const US_PER_MS = 1000;
+const NS_PER_MS = 1e6;
 
 const task = taskOf<PausesTask>();
 answer(task.form === 'objects' ? ofObjects(task) : ofHeap(task));
@@ -46,7 +47,7 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
     (slot) => raw.writePointer(few[slot]! + LINK, raw.newobject(type)),
     (fn) => heap.scope(fn),
   );
-  const { marked, stops, stopMs } = gaugeOf(heap);
+  const { marked } = gaugeOf(heap);
   const cycle = (): Gaps => {
     const before = marked();
     return mutator.run(() => marked() !== before);
@@ -56,11 +57,12 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
   const quiet = mutator.runFor(QUIET_MS);
   heap.setGCPercent(percent);
   cycle(); // the pacer's first
-  const before = stops();
+  const before = heap.stats().gc.pauses;
   const gaps = Array.from({ length: cycles }, cycle);
-  // Each cycle has two stops or more. All of them are judged, not only the longest of each.
-  const made = Array.from({ length: stops() - before }, (_, i) => stopMs(before + i));
-  return { ...summary(gaps, made), cycles, quietGapMs: quiet.own };
+  // Each cycle has two stops. All of them are judged, not only the longer one.
+  const { pauses, lastPausesNs } = heap.stats().gc;
+  const stops = lastPausesNs.slice(before - pauses).map((ns) => ns / NS_PER_MS);
+  return { ...summary(gaps, stops), cycles, quietGapMs: quiet.own };
 }
 
 function ofObjects({ nodes, slots, cycles }: PausesTask): object {

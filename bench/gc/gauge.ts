@@ -1,16 +1,6 @@
 // The collector's own words, read where they are: asking heap.stats() costs too much to be done between two operations.
 import type { Heap } from '../../src/index.ts';
-import {
-  GC_GOAL,
-  GC_HEAP_LIVE,
-  GC_HEAP1,
-  GC_MARKED,
-  GC_PACER,
-  GC_PAUSE_RING,
-  GC_PAUSES,
-  GC_STARTED,
-  PAUSE_RING,
-} from '../../src/layout/gc.ts';
+import { GC_GOAL, GC_HEAP_LIVE, GC_HEAP1, GC_MARKED, GC_PACER, GC_STARTED } from '../../src/layout/gc.ts';
 import { PACER_HEAP_GOAL } from '../../src/layout/pacer.ts';
 
 export interface Gauge {
@@ -26,13 +16,9 @@ export interface Gauge {
   readonly goal: () => number;
   /** Bytes that the heap is to keep to from now on. */
   readonly nextGoal: () => number;
-  /** Stops of the world so far, and the length in milliseconds of number `n`, one of the last 256. */
-  readonly stops: () => number;
-  readonly stopMs: (n: number) => number;
 }
 
 const UNIT = 8;
-const NS_PER_MS = 1e6;
 
 export function gaugeOf(heap: Heap): Gauge {
   const { meta } = heap.share();
@@ -45,8 +31,6 @@ export function gaugeOf(heap: Heap): Gauge {
     heapLive: () => words[GC_HEAP_LIVE]! * UNIT,
     peak: () => doubles[GC_HEAP1 >>> 1]!,
     goal: () => doubles[GC_GOAL >>> 1]!,
-    stops: () => doubles[GC_PAUSES >>> 1]!,
-    stopMs: (n) => doubles[(GC_PAUSE_RING >>> 1) + (n % PAUSE_RING)]! / NS_PER_MS,
     nextGoal: () => doubles[(GC_PACER >>> 1) + PACER_HEAP_GOAL]!,
   };
 }
