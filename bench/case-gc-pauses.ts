@@ -57,11 +57,11 @@ function ofHeap({ nodes, slots, percent, cycles }: PausesTask): object {
   const quiet = mutator.runFor(QUIET_MS);
   heap.setGCPercent(percent);
   cycle(); // the pacer's first
-  const before = heap.stats().gc;
+  const before = heap.stats().gc.pauses;
   const gaps = Array.from({ length: cycles }, cycle);
-  const { gc } = heap.stats();
-  // Each cycle has two stops or more. All of them are judged, not only the longest of each.
-  const stops = gc.lastPausesNs.slice(-2 * (gc.cycles - before.cycles)).map((ns) => ns / NS_PER_MS);
+  // Each cycle has two stops. All of them are judged, not only the longer one.
+  const { pauses, lastPausesNs } = heap.stats().gc;
+  const stops = lastPausesNs.slice(before - pauses).map((ns) => ns / NS_PER_MS);
   return { ...summary(gaps, stops), cycles, quietGapMs: quiet.own };
 }
 

@@ -2,14 +2,7 @@
 
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_HEAP_SCAN, GC_MARKED, GC_PAGES_SWEPT, GC_SCAN_WORK, GC_STACK_SCAN } from '../layout/gc.ts';
-import {
-  H_BITS_REGION_NEXT,
-  H_GROWN_PAGES,
-  H_PAGES_IN_USE,
-  H_PERSISTENT_NEXT,
-  H_RELEASED_PAGES,
-  H_RETIRED,
-} from '../layout/header.ts';
+import { H_BITS_REGION_NEXT, H_PAGES_IN_USE, H_PERSISTENT_NEXT, H_RETIRED } from '../layout/header.ts';
 import { COUNTERS, PROC_ASSIST_NS, PROC_MARK_NS, PROC_SWEEP_NS } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
@@ -79,9 +72,12 @@ export class Books implements PacerBooks, LimiterBooks {
     return 0;
   }
 
+  /**
+   * None: JavaScript cannot give memory back, so free pages are as good as released ones. If they counted as memory that
+   * is used up, a heap that was once above its limit would be above it for ever.
+   */
   heapFree(): number {
-    const { m } = this.#mem;
-    return (m[H_GROWN_PAGES] - m[H_RELEASED_PAGES] - m[H_PAGES_IN_USE]) * PAGE_SIZE;
+    return 0;
   }
 
   /** Only the difference of the two matters to the pacer. */
@@ -96,7 +92,7 @@ export class Books implements PacerBooks, LimiterBooks {
   mappedReady(): number {
     const { m, plan } = this.#mem;
     const metadata = m[H_PERSISTENT_NEXT] - plan.persistent + m[H_BITS_REGION_NEXT] - plan.gcBits;
-    return (m[H_GROWN_PAGES] - m[H_RELEASED_PAGES]) * PAGE_SIZE + metadata * 4;
+    return m[H_PAGES_IN_USE] * PAGE_SIZE + metadata * 4;
   }
 
   pagesSwept(): number {
