@@ -2,6 +2,8 @@
 import { quoted, UsageError } from './errors.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+/** What the library takes. */
+const MAX_PERCENT = 1_000_000;
 const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:ib?)?|b)?$/i;
 
 /**
@@ -28,6 +30,15 @@ export function parseCount(text: string, option: string, least: number, most: nu
   return count;
 }
 
+/** Percent, not limited to 100, whole or not. */
+export function parsePercent(text: string, option: string): number {
+  const percent = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(percent <= MAX_PERCENT)) {
+    throw new UsageError(`${option}: ${quoted(text)} is not a number of percent from 0 to ${MAX_PERCENT}, or off`);
+  }
+  return percent;
+}
+
 /** `18.9 MiB`: three digits, so that figures can be compared at a glance. Whole bytes below 1 KiB. */
 export function formatBytes(bytes: number): string {
   const sign = bytes < 0 ? '-' : '';
@@ -47,8 +58,21 @@ export function formatCount(n: number): string {
   return Math.round(n).toLocaleString('en-US');
 }
 
+/** `1 file`, `1,234 files`. */
+export function counted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 export function formatPercent(part: number, whole: number): string {
   return whole === 0 ? '0.0 %' : `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+/** `42 µs`, `3.14 ms`, `250 ms`; from a second on as `formatSeconds`. */
+export function formatDuration(seconds: number): string {
+  if (seconds >= 0.9995) return formatSeconds(seconds);
+  if (seconds < 0.9995e-3) return `${Math.round(seconds * 1e6)} µs`;
+  const ms = seconds * 1000;
+  return `${ms.toFixed(ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2)} ms`;
 }
 
 /** `0.042 s`, `12.3 s`, `3 min 05 s`. */

@@ -45,6 +45,7 @@ function buildPlain(index: SharedIndex, onFile: (bytes: number) => void): PlainI
   const reader = new TextReader();
   const file = new FileWords();
   for (let number = 0; number < index.documentCount; number++) {
+    if (index.isDropped(number)) continue;
     const { path, problem, bytes } = index.documentFacts(number);
     if (problem !== '') continue;
     file.clear();
@@ -82,7 +83,8 @@ function wordDifference(index: SharedIndex, word: WordRef | undefined, expected:
   const tell = (document: number, what: string): void => {
     if (document >= lowest) return;
     lowest = document;
-    told = `${document < index.documentCount ? index.documentFacts(document).path : `document ${document}`}: ${what}`;
+    const isKnown = document < index.documentCount && !index.isDropped(document);
+    told = `${isKnown ? index.documentFacts(document).path : `document ${document}`}: ${what}`;
   };
   index.eachMention(word, (mention) => {
     const what = mentionDifference(mention, left.get(mention.document));

@@ -91,6 +91,11 @@ export class FileWords implements WordSink {
     for (let k = noted - 1; k >= 0; k--) lines[--records[(notedWord[k] << RECORD_SHIFT) + LINES]] = notedLine[k];
   }
 
+  /** Pairs of a word and a line that it is on. */
+  get postings(): number {
+    return this.noted;
+  }
+
   textOf(word: number): string {
     const at = word << RECORD_SHIFT;
     return this.text.toString('utf8', this.records[at + TEXT_START], this.records[at + TEXT_END]);

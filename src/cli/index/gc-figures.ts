@@ -67,12 +67,12 @@ export class CycleLog {
   }
 
   /** To be called now and then: the heap itself remembers the last 64 cycles. */
-  look(): { readonly heapAfter: number; readonly now: Cycle } {
+  look(): { readonly heapAfter: number; readonly isMarking: boolean; readonly now: Cycle } {
     const { gc, heapInUseBytes: heapAfter } = this.heap.stats();
     for (const record of gc.lastCycles) if (record.cycle >= this.first) this.cycles.set(record.cycle, cycleOf(record));
     this.heapPeak = Math.max(this.heapPeak, heapAfter);
     const now = { cycle: gc.cycles + 1, liveBytes: gc.heapLiveBytes, goalBytes: orNull(gc.goalBytes) };
-    return { heapAfter, now };
+    return { heapAfter, isMarking: gc.phase === 'mark', now };
   }
 
   /** The cycles, and of all moments the one that came nearest to the goal, or went farthest beyond. */
@@ -82,11 +82,13 @@ export class CycleLog {
     readonly goalBytes: number | null;
     readonly heapPeak: number;
     readonly heapAfter: number;
+    readonly isMarking: boolean;
   } {
-    const { heapAfter, now } = this.look();
+    const { heapAfter, isMarking, now } = this.look();
     const cycles = [...this.cycles.values()];
     const peak = [...cycles, now].reduce((a, b) => (shareOfGoal(b) > shareOfGoal(a) ? b : a));
-    return { cycles, peakLiveBytes: peak.liveBytes, goalBytes: peak.goalBytes, heapPeak: this.heapPeak, heapAfter };
+    const { liveBytes: peakLiveBytes, goalBytes } = peak;
+    return { cycles, isMarking, peakLiveBytes, goalBytes, heapPeak: this.heapPeak, heapAfter };
   }
 }
 

@@ -58,8 +58,8 @@ function againTable(drop: Recycled, again: Again, colors: Colors): string {
   return figuresTable(rows, colors);
 }
 
-function goalRow({ peakLiveBytes, goalBytes, cycles }: Again): Row {
-  const ended = counted(cycles.length, 'cycle');
+function goalRow({ peakLiveBytes, goalBytes, cycles, isMarking }: Again): Row {
+  const ended = `${counted(cycles.length, 'cycle')}${isMarking ? ', another under way' : ''}`;
   if (goalBytes === null) return ['live bytes', formatBytes(peakLiveBytes), `no goal, ${ended}`];
   const share = `${formatPercent(peakLiveBytes, goalBytes)} of the goal, ${formatBytes(goalBytes)}; ${ended}`;
   return ['live bytes', formatBytes(peakLiveBytes), share, peakLiveBytes <= goalBytes ? 'good' : undefined];

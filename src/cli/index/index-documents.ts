@@ -7,7 +7,7 @@ import { TextReader } from './text-file.ts';
 export function indexDocuments(index: SharedIndex, worker: number): void {
   const reader = new TextReader();
   const file = new FileWords();
-  const done = { files: 0, bytes: 0, longWords: 0 };
+  const done = { files: 0, bytes: 0, longWords: 0, postings: 0 };
   const onPiece = (bytes: Buffer, end: number): void => {
     index.checkStop();
     file.add(bytes, end);
@@ -24,6 +24,7 @@ export function indexDocuments(index: SharedIndex, worker: number): void {
     done.files++;
     done.bytes += reader.bytes;
     done.longWords += file.longWords;
+    done.postings += file.postings;
     index.noteProgress(worker, done);
   }
 }

@@ -1,7 +1,9 @@
 /** What came of indexing: the figures that `--json` writes and the report shows. All sizes in bytes. */
 import type { Built } from './builder.ts';
 import type { CheckResult } from './check.ts';
+import { type GcFigures, gcFigures } from './gc-figures.ts';
 import { ask, type QueryAnswer } from './query.ts';
+import type { Recycled } from './recycle.ts';
 import type { SharedIndex } from './shared-index.ts';
 import type { Skipped } from './skipped.ts';
 import type { Found } from './walker.ts';
@@ -35,9 +37,13 @@ export interface IndexOutcome {
   /** Most hits first. */
   readonly topWords: readonly TopWord[];
   readonly queries: readonly QueryAnswer[];
-  /** Whether the index was compared with a plain one and found the same; how that went. */
+  /** Whether the index was compared with a plain one and found the same, after each step; how that went for the first. */
   readonly checked: boolean;
   readonly check: CheckResult | null;
+  /** What came of `--drop`; null without. */
+  readonly drop: Recycled | null;
+  /** What the collector did from beginning to end. */
+  readonly gc: GcFigures;
   /** Files and folders that are not in the index, by path. */
   readonly skipped: readonly Skipped[];
 }
@@ -55,8 +61,10 @@ const DEFAULT_QUERIES = 3;
 /** In minified code the most frequent words are single letters, which nobody asks for. */
 const WORTH_ASKING = /^\p{L}{4,}$/u;
 
-export function outcomeOf(built: Built, found: Found, asked: Asked): IndexOutcome {
-  const { index, seconds, longWords, stats, check } = built;
+/** The figures of the index as it is now, and of how it came to be. `drop`: what happened to it since it was built. */
+export function outcomeOf(built: Built, drop: Recycled | null, asked: Asked): IndexOutcome {
+  const { index, found, stats, check, heap } = built;
+  const { seconds, longWords } = built.indexed;
   const documents = countDocuments(index, found);
   const words = countWords(index);
   const { heapInUseBytes: heapBytes, metadataBytes } = stats;
@@ -78,10 +86,23 @@ export function outcomeOf(built: Built, found: Found, asked: Asked): IndexOutcom
     bytesPerPosting: words.postings === 0 ? null : (heapBytes + metadataBytes) / words.postings,
     topWords: words.top,
     queries: queries.map((question) => ask(index, question)),
-    checked: check !== null && check.difference === null,
+    checked: check !== null && firstDifference(check, drop) === null,
     check,
+    drop,
+    gc: gcFigures(heap.stats().gc),
     skipped: documents.skipped,
   };
+}
+
+/** What the checks found first, with the step it was found after; null if they found nothing. */
+export function firstDifference(check: CheckResult | null, drop: Recycled | null): string | null {
+  const after = (step: string, difference: string | null | undefined): string | null =>
+    typeof difference === 'string' ? `${step}${difference}` : null;
+  return (
+    after('', check?.difference) ??
+    after('after dropping: ', drop?.check?.difference) ??
+    after('after indexing again: ', drop?.againCheck?.difference)
+  );
 }
 
 function countDocuments(index: SharedIndex, found: Found): { files: number; bytes: number; skipped: Skipped[] } {

@@ -1,4 +1,7 @@
-/** Progress on stderr, a line for each worker and one for all; only where a person watches, silent in pipes and CI. */
+/**
+ * Progress on stderr, a line for each worker and one for all; only where a person watches: silent in pipes and CI, and where
+ * gctrace has stderr.
+ */
 import { MultiBar } from 'cli-progress';
 import { formatBytes, formatCount } from '../sizes.ts';
 import type { WorkerProgress } from './shared-index.ts';
@@ -16,13 +19,14 @@ const WORKER = '    worker {label}  {files} files  {bytes}  {rate}/s';
 export function indexProgress(
   files: readonly FoundFile[],
   threads: number,
-  progressOf: (worker: number) => WorkerProgress,
+  states: () => WorkerProgress[],
+  isTraced: boolean,
 ): Progress {
-  return progress('indexing', files, () => Array.from({ length: threads }, (_, worker) => progressOf(worker)), threads);
+  return isTraced ? SILENT : progress('indexing', files, states, threads);
 }
 
-export function checkProgress(files: readonly FoundFile[], progressOf: () => WorkerProgress): Progress {
-  return progress('checking', files, () => [progressOf()], 0);
+export function checkProgress(files: readonly FoundFile[], state: () => WorkerProgress, isTraced: boolean): Progress {
+  return isTraced ? SILENT : progress('checking', files, () => [state()], 0);
 }
 
 /** `lines`: the first so many of the workers get a line each. */
@@ -50,7 +54,7 @@ function progress(label: string, files: readonly FoundFile[], states: () => Work
     bytes: formatBytes(bytes).padStart(8),
     rate: formatBytes((bytes * 1000) / Math.max(1, performance.now() - started)).padStart(8),
   });
-  const none = { files: 0, bytes: 0, longWords: 0 };
+  const none = { files: 0, bytes: 0, longWords: 0, postings: 0 };
   const workers = Array.from({ length: lines }, (_, i) => bars.create(1, 0, payload(i, none), { format: WORKER }));
   return {
     update: () => {

@@ -41,6 +41,8 @@ export interface Again {
   readonly postings: number;
   /** Cycles that ended meanwhile, at most 64 of them. */
   readonly cycles: readonly Cycle[];
+  /** Whether another was under way at the end. */
+  readonly isMarking: boolean;
   /** The most live bytes, of all moments at which a cycle ended, and the last, relative to the goal of that moment. */
   readonly peakLiveBytes: number;
   readonly goalBytes: number | null;

@@ -2,8 +2,9 @@
 import Table from 'cli-table3';
 import type { Colors } from 'picocolors/types.js';
 import { printable } from '../errors.ts';
-import { formatBytes, formatCount, formatSeconds } from '../sizes.ts';
-import { PLAIN_TABLE } from '../table-style.ts';
+import { counted, formatBytes, formatCount, formatSeconds } from '../sizes.ts';
+import { figuresTable, PLAIN_TABLE, type Row } from '../table-style.ts';
+import { checkRow, collectorPart, dropParts } from './gc-report.ts';
 import type { IndexOutcome } from './outcome.ts';
 import type { QueryAnswer } from './query.ts';
 import { countByReason, mostTellingFirst } from './skipped.ts';
@@ -14,6 +15,8 @@ export function indexReport(outcome: IndexOutcome, colors: Colors): string {
   return [
     heading(outcome, colors),
     summary(outcome, colors),
+    ...(outcome.drop === null ? [] : dropParts(outcome.drop, colors)),
+    collectorPart(outcome.gc, colors),
     topWords(outcome, colors),
     ...outcome.queries.map((query) => queryLines(query, colors)),
     skippedLines(outcome, colors),
@@ -30,32 +33,20 @@ function heading({ paths, files, bytes, threads }: IndexOutcome, colors: Colors)
 
 function summary(outcome: IndexOutcome, colors: Colors): string {
   const { bytesPerPosting } = outcome;
-  const rows: [string, string, string][] = [
+  const rows: Row[] = [
     ['built in', formatSeconds(outcome.seconds), `${formatBytes(outcome.bytesPerSecond)}/s`],
     ['words', formatCount(outcome.words), wordsNote(outcome)],
     ['postings', formatCount(outcome.postings), 'lines that have a word, for each word'],
     ['heap', formatBytes(outcome.heapBytes), `in spans, and ${formatBytes(outcome.metadataBytes)} of metadata`],
     ['a posting', bytesPerPosting === null ? '–' : `${bytesPerPosting.toFixed(1)} B`, 'of heap and metadata'],
   ];
-  if (outcome.check !== null) rows.push(['check', outcome.checked ? 'same' : 'different', checkNote(outcome)]);
-  const table = new Table({ ...PLAIN_TABLE, colAligns: ['left', 'right', 'left'] });
-  for (const [name, value, note] of rows) {
-    const shown = name === 'check' ? (outcome.checked ? colors.green(value) : colors.red(value)) : colors.bold(value);
-    table.push([name, shown, colors.dim(note)]);
-  }
-  return table.toString();
+  if (outcome.check !== null) rows.push(checkRow(outcome.check));
+  return figuresTable(rows, colors);
 }
 
 function wordsNote({ hits, longWords }: IndexOutcome): string {
   const passedOver = longWords === 0 ? '' : `; ${formatCount(longWords)} too long, passed over`;
   return `distinct, ${counted(hits, 'hit')}${passedOver}`;
-}
-
-function checkNote({ check, checked }: IndexOutcome): string {
-  if (check === null) return '';
-  if (!checked) return printable(check.difference ?? '');
-  const plain = `plain JS: ${formatSeconds(check.seconds)} on 1 thread, ${formatBytes(check.heapBytes)} of V8's heap`;
-  return `all ${counted(check.postings, 'posting')} compared; ${plain}`;
 }
 
 function topWords({ topWords: top }: IndexOutcome, colors: Colors): string {
@@ -89,8 +80,4 @@ function skippedLines({ skipped }: IndexOutcome, colors: Colors): string {
   return [`${colors.bold(`Skipped ${formatCount(skipped.length)}`)}  ${colors.dim(counts.join(', '))}`, ...lines].join(
     '\n',
   );
-}
-
-function counted(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -3,15 +3,20 @@
  *
  * Many threads build at once. A document is taken by adding to the atomic `next`, so by one worker, which alone writes
  * that document. A word's record and the links of its mentions are only changed inside `words.update`, which is atomic
- * for each key. A mention is complete before it is linked, and never changes then. Readers come after the workers have
- * ended; what is looked at before (`progress`) are numbers that one thread writes and nothing depends on.
+ * for each key. A mention is complete before it is linked; then only its link changes, when the one behind it is taken
+ * out. Readers come after the workers have ended; what is looked at before (`progress`) are numbers that one thread writes
+ * and nothing depends on.
+ *
+ * Everything is reachable from the root 'index', or from references that this object holds. Nothing is freed here: what is
+ * taken out, the collector finds.
  */
-import { type Heap, type Ref, ref, slice } from '../../index.ts';
+import { type Heap, type NodeCursor, type Ref, ref, slice, u32 } from '../../index.ts';
 import type { FileWords } from './file-words.ts';
 import { Document, Index, Mention, Word, WorkerState } from './types.ts';
 import type { FoundFile } from './walker.ts';
 
 type IndexRef = Ref<typeof Index>;
+type MentionCursor = NodeCursor<typeof Mention>;
 export type DocumentRef = Ref<typeof Document>;
 export type MentionRef = Ref<typeof Mention>;
 export type WordRef = Ref<typeof Word>;
@@ -27,7 +32,17 @@ export interface WorkerProgress {
   readonly files: number;
   readonly bytes: number;
   readonly longWords: number;
+  readonly postings: number;
 }
+
+/** What of a word went with the dropped documents. */
+export interface Removed {
+  readonly postings: number;
+  /** No document has it any more. */
+  readonly isGone: boolean;
+}
+
+const NOTHING: Removed = { postings: 0, isGone: false };
 
 export interface DocumentFacts {
   readonly path: string;
@@ -53,15 +68,16 @@ export class SharedIndex {
 
   /** An empty index of these files, for `workers` workers. Throws OutOfMemoryError. */
   static create(heap: Heap, files: readonly FoundFile[], workers: number): SharedIndex {
-    const largestFirst = files.map((_, i) => i).sort((a, b) => files[b].bytes - files[a].bytes || a - b);
-    const root = heap.new(Index, {
-      documents: heap.make(slice(ref(Document)), files.length, files.length),
-      order: largestFirst,
-      workers: heap.make(slice(WorkerState), workers, workers),
+    const root = heap.scope(() => {
+      const root = heap.new(Index, {
+        documents: heap.make(slice(ref(Document)), files.length, files.length),
+        workers: heap.make(slice(WorkerState), workers, workers),
+      });
+      heap.roots.set(ROOT, root);
+      return root;
     });
-    heap.roots.set(ROOT, root);
     const index = new SharedIndex(heap, root);
-    inBatches(heap, files.length, (i) => index.documents.set(i, heap.new(Document, { path: files[i].path })));
+    index.plan(files, [...files.keys()]);
     return index;
   }
 
@@ -73,6 +89,21 @@ export class SharedIndex {
   }
 
   // Who does what.
+
+  /** Has documents made that are not in the index, for `takeDocument` to hand out. While no worker runs. */
+  plan(files: readonly FoundFile[], numbers: readonly number[]): void {
+    const { heap, root, documents } = this;
+    const largestFirst = [...numbers].sort((a, b) => files[b].bytes - files[a].bytes || a - b);
+    inBatches(heap, numbers.length, (i) => {
+      documents.set(numbers[i], heap.new(Document, { path: files[numbers[i]].path }));
+    });
+    heap.scope(() => {
+      root.order = heap.new(slice(u32), largestFirst);
+      root.next.store(0);
+      const none = { bytes: 0, files: 0, longWords: 0, postings: 0 };
+      for (let worker = 0; worker < this.workers.length; worker++) this.workers.set(worker, none);
+    });
+  }
 
   /** The number of a document that nobody has taken yet, the largest first; −1 if there is none. */
   takeDocument(): number {
@@ -98,8 +129,8 @@ export class SharedIndex {
 
   progress(worker: number): WorkerProgress {
     return this.heap.scope(() => {
-      const { files, bytes, longWords } = this.workers.at(worker);
-      return { files, bytes, longWords };
+      const { files, bytes, longWords, postings } = this.workers.at(worker);
+      return { files, bytes, longWords, postings };
     });
   }
 
@@ -139,6 +170,42 @@ export class SharedIndex {
     });
   }
 
+  // Dropping.
+
+  /** Forgets documents. Their mentions are still there, until `removeDropped` of each word. While no worker runs. */
+  drop(numbers: readonly number[]): void {
+    inBatches(this.heap, numbers.length, (i) => this.documents.set(numbers[i], null));
+  }
+
+  isDropped(number: number): boolean {
+    return this.heap.scope(() => this.documents.at(number) === null);
+  }
+
+  /** 1 for each document that is dropped. */
+  droppedDocuments(): Uint8Array {
+    const dropped = new Uint8Array(this.documentCount);
+    inBatches(this.heap, dropped.length, (i) => {
+      dropped[i] = this.documents.at(i) === null ? 1 : 0;
+    });
+    return dropped;
+  }
+
+  /** Takes the mentions of dropped documents out of a word, and the word out of the index if none is left. */
+  removeDropped(text: string, dropped: Uint8Array): Removed {
+    return this.heap.scope(() => {
+      let removed = NOTHING;
+      const mention = this.heap.cursor(Mention);
+      const kept = this.heap.cursor(Mention);
+      this.words.update(text, (word) => {
+        if (word === null || word === undefined) return word;
+        const postings = unlinkDropped(word, dropped, mention, kept);
+        removed = { postings, isGone: word.files === 0 };
+        return removed.isGone ? undefined : word;
+      });
+      return removed;
+    });
+  }
+
   // Reading: inside a scope, in which the references live.
 
   get documentCount(): number {
@@ -149,7 +216,7 @@ export class SharedIndex {
     return this.documents.at(number) as DocumentRef;
   }
 
-  /** A document's fields, copied: for those who are not in a scope. */
+  /** The fields, copied, of a document that is not dropped: for those who are not in a scope. */
   documentFacts(number: number): DocumentFacts {
     return this.heap.scope(() => {
       const { path, problem, bytes } = this.document(number);
@@ -169,9 +236,14 @@ export class SharedIndex {
     return this.words.get(text) ?? undefined;
   }
 
+  /** The text of every word once, in no order; the words may be changed and removed meanwhile. */
+  texts(): IterableIterator<string> {
+    return this.words.keys();
+  }
+
   /** Every word once, in no order; each in a scope of its own. */
   eachWord(visit: (text: string, word: WordRef) => void): void {
-    for (const text of this.words.keys()) this.heap.scope(() => visit(text, this.words.get(text) as WordRef));
+    for (const text of this.texts()) this.heap.scope(() => visit(text, this.words.get(text) as WordRef));
   }
 
   /** Each file that has the word, in no order. The reference moves on with the next one. */
@@ -182,6 +254,35 @@ export class SharedIndex {
     do visit(cursor.value);
     while (cursor.follow('next'));
   }
+}
+
+/**
+ * Takes the mentions of dropped documents out of a word's list, and out of its sums. Links that stay right are not
+ * written. Returns the postings that went. Inside the word's `update`.
+ */
+function unlinkDropped(word: WordRef, dropped: Uint8Array, mention: MentionCursor, kept: MentionCursor): number {
+  if (word.mentions === null) return 0;
+  const before = word.postings;
+  mention.set(word.mentions);
+  let hasKept = false;
+  let isBroken = false;
+  do {
+    const { value } = mention;
+    if (dropped[value.document] === 0) {
+      if (isBroken && hasKept) kept.value.next = value;
+      else if (isBroken) word.mentions = value;
+      kept.set(value);
+      hasKept = true;
+      isBroken = false;
+    } else {
+      word.hits -= value.hits;
+      word.files--;
+      word.postings -= value.lines.length;
+      isBroken = true;
+    }
+  } while (mention.follow('next'));
+  if (isBroken && hasKept) kept.value.next = null;
+  return before - word.postings;
 }
 
 function inBatches(heap: Heap, count: number, visit: (i: number) => void): void {

@@ -18,11 +18,13 @@ export interface Team {
   readonly onTick: () => void;
 }
 
+export type Job = Pick<WorkerInput, 'job' | 'worker'>;
+
 const TICK_MS = 100;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Runs one worker for each job. Resolves to what each said last; throws CliError when one failed or a signal came. */
-export async function runWorkers(team: Team, jobs: readonly Omit<WorkerInput, 'shared'>[]): Promise<WorkerMessage[]> {
+export async function runWorkers(team: Team, jobs: readonly Job[]): Promise<WorkerMessage[]> {
   const { heap, index } = team;
   const shared = heap.share();
   const failures: Failure[] = [];
@@ -30,7 +32,7 @@ export async function runWorkers(team: Team, jobs: readonly Omit<WorkerInput, 's
     failures.push(failure);
     index.stop();
   };
-  const workers = jobs.map((job) => startWorker(team, { ...job, shared }, onFailure));
+  const workers = jobs.map((job) => startWorker(team, { ...job, shared, workers: jobs.length }, onFailure));
   const signals = catchSignals(() => index.stop());
   const timer = setInterval(team.onTick, TICK_MS);
   const messages = await Promise.all(workers);

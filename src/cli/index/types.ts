@@ -1,18 +1,18 @@
 /**
  * The index as it is in the heap:
  *
- *   roots 'index' → Index ── documents: slice → Document (one per file, by path)
+ *   roots 'index' → Index ── documents: slice → Document (one per file, by path; nil: dropped)
  *                       ├─── words: map of text → Word ── mentions → Mention → Mention → …
  *                       │                                              └ lines: slice of line numbers
  *                       └─── who works on what, how far they are, and whether to stop
  *
  * A *mention* is one file that has the word; a *posting* is one line of a file that has it, so a line number in a mention.
  *
- * Mentions are linked, not elements of a slice that grows by append. That is the more compact, the more so without a
- * collector: a slice that grew by Go's rule leaves all its former arrays behind, up to four times its own size, and
- * has a quarter of itself to spare; a link costs 4 bytes. It also keeps short what is done while a word is locked: the
- * mention is made before, and two words are stored. The lines of a mention are known when it is made, so their slice
- * is exactly as long as it must be.
+ * Mentions are linked, not elements of a slice that grows by append. That is the more compact: a slice that grew by Go's
+ * rule leaves all its former arrays to the collector, up to four times its own size, and has a quarter of itself to spare;
+ * a link costs 4 bytes. And one can be taken out without moving the others. It also keeps short what is done while a word
+ * is locked: the mention is made before, and two words are stored. The lines of a mention are known when it is made, so
+ * their slice is exactly as long as it must be.
  */
 import { atomic, f64, map, ref, slice, string, struct, u32 } from '../../index.ts';
 
@@ -51,6 +51,8 @@ export const WorkerState = struct('WorkerState', {
   files: u32,
   /** Words passed over because they are too long. */
   longWords: u32,
+  /** Of the files it has put into the index. */
+  postings: f64,
 });
 
 export const Index = struct('Index', {

@@ -2,11 +2,14 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../../../src/cli/errors.ts';
 import {
+  counted,
   formatBytes,
   formatCount,
+  formatDuration,
   formatPercent,
   formatSeconds,
   parseCount,
+  parsePercent,
   parseSize,
 } from '../../../src/cli/sizes.ts';
 
@@ -40,6 +43,33 @@ test('sizes that are no whole number of bytes, or none', () => {
   expect(() => parseSize('1.0001K', '--max-bytes')).toThrow('--max-bytes: "1.0001K" is not a whole number of bytes');
   expect(() => parseSize('99999999999999999', '--max-bytes')).toThrow('is not a whole number of bytes');
   expect(() => parseSize('0', '--max-bytes')).toThrow('--max-bytes: "0" must be more than 0');
+});
+
+test('percent', () => {
+  expect(['0', '50', '12.5', '1000000'].map((text) => parsePercent(text, '--p'))).toEqual([0, 50, 12.5, 1_000_000]);
+  for (const text of ['-1', '1000001', '', 'NaN', '1e3', '50%']) {
+    expect(() => parsePercent(text, '--p')).toThrow(
+      `--p: "${text}" is not a number of percent from 0 to 1000000, or off`,
+    );
+  }
+});
+
+test.each([
+  [0, '0 µs'],
+  [0.000_042, '42 µs'],
+  [0.000_999_4, '999 µs'],
+  [0.000_999_6, '1.00 ms'],
+  [0.003_14, '3.14 ms'],
+  [0.031_4, '31.4 ms'],
+  [0.25, '250 ms'],
+  [0.9996, '1.000 s'],
+  [12, '12.0 s'],
+])('%d seconds are %s', (seconds, text) => {
+  expect(formatDuration(seconds)).toBe(text);
+});
+
+test('nouns', () => {
+  expect([counted(0, 'file'), counted(1, 'file'), counted(1234, 'file')]).toEqual(['0 files', '1 file', '1,234 files']);
 });
 
 test('counts', () => {

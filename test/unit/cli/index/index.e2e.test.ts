@@ -117,6 +117,88 @@ describe('an index', () => {
   });
 });
 
+describe('the collector', () => {
+  test('half is dropped, collected and indexed again; 1, 2 and 4 threads, always collecting: every posting is right', () => {
+    const folder = contendedFolder();
+    const [one, ...others] = ['1', '2', '4'].map((threads) =>
+      outcomeOf(folder, '--threads', threads, '--drop', '50', '--check', '--gc-percent', '5', '--query', 'the'),
+    );
+    for (const outcome of [one, ...others]) {
+      const { drop, gc, files, postings } = outcome;
+      expect(outcome).toMatchObject({ checked: true, files: 301 });
+      expect(drop).toMatchObject({
+        percent: 50,
+        files: 150,
+        check: { difference: null },
+        againCheck: { difference: null },
+      });
+      const { collection, again } = drop!;
+      expect(again).toMatchObject({ files: drop!.files, bytes: drop!.bytes, postings: drop!.postings });
+      expect(drop!.check!.postings).toBe(postings - drop!.postings);
+      expect(drop!.againCheck!.postings).toBe(postings);
+      expect(drop!.postings).toBeGreaterThan(0.4 * postings);
+      expect(drop!.postings).toBeLessThan(0.6 * postings);
+      expect(drop!.files).toBe(Math.floor(files / 2));
+      expect(collection.freedObjects).toBeGreaterThan(drop!.words);
+      expect(collection.before.objects - collection.after.objects).toBe(collection.freedObjects);
+      expect(collection.before.liveBytes - collection.after.liveBytes).toBe(collection.freedBytes);
+      expect(collection.markedBytes).toBe(collection.after.liveBytes);
+      expect(again.heapPeak).toBeGreaterThanOrEqual(again.heapAfter);
+      expect(gc).toMatchObject({ enabled: true, percent: 5, memoryLimit: null, forcedCycles: 1 });
+      expect(gc.cycles).toBeGreaterThan(0);
+      expect(gc.stops).toBeGreaterThanOrEqual(2 * gc.cycles);
+      expect(gc.longestStop).toBeGreaterThanOrEqual(gc.medianStop);
+    }
+    for (const other of others) expect(lasting(other)).toEqual(lasting(one));
+  });
+
+  test('the heap is no larger after the documents were indexed again, and within its goal', () => {
+    const r = random(newSeed('within its goal'));
+    const texts = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i}`, randomText(r, 6000)]));
+    const { drop, heapBytes } = outcomeOf(folderOf(texts), '--threads', '2', '--drop', '80');
+    const { again, collection } = drop!;
+    expect(collection.freedBytes).toBeGreaterThan(1 << 20);
+    expect(again.goalBytes).toBeGreaterThan(1 << 22);
+    // Go's pacer promises 10 %, of which a busy machine may need all.
+    expect(again.peakLiveBytes).toBeLessThan(1.1 * again.goalBytes!);
+    expect(again.heapAfter).toBeLessThan(1.15 * heapBytes);
+  });
+
+  test('gctrace: a line for each cycle on stderr, nothing else', () => {
+    const { code, out, err } = spanheap(SOURCES, '--drop', '30', '--gctrace', '--threads', '2', '--gc-percent', '20');
+    expect(code).toBe(0);
+    const lines = err.trimEnd().split('\n');
+    const cycles = Number(/^ {2}cycles +(\d+)/m.exec(out)![1]);
+    expect(lines.length).toBeGreaterThanOrEqual(cycles);
+    for (const line of lines) expect(line).toMatch(/^gc \d+ @\d+\.\d{3}s \d+%: .* MB goal, .* P( \(forced\))?$/);
+    expect(lines.filter((line) => line.endsWith('(forced)'))).toHaveLength(1);
+    expect(new Set(lines.map((line) => line.split(' ')[1])).size).toBe(lines.length);
+  });
+
+  test('--no-gc: one cycle for what is dropped, and no goal', () => {
+    const outcome = outcomeOf(contendedFolder(), '--no-gc', '--drop', '100', '--check');
+    expect(outcome.gc).toMatchObject({ enabled: false, cycles: 1, forcedCycles: 1 });
+    expect(outcome.drop).toMatchObject({ files: outcome.files, postings: outcome.postings });
+    expect(outcome.drop!.words).toBe(outcome.words);
+    expect(outcomeOf(SOURCES, '--no-gc')).toMatchObject({ drop: null, gc: { cycles: 0, stops: 0, freedObjects: 0 } });
+  });
+
+  test('a memory limit, and gcPercent off: collected because of the limit', () => {
+    const outcome = outcomeOf(SOURCES, '--gc-percent', 'off', '--memory-limit', '2MiB', '--threads', '1');
+    expect(outcome.gc).toMatchObject({ enabled: true, percent: -1, memoryLimit: 2 << 20 });
+    expect(outcome.gc.cycles).toBeGreaterThan(0);
+    expect(outcomeOf(SOURCES, '--gc-percent', 'off').gc).toMatchObject({ percent: -1, cycles: 0 });
+  });
+
+  test('nothing to drop', () => {
+    expect(outcomeOf(folderOf({}), '--drop', '50', '--check')).toMatchObject({
+      checked: true,
+      drop: { files: 0, words: 0 },
+    });
+    expect(outcomeOf(folderOf({ a: 'one' }), '--drop', '50').drop).toMatchObject({ files: 0, postings: 0 });
+  });
+});
+
 describe('what goes wrong', () => {
   test.each(['1', '3'])('a heap that is too small, %s threads: one line with the figures, no result', (threads) => {
     const json = join(folderOf({}), 'result.json');
@@ -147,6 +229,14 @@ describe('what goes wrong', () => {
     [[SOURCES, '--max-bytes', '64MB'], '--max-bytes: "64MB" is not a size'],
     [[SOURCES, '--query', '--'], '--query: "--" has no word in it'],
     [[SOURCES, '--query', 'ok', '--query', ''], '--query: "" has no word in it'],
+    [[SOURCES, '--drop', '0'], '--drop: "0" is not a whole number from 1 to 100'],
+    [[SOURCES, '--drop', '101'], '--drop: "101" is not a whole number from 1 to 100'],
+    [[SOURCES, '--gc-percent', '-1'], '--gc-percent: "-1" is not a number of percent from 0 to 1000000, or off'],
+    [[SOURCES, '--gc-percent', 'many'], '--gc-percent: "many" is not a number of percent'],
+    [[SOURCES, '--memory-limit', '0'], '--memory-limit: "0" must be more than 0'],
+    [[SOURCES, '--memory-limit', 'x'], '--memory-limit: "x" is not a size'],
+    [[SOURCES, '--no-gc', '--gc-percent', '50'], "'--gc-percent <n>' cannot be used with option '--no-gc'"],
+    [[SOURCES, '--no-gc', '--memory-limit', '1G'], "'--memory-limit <size>' cannot be used with option '--no-gc'"],
     [[SOURCES, '--fast'], "unknown option '--fast'"],
     [[SOURCES, '--json', SOURCES], 'is one of the files to index'],
     [[''], 'a path must not be empty'],
@@ -182,7 +272,17 @@ describe('what goes wrong', () => {
   test('help', () => {
     const { code, out } = spanheap('--help');
     expect(code).toBe(0);
-    for (const option of ['--threads', '--max-bytes', '--query', '--check', '--json', 'Examples:', 'Exit code:']) {
+    for (const option of [
+      '--threads',
+      '--max-bytes',
+      '--query',
+      '--check',
+      '--drop',
+      '--gc-percent',
+      '--json',
+      'Examples:',
+      'Exit code:',
+    ]) {
       expect(out).toContain(option);
     }
     expect(out.replace(/\s+/g, ' ')).toContain('Of several words in one all must be in a file');

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { CliError } from '../../../../src/cli/errors.ts';
 import { explain } from '../../../../src/cli/index/failure.ts';
 import { indexJson } from '../../../../src/cli/index/json.ts';
-import type { IndexOutcome } from '../../../../src/cli/index/outcome.ts';
+import { firstDifference, type IndexOutcome } from '../../../../src/cli/index/outcome.ts';
+import type { Again, Recycled } from '../../../../src/cli/index/recycle.ts';
 import { indexReport } from '../../../../src/cli/index/report.ts';
 
 const OUTCOME: IndexOutcome = {
@@ -29,7 +30,62 @@ const OUTCOME: IndexOutcome = {
   ],
   checked: false,
   check: null,
+  drop: null,
+  gc: {
+    enabled: true,
+    percent: 100,
+    memoryLimit: null,
+    cycles: 3,
+    forcedCycles: 1,
+    stops: 6,
+    longestStop: 0.001_23,
+    medianStop: 0.000_25,
+    stopSeconds: 0.0025,
+    markSeconds: 0.034,
+    assistSeconds: 0.0056,
+    sweepSeconds: 0.012,
+    freedBytes: 3 << 20,
+    freedObjects: 12_345,
+  },
   skipped: [],
+};
+
+const AGAIN: Again = {
+  seconds: 1.5,
+  files: 617,
+  bytes: 3 << 20,
+  bytesPerSecond: 2 << 20,
+  postings: 20_000,
+  cycles: [{ cycle: 4, liveBytes: 3 << 20, goalBytes: 4 << 20 }],
+  isMarking: false,
+  peakLiveBytes: 3 << 20,
+  goalBytes: 4 << 20,
+  heapBefore: 3 << 20,
+  heapPeak: 5 << 20,
+  heapAfter: 4 << 20,
+};
+
+const DROP: Recycled = {
+  percent: 50,
+  files: 617,
+  bytes: 3 << 20,
+  words: 1234,
+  postings: 20_000,
+  seconds: 0.25,
+  collection: {
+    seconds: 0.05,
+    markSeconds: 0.03,
+    sweepSeconds: 0.0123,
+    before: { liveBytes: 3 << 20, objects: 30_000, heapBytes: 4 << 20 },
+    after: { liveBytes: 1 << 20, objects: 10_000, heapBytes: 3 << 20 },
+    freedBytes: 2 << 20,
+    freedObjects: 20_000,
+    markedBytes: 1 << 20,
+    stops: [0.000_1, 0.002],
+  },
+  check: null,
+  again: AGAIN,
+  againCheck: null,
 };
 
 function report(changes: Partial<IndexOutcome> = {}): string {
@@ -44,6 +100,13 @@ test('the figures, in words; nothing that moves a cursor', () => {
   postings     54,321  lines that have a word, for each word
   heap       3.00 MiB  in spans, and 1.00 MiB of metadata
   a posting    77.2 B  of heap and metadata
+
+Collector  gcPercent 100
+  cycles           3  of which 1 asked for
+  stops            6  longest 1.23 ms, median 250 µs, 2.50 ms in all
+  marking    34.0 ms  of CPU, and 5.60 ms by threads that allocated
+  sweeping   12.0 ms  of CPU
+  freed     3.00 MiB  12,345 objects
 
 Most frequent words
   word  hits  files
@@ -76,6 +139,56 @@ test('a check: the same, or the first difference', () => {
     "  check          same  all 54,321 postings compared; plain JS: 1.500 s on 1 thread, 100 MiB of V8's heap",
   );
   expect(report({ check: { ...check, difference: 'word "a\n": lost' } })).toContain('different  word "a\\x0a": lost');
+});
+
+test('documents dropped, collected and indexed again', () => {
+  const text = report({ drop: DROP });
+  expect(text.slice(text.indexOf('Dropped'), text.indexOf('\n\nCollector'))).toBe(
+    `Dropped 50 % of the documents  nothing is freed by hand
+  files        617  3.00 MiB of text, taken out in 0.250 s
+  postings  20,000  and 1,234 words that no other file has
+
+Collected  in 50.0 ms: marked 1.00 MiB in 30.0 ms, swept in 12.3 ms of CPU; stops of 100 µs and 2.00 ms
+                  before     after     freed
+  live bytes    3.00 MiB  1.00 MiB  2.00 MiB
+  objects         30,000    10,000    20,000
+  spans in use  4.00 MiB  3.00 MiB  1.00 MiB
+
+Indexed them again  in the same heap
+  built in     1.500 s  2.00 MiB/s, 617 files
+  postings      20,000  as many as before
+  live bytes  3.00 MiB  75.0 % of the goal, 4.00 MiB; 1 cycle
+  heap        4.00 MiB  in spans; 3.00 MiB before, 5.00 MiB at most`,
+  );
+});
+
+test('checks after each step, and what the first of them found that found anything', () => {
+  const same = { postings: 10, seconds: 1, heapBytes: 1 << 20, difference: null };
+  const wrong = { ...same, difference: 'word "a": lost' };
+  const checkedAll = report({ check: same, drop: { ...DROP, check: same, againCheck: same }, checked: true });
+  expect(checkedAll.match(/^ {2}check +same /gm)).toHaveLength(3);
+  expect(report({ check: same, drop: { ...DROP, check: same, againCheck: wrong } })).toMatch(
+    /check +different {2}word "a"/,
+  );
+  expect(firstDifference(null, null)).toBeNull();
+  expect(firstDifference(same, { ...DROP, check: same, againCheck: same })).toBeNull();
+  expect(firstDifference(wrong, null)).toBe('word "a": lost');
+  expect(firstDifference(same, { ...DROP, check: wrong, againCheck: wrong })).toBe('after dropping: word "a": lost');
+  expect(firstDifference(same, { ...DROP, againCheck: wrong })).toBe('after indexing again: word "a": lost');
+});
+
+test('what the collector was told, and one that did nothing', () => {
+  const line = (changes: Partial<IndexOutcome['gc']>): string =>
+    /^Collector.*$/m.exec(report({ gc: { ...OUTCOME.gc, ...changes } }))![0];
+  expect(line({ percent: -1, memoryLimit: 64 << 20 })).toBe('Collector  gcPercent off, memory limit 64.0 MiB');
+  expect(line({ enabled: false })).toBe('Collector  off, but for what is asked for');
+  expect(report({ gc: { ...OUTCOME.gc, cycles: 0 } })).toMatch(/\nCollector {2}gcPercent 100\n {2}cycles {2}0\n\n/);
+  const noGoal = { ...AGAIN, goalBytes: null, cycles: [] };
+  expect(report({ drop: { ...DROP, again: noGoal } })).toContain('live bytes  3.00 MiB  no goal, 0 cycles\n');
+  const marking = { ...AGAIN, isMarking: true };
+  expect(report({ drop: { ...DROP, again: marking } })).toContain('4.00 MiB; 1 cycle, another under way\n');
+  const changed = { ...AGAIN, postings: 1 };
+  expect(report({ drop: { ...DROP, again: changed } })).toMatch(/postings +1 {2}files have changed\n/);
 });
 
 test('an index of nothing', () => {

@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type CheckResult, checkIndex } from '../../../../src/cli/index/check.ts';
+import { dropMentions } from '../../../../src/cli/index/drop-documents.ts';
 import { indexDocuments } from '../../../../src/cli/index/index-documents.ts';
 import { ask, type QueryAnswer } from '../../../../src/cli/index/query.ts';
 import { SharedIndex, Stopped } from '../../../../src/cli/index/shared-index.ts';
@@ -204,6 +205,72 @@ describe('check', () => {
     const { document, hits, lines, next } = firstMention(heap, text);
     wordIn(heap, text).mentions!.next = heap.new(Mention, { document, hits, lines, next });
   }
+});
+
+describe('dropping documents', () => {
+  test('what is left is the index of the other files; indexed again, it is what it was', () => {
+    const r = random(newSeed('dropping'));
+    const texts = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`${i}`, randomText(r, 1 + r.below(300))]));
+    const { files } = findFiles([folderOf(texts)]);
+    const debug = { checkmark: true, zombies: true, clobberFree: true };
+    const heap = createHeap({ maxBytes: 1 << 26, background: false, gcPercent: 5, debug });
+    const index = SharedIndex.create(heap, files, 1);
+    indexDocuments(index, 0);
+    heap.gc();
+    const whole = { words: index.wordCount, live: heap.stats().liveObjects };
+    const postingsOfAll = checked(index).postings;
+    for (let round = 0; round < 6; round++) {
+      const numbers = [...files.keys()].filter(() => r.below(6) < round);
+      index.drop(numbers);
+      const removed = dropMentions(index, 0, 1);
+      const left = checked(index);
+      expect(left).toMatchObject({ difference: null, postings: postingsOfAll - removed.postings });
+      expect(index.wordCount).toBe(whole.words - removed.words);
+      heap.gc();
+      expect(checked(index).difference).toBeNull();
+      if (round === 5) expect(heap.stats().liveObjects).toBeLessThan(whole.live / 2);
+      index.plan(files, numbers);
+      indexDocuments(index, 0);
+      expect(checked(index)).toMatchObject({ difference: null, postings: postingsOfAll });
+      expect(index.wordCount).toBe(whole.words);
+    }
+    heap.gc();
+    heap.verify();
+    // The map keeps tables, and words lie in other slots of the string's size classes: the same but for a few.
+    expect(Math.abs(heap.stats().liveObjects - whole.live)).toBeLessThan(whole.live / 20);
+  });
+
+  test('several workers share the words: what each removes is all of it', () => {
+    const r = random(3);
+    const texts = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${i}`, randomText(r, 200)]));
+    const { index } = indexOf(folderOf(texts));
+    index.drop([...Array(30).keys()]);
+    const { words, postings } = [0, 1, 2]
+      .map((worker) => dropMentions(index, worker, 3))
+      .reduce((a, b) => ({
+        words: a.words + b.words,
+        postings: a.postings + b.postings,
+      }));
+    expect(words).toBeGreaterThan(100);
+    expect(postings).toBeGreaterThan(words);
+    expect(index.wordCount).toBe(0);
+    expect(checked(index)).toMatchObject({ difference: null, postings: 0 });
+  });
+
+  test('a mention of a dropped document that was left in its place is found', () => {
+    const { index } = indexOf(folderOf(SMALL));
+    index.drop([0]);
+    expect(checked(index).difference).toMatch(
+      /^word ".*": document 0: in the shared index twice, or not in the plain one$/,
+    );
+  });
+
+  test('asked to stop', () => {
+    const { index } = indexOf(folderOf(SMALL));
+    index.drop([0]);
+    index.stop();
+    expect(() => dropMentions(index, 0, 1)).toThrow(Stopped);
+  });
 });
 
 describe('memory', () => {
