@@ -1,7 +1,7 @@
+/** Tables of the terminal reports: no lines, no colours of their own; alignment does the work. */
 import Table from 'cli-table3';
 import type { Colors } from 'picocolors/types.js';
 
-/** Tables of the terminal reports: no lines, no colours of their own; alignment does the work. */
 export const PLAIN_TABLE = {
   chars: {
     top: '',

@@ -68,15 +68,11 @@ export class SharedIndex {
 
   /** An empty index of these files, for `workers` workers. Throws OutOfMemoryError. */
   static create(heap: Heap, files: readonly FoundFile[], workers: number): SharedIndex {
-    const root = heap.scope(() => {
-      const root = heap.new(Index, {
-        documents: heap.make(slice(ref(Document)), files.length, files.length),
-        workers: heap.make(slice(WorkerState), workers, workers),
-      });
-      heap.roots.set(ROOT, root);
-      return root;
+    heap.scope(() => {
+      const documents = heap.make(slice(ref(Document)), files.length, files.length);
+      heap.roots.set(ROOT, heap.new(Index, { documents, workers: heap.make(slice(WorkerState), workers, workers) }));
     });
-    const index = new SharedIndex(heap, root);
+    const index = SharedIndex.open(heap);
     index.plan(files, [...files.keys()]);
     return index;
   }
