@@ -32,7 +32,8 @@ const erase = <V>(peer: MapPeer<V>): MapPeer => peer as unknown as MapPeer;
 const Scores = map(string, u32);
 
 function openSpanheap(): MapPeer<number> {
-  const heap = createHeap({ maxBytes: BYTES });
+  // The collector runs, as it does for JavaScript's own map: what is outgrown and replaced is its.
+  const heap = createHeap({ maxBytes: BYTES, gc: 'on' });
   return ofHeap(heap, heap.new(Scores));
 }
 

@@ -40,6 +40,7 @@ const Named = struct('Named', { name: string });
 const BYTES = 1 << 30;
 
 export function openSpanheap({ access, kept, elements }: Shape): Pass {
+  // Off: passes free what they made, by its address.
   const heap = createHeap({ maxBytes: BYTES, gc: 'off' });
   useOthers(heap);
   const make: Record<Access | Call, () => Pass> = {
