@@ -2,8 +2,8 @@
  * A cache that all threads of a server share: what one has computed, all can serve. The threads need no agreement beyond
  * this file: the map is safe for all at once, and counters are atomic.
  *
- * Entries that are evicted or replaced are left to the garbage collector. While the heap is made with `gc: 'off'`, nobody
- * uses their memory again: such a cache refuses new entries once it has stored `maxBytes` in all, and serves those it has.
+ * Nobody frees an entry that is evicted or replaced: the collector finds it, also if another thread is about to serve it.
+ * Only when the entries that are there do not leave room for another, that one is refused, and the others are served.
  */
 import { atomic, bytes, f64, map, OutOfMemoryError, ref, string, struct, u32 } from 'spanheap';
 

@@ -112,6 +112,21 @@ it('refuses pages that there is no memory for, and keeps the others', () => {
   heap.verify();
 });
 
+it('uses the memory of what was evicted and replaced again, and never runs out of it', () => {
+  const heap = createHeap({ maxBytes: 4 * 2 ** 20 });
+  const cache = new SharedCache(heap, { ttl: 60_000, maxEntries: 50 });
+  // 40 times the heap in all, of which a quarter of it at a time.
+  for (let i = 0; i < 8000; i++)
+    cache.set(`page ${i >> 1}`, { type: 'text/plain', body: new Uint8Array(20_000).fill(i) });
+  const { entries, evicted, refused } = cache.stats();
+  expect(refused).toBe(0);
+  expect(entries).toBeGreaterThanOrEqual(45);
+  expect(evicted + entries).toBe(4000);
+  expect(cache.get('page 3999')?.body).toEqual(new Uint8Array(20_000).fill(7999));
+  expect(heap.stats().gc.freedBytes).toBeGreaterThan(100 * 2 ** 20);
+  heap.verify();
+});
+
 it('runs from the command line until it is interrupted', async () => {
   const program = await start('examples/cache/server.mjs', '--port', '0', '--workers', '2');
   const port = Number(/^http:\/\/localhost:(\d+)\/primes\/5000000 .* 2 workers$/.exec(program.firstLine)?.[1]);
