@@ -6,7 +6,7 @@ import { liveType, SLOT_BYTES } from './gc/live.ts';
 import type { PacingSeries, PacingTask } from './gc/pacing.ts';
 import { answer, medianOf, taskOf } from './measure.ts';
 
-const BYTES = 2 ** 30;
+const BYTES = 2 ** 31;
 const MIB = 2 ** 20;
 const PER_SCOPE = 500;
 const SAMPLE_MS = 5;
