@@ -8,10 +8,9 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
-import { whenIdle } from './idle.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
-import { startWorker } from './worker-threads.ts';
+import { startWorker, whenIdle } from './worker-threads.ts';
 
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
