@@ -33,7 +33,7 @@ export const GC_WHY = H_GC + 8;
 export const GC_TRACE = H_GC + 10;
 
 /** 1: objects were freed by hand while the last cycle marked. */
-export const GC_FREED_MARKING = H_GC + 10;
+export const GC_FREED_MARKING = H_GC + 9;
 
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
 export const GC_HEAP_LIVE = H_GC + LINE;
