@@ -9,6 +9,7 @@
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
+import './registry-special.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -236,17 +237,6 @@ import {
   SPAN_TYPES,
   SPAN_WORDS,
 } from './span.ts';
-import {
-  SPECIAL_ADDR,
-  SPECIAL_BUCKET_NEXT,
-  SPECIAL_KIND,
-  SPECIAL_NEXT,
-  SPECIAL_PROC,
-  SPECIAL_QUEUE_NEXT,
-  SPECIAL_SERIAL,
-  SPECIAL_SERIAL_HIGH,
-  SPECIAL_WORDS,
-} from './special.ts';
 
 defineStruct('header', 'mheap', HEADER_WORDS, {
   magic: [H_MAGIC, 'u32', 'immutable'],
@@ -427,13 +417,6 @@ defineStruct('root', '', ROOT_NAME, {
   nameBytes: [ROOT_NAME_BYTES, 'u32', 'immutable'],
 });
 
-defineStruct('special', 'special', SPECIAL_WORDS, {
-  next: [SPECIAL_NEXT, 'ref', 'locked'],
-  addr: [SPECIAL_ADDR, 'addr', 'locked'],
-  kind: [SPECIAL_KIND, 'u32', 'locked'],
-  data: [SPECIAL_PROC, 'words', 'locked', SPECIAL_WORDS - SPECIAL_PROC],
-});
-
 defineStruct('summary', 'pallocSum', SUM_WORDS, {
   start: [SUM_START, 'u32', 'locked'],
   max: [SUM_MAX, 'u32', 'locked'],
@@ -484,9 +467,6 @@ const agree: Record<string, boolean> = {
     GC_PAUSE_RING + 2 * PAUSE_RING === GC_CYCLE_RING &&
     GC_CYCLE_RING + 2 * CYCLE_RING * CYCLE_DOUBLES === H_GC + GC_WORDS,
   'the pacer’s doubles fit into their lines': 2 * PACER_WORDS <= GC_PACER_LINES * LINE,
-  'special records have room for each kind':
-    Math.max(SPECIAL_QUEUE_NEXT, SPECIAL_SERIAL_HIGH, SPECIAL_BUCKET_NEXT) < SPECIAL_WORDS &&
-    Math.max(SPECIAL_ADDR, SPECIAL_NEXT, SPECIAL_KIND) < Math.min(SPECIAL_PROC, SPECIAL_SERIAL),
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX < STACK_WORDS,
