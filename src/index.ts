@@ -71,14 +71,17 @@ export {
 export type {
   ArrayRef,
   Atomic,
+  Cleanup,
   Cursor,
   Given,
   Infer,
   Init,
+  Interned,
   LinkFields,
   NodeCursor,
   Ref,
   Reference,
   SharedMap,
   Slice,
+  WeakReference,
 } from './types/values.ts';

@@ -51,6 +51,7 @@ import {
 import { allocBits, bitsWords, tryAllocBits } from '../spans/bits-arena.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
+import { sweepSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
 
@@ -117,10 +118,11 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   const words = bitsWords(nelems);
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
   const mark = m[s + SPAN_GCMARK_BITS] >>> 5;
+  // First of all: it may revive objects that are not marked.
+  if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
   if (m[s + SPAN_DEFER] !== NIL) takeNotes(heap, s);
   if (m[s + SPAN_CLASS] === heap.tinySpanClass) sweepTiny(heap, s);
-  if (m[s + SPAN_SPECIALS] !== NIL) heap.sweepSpecials(s);
   let live = 0;
   let before = 0;
   for (let w = 0; w < words; w++) {

@@ -24,6 +24,7 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { eachHandleSegment, eachNamedRoot, eachProcRoot, eachStackRange } from './roots.ts';
+import { specialRoots } from './special-roots.ts';
 
 const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
 
@@ -63,16 +64,18 @@ class Walk {
     if ((m[bit >>> 5] & (1 << bit)) === 0) {
       fatal(`checkmark: the object at ${hex(base)}, reachable from ${from}, was not marked`);
     }
-    if ((m[s + SPAN_CLASS] & 1) === 0) this.#queue.push(base);
+    this.#queue.push(base);
   }
 
   run(): void {
-    for (let addr = this.#queue.pop(); addr !== undefined; addr = this.#queue.pop()) this.#scan(addr);
+    for (let addr = this.#queue.pop(); addr !== undefined; addr = this.#queue.pop()) this.scan(addr);
   }
 
-  #scan(addr: number): void {
+  /** Reaches what an object leads to. */
+  scan(addr: number): void {
     const { m, m16, i32 } = this.#mem;
     const s = spanOf(this.#mem, addr) as SpanRef;
+    if ((m[s + SPAN_CLASS] & 1) === 1) return;
     const large = m[s + SPAN_CLASS] < 2;
     const size = m[s + SPAN_ELEMSIZE] >>> 0;
     const index = large ? 0 : Math.floor((addr - spanBase(m, s)) / size);
@@ -102,5 +105,6 @@ export function checkmark(t: Proc, table: TypeTable): void {
     eachHandleSegment(mem, p, (start) => range('a handle table')(start + SEGMENT_SLOTS, start + SEGMENT_WORDS));
   }
   eachNamedRoot(mem, (addr) => walk.reach(addr, 'a named root'));
+  specialRoots(t, 0, mem.m[H_GROWN_PAGES], (addr) => walk.scan(addr));
   walk.run();
 }

@@ -63,7 +63,7 @@ import { GCCPULimiter } from './limiter.ts';
 import { type Marker, makeMarker } from './marker.ts';
 import { GCController } from './pacer.ts';
 import { NO_LIMIT } from './pacing/goals.ts';
-import { doRootJob, type SpecialRoots } from './roots.ts';
+import { doRootJob } from './roots.ts';
 import type { CycleRecord } from './stats.ts';
 import { SweepPacing } from './sweep-pacing.ts';
 
@@ -93,8 +93,6 @@ export class Collector implements AllocCollector, GcContext {
   readonly sweepPacing: SweepPacing;
   readonly stop: StopOptions;
   readonly onCycle: (record: CycleRecord) => void;
-  /** Wired by `runtime`: the finalizers' part of the roots. */
-  specialRoots: SpecialRoots = () => {};
   /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */
   wakeBackground: () => void = () => {};
   /** The cycle that the marker's stack belongs to. */
@@ -243,7 +241,7 @@ export class Collector implements AllocCollector, GcContext {
       if (!marker.isEmpty()) {
         done += marker.drain(Math.min(SLICE, limit - done));
         if (Atomics.load(m, GC_IDLE) > 0 && Atomics.load(m, GC_WORK_COUNT) === 0) this.#shareWork(false);
-      } else if (!marker.take() && !doRootJob(mem, marker, this.specialRoots)) {
+      } else if (!marker.take() && !doRootJob(t, marker)) {
         break;
       }
       t.poll();

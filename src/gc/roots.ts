@@ -37,6 +37,7 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import type { Marker } from './marker.ts';
+import { specialRoots } from './special-roots.ts';
 
 /** Pieces of handle tables in one buffer: one is 2046 addresses, and buffers are what threads share. */
 const SEGMENTS_PER_BUFFER = 16;
@@ -175,11 +176,9 @@ export function rootJobsLeft({ m }: Mem): boolean {
   return Atomics.load(m, GC_ROOT_NEXT) < Atomics.load(m, GC_ROOT_JOBS);
 }
 
-/** What the collector asks of the specials: those of the spans that begin in a range of pages (see specials.ts). */
-export type SpecialRoots = (firstPage: number, endPage: number, marker: Marker) => void;
-
 /** Does one root job. False: there is none left to begin. Not a safepoint. */
-export function doRootJob(mem: Mem, marker: Marker, specialRoots: SpecialRoots): boolean {
+export function doRootJob(t: Proc, marker: Marker): boolean {
+  const { mem } = t;
   const { m } = mem;
   if (!rootJobsLeft(mem)) return false;
   const job = Atomics.add(m, GC_ROOT_NEXT, 1);
@@ -192,7 +191,7 @@ export function doRootJob(mem: Mem, marker: Marker, specialRoots: SpecialRoots):
   const chunk = job < rescan ? job - 1 : job - rescan;
   const first = chunk << LOG_CHUNK_PAGES;
   const end = Math.min(m[H_GROWN_PAGES], first + (1 << LOG_CHUNK_PAGES));
-  if (job < rescan) specialRoots(first, end, marker);
+  if (job < rescan) specialRoots(t, first, end, marker.scanObject);
   else rescanPages(mem, marker, first, end);
   return true;
 }

@@ -2,7 +2,7 @@
  * Free-list allocator of metadata records of one size (Go: `fixalloc`). Heap lock.
  *
  * There is one for span records; and per size class one for side tables (type numbers, tiny masks), one for
- * deferred-free records; and one for the collector's work buffers.
+ * deferred-free records; one for the collector's work buffers, one for special records.
  */
 
 /** Words of a record. */
@@ -26,4 +26,6 @@ export const FIX_TINY_TABLES = FIX_TABLES + FIX_CLASSES;
 export const FIX_DEFERS = FIX_TINY_TABLES + 1;
 /** The collector's work buffers. */
 export const FIX_WORKBUFS = FIX_DEFERS + FIX_CLASSES;
-export const FIXALLOCS = FIX_WORKBUFS + 1;
+/** Special records. */
+export const FIX_SPECIALS = FIX_WORKBUFS + 1;
+export const FIXALLOCS = FIX_SPECIALS + 1;

@@ -97,6 +97,20 @@ export const H_ZEROBASE = 8 * LINE;
 /** The empty span that unused mcache slots point to (Go: `emptymspan`). */
 export const H_EMPTY_SPAN = 8 * LINE + 1;
 
+// Special records: layout/special.ts. All of it under the lock in the first word.
+export const H_SPECIALS_LOCK = 9 * LINE;
+/** The record that is on its way from a span's list to a queue; 0 if none is. */
+export const H_SPECIAL_IN_HAND = 9 * LINE + 1;
+/** Serial number last given to a weak pointer: low word, high word. */
+export const H_WEAK_SERIAL = 9 * LINE + 2;
+export const H_WEAK_SERIAL_HIGH = 9 * LINE + 3;
+/** Interned text: first word of the buckets, their number (a power of 2, at first 0), and how many texts there are. */
+export const H_INTERN_BUCKETS = 9 * LINE + 4;
+export const H_INTERN_SIZE = 9 * LINE + 5;
+export const H_INTERN_COUNT = 9 * LINE + 6;
+/** Seeds of the texts' hashes: two random words, written when the heap is made. */
+export const H_INTERN_SEED = 9 * LINE + 7;
+
 /** Size table: word `2c` is the object size of class c in bytes, word `2c+1` the pages of its spans. */
 export const H_CLASS_TABLE = 10 * LINE;
 

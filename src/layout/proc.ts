@@ -89,7 +89,10 @@ export const PROC_NO_REUSE = 79;
 export const PROC_WB_COUNT = 80;
 /** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
 export const PROC_ASSIST = 82;
-/** Words 88 … 95: specials. */
+/** Callbacks of cleanups and finalizers that this thread is to call: first special record of the queue. Specials lock. */
+export const PROC_CALLBACKS = 88;
+/** PROC_EPOCH while the thread takes callbacks, 0 otherwise. Set by the thread itself, cleared while the world is stopped. */
+export const PROC_CALLBACKS_EPOCH = 89;
 // CPU nanoseconds of this thread: marking in the background or on request, assists, sweeping. Doubles.
 export const PROC_MARK_NS = 96;
 export const PROC_ASSIST_NS = 98;

@@ -9,6 +9,7 @@
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
+import './registry-special.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -50,6 +51,10 @@ import {
   H_GC,
   H_GROWN_PAGES,
   H_HEAP_LOCK,
+  H_INTERN_BUCKETS,
+  H_INTERN_COUNT,
+  H_INTERN_SEED,
+  H_INTERN_SIZE,
   H_MAGIC,
   H_MAX_PROCS,
   H_NO_SPAN,
@@ -67,11 +72,14 @@ import {
   H_SCAV_PAGE,
   H_SEARCH_PAGE,
   H_SIZE_CLASSES,
+  H_SPECIAL_IN_HAND,
+  H_SPECIALS_LOCK,
   H_STOP,
   H_SWEEPGEN,
   H_TINY,
   H_TYPES,
   H_VERSION,
+  H_WEAK_SERIAL,
   H_WORLD_LOCK,
   H_WRITE_BARRIER,
   H_ZEROBASE,
@@ -142,6 +150,8 @@ import {
   PROC_BITS_END,
   PROC_BITS_EPOCH,
   PROC_BITS_NEXT,
+  PROC_CALLBACKS,
+  PROC_CALLBACKS_EPOCH,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
   PROC_EPOCH,
@@ -219,6 +229,7 @@ import {
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
   SPAN_SPECIALS,
+  SPAN_SPECIALS_GEN,
   SPAN_STATE,
   SPAN_SWEEPGEN,
   SPAN_TABLE,
@@ -265,6 +276,13 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
   gc: [H_GC, 'words', 'atomic', GC_WORDS],
   retired: [H_RETIRED, 'words', 'locked', 2 * COUNTERS.length],
+  specialsLock: [H_SPECIALS_LOCK, 'u32', 'atomic'],
+  specialInHand: [H_SPECIAL_IN_HAND, 'ref', 'locked'],
+  weakSerial: [H_WEAK_SERIAL, 'u32', 'locked', 2],
+  internBuckets: [H_INTERN_BUCKETS, 'ref', 'locked'],
+  internSize: [H_INTERN_SIZE, 'u32', 'locked'],
+  internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
+  internCount: [H_INTERN_COUNT, 'u32', 'locked'],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
 });
 
@@ -292,6 +310,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   remoteNext: [SPAN_REMOTE_NEXT, 'ref', 'atomic'],
   remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
+  specialsGen: [SPAN_SPECIALS_GEN, 'u32', 'locked'],
   largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
   largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
@@ -349,6 +368,8 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
   sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
   sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
+  callbacks: [PROC_CALLBACKS, 'ref', 'locked'],
+  callbacksEpoch: [PROC_CALLBACKS_EPOCH, 'u32', 'racy'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
   wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],

@@ -69,6 +69,8 @@ export const SPAN_REMOTE_NEXT = 18;
 export const SPAN_REMOTE_QUEUED = 19;
 /** First special record, sorted by (offset, kind). */
 export const SPAN_SPECIALS = 20;
+/** Sweep generation of the sweep that handled them last, as it was while that went on (one below the heap's). */
+export const SPAN_SPECIALS_GEN = 21;
 /** Type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
 export const SPAN_LARGE_TYPE = 22;
 /** Bytes the user asked for, of a large object. */

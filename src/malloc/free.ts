@@ -20,6 +20,7 @@ import {
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
   SPAN_OWNER,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
@@ -27,6 +28,7 @@ import {
 } from '../layout/span.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
+import { dropSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
@@ -114,8 +116,9 @@ export function freeSlow(a: Malloc, ptr: number): void {
   const { m, mf } = a.t.mem;
   const { heap } = a.cache;
   for (;;) {
-    const { span: s, index, start } = findObject(a, ptr, 'free');
+    const { span: s, index, start, usable } = findObject(a, ptr, 'free');
     if (m[H_WRITE_BARRIER] !== 0) a.collector.beforeFree(ptr);
+    if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);
       return;

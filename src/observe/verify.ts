@@ -3,7 +3,7 @@
  * for the sweeping that the last cycle left to be done.
  *
  * Written to know as little as possible of how the structures are changed: each check states what must hold between
- * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, types, roots,
+ * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, specials, types, roots,
  * references, pointers.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
@@ -52,6 +52,7 @@ import { procRef } from '../sync/proc.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
 import { verifyMetadata } from './verify-metadata.ts';
+import { verifySpecials } from './verify-specials.ts';
 import { type VerifyOptions, verifyTypes } from './verify-types.ts';
 
 export type Words = Int32Array<ArrayBufferLike>;
@@ -99,6 +100,7 @@ export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): V
       });
       verifyCaches(heap, spans);
       verifyMetadata(heap, spans);
+      verifySpecials(heap, spans);
       verifyTypes(heap, spans, options);
       return { spans: spans.length, objects, threads: attachedProcs(heap.t.mem).length };
     },

@@ -2,7 +2,7 @@
  * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
  * wires what flows upwards.
  */
-import { ArgumentError, SpanheapError } from '../base/errors.ts';
+import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
@@ -18,7 +18,18 @@ import { attachProc, detachProc } from '../threads/attach.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import type { Kind, ReferableKind, SliceKind } from '../types/kinds.ts';
 import { TypedHeap } from '../types/typed-heap.ts';
-import type { AnyStruct, Infer, Init, NodeCursor, Reference, Slice } from '../types/values.ts';
+import type {
+  AnyStruct,
+  Cleanup,
+  Infer,
+  Init,
+  Interned,
+  NodeCursor,
+  Reference,
+  Slice,
+  WeakReference,
+} from '../types/values.ts';
+import { weakReference } from '../types/weak.ts';
 import { ATTACHED, type GCPause, HeapGC } from './heap-gc.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
@@ -160,6 +171,71 @@ export class Heap {
     return this.#typed.cursor(kind as unknown as Kind) as NodeCursor<S>;
   }
 
+  /**
+   * Calls `fn(arg)` after the object that `ref` leads to has died (Go: `runtime.AddCleanup`): for what belongs to the
+   * object and is not in the heap. Later, and perhaps never: a collection must find the object dead, and the function is
+   * called on this thread, from its event loop, never inside a scope (see `drainCleanups`). An object can have many
+   * cleanups. What `fn` and `arg` hold is not released before, so neither may lead to the object: no persistent reference
+   * to it. A reference as `arg` is held until then. Freed by hand, the object counts as dead. A thread that detaches or
+   * ends takes its cleanups with it.
+   *
+   * Objects below 16 bytes without pointers share blocks, and die with the last of their block.
+   *
+   * Throws ArgumentError when `arg` refers to the object itself, or something in it; StaleRefError, OutOfMemoryError.
+   */
+  cleanup(ref: Reference, fn: () => void): Cleanup;
+  cleanup<A>(ref: Reference, fn: (arg: A) => void, arg: A): Cleanup;
+  cleanup(ref: Reference, fn: (arg: unknown) => void, arg?: unknown): Cleanup {
+    this.#check();
+    return this.#typed.callbacks.cleanup(ref, fn, arg);
+  }
+
+  /**
+   * Calls `fn` with a reference to the object, once, after it was found dead (Go: `runtime.SetFinalizer`). Until then it
+   * lives on with all it leads to, and for good if `fn` stores the reference somewhere. `null` removes the finalizer. The
+   * reference is local to a scope around the call of `fn`. When and on which thread it runs: as `cleanup`, which is the
+   * better choice where it does. Of two dead objects with finalizers, where one leads to the other, that one's runs first;
+   * in a ring of such objects none ever runs.
+   *
+   * Throws ArgumentError when the object has a finalizer, and for a reference to a part of an object; StaleRefError,
+   * OutOfMemoryError.
+   */
+  finalizer<R extends Reference>(ref: R, fn: ((ref: R) => void) | null): void {
+    this.#check();
+    this.#typed.callbacks.finalizer(ref, fn);
+  }
+
+  /**
+   * A reference that does not keep its object alive (Go: `weak.Make`). It is cleared when the object is found dead, before
+   * any finalizer runs, and stays so even if that revives the object. All weak references to a place are equal, in all
+   * threads. Throws StaleRefError, OutOfMemoryError.
+   */
+  weak<R extends Reference>(ref: R): WeakReference<R> {
+    this.#check();
+    return weakReference(this.#typed.env, ref) as unknown as WeakReference<R>;
+  }
+
+  /**
+   * Text whose bytes lie in the heap only once (Go: `unique.Make`). It can be stored where a string can, by all that
+   * takes values (`heap.new`, `set`, `push`, …); keys of maps alone are strings. Equal texts give the same object in one
+   * thread, and the same bytes in all. Lone surrogates become U+FFFD. Throws OutOfMemoryError.
+   */
+  intern(text: string): Interned {
+    this.#check();
+    if (typeof text !== 'string') throw new WrongTypeError('intern: expected a string');
+    return this.#typed.interner.intern(text);
+  }
+
+  /**
+   * Calls the functions of cleanups and finalizers whose turn has come, and returns how many it called. The event loop
+   * does it otherwise; this is for threads that do not return to theirs. What a function throws is thrown on; those left
+   * get their turn later. Throws ArgumentError inside a scope.
+   */
+  drainCleanups(): number {
+    this.#check();
+    return this.#typed.callbacks.drain();
+  }
+
   /** Byte address of what a reference refers to, in `heap.memory`. Objects do not move while a scope is open. */
   addressOf(ref: Reference): number {
     return this.#typed.addressOf(ref);
@@ -172,6 +248,7 @@ export class Heap {
   gc(): void {
     this.#check();
     this.#gc.collect();
+    this.#typed.callbacks.notice();
   }
 
   /**

@@ -2,7 +2,7 @@
 import { AttachError } from '../base/errors.ts';
 import { nanotime } from '../gc/clock.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
-import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
+import { FIX_DEFERS, FIX_SPANS, FIX_SPECIALS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
 import {
   GC_DEBUG,
   GC_ENABLED,
@@ -17,6 +17,7 @@ import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
   H_EMPTY_SPAN,
+  H_INTERN_SEED,
   H_MAGIC,
   H_MAX_PROCS,
   H_PAGES,
@@ -34,6 +35,7 @@ import { bitsWords } from '../spans/bits-arena.ts';
 import '../layout/registry.ts';
 import { planMeta } from '../layout/plan.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
+import { SPECIAL_WORDS } from '../layout/special.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { fixInit } from '../spans/fixalloc.ts';
 import { SizeClassTable } from '../spans/size-classes.ts';
@@ -67,6 +69,8 @@ export function initMem(o: CheckedOptions): Mem {
   m[H_PERSISTENT_NEXT] = plan.persistent + SPAN_WORDS;
   m[H_BITS_REGION_NEXT] = plan.gcBits;
   fixInit(mem, FIX_SPANS, SPAN_WORDS);
+  fixInit(mem, FIX_SPECIALS, SPECIAL_WORDS);
+  m.set(crypto.getRandomValues(new Int32Array(2)), H_INTERN_SEED);
   for (let c = 1; c <= o.classes.count; c++) {
     const isTiny = c === o.classes.tinyClass;
     if (!isTiny) {

@@ -98,8 +98,6 @@ export class MHeap {
   /** Span classes are below this. */
   readonly spanClasses: number;
   hooks: SpanHooks = {};
-  /** What the sweep of a span does with the specials of its dead objects. Wired by `runtime`. */
-  sweepSpecials: (s: SpanRef) => void = () => {};
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
 

@@ -19,6 +19,7 @@ import {
   PROC_STATUS,
   PROC_THREAD,
 } from '../layout/proc.ts';
+import { closeCallbacks } from '../spans/callback-queue.ts';
 import { MHeap } from '../spans/mheap.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import { Proc, procRef } from '../sync/proc.ts';
@@ -74,6 +75,7 @@ export function detachProc(cache: MCache): void {
   const { mem } = heap.t;
   withWorldStopped(heap.t, () => {
     releaseProc(cache);
+    closeCallbacks(heap.t, ref);
     retireCounters(mem, ref);
   });
   heap.t.quit();

@@ -9,6 +9,7 @@
 import type { ProcRef } from '../base/brand.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
@@ -35,6 +36,7 @@ export function reap(heap: MHeap, id: number): boolean {
       if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) return;
       repair(heap, ref, id);
       releaseLocksOf(mem, id);
+      closeCallbacks(t, ref);
       retireCounters(mem, ref);
       freeProc(mem, ref);
     },

@@ -42,6 +42,7 @@ import {
   H_HEAP_LOCK,
   H_PAGES_IN_USE,
   H_RECLAIMER,
+  H_SPECIALS_LOCK,
   H_SWEEPGEN,
   H_WRITE_BARRIER,
 } from '../layout/header.ts';
@@ -89,10 +90,12 @@ import { fixForget } from '../spans/fixalloc.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
+import { finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { repairSpecials } from './repair-specials.ts';
 import { attachedProcs } from './stop-the-world.ts';
 
 /** Repairs what the thread with this id was changing, and takes its spans and pages back. */
@@ -114,6 +117,7 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
     repairBitArenas(mem);
   }
   repairMarking(heap, dead, id, living);
+  if ((Atomics.load(m, H_SPECIALS_LOCK) & LOCK_OWNER) === id) repairSpecials(mem);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
     if (transition && m[H_WRITE_BARRIER] === 0 && !isUnswept(m, s)) clearMarks(m, s);
     repairSpan(heap, s, ids, heldHeap);
@@ -205,7 +209,10 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
-  if (m[s + SPAN_SWEEPGEN] === gen - 1) renewHalfSwept(heap, s, heldHeap);
+  if (m[s + SPAN_SWEEPGEN] === gen - 1) {
+    finishSpecials(heap, s);
+    renewHalfSwept(heap, s, heldHeap);
+  }
   const marking = m[H_WRITE_BARRIER] !== 0;
   // The slots of a lost window were marked when it was made.
   if (marking) dropMarks(m, s);

@@ -13,7 +13,7 @@ import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_WORK_LOCK } from '../layout/gc.ts';
-import { H_HEAP_LOCK, H_RECLAIMER, H_STOP } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -58,7 +58,7 @@ export function attachedProcs(mem: Mem): ProcRef[] {
 
 /** All leaf locks. */
 export function leafLocks(mem: Mem): number[] {
-  const locks = [H_HEAP_LOCK, GC_WORK_LOCK];
+  const locks = [H_HEAP_LOCK, H_SPECIALS_LOCK, GC_WORK_LOCK];
   for (let c = 0; c < MAX_SPAN_CLASSES; c++) locks.push(mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK);
   return locks;
 }

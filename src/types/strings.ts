@@ -7,6 +7,7 @@
  */
 import { WrongTypeError } from '../base/errors.ts';
 import { callInRegion, type Env } from './env.ts';
+import { InternedText } from './interned.ts';
 import { describe, type Scalar } from './scalars.ts';
 
 /** Word of the length, after that of the pointer. */
@@ -22,7 +23,7 @@ function allocBytes(env: Env, bytes: Uint8Array, length: number): number {
   return addr;
 }
 
-export function stringCodec(env: Env): Scalar<string> {
+export function stringCodec(env: Env): Scalar<string | InternedText> {
   const { t, text, barrier } = env;
   const { i32 } = t.mem;
 
@@ -33,12 +34,26 @@ export function stringCodec(env: Env): Scalar<string> {
   }
 
   function check(value: unknown, where: string): void {
-    if (typeof value !== 'string') throw new WrongTypeError(`${where}: expected a string, got ${describe(value)}`);
+    if (typeof value !== 'string' && !isInterned(value)) {
+      throw new WrongTypeError(`${where}: expected a string, got ${describe(value)}`);
+    }
   }
 
-  function write(addr: number, value: string): void {
+  const isInterned = (value: unknown): boolean => value instanceof InternedText && value.$env === env;
+
+  /** Interned text is there already: its bytes are shared. In a region. */
+  function writeInterned(addr: number, { $addr, $bytes }: InternedText): void {
+    barrier.storePointer(addr, $addr);
+    i32[(addr + STRING_LEN) >>> 2] = $bytes;
+  }
+
+  function write(addr: number, value: string | InternedText): void {
     if (t.depth === 0) {
       callInRegion(env, write, addr, value);
+      return;
+    }
+    if (typeof value !== 'string') {
+      writeInterned(addr, value);
       return;
     }
     const length = text.encode(value);

@@ -8,9 +8,11 @@ import type { TypeTable } from '../malloc/rtype.ts';
 import type { HandleTable } from '../threads/handles.ts';
 import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
 import { Binder } from './binder.ts';
+import { Callbacks } from './callbacks.ts';
 import type { Codec } from './codec.ts';
 import { makeNodeCursorClass } from './cursor.ts';
 import { type Env, inRegion, inScope } from './env.ts';
+import { Interner } from './interned.ts';
 import { isKind, type Kind } from './kinds.ts';
 import { layoutOf } from './layout-of.ts';
 import { type Maker, makeMaker } from './maker.ts';
@@ -29,6 +31,8 @@ export interface HeapRoots {
 export class TypedHeap {
   readonly env: Env;
   readonly roots: RootTable;
+  readonly callbacks: Callbacks;
+  readonly interner: Interner;
   readonly #binder: Binder;
   /** What `create` does for each kind: one look-up finds all that is constant. */
   readonly #makers = new WeakMap<object, Maker>();
@@ -41,6 +45,8 @@ export class TypedHeap {
     const { mem } = t;
     this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(mem), dropped };
     this.roots = new RootTable(this.env);
+    this.callbacks = new Callbacks(this.env);
+    this.interner = new Interner(this.env);
     this.#binder = new Binder(this.env);
   }
 
@@ -76,7 +82,9 @@ export class TypedHeap {
   }
 
   scope<T>(fn: () => T): T {
-    return inScope(this.env, fn, (result, ended) => carry(this.env, result, ended));
+    const result = inScope(this.env, fn, (r, ended) => carry(this.env, r, ended));
+    if (this.callbacks.waiting) this.callbacks.notice();
+    return result;
   }
 
   cursor(kind: Kind): unknown {
@@ -107,6 +115,7 @@ export class TypedHeap {
 
   /** Ends all references and gives their memory back. In a region. */
   release(): void {
+    this.callbacks.release();
     this.env.shadow.release();
     this.env.handles.release();
   }

@@ -77,6 +77,38 @@ export type Infer<T> =
 /** What a place of kind `T` can be given when it is made: see `Given`. */
 export type Init<T> = Given<Infer<T>>;
 
+/**
+ * Text whose bytes lie in the heap once, however often it is stored (Go: `unique.Handle`). Where a string is stored, one
+ * of these can be, and the bytes are shared. Equal texts give the same object in a thread, so `===` compares them at once.
+ * The bytes go when no string of the heap has them, and no thread an `Interned`.
+ */
+export interface Interned {
+  readonly value: string;
+  toString(): string;
+  toJSON(): string;
+}
+
+/** What `heap.cleanup` returns (Go: `runtime.Cleanup`). */
+export interface Cleanup {
+  /**
+   * Takes the cleanup back: its function will not be called. It is not too late while it waits for its turn; after that,
+   * does nothing.
+   */
+  stop(): void;
+}
+
+/** A reference that does not keep its object alive (Go: `weak.Pointer`). */
+export interface WeakReference<R extends Reference = Reference> {
+  /**
+   * A reference to the place, local in a scope and persistent outside of all; undefined once the object is dead, which
+   * may be long after the last reference to it is gone. Throws OutOfMemoryError. May wait for a moment while the world is
+   * stopped.
+   */
+  deref(): R | undefined;
+  /** Whether both were made of references to the same place, be the object dead or alive. */
+  equals(other: WeakReference | null): boolean;
+}
+
 /** The fields that a new struct is given; those left out are zero. */
 type GivenFields<F> = { readonly [K in keyof F]?: Init<F[K]> | undefined };
 
@@ -87,7 +119,7 @@ type Elements<E> = readonly Given<E>[] | (ArrayLike<Given<E>> & ArrayBufferView)
 type Entries<K, V> = ReadonlyMap<K, Given<V>> | readonly (readonly [key: K, value: Given<V>])[];
 
 /**
- * What a place that is read as `V` can be given: such a value; for a struct also an object with any of its fields, for a
+ * What a place that is read as `V` can be given: such a value; for a string also an `Interned`, for a struct also an object with any of its fields, for a
  * slice or array an array of elements, for a map a `Map` or an array of entries, and for an atomic a number or bigint.
  *
  * For a struct it says `Reference<T>`, which all `Ref<T>` are, for the compiler's sake: it explains an object that does not
@@ -95,19 +127,21 @@ type Entries<K, V> = ReadonlyMap<K, Given<V>> | readonly (readonly [key: K, valu
  */
 export type Given<V> = null extends V
   ? V
-  : V extends Reference<infer T>
-    ? V extends Slice<infer E>
-      ? Elements<E> | V
-      : V extends ArrayRef<infer E>
+  : V extends string
+    ? V | Interned
+    : V extends Reference<infer T>
+      ? V extends Slice<infer E>
         ? Elements<E> | V
-        : V extends SharedMap<infer K, infer W>
-          ? Entries<K, W> | V
-          : V extends Atomic<infer N>
-            ? N
-            : T extends AnyStruct
-              ? GivenFields<T['fields']> | Reference<T>
-              : V
-    : V;
+        : V extends ArrayRef<infer E>
+          ? Elements<E> | V
+          : V extends SharedMap<infer K, infer W>
+            ? Entries<K, W> | V
+            : V extends Atomic<infer N>
+              ? N
+              : T extends AnyStruct
+                ? GivenFields<T['fields']> | Reference<T>
+                : V
+      : V;
 
 /** What slices and arrays have in common. Indices are integers from 0 on; a negative one is an error, as in Go. */
 interface Sequence<E> {

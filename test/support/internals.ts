@@ -6,7 +6,7 @@ import type { ProcRef, SpanRef } from '../../src/base/brand.ts';
 import type { Heap } from '../../src/index.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../src/layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../../src/layout/constants.ts';
-import { H_HEAP_LOCK, H_WORLD_LOCK } from '../../src/layout/header.ts';
+import { H_HEAP_LOCK, H_SPECIALS_LOCK, H_WORLD_LOCK } from '../../src/layout/header.ts';
 import { MC_WORDS, PROC_CLASSES, PROC_STATUS } from '../../src/layout/proc.ts';
 import type { Malloc } from '../../src/malloc/malloc.ts';
 import { spanOf } from '../../src/spans/mspan.ts';
@@ -46,6 +46,7 @@ export class Internals {
     const locks: [number, string][] = [
       [H_WORLD_LOCK, 'world'],
       [H_HEAP_LOCK, 'mheap'],
+      [H_SPECIALS_LOCK, 'specials'],
     ];
     for (let c = 0; c < MAX_SPAN_CLASSES; c++) {
       locks.push([this.mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK, 'mcentral']);
