@@ -8,11 +8,11 @@
  */
 import { ctz32 } from '../base/bits.ts';
 import { NIL } from '../base/brand.ts';
-import { GC_RECLAIM_CREDIT, GC_RECLAIM_INDEX, GC_SWEEP_CLASS } from '../layout/gc.ts';
+import { GC_RECLAIM_CREDIT, GC_RECLAIM_INDEX } from '../layout/gc.ts';
 import { H_GROWN_PAGES, H_WRITE_BARRIER } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOfPage } from '../spans/mspan.ts';
-import { trySweep } from './sweep.ts';
+import { isAllSwept, trySweep } from './sweep.ts';
 
 /** Pages that are looked through at a time (Go: `pagesPerReclaimerChunk`). */
 const CHUNK = 512;
@@ -20,7 +20,7 @@ const CHUNK = 512;
 /** Frees about `npages` pages of spans that are wholly dead, if some are left to sweep. In a region, no lock held. */
 export function reclaimPages(heap: MHeap, npages: number): void {
   const { m } = heap.t.mem;
-  if (Atomics.load(m, GC_SWEEP_CLASS) >= heap.spanClasses || m[H_WRITE_BARRIER] !== 0) return;
+  if (isAllSwept(m) || m[H_WRITE_BARRIER] !== 0) return;
   let wanted = npages;
   while (wanted > 0) {
     const credit = Atomics.load(m, GC_RECLAIM_CREDIT);

@@ -24,7 +24,7 @@ import {
   GC_PAGES_SWEPT,
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
-import { H_BITS_EPOCH, H_HEAP_LOCK, H_SWEEPGEN } from '../layout/header.ts';
+import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -74,6 +74,12 @@ export function isUnswept(m: Words, s: SpanRef): boolean {
 export function isSwept(m: Words, s: SpanRef): boolean {
   const ahead = (Atomics.load(m, s + SPAN_SWEEPGEN) - m[H_SWEEPGEN]) | 0;
   return ahead === 0 || ahead === 3;
+}
+
+/** Whether no span is left to begin with. */
+export function isAllSwept(m: Words): boolean {
+  // Span classes are those of the size classes, and two for tiny blocks.
+  return Atomics.load(m, GC_SWEEP_CLASS) >= m[H_SIZE_CLASSES] * 2 + 2;
 }
 
 /** The thread that owns the span now; 0 for nobody, which is so for all spans that are still to be swept. */

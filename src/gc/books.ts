@@ -1,5 +1,6 @@
 /** What the pacer, the limiter and the sweep pacing ask of a heap: the shared counters, in bytes. */
 
+import { isAllSwept } from '../central/sweep.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_HEAP_SCAN, GC_MARKED, GC_PAGES_SWEPT, GC_SCAN_WORK, GC_STACK_SCAN } from '../layout/gc.ts';
 import { H_BITS_REGION_NEXT, H_PAGES_IN_USE, H_PERSISTENT_NEXT, H_RETIRED } from '../layout/header.ts';
@@ -80,9 +81,14 @@ export class Books implements PacerBooks, LimiterBooks {
     return 0;
   }
 
-  /** Only the difference of the two matters to the pacer. */
+  /**
+   * Only the difference of the two matters to the pacer: bytes in objects. Until all is swept, what is dead is among them,
+   * and takes up the pages in use.
+   */
   totalAlloc(): number {
-    return this.heapLive();
+    const { m } = this.#mem;
+    const live = this.heapLive();
+    return isAllSwept(m) ? live : Math.max(live, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE);
   }
 
   totalFree(): number {

@@ -13,7 +13,7 @@
  * With nobody in the background the marking is incremental: assists alone, and steps on request.
  */
 import { NIL } from '../base/brand.ts';
-import { sweepOne } from '../central/sweep.ts';
+import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
   GC_BG_CREDIT,
@@ -25,7 +25,6 @@ import {
   GC_PACER,
   GC_PAUSED,
   GC_STARTED,
-  GC_SWEEP_CLASS,
   GC_T_END,
   GC_TRIGGER,
   GC_WAKE,
@@ -35,7 +34,13 @@ import {
   TRIGGER_NEVER,
 } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE, H_PROCS } from '../layout/header.ts';
-import { PACER_ASSIST_BYTES_PER_WORK, PACER_MEMORY_LIMIT, PACER_TRIGGER, PACER_WORDS } from '../layout/pacer.ts';
+import {
+  PACER_ASSIST_BYTES_PER_WORK,
+  PACER_HEAP_GOAL,
+  PACER_MEMORY_LIMIT,
+  PACER_TRIGGER,
+  PACER_WORDS,
+} from '../layout/pacer.ts';
 import {
   PROC_ASSIST,
   PROC_ASSIST_NS,
@@ -73,8 +78,8 @@ const SLICE = 32 << 10;
 const SPIN = 2000;
 /** Milliseconds that a marker sleeps for when nobody wakes it. */
 const NAP_MS = 1;
-/** Milliseconds that an assist waits for credit at most, when others have all the work. */
-const ASSIST_WAIT_MS = 4;
+/** Milliseconds that an assist waits for credit, when others have all the work and the heap is below its goal. */
+const ASSIST_WAIT_MS = 2;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
@@ -164,7 +169,7 @@ export class Collector implements AllocCollector, GcContext {
   }
 
   isSwept(): boolean {
-    return Atomics.load(this.mem.m, GC_SWEEP_CLASS) >= this.heap.spanClasses;
+    return isAllSwept(this.mem.m);
   }
 
   // What the allocator asks.
@@ -278,9 +283,11 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
-    const { m } = this.mem;
+    const { m, mf } = this.mem;
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
+      const started = performance.now();
       this.mark(MAX_ALLOC);
+      mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) tryFinish(this);
@@ -325,8 +332,9 @@ export class Collector implements AllocCollector, GcContext {
       if (work > 0) paid += this.mark(work);
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
-      // Others have all the work: wait for what they credit, but not for ever.
-      if (performance.now() - started > ASSIST_WAIT_MS) break;
+      // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
+      const isLong = performance.now() - started > ASSIST_WAIT_MS;
+      if (isLong && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
       this.awaitWork();
     }
     mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started) * 1e6;
@@ -385,13 +393,11 @@ export class Collector implements AllocCollector, GcContext {
     // A cycle that is under way may have seen things alive that are dead now.
     const wanted = (m[GC_STARTED] + 1) | 0;
     while (((m[GC_MARKED] - wanted) | 0) < 0) {
-      const started = performance.now();
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
       else {
         this.#sweepRest();
         if (begin(this, 'forced', () => ((m[GC_STARTED] - wanted) | 0) < 0)) this.wakeBackground();
       }
-      this.mem.mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
     }
     this.#sweepRest();
   }

@@ -66,8 +66,8 @@ const STACK_WORDS = 8192;
 const SPILL_WORDS = 4096;
 /** Pointers that are marked together. */
 const BATCH = 64;
-/** Pairs that a marker keeps when others have nothing to do. */
-const KEEP_WORDS = 64;
+/** Words that a marker keeps when others have nothing to do: few, for going through a tree it never has many. */
+const KEEP_WORDS = 8;
 /** Bytes of a large object that are scanned at a time (Go: `maxObletBytes`). */
 const OBLET = 128 << 10;
 /** Index of the first layout. */

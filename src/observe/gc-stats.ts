@@ -2,6 +2,7 @@
  * What `heap.stats().gc` tells of the collector: its counters, from shared memory, so all threads see the same ones. Does
  * not stop the world: while a cycle is under way the parts belong to slightly different moments.
  */
+import { isAllSwept } from '../central/sweep.ts';
 import { Books, cpuTimes, sumCounter } from '../gc/books.ts';
 import { GCCPULimiter } from '../gc/limiter.ts';
 import { GCController } from '../gc/pacer.ts';
@@ -16,7 +17,6 @@ import {
   GC_PAUSE_TOTAL,
   GC_PAUSED,
   GC_PAUSES,
-  GC_SWEEP_CLASS,
   GC_TRIGGER,
   GC_WORKER,
   TRIGGER_NEVER,
@@ -25,6 +25,7 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PACER_GC_PERCENT, PACER_MEMORY_LIMIT, PACER_WORDS } from '../layout/pacer.ts';
 import { PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import type { Mem } from '../sys/mem.ts';
 
 /** Times in nanoseconds. Counts and sums are since the heap was made, of all threads together. */
 export interface GCStats {
@@ -82,7 +83,7 @@ export function readGCStats(heap: MHeap): GCStats {
   const isUnlimited = gcPercent < 0 && memoryLimit === Number.POSITIVE_INFINITY;
   return {
     enabled: m[GC_ENABLED] !== 0 && Atomics.load(m, GC_PAUSED) === 0,
-    phase: phaseOf(heap),
+    phase: phaseOf(mem),
     cycles: Atomics.load(m, GC_MARKED),
     forcedCycles: m[GC_FORCED],
     background: Atomics.load(m, GC_WORKER) > 0,
@@ -106,9 +107,7 @@ export function readGCStats(heap: MHeap): GCStats {
   };
 }
 
-function phaseOf({ t, spanClasses }: MHeap): GCStats['phase'] {
-  const { m } = t.mem;
+function phaseOf({ m }: Mem): GCStats['phase'] {
   if (Atomics.load(m, H_WRITE_BARRIER) !== 0) return 'mark';
-  const isSwept = Atomics.load(m, GC_SWEEP_CLASS) >= spanClasses;
-  return isSwept || Atomics.load(m, GC_MARKED) === 0 ? 'off' : 'sweep';
+  return isAllSwept(m) || Atomics.load(m, GC_MARKED) === 0 ? 'off' : 'sweep';
 }
