@@ -123,6 +123,8 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   Atomics.store(m, H_RECLAIMER, 0);
   mf[GC_T_MARK >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_MARK >>> 1]);
+  // This thread goes on inside its region, where free has a slow path only from here on.
+  t.refresh();
 }
 
 /** Whether anything is left that a marker could do, or somebody holds grey objects. */

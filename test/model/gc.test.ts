@@ -29,6 +29,7 @@ const steps = fc.array(
       'garbage',
       'gcStep',
       'gcStep',
+      ...RAW,
     ),
     a: fc.nat(99),
     b: fc.nat(99),

@@ -1,0 +1,287 @@
+/** Memory that is freed by hand, or by another thread, or whose thread comes and goes, while the collector is at work. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { attachHeap, createHeap, type Heap, i32, type RType, ref, slice, struct } from '../../../src/index.ts';
+import { beginCycle, CHECKS, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
+
+const Item = struct('Item', {
+  id: i32,
+  get next() {
+    return ref(Item);
+  },
+});
+
+let heap: Heap;
+let cell: RType;
+
+beforeEach(() => {
+  heap = createHeap({ maxBytes: 2 ** 26, background: false, gc: 'off', ...CHECKS });
+  cell = heap.raw.type({ name: 'cell', size: 16, align: 8, pointers: [0] });
+});
+
+function ended(): void {
+  finishCycle(heap);
+  heap.verify();
+  heap.gc();
+  heap.verify();
+}
+
+/** An object with a number in it, made by `h`. */
+function numbered(h: Heap, n: number): number {
+  const addr = h.raw.newobject(cell);
+  h.memory.i32[(addr + 8) >>> 2] = n;
+  return addr;
+}
+const numberOf = (addr: number): number => heap.memory.i32[(addr + 8) >>> 2]!;
+
+describe('what an object that is freed referred to, and a scope holds on to, is not lost', () => {
+  /** holder -> parent -> child, made by `by`. */
+  function family(by: Heap, parentBytes: number): { holder: number; parent: number; child: number } {
+    const holder = heap.raw.keepAlive(numbered(heap, 1));
+    return by.scope(() => {
+      const parent = by.raw.keepAlive(by.raw.newarray(cell, parentBytes / 16));
+      const child = numbered(by, 4711);
+      by.raw.writePointer(parent, child);
+      heap.raw.writePointer(holder, parent);
+      return { holder, parent, child };
+    });
+  }
+
+  /** Takes what free slots there are, and writes over them. */
+  function reuse(): void {
+    for (let i = 0; i < 3000; i++) numbered(heap, -1);
+    for (let i = 0; i < 3; i++) heap.raw.newarray(cell, 4000);
+  }
+
+  test.each([16, 1024, 100_000])(
+    'by free of %i bytes, in the scope that began the cycle and in a later one',
+    (bytes) => {
+      for (const sameScope of [true, false]) {
+        heap.scope(() => {
+          const { holder, parent, child } = family(heap, bytes);
+          const free = (): void => {
+            heap.raw.keepAlive(child);
+            heap.raw.writePointer(holder, 0);
+            heap.raw.free(parent);
+          };
+          if (sameScope) {
+            beginCycle(heap);
+            free();
+          } else {
+            beginCycle(heap);
+            heap.poll();
+            heap.raw.keepAlive(child);
+            heap.scope(free);
+          }
+          reuse();
+          finishCycle(heap);
+          expect(numberOf(child)).toBe(4711);
+          heap.gc();
+          expect(numberOf(child)).toBe(4711);
+        });
+        ended();
+      }
+    },
+  );
+
+  test.each([16, 1024, 100_000])('by realloc of %i bytes', (bytes) => {
+    heap.scope(() => {
+      const { holder, parent, child } = family(heap, bytes);
+      beginCycle(heap);
+      heap.raw.writePointer(holder, heap.raw.realloc(parent, bytes * 3));
+      reuse();
+      finishCycle(heap);
+      expect(heap.memory.i32[heap.memory.i32[holder >>> 2]! >>> 2]).toBe(child);
+      expect(numberOf(child)).toBe(4711);
+    });
+    ended();
+  });
+
+  test.each([16, 1024, 100_000])('by free of %i bytes that another thread owns', (bytes) => {
+    const other = attachHeap(heap.share());
+    heap.scope(() => {
+      const { holder, parent, child } = family(other, bytes);
+      beginCycle(heap);
+      heap.raw.keepAlive(child);
+      heap.raw.writePointer(holder, 0);
+      heap.raw.free(parent);
+      reuse();
+      finishCycle(heap);
+      expect(numberOf(child)).toBe(4711);
+    });
+    ended();
+    other.detach();
+    ended();
+  });
+
+  test.each([16, 1024])('by free of %i bytes in a span without owner', (bytes) => {
+    const other = attachHeap(heap.share());
+    const { holder, parent, child } = heap.scope(() => {
+      const made = family(other, bytes);
+      heap.raw.pin(made.holder);
+      return made;
+    });
+    other.detach();
+    heap.scope(() => {
+      beginCycle(heap);
+      heap.raw.keepAlive(child);
+      heap.raw.writePointer(holder, 0);
+      heap.raw.free(parent);
+      reuse();
+      finishCycle(heap);
+      expect(numberOf(child)).toBe(4711);
+    });
+    ended();
+  });
+
+  test('by growslice, which copies and leaves the old array to the collector', () => {
+    heap.scope(() => {
+      const { raw, memory } = heap;
+      let s = raw.makeslice(cell, 4, 4);
+      const holder = raw.keepAlive(raw.newobject(cell));
+      raw.writePointer(holder, s.ptr);
+      for (let i = 0; i < 4; i++) raw.writePointer(s.ptr + i * 16, numbered(heap, i));
+      beginCycle(heap);
+      s = raw.growslice(s, 100);
+      raw.writePointer(holder, s.ptr);
+      reuse();
+      finishCycle(heap);
+      for (let i = 0; i < 4; i++) expect(numberOf(memory.i32[(s.ptr + i * 16) >>> 2]!)).toBe(i);
+    });
+    ended();
+  });
+});
+
+describe('freeing while the collector marks', () => {
+  test('everything can be freed that was there before, and that was made since; nothing is freed twice', () => {
+    const { raw } = heap;
+    const sizes = [1, 5, 8, 12, 16, 48, 100, 1024, 9000, 32_768, 40_000, 200_000];
+    const make = (): number[] => {
+      const noscan = sizes.flatMap((size) => Array.from({ length: 20 }, () => raw.mallocgc(size, null, true)));
+      return [...noscan, ...Array.from({ length: 40 }, (_, i) => raw.newarray(cell, 1 + i * 100))];
+    };
+    heap.scope(() => {
+      const before = make();
+      const pins = before.map((addr) => raw.pin(addr));
+      beginCycle(heap);
+      const after = make();
+      for (const pin of pins) pin.unpin();
+      for (const addr of [...before, ...after]) raw.free(addr);
+      for (const addr of [...before, ...after]) expect(() => raw.free(addr)).toThrow();
+      const again = make();
+      for (const addr of again) raw.usableSize(addr);
+      expect(new Set(again).size).toBe(again.length);
+      finishCycle(heap);
+    });
+    // Twice: the block of tiny objects that was being filled lives one cycle longer.
+    heap.gc();
+    heap.gc();
+    expect(heap.stats().liveObjects).toBe(0);
+    ended();
+  });
+
+  test('a slot that is free again is handed out as zero, and typed as it was asked for', () => {
+    heap.scope(() => {
+      const { raw, memory } = heap;
+      const other = raw.type({ name: 'other', size: 16, align: 8, pointers: [8] });
+      beginCycle(heap);
+      for (let round = 0; round < 2000; round++) {
+        const addr = raw.newobject(round % 2 === 0 ? cell : other);
+        expect([memory.i32[addr >>> 2], memory.i32[(addr + 8) >>> 2]]).toEqual([0, 0]);
+        expect(raw.typeOf(addr)?.name).toBe(round % 2 === 0 ? 'cell' : 'other');
+        memory.i32[(addr + (round % 2 === 0 ? 8 : 0)) >>> 2] = 0x7ffffff0;
+        if (round % 3 === 0) raw.free(addr);
+      }
+      finishCycle(heap);
+    });
+    ended();
+  });
+
+  test('frees that other threads noted before the cycle, and while it marks, and while it sweeps', () => {
+    const other = attachHeap(heap.share());
+    const made = other.scope(() =>
+      Array.from({ length: 3000 }, (_, i) => other.raw.mallocgc(i % 2 === 0 ? 64 : 5, null, true)),
+    );
+    const pins = made.map((addr) => other.raw.pin(addr));
+    const drop = (from: number): void => {
+      for (let i = from; i < made.length; i += 3) {
+        pins[i]!.unpin();
+        heap.raw.free(made[i]!);
+      }
+    };
+    drop(0);
+    beginCycle(heap);
+    drop(1);
+    while (isMarking(heap)) heap.gcStep(0.001);
+    drop(2);
+    finishCycle(heap);
+    heap.verify();
+    expect(heap.stats().liveObjects).toBeLessThan(3);
+    other.scope(() =>
+      expect(new Set(Array.from({ length: 5000 }, () => other.raw.mallocgc(64, null, true))).size).toBe(5000),
+    );
+    other.detach();
+    ended();
+    expect(heap.stats().badRemoteFrees).toBe(0);
+  });
+});
+
+describe('threads come and go while the collector marks', () => {
+  test('one that attaches allocates black, and what it holds is held', () => {
+    beginCycle(heap);
+    const other = attachHeap(heap.share());
+    const item = other.new(Item, { id: 1, next: other.scope(() => other.new(Item, { id: 2 })) });
+    finishCycle(heap);
+    expect([item.id, item.next!.id]).toEqual([1, 2]);
+    heap.gc();
+    expect([item.id, item.next!.id]).toEqual([1, 2]);
+    other.detach();
+    heap.gc();
+    expect(countOf(heap, 'Item')).toBe(0);
+    ended();
+  });
+
+  test('one that detaches hands its barrier buffer and its grey objects on', () => {
+    const other = attachHeap(heap.share());
+    const root = heap.scope(() =>
+      heap.new(
+        slice(ref(Item)),
+        Array.from({ length: 1000 }, (_, id) => heap.new(Item, { id })),
+      ),
+    );
+    heap.roots.set('root', root);
+    const target = heap.new(slice(ref(Item)));
+    heap.roots.set('target', target);
+    beginCycle(heap);
+    other.scope(() => {
+      const [from, to] = [other.roots.get('root', slice(ref(Item)))!, other.roots.get('target', slice(ref(Item)))!];
+      for (let i = 0; i < 200; i++) {
+        to.push(from.at(i));
+        from.set(i, null);
+      }
+      other.gcStep(0.001);
+    });
+    other.detach();
+    finishCycle(heap);
+    expect(target.toArray().map((item) => item!.id)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    ended();
+  });
+
+  test('the roots of one that is reaped go, and what others took from them stays', () => {
+    const other = attachHeap(heap.share());
+    const kept = other.new(Item, { id: 1, next: other.scope(() => other.new(Item, { id: 2 })) });
+    heap.scope(() => {
+      other.roots.set('kept', kept);
+      const mine = heap.roots.get('kept', Item)!;
+      heap.roots.delete('kept');
+      beginCycle(heap);
+      const next = mine.next!;
+      mine.next = null;
+      expect(heap.reap(other.threadId)).toBe(true);
+      finishCycle(heap);
+      expect([mine.id, next.id]).toEqual([1, 2]);
+    });
+    heap.gc();
+    expect(countOf(heap, 'Item')).toBe(0);
+    ended();
+  });
+});
