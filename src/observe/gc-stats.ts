@@ -44,7 +44,7 @@ export interface GCStats {
   readonly pauses: number;
   readonly pauseTotalNs: number;
   readonly lastPausesNs: readonly number[];
-  /** CPU time of marking in the background and on request, of marking by threads that allocated, of sweeping. */
+  /** Time that threads spent marking in the background and on request, marking while they allocated, sweeping. */
   readonly markNs: number;
   readonly assistNs: number;
   readonly sweepNs: number;

@@ -15,7 +15,7 @@ export interface GcFigures {
   readonly longestStop: number;
   readonly medianStop: number;
   readonly stopSeconds: number;
-  /** CPU time: in the background and on request, by threads that allocated, sweeping. */
+  /** Time of threads: marking in the background and on request, marking while they allocated, sweeping. */
   readonly markSeconds: number;
   readonly assistSeconds: number;
   readonly sweepSeconds: number;

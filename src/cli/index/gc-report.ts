@@ -28,7 +28,7 @@ function droppedTable({ files, bytes, words, postings, seconds }: Recycled, colo
 function collectedNote({ seconds, markedBytes, markSeconds, sweepSeconds, stops }: Collection): string {
   const marked = `marked ${formatBytes(markedBytes)} in ${formatDuration(markSeconds)}`;
   const stopped = `stops of ${stops.map(formatDuration).join(' and ')}`;
-  return `in ${formatDuration(seconds)}: ${marked}, swept in ${formatDuration(sweepSeconds)} of CPU; ${stopped}`;
+  return `in ${formatDuration(seconds)}: ${marked}, swept in ${formatDuration(sweepSeconds)}; ${stopped}`;
 }
 
 function freedTable({ before, after, freedBytes, freedObjects }: Collection, colors: Colors): string {
@@ -79,9 +79,9 @@ export function collectorPart(gc: GcFigures, colors: Colors): string {
     [
       'marking',
       formatDuration(gc.markSeconds),
-      `of CPU, and ${formatDuration(gc.assistSeconds)} by threads that allocated`,
+      `on the side, and ${formatDuration(gc.assistSeconds)} by threads that allocated`,
     ],
-    ['sweeping', formatDuration(gc.sweepSeconds), 'of CPU'],
+    ['sweeping', formatDuration(gc.sweepSeconds), 'by all threads together'],
     ['freed', formatBytes(gc.freedBytes), counted(gc.freedObjects, 'object')],
   ];
   return `${title}\n${figuresTable(rows, colors)}`;

@@ -20,7 +20,7 @@ export interface HeapFigures {
 }
 
 export interface Collection {
-  /** Wall time of `heap.gc()`, sweep included, and of marking, and CPU time of the sweep. */
+  /** Time of `heap.gc()`, sweep included; of marking; of sweeping, by all threads together. */
   readonly seconds: number;
   readonly markSeconds: number;
   readonly sweepSeconds: number;
@@ -97,16 +97,12 @@ function indexedAgain({ seconds, files, bytes, postings }: Indexed): Pick<Again,
   return { seconds, files, bytes, bytesPerSecond: seconds === 0 ? 0 : bytes / seconds, postings };
 }
 
-/** Evenly spread over all documents that are in the index: `percent` of each hundred. */
+/** `percent` of each hundred documents that are in the index, by size: so it is about that share of the text too. */
 function chooseDocuments({ index }: Site, percent: number): number[] {
-  const chosen: number[] = [];
-  let indexed = 0;
-  for (let number = 0; number < index.documentCount; number++) {
-    if (index.documentFacts(number).problem !== '') continue;
-    if (Math.floor(((indexed + 1) * percent) / 100) > Math.floor((indexed * percent) / 100)) chosen.push(number);
-    indexed++;
-  }
-  return chosen;
+  const all = Array.from({ length: index.documentCount }, (_, number) => ({ number, ...index.documentFacts(number) }));
+  const indexed = all.filter(({ problem }) => problem === '').sort((a, b) => a.bytes - b.bytes || a.number - b.number);
+  const upTo = (i: number): number => Math.floor((i * percent) / 100);
+  return indexed.filter((_, i) => upTo(i + 1) > upTo(i)).map(({ number }) => number);
 }
 
 async function removeMentions({ heap, index, options }: Site): Promise<DropResult> {

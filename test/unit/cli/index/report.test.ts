@@ -104,8 +104,8 @@ test('the figures, in words; nothing that moves a cursor', () => {
 Collector  gcPercent 100
   cycles           3  of which 1 asked for
   stops            6  longest 1.23 ms, median 250 µs, 2.50 ms in all
-  marking    34.0 ms  of CPU, and 5.60 ms by threads that allocated
-  sweeping   12.0 ms  of CPU
+  marking    34.0 ms  on the side, and 5.60 ms by threads that allocated
+  sweeping   12.0 ms  by all threads together
   freed     3.00 MiB  12,345 objects
 
 Most frequent words
@@ -148,7 +148,7 @@ test('documents dropped, collected and indexed again', () => {
   files        617  3.00 MiB of text, taken out in 0.250 s
   postings  20,000  and 1,234 words that no other file has
 
-Collected  in 50.0 ms: marked 1.00 MiB in 30.0 ms, swept in 12.3 ms of CPU; stops of 100 µs and 2.00 ms
+Collected  in 50.0 ms: marked 1.00 MiB in 30.0 ms, swept in 12.3 ms; stops of 100 µs and 2.00 ms
                   before     after     freed
   live bytes    3.00 MiB  1.00 MiB  2.00 MiB
   objects         30,000    10,000    20,000
