@@ -25,7 +25,7 @@ import {
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
 import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
-import { PROC_LARGE_FREES, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
+import { PROC_LARGE_FREES, PROC_SWEEPING, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -106,6 +106,7 @@ function takeUnswept(heap: MHeap, spanClass: number, kind: number): SpanRef {
 /** Off its set and ours. Lock: its mcentral. */
 function claim(heap: MHeap, s: SpanRef, gen: number): void {
   const { m } = heap.t.mem;
+  Atomics.store(m, heap.t.ref + PROC_SWEEPING, 1);
   centralRemove(heap.t.mem, s);
   Atomics.store(m, s + SPAN_OWNER, heap.t.id);
   m[s + SPAN_CACHE] = 0;
@@ -238,6 +239,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
     Atomics.store(m, s + SPAN_SWEEPGEN, gen);
     heap.free(s);
+    Atomics.store(m, t.ref + PROC_SWEEPING, 0);
     return;
   }
   const lock = centralLock(t.mem, m[s + SPAN_CLASS]);
@@ -246,6 +248,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
   Atomics.store(m, s + SPAN_OWNER, 0);
   centralPush(t.mem, s);
   t.unlock(lock);
+  Atomics.store(m, t.ref + PROC_SWEEPING, 0);
 }
 
 /** Sweeps a claimed span and publishes it. Returns its pages. */
@@ -334,6 +337,7 @@ export function cacheSpan(heap: MHeap, spanClass: SpanClass): SpanRef {
     Atomics.add(m, GC_PAGES_SWEPT, m[s + SPAN_NPAGES]);
     if (live < m[s + SPAN_NELEMS]) {
       Atomics.store(m, s + SPAN_SWEEPGEN, gen);
+      Atomics.store(m, t.ref + PROC_SWEEPING, 0);
       return s;
     }
     publish(heap, s, live);

@@ -40,8 +40,7 @@ export function runBackground(c: Collector): void {
       if (isMarking(c)) continue;
       t.release();
       parkWhile(m, GC_WAKE, seen, NAP_MS);
-      t.acquire();
-      t.refresh();
+      t.resume();
     }
     t.poll();
   }

@@ -7,7 +7,7 @@
  * a word that hardly ever changes.
  *
  * Called inside a region only: the word changes while the world is stopped, so between the test and the store there is no
- * safepoint at which it could. What the barrier need not see: shadow stacks and handle tables, which are scanned while
+ * safepoint at which it could. What the barrier need not see: shadow stacks, which are copied while
  * their thread is stopped (as Go's stacks are), and pointers in memory that no other thread knows yet, overwriting nil.
  */
 import { H_WRITE_BARRIER } from '../layout/header.ts';

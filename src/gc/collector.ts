@@ -17,6 +17,7 @@ import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
   GC_BG_CREDIT,
+  GC_BYTES_MARKED,
   GC_ENABLED,
   GC_FREED_MARKING,
   GC_HEAP_LIVE,
@@ -44,21 +45,25 @@ import {
 import {
   PROC_ASSIST,
   PROC_ASSIST_NS,
+  PROC_AWAITING,
   PROC_MARK_NS,
   PROC_MARKING,
   PROC_SWEEP_NS,
+  PROC_SWEEPING,
   PROC_WB,
   PROC_WB_COUNT,
   WB_WORDS,
 } from '../layout/proc.ts';
+import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { spanOf } from '../spans/mspan.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
-import type { StopOptions } from '../threads/stop-the-world.ts';
+import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
 import type { WriteHook } from './barrier.ts';
 import { Books } from './books.ts';
 import { nanotime } from './clock.ts';
@@ -72,6 +77,10 @@ import { doRootJob } from './roots.ts';
 import type { CycleRecord } from './stats.ts';
 import { SweepPacing } from './sweep-pacing.ts';
 
+/** Milliseconds that `gc()` waits for spans that other threads are sweeping: they need microseconds, if they run. */
+const SWEEPERS_MS = 100;
+/** How long an assist waits however large the heap is: whoever has the work may be dead, and not reaped yet. */
+const ASSIST_GIVE_UP_MS = 500;
 /** Bytes scanned between two safepoints: some 30 µs. */
 const SLICE = 32 << 10;
 /** Looks for work of a marker that has none, before it sleeps; about as long as waking it would take. */
@@ -227,7 +236,9 @@ export class Collector implements AllocCollector, GcContext {
     const { m } = this.mem;
     Atomics.store(m, GC_FREED_MARKING, 1);
     this.marker.scanObject(addr);
+    // Marked, and not one of the bytes that are alive.
     setMarked(this.mem, addr);
+    Atomics.sub(m, GC_BYTES_MARKED, m[spanOf(this.mem, addr) + SPAN_ELEMSIZE] >>> 3);
     if (m[this.t.ref + PROC_MARKING] === 0) this.marker.share(true);
   }
 
@@ -250,18 +261,21 @@ export class Collector implements AllocCollector, GcContext {
         break;
       }
       t.poll();
+      if (this.#cycle !== m[GC_STARTED]) this.#forget();
     }
     this.#part();
     return done;
   }
 
+  /** What is left of a cycle that was given up. */
+  #forget(): void {
+    this.marker.clear();
+    this.#cycle = this.mem.m[GC_STARTED];
+  }
+
   #join(): void {
     const { m } = this.mem;
-    if (this.#cycle !== m[GC_STARTED]) {
-      // What is left of a cycle that was given up.
-      this.marker.clear();
-      this.#cycle = m[GC_STARTED];
-    }
+    if (this.#cycle !== m[GC_STARTED]) this.#forget();
     m[this.t.ref + PROC_MARKING] = 1;
     Atomics.add(m, GC_WORKING, 1);
   }
@@ -284,6 +298,7 @@ export class Collector implements AllocCollector, GcContext {
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
     const { m, mf } = this.mem;
+    const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
       const started = performance.now();
       this.mark(MAX_ALLOC);
@@ -291,7 +306,18 @@ export class Collector implements AllocCollector, GcContext {
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) tryFinish(this);
-      else this.awaitWork();
+      else {
+        this.awaitWork();
+        this.#checkMarkers(patience);
+      }
+    }
+  }
+
+  /** Warns when the others take long, and throws in the end: one of them may be dead, with nobody to reap it. */
+  #checkMarkers(patience: Patience): void {
+    const { m } = this.mem;
+    for (const p of attachedProcs(this.mem)) {
+      if (p !== this.t.ref && m[p + PROC_MARKING] !== 0) patience.check(m, p);
     }
   }
 
@@ -299,9 +325,12 @@ export class Collector implements AllocCollector, GcContext {
   awaitWork(): void {
     const { m } = this.mem;
     const seen = Atomics.load(m, GC_WAKE);
+    const awaiting = this.t.ref + PROC_AWAITING;
+    m[awaiting] = 1;
     Atomics.add(m, GC_IDLE, 1);
     for (let i = 0; i < SPIN && !hasFreeWork(this) && Atomics.load(m, GC_WORKING) > 0; i++);
     if (!hasFreeWork(this) && Atomics.load(m, GC_WORKING) > 0) this.#napOutside(seen);
+    m[awaiting] = 0;
     Atomics.sub(m, GC_IDLE, 1);
   }
 
@@ -311,8 +340,7 @@ export class Collector implements AllocCollector, GcContext {
     if (!this.mem.shared) return;
     t.release();
     parkWhile(m, GC_WAKE, seen, NAP_MS);
-    t.acquire();
-    t.refresh();
+    t.resume();
   }
 
   /** Go: `gcAssistAlloc`. Marks for what this thread has allocated, and is about to. A safepoint. */
@@ -333,8 +361,9 @@ export class Collector implements AllocCollector, GcContext {
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
       // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
-      const isLong = performance.now() - started > ASSIST_WAIT_MS;
-      if (isLong && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
+      const waited = performance.now() - started;
+      if (waited > ASSIST_GIVE_UP_MS) break;
+      if (waited > ASSIST_WAIT_MS && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
       this.awaitWork();
     }
     mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started) * 1e6;
@@ -400,6 +429,17 @@ export class Collector implements AllocCollector, GcContext {
       }
     }
     this.#sweepRest();
+    this.#awaitSweepers();
+  }
+
+  /** Spans that others have in hand are swept in a moment. */
+  #awaitSweepers(): void {
+    const { m } = this.mem;
+    const until = performance.now() + SWEEPERS_MS;
+    for (const p of attachedProcs(this.mem)) {
+      const word = p + PROC_SWEEPING;
+      while (p !== this.t.ref && Atomics.load(m, word) !== 0 && performance.now() < until) this.t.poll();
+    }
   }
 
   /** A step of about `ms` milliseconds of whatever is to be done. False: nothing is. In a region, at a safepoint. */

@@ -100,8 +100,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   nextMarkBitArenaEpoch(t);
   t.unlock(H_HEAP_LOCK);
   m.fill(0, plan.pageMarks, plan.pageMarks + ((m[H_GROWN_PAGES] + 31) >>> 5));
-  for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_WORKING, GC_FREED_MARKING])
-    Atomics.store(m, word, 0);
+  for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_FREED_MARKING]) Atomics.store(m, word, 0);
   ctx.marker.clear();
   for (const p of attachedProcs(mem)) {
     beginMarking(new MCache(heap, p));

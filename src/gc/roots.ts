@@ -162,13 +162,12 @@ function chunkCount({ m }: Mem): number {
   return (m[H_GROWN_PAGES] + (1 << LOG_CHUNK_PAGES) - 1) >>> LOG_CHUNK_PAGES;
 }
 
-/** All marked objects are to be scanned once more. World stopped. */
+/** All marked objects are to be scanned once more, after the root jobs that `prepareRoots` has just set up. World stopped. */
 export function scheduleRescan(mem: Mem): void {
   const { m } = mem;
   Atomics.store(m, GC_RESCAN, 0);
   const first = Math.max(1, m[GC_ROOT_JOBS]);
   m[GC_ROOT_RESCAN] = first;
-  Atomics.store(m, GC_ROOT_NEXT, first);
   Atomics.store(m, GC_ROOT_JOBS, first + chunkCount(mem));
 }
 

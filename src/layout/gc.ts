@@ -82,7 +82,12 @@ export const GC_ZOMBIES = H_GC + 5 * LINE + 5;
 
 /** The proc id that is set aside for the background worker; 0: the heap has none. */
 export const GC_RESERVED = H_GC + 6 * LINE + 1;
-/** Proc id of the background worker; 0: none; −1: one is being started. Atomic. */
+/**
+ * The thread that started the background worker, while that may be alive: a worker's workers end with it. World lock, or
+ * by itself.
+ */
+export const GC_STARTER = H_GC + 6 * LINE + 2;
+/** Proc id of the background worker; 0: none; −id: the thread with that id is starting one. Atomic. */
 export const GC_WORKER = H_GC + 6 * LINE;
 /** What the background worker and idle markers sleep on: raised when there is something to do. Atomic. */
 export const GC_WAKE = H_GC + 7 * LINE;

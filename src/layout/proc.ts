@@ -89,6 +89,12 @@ export const PROC_NO_REUSE = 79;
 export const PROC_WB_COUNT = 80;
 /** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
 export const PROC_ASSIST = 82;
+/** 1 while this thread counts among GC_IDLE. */
+export const PROC_AWAITING = 84;
+/** 1 while this thread has a span in hand that it sweeps. */
+export const PROC_SWEEPING = 85;
+/** How often this thread holds the collector back (`pauseGC`). */
+export const PROC_PAUSES = 86;
 /** Callbacks of cleanups and finalizers that this thread is to call: first special record of the queue. Specials lock. */
 export const PROC_CALLBACKS = 88;
 /** PROC_EPOCH while the thread takes callbacks, 0 otherwise. Set by the thread itself, cleared while the world is stopped. */

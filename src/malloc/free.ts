@@ -117,7 +117,8 @@ export function freeSlow(a: Malloc, ptr: number): void {
   const { heap } = a.cache;
   for (;;) {
     const { span: s, index, start, usable } = findObject(a, ptr, 'free');
-    if (m[H_WRITE_BARRIER] !== 0) a.collector.beforeFree(ptr);
+    // Objects in tiny blocks have no pointers, and their block no other tenant in this cycle.
+    if (m[H_WRITE_BARRIER] !== 0 && start < 0) a.collector.beforeFree(ptr);
     if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);

@@ -3,8 +3,11 @@ import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { wake } from '../gc/background.ts';
 import { Collector, makeWriteHook } from '../gc/collector.ts';
-import { GC_PAUSED, GC_RESERVED, GC_WORKER } from '../layout/gc.ts';
+import { GC_PAUSED, GC_RESERVED, GC_STARTER, GC_WORKER } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
+import { PROC_FREE, PROC_PAUSES, PROC_STATUS } from '../layout/proc.ts';
+import { parkWhile } from '../sync/park.ts';
+import { procRef } from '../sync/proc.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
@@ -15,6 +18,8 @@ import { startWorker, whenIdle } from './worker-threads.ts';
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
 
+/** Milliseconds that a thread that leaves waits for the worker it started. */
+const RETIRE_MS = 500;
 /** Milliseconds of one step in idle time: what a program that wants to go on may have to wait. */
 const IDLE_STEP_MS = 1;
 
@@ -92,13 +97,18 @@ export class HeapGC {
 
   pause(): GCPause {
     const { m } = this.#cache.heap.t.mem;
+    const { t } = this.#cache.heap;
     const change = (by: number): void => {
-      this.#configure(() => Atomics.add(m, GC_PAUSED, by));
+      this.#configure(() => {
+        m[t.ref + PROC_PAUSES] = m[t.ref + PROC_PAUSES] + by;
+        return Atomics.add(m, GC_PAUSED, by);
+      });
     };
     change(1);
     let held = true;
     const dispose = (): void => {
-      if (held) change(-1);
+      // A thread that leaves takes its pauses with it.
+      if (held && t.attached) change(-1);
       held = false;
     };
     return { dispose, [Symbol.dispose]: dispose };
@@ -107,6 +117,10 @@ export class HeapGC {
   /** This thread is about to leave: what its write barrier has noted becomes work of the others. In a region. */
   release(): void {
     const { t } = this.#cache.heap;
+    const { m } = t.mem;
+    const pauses = m[t.ref + PROC_PAUSES];
+    if (pauses !== 0) this.#configure(() => Atomics.sub(m, GC_PAUSED, pauses));
+    m[t.ref + PROC_PAUSES] = 0;
     if (t.mem.m[H_WRITE_BARRIER] === 0) return;
     this.collector.marker.flushBarrier(t.ref);
     this.collector.marker.share(true);
@@ -141,10 +155,24 @@ export class HeapGC {
       this.#stepWhenIdle();
       return;
     }
-    if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -1) !== 0) return;
-    if (this.#start()) return;
-    Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
+    const { id } = this.#cache;
+    if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -id) !== 0) return;
+    Atomics.store(mem.m, GC_STARTER, id);
+    let started = false;
+    try {
+      started = this.#start();
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (started) return;
+    Atomics.compareExchange(mem.m, GC_WORKER, -id, 0);
     this.#stepWhenIdle();
+  }
+
+  /** Without it cycles take more of this program's time, and no more: threads that allocate do the marking. */
+  #failed(error: unknown): void {
+    const why = error instanceof Error ? error.message : String((error as { message?: unknown })?.message ?? error);
+    console.warn(`spanheap: the collector's background worker failed: ${why}`);
   }
 
   /** With nobody in the background, this thread's event loop does a step whenever it has nothing else to do. */
@@ -163,14 +191,35 @@ export class HeapGC {
     const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
     if (background === true && source === undefined) return false;
     const script = background === true ? { source: source! } : { url: background as string | URL };
-    return startWorker(script, start, (threadId) => this.#lost(threadId)) !== undefined;
+    const onExit = (threadId: number): void => this.#lost(threadId);
+    return startWorker(script, start, onExit, (error) => this.#failed(error)) !== undefined;
   }
 
   /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
   #lost(threadId: number): void {
     const { heap } = this.#cache;
     const { m } = heap.t.mem;
-    if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id);
-    Atomics.compareExchange(m, GC_WORKER, -1, 0);
+    if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id, this.collector.stop);
+    Atomics.compareExchange(m, GC_WORKER, -this.#cache.id, 0);
+  }
+
+  /**
+   * The worker that this thread started ends when this thread does, which may be at any moment now. So it is asked to leave,
+   * and another thread will start another. Waits for it, for a short time. Outside of the region.
+   */
+  retireWorker(): void {
+    const { t } = this.#cache.heap;
+    const { m } = t.mem;
+    const id = Atomics.load(m, GC_WORKER);
+    if (Atomics.load(m, GC_STARTER) !== t.id || id <= 0) return;
+    const status = procRef(t.mem, id) + PROC_STATUS;
+    Atomics.compareExchange(m, GC_WORKER, id, 0);
+    wake(t.mem);
+    const until = performance.now() + RETIRE_MS;
+    for (let seen = Atomics.load(m, status); seen !== PROC_FREE && performance.now() < until; ) {
+      parkWhile(m, status, seen, 1);
+      seen = Atomics.load(m, status);
+    }
+    Atomics.compareExchange(m, GC_STARTER, t.id, 0);
   }
 }

@@ -343,7 +343,7 @@ export class Heap {
    */
   reap(id: number): boolean {
     this.#check();
-    return reap(this.#cache.heap, id);
+    return reap(this.#cache.heap, id, this.#gc.collector.stop);
   }
 
   /**
@@ -357,7 +357,7 @@ export class Heap {
     const { threadId } = worker;
     worker.once('exit', () => {
       if (!this.attached) return;
-      for (const id of procsOfThread(this.#cache.heap, threadId)) reap(this.#cache.heap, id);
+      for (const id of procsOfThread(this.#cache.heap, threadId)) reap(this.#cache.heap, id, this.#gc.collector.stop);
     });
   }
 
@@ -380,6 +380,7 @@ export class Heap {
     this.#typed.release();
     this.#gc.release();
     t.leave();
+    this.#gc.retireWorker();
     detachProc(this.#cache);
     this.#attached = false;
     t.depth = 0;

@@ -175,10 +175,13 @@ function checkGc(o: HeapOptions, shared: boolean): GcOptions {
 
 function checkDebug(debug: unknown): number {
   if (debug === undefined) return 0;
-  if (typeof debug !== 'object' || debug === null) bad(`debug must be an object, not ${String(debug)}`);
+  if (typeof debug !== 'object' || debug === null || Array.isArray(debug)) {
+    bad(`debug must be an object, not ${String(debug)}`);
+  }
   let bits = 0;
   for (const [name, value] of Object.entries(debug as object)) {
-    if (!(name in DEBUG)) bad(`debug has no ${JSON.stringify(name)}; it knows ${Object.keys(DEBUG).join(', ')}`);
+    if (!Object.hasOwn(DEBUG, name))
+      bad(`debug has no ${JSON.stringify(name)}; it knows ${Object.keys(DEBUG).join(', ')}`);
     if (flag(`debug.${name}`, value as boolean, false)) bits |= DEBUG[name as keyof typeof DEBUG];
   }
   return bits;

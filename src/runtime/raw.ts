@@ -50,7 +50,7 @@ export class RawAllocator extends Malloc {
   readonly handles: HandleTable;
   /**
    * Stores a pointer into an object (Go: what `*slot = p` compiles to). `slot` and `p` are addresses, `p` 0 is nil. While
-   * the collector is on, every pointer must be stored by this, by `copy`, or through a typed reference. In a scope.
+   * the collector is on, every pointer must be stored by this, by `copy`, or through a typed reference.
    */
   readonly writePointer: (slot: number, p: number) => void;
   readonly #slices: SliceOps;
@@ -65,7 +65,11 @@ export class RawAllocator extends Malloc {
     this.handles = new HandleTable(cache.heap, (slot, old, value) => {
       if (mem.m[H_WRITE_BARRIER] !== 0) barrier.onWrite(slot, old, value);
     });
-    this.writePointer = barrier.storePointer;
+    const { t } = this;
+    this.writePointer = (slot, p) => {
+      if (t.depth === 0) this.#inRegion(() => barrier.storePointer(slot, p));
+      else barrier.storePointer(slot, p);
+    };
     this.#slices = new SliceOps(this, barrier.bulkBarrier);
   }
 
@@ -153,7 +157,7 @@ export class RawAllocator extends Malloc {
    * copied if they had to move; the old array stays. The new elements are zero.
    */
   growslice(slice: RawSlice, num: number): RawSlice {
-    return this.#slices.growslice(slice, num);
+    return this.#inRegion(() => this.#slices.growslice(slice, num));
   }
 
   /**
@@ -161,7 +165,7 @@ export class RawAllocator extends Malloc {
    * Throws TypeMismatchError if their element types are not the same.
    */
   copy(dst: RawSlice, src: RawSlice): number {
-    return this.#slices.copy(dst, src);
+    return this.#inRegion(() => this.#slices.copy(dst, src));
   }
 
   #inRegion<T>(fn: () => T): T {

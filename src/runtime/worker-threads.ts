@@ -7,6 +7,8 @@ export interface WorkerLike {
 }
 
 interface NodeWorker extends WorkerLike {
+  once(event: 'error', listener: (error: unknown) => void): unknown;
+  once(event: 'exit', listener: () => void): unknown;
   unref(): void;
 }
 
@@ -53,7 +55,7 @@ export function printError(line: string): void {
 /** The part of a browser's `Worker` and of its global scope that is needed here. */
 interface WebWorker {
   postMessage(message: unknown): void;
-  onerror: (() => void) | null;
+  onerror: ((event: unknown) => void) | null;
 }
 
 export interface StartedWorker {
@@ -63,12 +65,14 @@ export interface StartedWorker {
 
 /**
  * Starts a worker that gets `data`. `script`: its URL, or its source text. It does not keep the process alive. `onExit`
- * runs when it has ended, however; a browser tells only of scripts that could not be loaded. Undefined: no workers here.
+ * runs when it has ended, however; a browser tells only of scripts that could not be loaded. `onError` runs before, with
+ * what the worker threw. Undefined: no workers here.
  */
 export function startWorker(
   script: { readonly url: string | URL } | { readonly source: string },
   data: unknown,
   onExit: (threadId: number) => void,
+  onError: (error: unknown) => void,
 ): StartedWorker | undefined {
   const node = workerThreads();
   if (node !== undefined) {
@@ -80,6 +84,7 @@ export function startWorker(
     });
     const { threadId } = worker;
     worker.once('exit', () => onExit(threadId));
+    worker.once('error', onError);
     worker.unref();
     return { threadId };
   }
@@ -94,7 +99,10 @@ export function startWorker(
       ? web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }))
       : script.url;
   const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
-  worker.onerror = () => onExit(-1);
+  worker.onerror = (event) => {
+    onError(event);
+    onExit(-1);
+  };
   worker.postMessage(data);
   return { threadId: -1 };
 }

@@ -127,7 +127,7 @@ export class Proc {
     this.release();
   }
 
-  acquire(): void {
+  private acquire(): void {
     if (this.#m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
     if (this.#m[H_STOP] !== 0) this.#awaitStart();
     if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_IDLE, PROC_RUNNING) !== PROC_IDLE) {
@@ -166,6 +166,11 @@ export class Proc {
     for (let stop = Atomics.load(m, H_STOP); (stop & LOCK_OWNER) !== 0; stop = Atomics.load(m, H_STOP)) {
       parkWhile(m, H_STOP, stop, NAP_MS);
     }
+    this.resume();
+  }
+
+  /** Back into the region after `release`, in the middle of a call: what a stop may have changed is looked at again. */
+  resume(): void {
     this.acquire();
     this.refresh();
   }
@@ -325,8 +330,7 @@ export class Proc {
     if (!inside) return;
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
     Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
-    this.acquire();
-    this.refresh();
+    this.resume();
   }
 
   unlockWorld(): void {

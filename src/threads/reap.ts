@@ -8,20 +8,23 @@
  */
 import type { ProcRef } from '../base/brand.ts';
 import { ArgumentError } from '../base/errors.ts';
+import { GC_STARTER, GC_WORKER } from '../layout/gc.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 import { freeProc, retireCounters } from './attach.ts';
 import { repair } from './repair.ts';
-import { allProcs, leafLocks, releaseLocksOf, withWorldStopped } from './stop-the-world.ts';
+import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
 /**
- * Takes back all that a dead thread held. The thread must really be gone: one that still runs finds itself detached.
+ * Takes back all that a dead thread held. The thread must really be gone: one that still runs finds itself detached. The
+ * collector's background worker ends with the worker that started it, and is reaped with it.
  * False if no such thread is attached. Blocks until the other threads have reached safepoints.
  */
-export function reap(heap: MHeap, id: number): boolean {
+export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolean {
   const { t } = heap;
   const { mem } = t;
   if (!Number.isInteger(id) || id < 1 || id > mem.plan.maxProcs) {
@@ -29,7 +32,25 @@ export function reap(heap: MHeap, id: number): boolean {
   }
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);
-  if (!markDead(heap, ref)) return false;
+  const child = childOf(mem, id);
+  // Before anybody waits for it to reach a safepoint.
+  if (child !== 0) markDead(heap, procRef(mem, child));
+  const found = markDead(heap, ref);
+  if (found) reapDead(heap, id, options);
+  if (child !== 0) reapDead(heap, child, options);
+  return found;
+}
+
+/** The background worker, if this thread started it; 0 otherwise. */
+function childOf({ m }: Mem, id: number): number {
+  const worker = Atomics.load(m, GC_WORKER);
+  return Atomics.load(m, GC_STARTER) === id && worker > 0 && worker !== id ? worker : 0;
+}
+
+function reapDead(heap: MHeap, id: number, options: StopOptions): void {
+  const { t } = heap;
+  const { mem } = t;
+  const ref = procRef(mem, id);
   withWorldStopped(
     t,
     () => {
@@ -40,9 +61,8 @@ export function reap(heap: MHeap, id: number): boolean {
       retireCounters(mem, ref);
       freeProc(mem, ref);
     },
-    { reaping: true },
+    { ...options, reaping: true },
   );
-  return true;
 }
 
 function markDead(heap: MHeap, ref: ProcRef): boolean {

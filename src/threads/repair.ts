@@ -35,7 +35,21 @@ import { isUnswept } from '../central/sweep.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
-import { GC_MARKED, GC_RESCAN, GC_STARTED, GC_SWEEP_CLASS, GC_WORK_LOCK, GC_WORKER, GC_WORKING } from '../layout/gc.ts';
+import {
+  GC_ENABLED,
+  GC_IDLE,
+  GC_MARKED,
+  GC_PACER,
+  GC_PAUSED,
+  GC_RESCAN,
+  GC_STARTED,
+  GC_STARTER,
+  GC_SWEEP_CLASS,
+  GC_TRIGGER,
+  GC_WORK_LOCK,
+  GC_WORKER,
+  GC_WORKING,
+} from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
   H_GROWN_PAGES,
@@ -46,11 +60,14 @@ import {
   H_SWEEPGEN,
   H_WRITE_BARRIER,
 } from '../layout/header.ts';
+import { LIMITER_TRANSITIONING } from '../layout/pacer.ts';
 import {
   PAGE_CACHE_WORDS,
+  PROC_AWAITING,
   PROC_ID,
   PROC_MARKING,
   PROC_PAGE_CACHE,
+  PROC_PAUSES,
   PROC_SPAN_CACHE_LEN,
   PROC_WB,
   PROC_WB_COUNT,
@@ -116,6 +133,8 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
     for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
     repairBitArenas(mem);
   }
+  // A transition of the collector that was begun is over.
+  if (transition) mem.mf[(GC_PACER >>> 1) + LIMITER_TRANSITIONING] = 0;
   repairMarking(heap, dead, id, living);
   if ((Atomics.load(m, H_SPECIALS_LOCK) & LOCK_OWNER) === id) repairSpecials(mem);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
@@ -134,7 +153,12 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   if ((Atomics.load(m, GC_WORK_LOCK) & LOCK_OWNER) === id) forgetFull(t);
   // The others are at safepoints, where the word of each says whether it is counted.
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
+  Atomics.store(m, GC_IDLE, living.filter((p) => m[p + PROC_AWAITING] !== 0).length);
+  // It was the background worker, or was about to start it.
   Atomics.compareExchange(m, GC_WORKER, id, 0);
+  Atomics.compareExchange(m, GC_WORKER, -id, 0);
+  Atomics.compareExchange(m, GC_STARTER, id, 0);
+  unpause(mem, dead);
   if (m[H_WRITE_BARRIER] === 0) {
     Atomics.store(m, GC_MARKED, m[GC_STARTED]);
     Atomics.store(m, GC_SWEEP_CLASS, 0);
@@ -144,6 +168,13 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   m[dead + PROC_WB_COUNT] = 0;
   m[dead + PROC_MARKING] = 0;
   Atomics.store(m, GC_RESCAN, 1);
+}
+
+/** What the dead thread held back with `pauseGC`. If nobody else does, the next span taken begins a cycle, which repaces. */
+function unpause({ m }: Mem, dead: ProcRef): void {
+  const held = m[dead + PROC_PAUSES];
+  m[dead + PROC_PAUSES] = 0;
+  if (held !== 0 && Atomics.sub(m, GC_PAUSED, held) === held && m[GC_ENABLED] !== 0) Atomics.store(m, GC_TRIGGER, 0);
 }
 
 function clearMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
@@ -209,7 +240,8 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
-  if (m[s + SPAN_SWEEPGEN] === gen - 1) {
+  const halfSwept = m[s + SPAN_SWEEPGEN] === gen - 1;
+  if (halfSwept) {
     finishSpecials(heap, s);
     renewHalfSwept(heap, s, heldHeap);
   }
@@ -217,7 +249,8 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   // The slots of a lost window were marked when it was made.
   if (marking) dropMarks(m, s);
   const live = countLive(m, s);
-  addLive(m, s, live - m[s + SPAN_COUNTED]);
+  // What is counted of a span that was to be swept is what was marked of it, which nobody knows any more.
+  if (!halfSwept) addLive(m, s, live - m[s + SPAN_COUNTED]);
   m[s + SPAN_COUNTED] = live;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;

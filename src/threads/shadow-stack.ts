@@ -111,6 +111,11 @@ export class ShadowStack {
     if (this.#segments.length > 2) this.#trim(top);
   }
 
+  /** Drops the root that was pushed last before `mark` returned this, and none above it. */
+  drop(after: number): void {
+    this.#i32[after - 1] = 0;
+  }
+
   /** `push` when the segment is full, or there is none. Throws OutOfMemoryError. */
   pushSlow(addr: number): void {
     const m = this.#m;

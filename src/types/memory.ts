@@ -47,8 +47,9 @@ export function withRoot<T>(env: Env, addr: number, fn: () => T): T {
   try {
     return fn();
   } finally {
-    // `fn` may have run the user's code, whose references lie above. Then the root stays until the scope ends.
+    // `fn` may have run the user's code, whose references lie above. Then only the root itself goes.
     if (shadow.mark() === after) shadow.reset(before);
+    else shadow.drop(after);
   }
 }
 

@@ -36,6 +36,8 @@ export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Pla
       callInRegion(env, write, addr, value);
       return;
     }
+    // Between the check and this the user's own code may have run, and disposed of it.
+    if (value !== null) checkLive(value);
     barrier.storePointer(addr, value === null ? 0 : value.$a);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Named roots: what all threads find by name, and what keeps everything else alive. Guarded by the heap lock; the
- * collector reads them while the world is stopped.
+ * collector reads them while threads go on, so what is stored and what is replaced is reported to the barrier.
  */
 import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';

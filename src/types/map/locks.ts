@@ -132,7 +132,7 @@ export function makeLocks({ mem, t }: MapHost): Locks {
     const inside = t.depth > 0 && mem.shared;
     if (inside) t.release();
     parkWhile(i32, word, holder, NAP_MS);
-    if (inside) t.acquire();
+    if (inside) t.resume();
   }
 
   return { tryLock, unlock, wait, isMine, isAbandoned };

@@ -134,7 +134,7 @@ test('a thread that waits for a lock is outside of its region', () => {
   const host = mapHost(heap);
   const [mine, theirs] = [makeLocks(host), makeLocks(mapHost(other))];
   const release = vi.spyOn(host.t, 'release');
-  const acquire = vi.spyOn(host.t, 'acquire');
+  const acquire = vi.spyOn(host.t, 'resume');
   const word = heap.raw.mallocgc(16, null, true) >>> 2;
   theirs.tryLock(word);
   heap.scope(() => {
