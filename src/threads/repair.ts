@@ -35,7 +35,16 @@ import { isUnswept } from '../central/sweep.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
-import { GC_MARKED, GC_RESCAN, GC_STARTED, GC_SWEEP_CLASS, GC_WORK_LOCK, GC_WORKER, GC_WORKING } from '../layout/gc.ts';
+import {
+  GC_MARKED,
+  GC_PACER,
+  GC_RESCAN,
+  GC_STARTED,
+  GC_SWEEP_CLASS,
+  GC_WORK_LOCK,
+  GC_WORKER,
+  GC_WORKING,
+} from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
   H_GROWN_PAGES,
@@ -46,6 +55,7 @@ import {
   H_SWEEPGEN,
   H_WRITE_BARRIER,
 } from '../layout/header.ts';
+import { LIMITER_TRANSITIONING } from '../layout/pacer.ts';
 import {
   PAGE_CACHE_WORDS,
   PROC_ID,
@@ -132,6 +142,8 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   const { mem } = t;
   const { m } = mem;
   if ((Atomics.load(m, GC_WORK_LOCK) & LOCK_OWNER) === id) forgetFull(t);
+  // The transition that the limiter was told of, if any, was the dead thread's: the world is stopped.
+  mem.mf[(GC_PACER >>> 1) + LIMITER_TRANSITIONING] = 0;
   // The others are at safepoints, where the word of each says whether it is counted.
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
   Atomics.compareExchange(m, GC_WORKER, id, 0);

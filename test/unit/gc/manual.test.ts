@@ -179,6 +179,30 @@ describe('freeing while the collector marks', () => {
     ended();
   });
 
+  test('the heap is whole in the middle of it, too', () => {
+    const { raw } = heap;
+    const sizes = [5, 64, 328, 1024, 9000];
+    heap.scope(() => {
+      const made = sizes.flatMap((size) => Array.from({ length: 300 }, () => raw.mallocgc(size, null, true)));
+      const pins = made.map((addr) => raw.pin(addr));
+      beginCycle(heap);
+      for (let i = 0; i < made.length; i += 3) {
+        pins[i]!.unpin();
+        raw.free(made[i]!);
+      }
+      heap.verify();
+      for (const size of sizes) for (let i = 0; i < 150; i++) raw.mallocgc(size, null, false);
+      heap.verify();
+      for (let i = 1; i < made.length; i += 3) {
+        pins[i]!.unpin();
+        raw.free(made[i]!);
+      }
+      heap.verify();
+      for (const pin of pins) pin.unpin();
+    });
+    ended();
+  });
+
   test('a slot that is free again is handed out as zero, and typed as it was asked for', () => {
     heap.scope(() => {
       const { raw, memory } = heap;
