@@ -20,7 +20,7 @@
  * be scanned once more, and the roots be taken again (GC_RESCAN). If it died as the
  * coordinator of one of the two transitions of a cycle, then either the collector marks, and goes on, or it does not, and
  * what marks there are mean nothing (gc/cycle.ts has the order of stores). Spans that are still to be swept stay so; the
- * one that the dead thread was sweeping keeps all of its objects until the next cycle.
+ * one that the dead thread was sweeping is one of them again, unless its bits are renewed already.
  *
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
@@ -31,7 +31,7 @@ import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from 
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
-import { isUnswept } from '../central/sweep.ts';
+import { isHalfSwept, isUnswept } from '../central/sweep.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
@@ -201,7 +201,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
-  if (isUnswept(m, s)) {
+  if (isUnswept(m, s) || isHalfSwept(m, s)) {
     // Whose it was means nothing any more; where it was listed, neither.
     Atomics.store(m, s + SPAN_SWEEPGEN, m[H_SWEEPGEN] - 2);
     requeue(mem, s, 0);
