@@ -290,6 +290,14 @@ describe('threads come and go while the collector marks', () => {
     ended();
   });
 
+  test('one that detaches with an empty block of tiny objects', () => {
+    const other = attachHeap(heap.share());
+    other.raw.free(other.raw.mallocgc(5, null, true));
+    beginCycle(heap);
+    other.detach();
+    ended();
+  });
+
   test('the roots of one that is reaped go, and what others took from them stays', () => {
     const other = attachHeap(heap.share());
     const kept = other.new(Item, { id: 1, next: other.scope(() => other.new(Item, { id: 2 })) });
