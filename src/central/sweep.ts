@@ -42,6 +42,7 @@ import {
   SPAN_NELEMS,
   SPAN_NPAGES,
   SPAN_OWNER,
+  SPAN_PREV,
   SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_FREEING,
@@ -156,6 +157,16 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   return live;
 }
 
+/**
+ * Whether its sweeper died before it renewed the bits: then the marks still say what is alive, and it can be swept again.
+ * From the renewal on, which a claimed span notes as a link to itself, the allocation bits alone do; in its middle both
+ * are the same bitmap.
+ */
+export function isHalfSwept(m: Words, s: SpanRef): boolean {
+  const renewed = m[s + SPAN_PREV] === s && m[s + SPAN_ALLOC_BITS] !== m[s + SPAN_GCMARK_BITS];
+  return m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN] === -1 && !renewed;
+}
+
 /** The mark bits become the allocation bits, and others the mark bits, all 0. */
 function renewBits(heap: MHeap, s: SpanRef, words: number): void {
   const { t } = heap;
@@ -169,8 +180,9 @@ function renewBits(heap: MHeap, s: SpanRef, words: number): void {
   }
   // The region has room for three bitmaps of every slot there can be, and that is how many are in use at a time.
   if (fresh === NIL) fatal('no room for mark bits');
-  m[s + SPAN_GCMARK_BITS] = fresh << 5;
   m[s + SPAN_ALLOC_BITS] = marks;
+  m[s + SPAN_PREV] = s;
+  m[s + SPAN_GCMARK_BITS] = fresh << 5;
   m[s + SPAN_BITS_WORDS] = words;
   m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
 }
@@ -238,6 +250,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
   if (live === 0) {
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
     Atomics.store(m, s + SPAN_SWEEPGEN, gen);
+    m[s + SPAN_PREV] = NIL;
     heap.free(s);
     Atomics.store(m, t.ref + PROC_SWEEPING, 0);
     return;
@@ -337,6 +350,7 @@ export function cacheSpan(heap: MHeap, spanClass: SpanClass): SpanRef {
     Atomics.add(m, GC_PAGES_SWEPT, m[s + SPAN_NPAGES]);
     if (live < m[s + SPAN_NELEMS]) {
       Atomics.store(m, s + SPAN_SWEEPGEN, gen);
+      m[s + SPAN_PREV] = NIL;
       Atomics.store(m, t.ref + PROC_SWEEPING, 0);
       return s;
     }

@@ -21,6 +21,7 @@ import {
   GC_CPU_BASE,
   GC_DEBUG,
   GC_DEBUG_CHECKMARK,
+  GC_EPOCH_SWEEPGEN,
   GC_FORCED,
   GC_FREED_MARKING,
   GC_GOAL,
@@ -96,9 +97,13 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   limiter.resetCapacity(now, ctx.procs());
   limiter.startGCTransition(true, now, ctx.backgroundShare());
   Atomics.store(m, H_RECLAIMER, t.id);
-  t.lock(H_HEAP_LOCK);
-  nextMarkBitArenaEpoch(t);
-  t.unlock(H_HEAP_LOCK);
+  // Not again for a cycle that was given up, since nothing was swept: the bits in use are those of an epoch ago.
+  if (m[GC_EPOCH_SWEEPGEN] !== m[H_SWEEPGEN]) {
+    t.lock(H_HEAP_LOCK);
+    m[GC_EPOCH_SWEEPGEN] = m[H_SWEEPGEN];
+    nextMarkBitArenaEpoch(t);
+    t.unlock(H_HEAP_LOCK);
+  }
   m.fill(0, plan.pageMarks, plan.pageMarks + ((m[H_GROWN_PAGES] + 31) >>> 5));
   for (const word of [GC_SCAN_WORK, GC_BG_CREDIT, GC_BYTES_MARKED, GC_FREED_MARKING]) Atomics.store(m, word, 0);
   ctx.marker.clear();

@@ -34,6 +34,8 @@ export const GC_TRACE = H_GC + 10;
 
 /** 1: objects were freed by hand while the last cycle marked. */
 export const GC_FREED_MARKING = H_GC + 9;
+/** The H_SWEEPGEN for which the mark-bit arenas' epoch has moved on: once for each, also if a cycle is given up. */
+export const GC_EPOCH_SWEEPGEN = H_GC + 11;
 
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
 export const GC_HEAP_LIVE = H_GC + LINE;

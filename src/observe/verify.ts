@@ -19,6 +19,7 @@ import {
   H_SWEEPGEN,
   H_TYPES,
   H_VERSION,
+  H_WRITE_BARRIER,
   LAYOUT_VERSION,
   MAGIC,
 } from '../layout/header.ts';
@@ -218,18 +219,23 @@ function verifyCounts(m: Words, s: SpanRef, at: string): number {
   const freeindex = m[s + SPAN_FREEINDEX];
   if (freeindex < 0 || freeindex > nelems) fail('span.freeindex', `${at}: ${freeindex} of ${nelems} slots`);
   const bits = m[s + SPAN_ALLOC_BITS];
+  const marks = m[s + SPAN_GCMARK_BITS];
   let live = 0;
   let available = 0;
+  // While the collector marks, what is freed is passed over: not allocated, and not to be had before the cycle is over.
+  let passed = 0;
   for (let i = 0; i < bitsWords(nelems) * 32; i++) {
     const set = (m[(bits + i) >>> 5] & (1 << i)) !== 0;
     if (set && i >= nelems) fail('span.allocBits', `${at}: bit ${i} is set, the span has ${nelems} slots`);
     if (set) live++;
     else if (i >= freeindex && i < nelems) available++;
+    else if (m[H_WRITE_BARRIER] !== 0 && (m[(marks + i) >>> 5] & (1 << i)) !== 0) passed++;
   }
-  if (m[s + SPAN_ALLOC_COUNT] !== nelems - available) {
+  const count = m[s + SPAN_ALLOC_COUNT];
+  if (count > nelems - available || count < nelems - available - passed) {
     fail(
       'span.allocCount',
-      `${at}: ${m[s + SPAN_ALLOC_COUNT]}, but ${available} of ${nelems} slots are free above freeindex ${freeindex}`,
+      `${at}: ${count}, but ${available} of ${nelems} slots are free above freeindex ${freeindex}`,
     );
   }
   return live;

@@ -20,7 +20,7 @@
  * be scanned once more, and the roots be taken again (GC_RESCAN). If it died as the
  * coordinator of one of the two transitions of a cycle, then either the collector marks, and goes on, or it does not, and
  * what marks there are mean nothing (gc/cycle.ts has the order of stores). Spans that are still to be swept stay so; the
- * one that the dead thread was sweeping keeps all of its objects until the next cycle.
+ * one that the dead thread was sweeping is one of them again, unless its bits are renewed already.
  *
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
@@ -31,7 +31,7 @@ import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from 
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
-import { isUnswept } from '../central/sweep.ts';
+import { isHalfSwept, isUnswept } from '../central/sweep.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
@@ -133,8 +133,6 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
     for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
     repairBitArenas(mem);
   }
-  // A transition of the collector that was begun is over.
-  if (transition) mem.mf[(GC_PACER >>> 1) + LIMITER_TRANSITIONING] = 0;
   repairMarking(heap, dead, id, living);
   if ((Atomics.load(m, H_SPECIALS_LOCK) & LOCK_OWNER) === id) repairSpecials(mem);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
@@ -151,6 +149,8 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   const { mem } = t;
   const { m } = mem;
   if ((Atomics.load(m, GC_WORK_LOCK) & LOCK_OWNER) === id) forgetFull(t);
+  // The transition that the limiter was told of, if any, was the dead thread's: the world is stopped.
+  mem.mf[(GC_PACER >>> 1) + LIMITER_TRANSITIONING] = 0;
   // The others are at safepoints, where the word of each says whether it is counted.
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
   Atomics.store(m, GC_IDLE, living.filter((p) => m[p + PROC_AWAITING] !== 0).length);
@@ -220,7 +220,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
-  if (isUnswept(m, s)) {
+  if (isUnswept(m, s) || isHalfSwept(m, s)) {
     // Whose it was means nothing any more; where it was listed, neither.
     Atomics.store(m, s + SPAN_SWEEPGEN, m[H_SWEEPGEN] - 2);
     requeue(mem, s, 0);

@@ -179,6 +179,30 @@ describe('freeing while the collector marks', () => {
     ended();
   });
 
+  test('the heap is whole in the middle of it, too', () => {
+    const { raw } = heap;
+    const sizes = [5, 64, 328, 1024, 9000];
+    heap.scope(() => {
+      const made = sizes.flatMap((size) => Array.from({ length: 300 }, () => raw.mallocgc(size, null, true)));
+      const pins = made.map((addr) => raw.pin(addr));
+      beginCycle(heap);
+      for (let i = 0; i < made.length; i += 3) {
+        pins[i]!.unpin();
+        raw.free(made[i]!);
+      }
+      heap.verify();
+      for (const size of sizes) for (let i = 0; i < 150; i++) raw.mallocgc(size, null, false);
+      heap.verify();
+      for (let i = 1; i < made.length; i += 3) {
+        pins[i]!.unpin();
+        raw.free(made[i]!);
+      }
+      heap.verify();
+      for (const pin of pins) pin.unpin();
+    });
+    ended();
+  });
+
   test('a slot that is free again is handed out as zero, and typed as it was asked for', () => {
     heap.scope(() => {
       const { raw, memory } = heap;
@@ -263,6 +287,14 @@ describe('threads come and go while the collector marks', () => {
     other.detach();
     finishCycle(heap);
     expect(target.toArray().map((item) => item!.id)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    ended();
+  });
+
+  test('one that detaches with an empty block of tiny objects', () => {
+    const other = attachHeap(heap.share());
+    other.raw.free(other.raw.mallocgc(5, null, true));
+    beginCycle(heap);
+    other.detach();
     ended();
   });
 
