@@ -1,9 +1,9 @@
 /** The collector as a heap's user holds it: requests, settings, and the background worker. */
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
-import { wake } from '../gc/background.ts';
+import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
 import { Collector, makeWriteHook } from '../gc/collector.ts';
-import { GC_PAUSED, GC_RESERVED, GC_WORKER } from '../layout/gc.ts';
+import { GC_PAUSED, GC_RESERVED } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
@@ -113,6 +113,12 @@ export class HeapGC {
     wake(t.mem);
   }
 
+  /** This thread is about to detach, outside of its region. A worker that it has started ends with it. */
+  retire(): void {
+    const { t } = this.#cache.heap;
+    if (t.mem.shared) retireBackground(t.mem, t.id);
+  }
+
   #configure(change: () => number): number {
     let old = 0;
     this.#inRegion(() =>
@@ -141,9 +147,9 @@ export class HeapGC {
       this.#stepWhenIdle();
       return;
     }
-    if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -1) !== 0) return;
-    if (this.#start()) return;
-    Atomics.compareExchange(mem.m, GC_WORKER, -1, 0);
+    const { id } = this.#cache.heap.t;
+    if (!claimStart(mem, id) || this.#start()) return;
+    startFailed(mem, id);
     this.#stepWhenIdle();
   }
 
@@ -169,8 +175,8 @@ export class HeapGC {
   /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
   #lost(threadId: number): void {
     const { heap } = this.#cache;
-    const { m } = heap.t.mem;
-    if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id);
-    Atomics.compareExchange(m, GC_WORKER, -1, 0);
+    if (!heap.t.attached) return;
+    for (const id of procsOfThread(heap, threadId)) reap(heap, id);
+    startFailed(heap.t.mem, heap.t.id);
   }
 }

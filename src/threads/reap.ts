@@ -4,10 +4,19 @@
  *
  * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
  * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
- * world is stopped, the heap repaired, its locks released, the record freed.
+ * world is stopped, the heap repaired, its locks released, the record freed. Then the background worker, if that thread has
+ * started it: a worker's workers end before it does.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { ArgumentError } from '../base/errors.ts';
+import {
+  GC_RESERVED,
+  GC_STARTER,
+  GC_WORKER,
+  WORKER_ATTACHING,
+  WORKER_RETIRING,
+  WORKER_STARTING,
+} from '../layout/gc.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -30,6 +39,8 @@ export function reap(heap: MHeap, id: number): boolean {
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);
   if (!markDead(heap, ref)) return false;
+  // Both at once: whichever is stopped for first, the other would be waited for.
+  if (Atomics.load(mem.m, GC_STARTER) === id) markDead(heap, procRef(mem, mem.m[GC_RESERVED]));
   withWorldStopped(
     t,
     () => {
@@ -42,7 +53,18 @@ export function reap(heap: MHeap, id: number): boolean {
     },
     { reaping: true },
   );
+  reapStartedBy(heap, id);
   return true;
+}
+
+/** A background worker has ended with the thread that started it, and that is this one. */
+function reapStartedBy(heap: MHeap, id: number): void {
+  const { m } = heap.t.mem;
+  if (Atomics.compareExchange(m, GC_STARTER, id, 0) !== id) return;
+  const worker = m[GC_RESERVED];
+  if (worker !== id) reap(heap, worker);
+  for (const state of [WORKER_STARTING, WORKER_ATTACHING, WORKER_RETIRING, worker])
+    Atomics.compareExchange(m, GC_WORKER, state, 0);
 }
 
 function markDead(heap: MHeap, ref: ProcRef): boolean {
