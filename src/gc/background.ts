@@ -2,10 +2,26 @@
  * What the background worker does (Go: `gcBgMarkWorker`, `bgsweep`, `forcegchelper` in one): it marks while there is
  * something to mark, sweeps while there is something to sweep, begins a cycle when the last one was two minutes ago, and
  * sleeps otherwise. It is a thread of the heap like any other, so it can die at any moment and be reaped.
+ *
+ * It also ends, without a word, when the JS thread ends that started it: a worker's workers are its. So that thread retires
+ * it before it detaches, and whoever reaps that thread reaps the worker (`reap`). Each state of GC_WORKER is left by
+ * compare-and-exchange: STARTING → 0 by who gives the start up, and then the worker does not attach; STARTING → ATTACHING
+ * by the worker, and then who gives it up waits until it runs; its id → RETIRING by who gives it up, and the worker leaves.
+ * Until its record is free the word is not 0, so that no other is started.
  */
-import { GC_WAKE, GC_WORKER } from '../layout/gc.ts';
+import {
+  GC_RESERVED,
+  GC_STARTER,
+  GC_WAKE,
+  GC_WORKER,
+  WORKER_ATTACHING,
+  WORKER_RETIRING,
+  WORKER_STARTING,
+} from '../layout/gc.ts';
 import { H_PROCS } from '../layout/header.ts';
+import { PROC_EPOCH } from '../layout/proc.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
+import { procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import type { Collector } from './collector.ts';
 import { hasFreeWork, hasWork, isMarking, tryFinish } from './cycle.ts';
@@ -18,6 +34,8 @@ const SWEEP_BATCH = 10;
 const NAP_MS = 1000;
 /** Nanoseconds after which a cycle is due in any case (Go: `forcegcperiod`, 2 minutes). */
 const FORCE_PERIOD = 120e9;
+/** Milliseconds after which a worker that does not leave is taken to be gone already. */
+const RETIRE_MS = 5000;
 
 /** Tells the background worker, if there is one, and idle markers that there is something to do. */
 export function wake({ m }: Mem): void {
@@ -25,11 +43,48 @@ export function wake({ m }: Mem): void {
   unpark(m, GC_WAKE);
 }
 
+/** For the thread that comes to start the worker: whether it may. */
+export function claimStart({ m }: Mem, id: number): boolean {
+  if (Atomics.compareExchange(m, GC_WORKER, 0, WORKER_STARTING) !== 0) return false;
+  Atomics.store(m, GC_STARTER, id);
+  return true;
+}
+
+/** The worker could not be started, or has ended before it attached. */
+export function startFailed({ m }: Mem, id: number): void {
+  if (Atomics.load(m, GC_STARTER) === id) Atomics.compareExchange(m, GC_WORKER, WORKER_STARTING, 0);
+}
+
+/** For the worker, before it attaches: false if nobody wants it any more. */
+export function mayAttach({ m }: Mem): boolean {
+  return Atomics.compareExchange(m, GC_WORKER, WORKER_STARTING, WORKER_ATTACHING) === WORKER_STARTING;
+}
+
+/**
+ * Thread `id` is about to leave: if it has started the worker, that leaves first, and the next cycle starts another. Outside of
+ * regions. Blocks for as long as the worker takes to its next safepoint.
+ */
+export function retireBackground(mem: Mem, id: number): void {
+  const { m } = mem;
+  const worker = m[GC_RESERVED];
+  const isMine = (): boolean => Atomics.load(m, GC_STARTER) === id;
+  for (let waits = 0; isMine() && waits < RETIRE_MS; waits++) {
+    Atomics.compareExchange(m, GC_WORKER, WORKER_STARTING, 0);
+    if (Atomics.compareExchange(m, GC_WORKER, worker, WORKER_RETIRING) === worker) wake(mem);
+    const state = Atomics.load(m, GC_WORKER);
+    const epoch = Atomics.load(m, procRef(mem, worker) + PROC_EPOCH);
+    if ((epoch & 1) === 0 && state !== WORKER_ATTACHING) break;
+    parkWhile(m, procRef(mem, worker) + PROC_EPOCH, epoch, 1);
+  }
+  Atomics.compareExchange(m, GC_WORKER, WORKER_RETIRING, 0);
+  Atomics.compareExchange(m, GC_STARTER, id, 0);
+}
+
 /** Runs until no other thread is attached to the heap, or another worker has taken its place. Blocks. */
 export function runBackground(c: Collector): void {
   const { t } = c;
   const { m } = c.mem;
-  Atomics.store(m, GC_WORKER, t.id);
+  Atomics.compareExchange(m, GC_WORKER, WORKER_ATTACHING, t.id);
   t.enter();
   while (Atomics.load(m, H_PROCS) > 1 && Atomics.load(m, GC_WORKER) === t.id) {
     const seen = Atomics.load(m, GC_WAKE);

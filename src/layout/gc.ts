@@ -84,13 +84,13 @@ export const GC_ZOMBIES = H_GC + 5 * LINE + 5;
 
 /** The proc id that is set aside for the background worker; 0: the heap has none. */
 export const GC_RESERVED = H_GC + 6 * LINE + 1;
-/**
- * The thread that started the background worker, while that may be alive: a worker's workers end with it. World lock, or
- * by itself.
- */
-export const GC_STARTER = H_GC + 6 * LINE + 2;
-/** Proc id of the background worker; 0: none; −id: the thread with that id is starting one. Atomic. */
+/** Proc id of the background worker, 0: none, or one of WORKER_. Atomic. */
 export const GC_WORKER = H_GC + 6 * LINE;
+export const WORKER_STARTING = -1;
+export const WORKER_ATTACHING = -2;
+export const WORKER_RETIRING = -3;
+/** Proc id of the thread that started it, with which it ends; 0: none. Atomic. */
+export const GC_STARTER = H_GC + 6 * LINE + 2;
 /** What the background worker and idle markers sleep on: raised when there is something to do. Atomic. */
 export const GC_WAKE = H_GC + 7 * LINE;
 

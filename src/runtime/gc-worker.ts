@@ -1,5 +1,5 @@
 /** The script of the background worker. Gets what `heap.share()` gives, and attaches as a thread of the heap. */
-import { runBackground } from '../gc/background.ts';
+import { mayAttach, runBackground } from '../gc/background.ts';
 import { Collector } from '../gc/collector.ts';
 import { GC_WORKER } from '../layout/gc.ts';
 import { TypeTable } from '../malloc/rtype.ts';
@@ -16,6 +16,7 @@ export interface WorkerStart {
 
 function run({ shared, warnAfterMs }: WorkerStart): void {
   const mem = checkShared(shared);
+  if (!mayAttach(mem)) return;
   const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
   const { heap } = cache;
   const collector = new Collector(heap, new TypeTable(heap.t), {

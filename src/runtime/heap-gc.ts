@@ -1,13 +1,11 @@
 /** The collector as a heap's user holds it: requests, settings, and the background worker. */
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
-import { wake } from '../gc/background.ts';
+import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
 import { Collector, makeWriteHook } from '../gc/collector.ts';
-import { GC_PAUSED, GC_RESERVED, GC_STARTER, GC_WORKER } from '../layout/gc.ts';
+import { GC_PAUSED, GC_RESERVED } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_FREE, PROC_PAUSES, PROC_STATUS } from '../layout/proc.ts';
-import { parkWhile } from '../sync/park.ts';
-import { procRef } from '../sync/proc.ts';
+import { PROC_PAUSES } from '../layout/proc.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
@@ -18,8 +16,6 @@ import { startWorker, whenIdle } from './worker-threads.ts';
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
 
-/** Milliseconds that a thread that leaves waits for the worker it started. */
-const RETIRE_MS = 500;
 /** Milliseconds of one step in idle time: what a program that wants to go on may have to wait. */
 const IDLE_STEP_MS = 1;
 
@@ -127,6 +123,12 @@ export class HeapGC {
     wake(t.mem);
   }
 
+  /** This thread is about to detach, outside of its region. A worker that it has started ends with it. */
+  retire(): void {
+    const { t } = this.#cache.heap;
+    if (t.mem.shared) retireBackground(t.mem, t.id);
+  }
+
   #configure(change: () => number): number {
     let old = 0;
     this.#inRegion(() =>
@@ -155,17 +157,14 @@ export class HeapGC {
       this.#stepWhenIdle();
       return;
     }
-    const { id } = this.#cache;
-    if (Atomics.compareExchange(mem.m, GC_WORKER, 0, -id) !== 0) return;
-    Atomics.store(mem.m, GC_STARTER, id);
-    let started = false;
+    const { id } = this.#cache.heap.t;
+    if (!claimStart(mem, id)) return;
     try {
-      started = this.#start();
+      if (this.#start()) return;
     } catch (error) {
       this.#failed(error);
     }
-    if (started) return;
-    Atomics.compareExchange(mem.m, GC_WORKER, -id, 0);
+    startFailed(mem, id);
     this.#stepWhenIdle();
   }
 
@@ -198,28 +197,8 @@ export class HeapGC {
   /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
   #lost(threadId: number): void {
     const { heap } = this.#cache;
-    const { m } = heap.t.mem;
-    if (heap.t.attached) for (const id of procsOfThread(heap, threadId)) reap(heap, id, this.collector.stop);
-    Atomics.compareExchange(m, GC_WORKER, -this.#cache.id, 0);
-  }
-
-  /**
-   * The worker that this thread started ends when this thread does, which may be at any moment now. So it is asked to leave,
-   * and another thread will start another. Waits for it, for a short time. Outside of the region.
-   */
-  retireWorker(): void {
-    const { t } = this.#cache.heap;
-    const { m } = t.mem;
-    const id = Atomics.load(m, GC_WORKER);
-    if (Atomics.load(m, GC_STARTER) !== t.id || id <= 0) return;
-    const status = procRef(t.mem, id) + PROC_STATUS;
-    Atomics.compareExchange(m, GC_WORKER, id, 0);
-    wake(t.mem);
-    const until = performance.now() + RETIRE_MS;
-    for (let seen = Atomics.load(m, status); seen !== PROC_FREE && performance.now() < until; ) {
-      parkWhile(m, status, seen, 1);
-      seen = Atomics.load(m, status);
-    }
-    Atomics.compareExchange(m, GC_STARTER, t.id, 0);
+    if (!heap.t.attached) return;
+    for (const id of procsOfThread(heap, threadId)) reap(heap, id, this.collector.stop);
+    startFailed(heap.t.mem, heap.t.id);
   }
 }

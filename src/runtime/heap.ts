@@ -380,7 +380,7 @@ export class Heap {
     this.#typed.release();
     this.#gc.release();
     t.leave();
-    this.#gc.retireWorker();
+    this.#gc.retire();
     detachProc(this.#cache);
     this.#attached = false;
     t.depth = 0;

@@ -4,17 +4,24 @@
  *
  * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
  * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
- * world is stopped, the heap repaired, its locks released, the record freed.
+ * world is stopped, the heap repaired, its locks released, the record freed. Then the background worker, if that thread has
+ * started it: a worker's workers end before it does.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { ArgumentError } from '../base/errors.ts';
-import { GC_STARTER, GC_WORKER } from '../layout/gc.ts';
+import {
+  GC_RESERVED,
+  GC_STARTER,
+  GC_WORKER,
+  WORKER_ATTACHING,
+  WORKER_RETIRING,
+  WORKER_STARTING,
+} from '../layout/gc.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
-import type { Mem } from '../sys/mem.ts';
 import { freeProc, retireCounters } from './attach.ts';
 import { repair } from './repair.ts';
 import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
@@ -32,25 +39,9 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   }
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);
-  const child = childOf(mem, id);
-  // Before anybody waits for it to reach a safepoint.
-  if (child !== 0) markDead(heap, procRef(mem, child));
-  const found = markDead(heap, ref);
-  if (found) reapDead(heap, id, options);
-  if (child !== 0) reapDead(heap, child, options);
-  return found;
-}
-
-/** The background worker, if this thread started it; 0 otherwise. */
-function childOf({ m }: Mem, id: number): number {
-  const worker = Atomics.load(m, GC_WORKER);
-  return Atomics.load(m, GC_STARTER) === id && worker > 0 && worker !== id ? worker : 0;
-}
-
-function reapDead(heap: MHeap, id: number, options: StopOptions): void {
-  const { t } = heap;
-  const { mem } = t;
-  const ref = procRef(mem, id);
+  if (!markDead(heap, ref)) return false;
+  // Both at once: whichever is stopped for first, the other would be waited for.
+  if (Atomics.load(mem.m, GC_STARTER) === id) markDead(heap, procRef(mem, mem.m[GC_RESERVED]));
   withWorldStopped(
     t,
     () => {
@@ -63,6 +54,18 @@ function reapDead(heap: MHeap, id: number, options: StopOptions): void {
     },
     { ...options, reaping: true },
   );
+  reapStartedBy(heap, id, options);
+  return true;
+}
+
+/** A background worker has ended with the thread that started it, and that is this one. */
+function reapStartedBy(heap: MHeap, id: number, options: StopOptions): void {
+  const { m } = heap.t.mem;
+  if (Atomics.compareExchange(m, GC_STARTER, id, 0) !== id) return;
+  const worker = m[GC_RESERVED];
+  if (worker !== id) reap(heap, worker, options);
+  for (const state of [WORKER_STARTING, WORKER_ATTACHING, WORKER_RETIRING, worker])
+    Atomics.compareExchange(m, GC_WORKER, state, 0);
 }
 
 function markDead(heap: MHeap, ref: ProcRef): boolean {

@@ -43,7 +43,6 @@ import {
   GC_PAUSED,
   GC_RESCAN,
   GC_STARTED,
-  GC_STARTER,
   GC_SWEEP_CLASS,
   GC_TRIGGER,
   GC_WORK_LOCK,
@@ -154,10 +153,7 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   // The others are at safepoints, where the word of each says whether it is counted.
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
   Atomics.store(m, GC_IDLE, living.filter((p) => m[p + PROC_AWAITING] !== 0).length);
-  // It was the background worker, or was about to start it.
   Atomics.compareExchange(m, GC_WORKER, id, 0);
-  Atomics.compareExchange(m, GC_WORKER, -id, 0);
-  Atomics.compareExchange(m, GC_STARTER, id, 0);
   unpause(mem, dead);
   if (m[H_WRITE_BARRIER] === 0) {
     Atomics.store(m, GC_MARKED, m[GC_STARTED]);
@@ -220,14 +216,15 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
-  if (isUnswept(m, s) || isHalfSwept(m, s)) {
+  const owner = m[s + SPAN_OWNER];
+  // A living thread that waits in a sweep, BLOCKED, goes on with its span.
+  if (isUnswept(m, s) || (isHalfSwept(m, s) && lost.has(owner))) {
     // Whose it was means nothing any more; where it was listed, neither.
     Atomics.store(m, s + SPAN_SWEEPGEN, m[H_SWEEPGEN] - 2);
     requeue(mem, s, 0);
     toCentral(mem, s);
     return;
   }
-  const owner = m[s + SPAN_OWNER];
   if (owner !== 0 && !lost.has(owner)) {
     requeue(mem, s, owner);
     // Died between its two stores; see cache/defer.ts.

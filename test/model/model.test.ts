@@ -24,7 +24,7 @@ class Model {
   outOfMemory = 0;
 
   constructor(options: HeapOptions) {
-    this.heap = createHeap(options);
+    this.heap = createHeap({ gc: 'off', ...options });
     this.#used = new Uint8Array(this.heap.stats().maxBytes);
     this.#types = [
       this.heap.raw.type({ name: 'cell', size: 8, pointers: [0] }),

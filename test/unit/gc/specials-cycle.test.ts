@@ -253,6 +253,8 @@ describe('in the middle of a cycle', () => {
         m[(m[s + SPAN_ALLOC_BITS]! >>> 5) + w] = m[mark]!;
         m[mark] = 0;
       }
+      // How a sweeper notes it: a link to itself.
+      m[s + SPAN_PREV] = s;
     }
     heap.reap(ghost.t.id);
     expect(weak.deref()).toBeUndefined();

@@ -184,8 +184,8 @@ describe('the collector', () => {
   });
 
   test('a memory limit, and gcPercent off: collected because of the limit', () => {
-    const outcome = outcomeOf(SOURCES, '--gc-percent', 'off', '--memory-limit', '2MiB', '--threads', '1');
-    expect(outcome.gc).toMatchObject({ enabled: true, percent: -1, memoryLimit: 2 << 20 });
+    const outcome = outcomeOf(SOURCES, '--gc-percent', 'off', '--memory-limit', '1MiB', '--threads', '1');
+    expect(outcome.gc).toMatchObject({ enabled: true, percent: -1, memoryLimit: 1 << 20 });
     expect(outcome.gc.cycles).toBeGreaterThan(0);
     expect(outcomeOf(SOURCES, '--gc-percent', 'off').gc).toMatchObject({ percent: -1, cycles: 0 });
   });

@@ -1,0 +1,81 @@
+/** The background worker and the thread that starts it, as installed: only the build has the worker's program inside. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { expect, test } from 'vitest';
+import type { Heap } from '../../../src/index.ts';
+
+const LIBRARY = new URL('../../../dist/index.js', import.meta.url);
+const { createHeap, struct, u32 }: typeof import('../../../src/index.ts') = await import(
+  /* @vite-ignore */ LIBRARY.href
+);
+
+const Pair = struct('Pair', { a: u32, b: u32 });
+
+/** Starts a cycle, and with it the background worker; then `end`. */
+const PROGRAM = (end: string): URL =>
+  new URL(
+    `data:text/javascript,${encodeURIComponent(`
+    import { parentPort, workerData } from 'node:worker_threads';
+    import { attachHeap, struct, u32 } from '${LIBRARY.href}';
+    const heap = attachHeap(workerData);
+    const Pair = struct('Pair', { a: u32, b: u32 });
+    while (!heap.stats().gc.background) heap.scope(() => { for (let i = 0; i < 1000; i++) heap.new(Pair); });
+    ${end}`)}`,
+  );
+
+function collectingHeap(): Heap {
+  return createHeap({ maxBytes: 1 << 26, gcPercent: 10 });
+}
+
+function keepBusy(heap: Heap): void {
+  const { cycles } = heap.stats().gc;
+  while (heap.stats().gc.cycles < cycles + 2) {
+    heap.scope(() => {
+      for (let i = 0; i < 1000; i++) heap.new(Pair);
+    });
+  }
+}
+
+test('a thread that has started the background worker takes it along when it detaches; the next cycle starts another', async () => {
+  const heap = collectingHeap();
+  for (let round = 0; round < 5; round++) {
+    const worker = new Worker(PROGRAM('heap.detach();'), { workerData: heap.share() });
+    await once(worker, 'exit');
+    expect(heap.stats()).toMatchObject({ threads: 1, gc: { background: false } });
+    heap.verify();
+  }
+  keepBusy(heap);
+  while (!heap.stats().gc.background) keepBusy(heap);
+  heap.verify();
+  heap.detach();
+});
+
+test.each([
+  ['ends without detaching', ''],
+  ['is terminated while it allocates', 'parentPort.postMessage(1); for (;;) heap.scope(() => { heap.new(Pair); });'],
+])('one that %s: both are reaped', async (_, end) => {
+  const heap = collectingHeap();
+  for (let round = 0; round < 5; round++) {
+    const worker = new Worker(PROGRAM(end), { workerData: heap.share() });
+    heap.watch(worker);
+    const ended = once(worker, 'exit');
+    if (end !== '') {
+      await once(worker, 'message');
+      await worker.terminate();
+    }
+    await ended;
+    expect(heap.stats()).toMatchObject({ threads: 1, gc: { background: false } });
+    heap.verify();
+  }
+  keepBusy(heap);
+  heap.detach();
+});
+
+test('the thread that made the heap detaches: the others go on, with a background worker of their own', async () => {
+  const heap = collectingHeap();
+  keepBusy(heap);
+  while (!heap.stats().gc.background) keepBusy(heap);
+  const worker = new Worker(PROGRAM("heap.detach(); parentPort.postMessage('done')"), { workerData: heap.share() });
+  heap.detach();
+  expect((await once(worker, 'message'))[0]).toBe('done');
+});
