@@ -9,9 +9,14 @@ import { ObjectWalk } from './object-walk.ts';
 
 export const CHECKS = { debug: { checkmark: true, zombies: true, clobberFree: true } } as const;
 
+/** A thread's part of the collector. */
+export function collectorOf(heap: Heap): Collector {
+  return (heap.raw as unknown as Malloc).collector as Collector;
+}
+
 /** Begins a cycle now, as an allocation does that finds it due, and marks nothing yet. None may be under way. */
 export function beginCycle(heap: Heap): void {
-  const collector = (heap.raw as unknown as Malloc).collector as Collector;
+  const collector = collectorOf(heap);
   heap.scope(() => {
     while (collector.sweep(100));
     if (!begin(collector, 'forced', () => true)) throw new Error('a cycle is under way');

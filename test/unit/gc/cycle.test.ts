@@ -329,13 +329,13 @@ describe('while it marks', () => {
     });
     beginCycle(heap);
     heap.scope(() => {
-      const box = heap.new(Box);
-      for (const leaf of held) box.list.push(leaf);
+      for (const leaf of held) heap.raw.keepAlive(heap.addressOf(leaf));
+      const addrs = held.map((leaf) => heap.addressOf(leaf));
       for (const leaf of held) leaf.dispose();
       const locals = Array.from({ length: 100 }, (_, id) => heap.roots.get(`r${id}`, Leaf)!);
       for (let id = 0; id < 100; id++) heap.roots.delete(`r${id}`);
       finishCycle(heap);
-      expect(box.list.toArray().map((leaf) => leaf!.text)).toEqual(held.map(() => 'h'));
+      expect(addrs.map((addr) => heap.inspect(addr).type)).toEqual(held.map(() => 'Leaf'));
       expect(locals.map((leaf) => leaf.text)).toEqual(held.map(() => 'r'));
     });
     heap.gc();

@@ -1,7 +1,7 @@
 /** Memory that is freed by hand, or by another thread, or whose thread comes and goes, while the collector is at work. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, i32, type RType, ref, slice, struct } from '../../../src/index.ts';
-import { beginCycle, CHECKS, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
+import { beginCycle, CHECKS, collectorOf, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
 
 const Item = struct('Item', {
   id: i32,
@@ -287,6 +287,27 @@ describe('threads come and go while the collector marks', () => {
     other.detach();
     finishCycle(heap);
     expect(target.toArray().map((item) => item!.id)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    ended();
+  });
+
+  test('grey objects that were on the stack of one that is reaped are scanned all the same', () => {
+    const chain = heap.scope(() => {
+      let last = heap.new(Item, { id: 0 });
+      for (let id = 1; id < 3000; id++) last = heap.new(Item, { id, next: last });
+      return last;
+    });
+    const other = attachHeap(heap.share());
+    beginCycle(heap);
+    const { marker } = collectorOf(other);
+    other.scope(() => {
+      while (marker.take());
+      marker.drain(64);
+      expect(marker.isEmpty()).toBe(false);
+    });
+    heap.reap(other.threadId);
+    finishCycle(heap);
+    expect(countOf(heap, 'Item')).toBe(3000);
+    expect(chain.next!.id).toBe(2998);
     ended();
   });
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, inject, test, vi } from 'vitest';
 import { ensureSwept } from '../../../src/central/sweep.ts';
 import { array, createHeap, type Heap, type HeapOptions, i32, type Ref, struct } from '../../../src/index.ts';
 import { H_INTERN_COUNT, H_SWEEPGEN, H_WRITE_BARRIER } from '../../../src/layout/header.ts';
-import { SPAN_ALLOC_BITS, SPAN_GCMARK_BITS, SPAN_NELEMS } from '../../../src/layout/span.ts';
+import { SPAN_ALLOC_BITS, SPAN_GCMARK_BITS, SPAN_NELEMS, SPAN_PREV } from '../../../src/layout/span.ts';
 import { spanOf } from '../../../src/spans/mspan.ts';
 import { HandSweep } from '../../support/hand-sweep.ts';
 import { Internals } from '../../support/internals.ts';
@@ -247,7 +247,8 @@ describe('in the middle of a cycle', () => {
     expect(spanOf(ghost.t.mem, heap.addressOf(kept))).toBe(s);
     expect(() => ensureSwept(ghost, s)).toThrow('dies');
     if (place === 'sweep') {
-      // Or a little later: the mark bits have become the allocation bits.
+      // Or a little later: the mark bits have become the allocation bits, and the span says so (central/sweep.ts).
+      m[s + SPAN_PREV] = s;
       for (let w = 0; w < (m[s + SPAN_NELEMS]! + 31) >>> 5; w++) {
         const mark = (m[s + SPAN_GCMARK_BITS]! >>> 5) + w;
         m[(m[s + SPAN_ALLOC_BITS]! >>> 5) + w] = m[mark]!;
