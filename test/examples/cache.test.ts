@@ -121,7 +121,9 @@ it('uses the memory of what was evicted and replaced again, and never runs out o
   const { entries, evicted, refused } = cache.stats();
   expect(refused).toBe(0);
   expect(entries).toBeGreaterThanOrEqual(45);
-  expect(evicted + entries).toBe(4000);
+  // Each page once; and once more those that were evicted, by chance, between the two times they were set.
+  expect(evicted + entries).toBeGreaterThanOrEqual(4000);
+  expect(evicted + entries).toBeLessThan(8000);
   expect(cache.get('page 3999')?.body).toEqual(new Uint8Array(20_000).fill(7999));
   expect(heap.stats().gc.freedBytes).toBeGreaterThan(100 * 2 ** 20);
   heap.verify();
