@@ -77,10 +77,6 @@ export const GC_PAGES_SWEPT = H_GC + 5 * LINE + 1;
 /** Where the page reclaimer looks next, in units of 512 pages (Go: `reclaimIndex`), and pages it has to spare. Atomic. */
 export const GC_RECLAIM_INDEX = H_GC + 5 * LINE + 2;
 export const GC_RECLAIM_CREDIT = H_GC + 5 * LINE + 3;
-/** 1: all spans of the last cycle are swept, and it has been counted. */
-export const GC_SWEPT = H_GC + 5 * LINE + 4;
-/** Zombies found; the world ends soon after the first. */
-export const GC_ZOMBIES = H_GC + 5 * LINE + 5;
 
 /** The proc id that is set aside for the background worker; 0: the heap has none. */
 export const GC_RESERVED = H_GC + 6 * LINE + 1;
