@@ -56,6 +56,8 @@ const OFF_HEAP = 32;
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
   readonly free: (ptr: number) => void;
+  /** A zeroed value of a type. */
+  readonly newobject: (type: RType) => number;
   /** A slot of the class with this record. */
   readonly small: (c: number, needzero: boolean) => Addr;
   /** Packs an object of 1 … 15 bytes. */
@@ -105,6 +107,13 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     }
     const c = bySize[size];
     return c === 0 ? tiny(size) : small(c, needzero);
+  }
+
+  /** Small values with pointers go straight to their class: `mallocgc` would ask for each what the type says once. */
+  function newobject(type: RType): number {
+    const size = type.size;
+    if (type.ptrBytes === 0 || (size - 1) >>> 0 >= open[0]) return a.mallocgc(size, type, true);
+    return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
   }
 
   function small(c: number, needzero: boolean): Addr {
@@ -244,5 +253,5 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     cache.freeSlot(s as SpanRef, index);
   }
 
-  return { mallocgc, free, small, smallScan, tiny, setOpen };
+  return { mallocgc, free, newobject, small, smallScan, tiny, setOpen };
 }

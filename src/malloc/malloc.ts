@@ -60,6 +60,8 @@ export class Malloc implements Gate {
    * Throws PointerError for an address that is not the start of a live object; nothing is changed then.
    */
   readonly free: (ptr: number) => void;
+  /** A zeroed value of a type (Go: `newobject`, what `new(T)` compiles to). Throws as `mallocgc` does. */
+  readonly newobject: (type: RType) => number;
   readonly small: FastPaths['small'];
   readonly smallScan: FastPaths['smallScan'];
   readonly t: Proc;
@@ -97,6 +99,7 @@ export class Malloc implements Gate {
     const fast = makeFastPaths(this, this.#lookup8, ptrSize);
     this.mallocgc = fast.mallocgc;
     this.free = fast.free;
+    this.newobject = fast.newobject;
     this.small = fast.small;
     this.smallScan = fast.smallScan;
     this.#tiny = fast.tiny;

@@ -137,11 +137,6 @@ export class RawAllocator extends Malloc {
     return this.#inRegion(() => this.typeTable.get(findObject(this, ptr, 'typeOf').type) ?? null);
   }
 
-  /** A zeroed value of a type (Go: `newobject`, what `new(T)` compiles to). */
-  newobject(type: RType): number {
-    return this.mallocgc(type.size, type, true);
-  }
-
   /** `n` zeroed values in a row (Go: `newarray`, reflect's `unsafe_NewArray`). */
   newarray(type: RType, n: number): number {
     return this.#slices.newarray(type, n);

@@ -10,17 +10,16 @@ export type Maker = (init: unknown) => Place;
 /** In a region. */
 export function makeMaker(env: Env, codec: Codec): Maker {
   const { t } = env;
-  const { mallocgc } = env.malloc;
-  const { name, size, check, create, construct, initialise = codec.write } = codec;
+  const { newobject } = env.malloc;
+  const { name, check, create, construct, initialise = codec.write } = codec;
   const { make } = codec.place!;
-  const rtype = codec.rtype();
-  const type = rtype.ptrBytes === 0 ? null : rtype;
+  const type = codec.rtype();
 
   function maker(init: unknown): Place {
     if (t.depth === 0) return callInRegion(env, maker, init);
     if (construct !== undefined && isFields(init)) return construct(init);
     if (init !== undefined) check(init, name);
-    const addr = create === undefined ? mallocgc(size, type, true) : create();
+    const addr = create === undefined ? newobject(type) : create();
     const ref = make(addr);
     if (init !== undefined) initialise(addr | 0, init);
     return ref;

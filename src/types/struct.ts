@@ -102,7 +102,7 @@ export function structCodec(
     }
   }
 
-  const { mallocgc } = env.malloc;
+  const { newobject } = env.malloc;
 
   /** For the values of one object; absent while in use, for what the user's code makes meanwhile. */
   let spare: unknown[] | undefined;
@@ -114,7 +114,7 @@ export function structCodec(
     spare = undefined;
     take(init, values);
     const type = (rtype ??= codec().rtype());
-    const addr = mallocgc(type.size, type.ptrBytes === 0 ? null : type, true);
+    const addr = newobject(type);
     const ref = make(addr);
     put(addr | 0, values);
     spare = values;
