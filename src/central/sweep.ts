@@ -236,7 +236,9 @@ function debugSweep(heap: MHeap, s: SpanRef): void {
     const addr = spanBase(m, s) + i * size;
     // What was freed by hand while it was being marked is none.
     if (marked && !live && (m[GC_DEBUG] & GC_DEBUG_ZOMBIES) !== 0 && m[GC_FREED_MARKING] === 0) {
-      fatal(`found pointer to free object 0x${addr.toString(16)} (slot ${i} of span 0x${spanBase(m, s).toString(16)})`);
+      fatal(
+        `found pointer to free object 0x${addr.toString(16)} (slot ${i} of span 0x${spanBase(m, s).toString(16)}, class ${m[s + SPAN_CLASS]})`,
+      );
     }
     if (live && !marked && (m[GC_DEBUG] & GC_DEBUG_CLOBBER) !== 0) i32.fill(CLOBBER, addr >>> 2, (addr + size) >>> 2);
   }

@@ -136,11 +136,12 @@ export function makeReads(host: MapHost, shape: MapShape, tables: Tables, direct
     const hash = hashOf(h, key);
     let whole = false;
     for (let i = 0; i < TRIES && !whole; i++) {
-      if (i === 0) reader.reserve();
+      if (i === 0 || !reader.isKept()) reader.reserve();
       const table = alive(h, hash);
       const seq = begin(table);
       note(table, hash);
-      whole = isValid(table, seq);
+      // Waiting for the table may have been a safepoint, and the memory set aside is rooted nowhere.
+      whole = isValid(table, seq) && reader.isKept();
     }
     if (!whole) {
       reader.release();

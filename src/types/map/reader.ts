@@ -4,6 +4,7 @@
  * value is made of them (`make`). Until the next safepoint what they point to stays, whoever overwrites the entry.
  */
 import { fatal } from '../../base/errors.ts';
+import { GC_STARTED } from '../../layout/gc.ts';
 import type { MapHost } from './host.ts';
 import type { MapShape } from './shape.ts';
 
@@ -16,17 +17,21 @@ export interface ValueReader {
   readonly none: () => void;
   /** For places, of which `make` makes copies: sets the memory aside. A safepoint. None may follow until `make`. */
   readonly reserve: () => void;
+  /** Whether what was set aside is still there: no cycle of the collector has begun since, to which it would be garbage. */
+  readonly isKept: () => boolean;
   /** Gives the memory back if it was not used. */
   readonly release: () => void;
 }
 
 export function makeReader(host: MapHost, shape: MapShape): ValueReader {
-  const { i32, u8 } = host.mem;
+  const { i32, u8, m } = host.mem;
   const { value, valueWord, valueWords, valuePointers } = shape;
   const words = new Int32Array(valueWords);
   let found = false;
   let plain: unknown;
   let copy = 0;
+  /** Cycles that had begun when it was set aside. */
+  let cycle = 0;
 
   const isPlain = value.isValue && value.pointers.length === 0;
   const ofWords = isPlain || !value.isValue ? undefined : fromWords();
@@ -72,11 +77,16 @@ export function makeReader(host: MapHost, shape: MapShape): ValueReader {
       return ofWords === undefined ? fill() : ofWords();
     },
     reserve(): void {
-      // Whatever was set aside before may have been collected since.
-      if (!value.isValue) copy = host.alloc(valueWords * 4, value.rtype());
+      if (value.isValue) return;
+      copy = host.alloc(valueWords * 4, value.rtype());
+      cycle = m[GC_STARTED];
+    },
+    isKept(): boolean {
+      return copy === 0 || m[GC_STARTED] === cycle;
     },
     release(): void {
-      if (copy !== 0) host.free(copy);
+      // Nothing refers to it: once a cycle has begun it may be somebody else's.
+      if (copy !== 0 && m[GC_STARTED] === cycle) host.free(copy);
       copy = 0;
     },
   };
