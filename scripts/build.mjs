@@ -56,6 +56,8 @@ await build({
   entryPoints: {
     ...present({
       cli: 'src/cli/main.ts',
+      observe: 'src/observe.ts',
+      'explorer-worker': 'src/serve/explorer/worker.ts',
       'index-worker': 'src/cli/index/index-worker.ts',
       'replay-worker': 'src/cli/replay/replay-worker.ts',
       'bench/main': 'bench/main.ts',
@@ -70,6 +72,19 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+
+// The explorer's page: browser code, served by dist/explorer-worker.js from this folder.
+if (existsSync('src/explorer/index.html')) {
+  const { build: buildPage } = await import('vite');
+  await buildPage({
+    root: 'src/explorer',
+    configFile: false,
+    base: './',
+    logLevel: 'warn',
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    build: { outDir: '../../dist/explorer', emptyOutDir: true, modulePreload: { polyfill: false } },
+  });
+}
 if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);
 if (process.argv.includes('--types')) {
   execFileSync('npx', ['tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });

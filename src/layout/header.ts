@@ -7,7 +7,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -118,4 +118,4 @@ export const H_CLASS_TABLE = 10 * LINE;
 export const H_GC = 26 * LINE;
 /** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS, doubles. World lock. */
 export const H_RETIRED = 210 * LINE;
-export const HEADER_WORDS = 212 * LINE;
+export const HEADER_WORDS = 216 * LINE;

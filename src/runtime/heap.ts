@@ -3,14 +3,9 @@
  * wires what flows upwards.
  */
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
-import type { MCache } from '../cache/mcache.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
-import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
-import { type HeapStats, readStats } from '../observe/stats.ts';
-import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
-import type { VerifyOptions } from '../observe/verify-types.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import type { DelayHook } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -31,6 +26,7 @@ import type {
 } from '../types/values.ts';
 import { weakReference } from '../types/weak.ts';
 import { ATTACHED, type GCPause, HeapGC } from './heap-gc.ts';
+import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
@@ -59,26 +55,22 @@ export interface Roots {
   names(): string[];
 }
 
-export class Heap {
+export class Heap extends HeapInside {
   /** The allocator itself: malloc and free, and Go's `makeslice` family. */
   readonly raw: RawHeap;
   readonly memory: HeapMemory;
   readonly roots: Roots;
-  /** What `raw` is. */
-  readonly #allocator: RawAllocator;
   readonly #typed: TypedHeap;
-  readonly #gc: HeapGC;
   readonly #mem: Mem;
-  readonly #cache: MCache;
   #attached = true;
 
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: typeof ATTACHED) {
+    const cache = attachProc(mem, classes, currentThreadId() + 1);
+    const allocator = new RawAllocator(cache, ptrSize);
+    super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.share()));
     this.#mem = mem;
-    this.#cache = attachProc(mem, classes, currentThreadId() + 1);
-    this.#allocator = new RawAllocator(this.#cache, ptrSize);
-    this.raw = this.#allocator;
-    this.#gc = new HeapGC(this.#cache, this.#allocator, gc, () => this.share());
-    this.#typed = new TypedHeap(this.#allocator, this.#allocator.typeTable, this.#allocator);
+    this.raw = allocator;
+    this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);
     const { roots } = this.#typed;
     this.roots = {
       set: (name, ref) => this.#live(() => roots.set(name, ref)),
@@ -94,7 +86,7 @@ export class Heap {
   static create(options: HeapOptions, ptrSize: number): Heap {
     const checked = checkOptions(options);
     const heap = new Heap(initMem(checked), checked.classes, ptrSize, checked.gc);
-    heap.#gc.init(checked.gc);
+    heap.collector.init(checked.gc);
     return heap;
   }
 
@@ -106,12 +98,12 @@ export class Heap {
 
   /** Id of this thread in the heap: what `reap` takes. */
   get threadId(): number {
-    return this.#cache.id;
+    return this.cache.id;
   }
 
   /** Whether this thread still belongs to the heap: not detached, not reaped. */
   get attached(): boolean {
-    return this.#attached && this.#cache.heap.t.attached;
+    return this.#attached && this.cache.heap.t.attached;
   }
 
   /**
@@ -140,13 +132,13 @@ export class Heap {
    * TypeError, StaleRefError with a `code` for values that do not fit. OutOfMemoryError when the heap is full.
    */
   new<T extends ReferableKind>(kind: T, init?: Init<T>): Infer<T> {
-    this.#check();
+    this.check();
     return this.#typed.create(kind as unknown as Kind, init) as unknown as Infer<T>;
   }
 
   /** A slice of `len` zero elements with room for `cap` (Go: `make`). Throws SliceError with Go's texts. */
   make<E extends Kind>(kind: SliceKind<E>, len: number, cap: number = len): Slice<Infer<E>> {
-    this.#check();
+    this.check();
     return this.#typed.makeSlice(kind as unknown as Kind, len, cap) as unknown as Slice<Infer<E>>;
   }
 
@@ -161,13 +153,13 @@ export class Heap {
    * Throws ArgumentError when `fn` returns a promise: what it does after its first `await` would run outside.
    */
   scope<T>(fn: () => T): T {
-    this.#check();
+    this.check();
     return this.#typed.scope(fn);
   }
 
   /** A reference that can be moved along the pointers of a linked structure, making no objects. In a scope. */
   cursor<S extends AnyStruct>(kind: S): NodeCursor<S> {
-    this.#check();
+    this.check();
     return this.#typed.cursor(kind as unknown as Kind) as NodeCursor<S>;
   }
 
@@ -186,7 +178,7 @@ export class Heap {
   cleanup(ref: Reference, fn: () => void): Cleanup;
   cleanup<A>(ref: Reference, fn: (arg: A) => void, arg: A): Cleanup;
   cleanup(ref: Reference, fn: (arg: unknown) => void, arg?: unknown): Cleanup {
-    this.#check();
+    this.check();
     return this.#typed.callbacks.cleanup(ref, fn, arg);
   }
 
@@ -201,7 +193,7 @@ export class Heap {
    * OutOfMemoryError.
    */
   finalizer<R extends Reference>(ref: R, fn: ((ref: R) => void) | null): void {
-    this.#check();
+    this.check();
     this.#typed.callbacks.finalizer(ref, fn);
   }
 
@@ -211,7 +203,7 @@ export class Heap {
    * threads. Throws StaleRefError, OutOfMemoryError.
    */
   weak<R extends Reference>(ref: R): WeakReference<R> {
-    this.#check();
+    this.check();
     return weakReference(this.#typed.env, ref) as unknown as WeakReference<R>;
   }
 
@@ -221,7 +213,7 @@ export class Heap {
    * thread, and the same bytes in all. Lone surrogates become U+FFFD. Throws OutOfMemoryError.
    */
   intern(text: string): Interned {
-    this.#check();
+    this.check();
     if (typeof text !== 'string') throw new WrongTypeError('intern: expected a string');
     return this.#typed.interner.intern(text);
   }
@@ -232,7 +224,7 @@ export class Heap {
    * get their turn later. Throws ArgumentError inside a scope.
    */
   drainCleanups(): number {
-    this.#check();
+    this.check();
     return this.#typed.callbacks.drain();
   }
 
@@ -246,8 +238,8 @@ export class Heap {
    * refers to at the call is free then. Other threads go on but for two short stops. Works with `gc: 'off'` too.
    */
   gc(): void {
-    this.#check();
-    this.#gc.collect();
+    this.check();
+    this.collector.collect();
     this.#typed.callbacks.notice();
   }
 
@@ -256,8 +248,8 @@ export class Heap {
    * no worker collects in the background. False: nothing is to be done now.
    */
   gcStep(budgetMs: number): boolean {
-    this.#check();
-    return this.#gc.step(budgetMs);
+    this.check();
+    return this.collector.step(budgetMs);
   }
 
   /**
@@ -265,14 +257,14 @@ export class Heap {
    * Returns what it was (Go: `debug.SetGCPercent`). Throws ArgumentError.
    */
   setGCPercent(percent: number): number {
-    this.#check();
-    return this.#gc.setGCPercent(percent);
+    this.check();
+    return this.collector.setGCPercent(percent);
   }
 
   /** Sets the memory limit in bytes, Infinity for none; returns what it was (Go: `debug.SetMemoryLimit`). */
   setMemoryLimit(bytes: number): number {
-    this.#check();
-    return this.#gc.setMemoryLimit(bytes);
+    this.check();
+    return this.collector.setMemoryLimit(bytes);
   }
 
   /**
@@ -282,8 +274,8 @@ export class Heap {
   pauseGC(): GCPause;
   pauseGC<T>(fn: () => T): T;
   pauseGC<T>(fn?: () => T): GCPause | T {
-    this.#check();
-    const pause = this.#gc.pause();
+    this.check();
+    const pause = this.collector.pause();
     if (fn === undefined) return pause;
     try {
       return fn();
@@ -292,49 +284,9 @@ export class Heap {
     }
   }
 
-  /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
-  types(): TypeInfo[] {
-    this.#check();
-    return listTypes(this.#allocator.typeTable);
-  }
-
-  /**
-   * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
-   * debugger shows. Beside threads that change the heap, what it says belongs to slightly different moments.
-   *
-   * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
-   * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or
-   * `slice(ref(Post))`. Throws PointerError, which says what is there, for an address that is in no live object;
-   * ArgumentError for a type that is not registered, or larger than the object.
-   */
-  inspect(address: number, typeName?: string): ObjectInfo {
-    this.#check();
-    const { heap } = this.#cache;
-    heap.t.enter();
-    try {
-      return inspectObject(heap, this.#allocator.typeTable, address, typeName);
-    } finally {
-      heap.t.leave();
-    }
-  }
-
   /** Safepoint: lets a thread that waits to stop the world do so. For long loops in a scope that do not allocate. */
   poll(): void {
-    if (this.#cache.heap.t.depth > 0) this.#cache.heap.t.poll();
-  }
-
-  /** Numbers of the whole heap. O(spans), does not stop the world. */
-  stats(): HeapStats {
-    return readStats(this.#cache.heap);
-  }
-
-  /**
-   * Walks every structure of the heap with the world stopped. Throws VerifyError that names the first broken invariant
-   * with addresses. Blocks until the other threads have reached safepoints.
-   */
-  verify(options: VerifyOptions = {}): VerifyReport {
-    this.#check();
-    return verifyHeap(this.#cache.heap, { ...options, warn: (text) => console.warn(`spanheap: ${text}`) });
+    if (this.cache.heap.t.depth > 0) this.cache.heap.t.poll();
   }
 
   /**
@@ -342,8 +294,8 @@ export class Heap {
    * such thread is attached. The thread must really be gone. Objects it allocated stay.
    */
   reap(id: number): boolean {
-    this.#check();
-    return reap(this.#cache.heap, id, this.#gc.collector.stop);
+    this.check();
+    return reap(this.cache.heap, id, this.collector.collector.stop);
   }
 
   /**
@@ -357,13 +309,14 @@ export class Heap {
     const { threadId } = worker;
     worker.once('exit', () => {
       if (!this.attached) return;
-      for (const id of procsOfThread(this.#cache.heap, threadId)) reap(this.#cache.heap, id, this.#gc.collector.stop);
+      for (const id of procsOfThread(this.cache.heap, threadId))
+        reap(this.cache.heap, id, this.collector.collector.stop);
     });
   }
 
   /** Ids of the threads that a worker with this thread id has attached. */
   threadsOf(workerThreadId: number): number[] {
-    return procsOfThread(this.#cache.heap, workerThreadId);
+    return procsOfThread(this.cache.heap, workerThreadId);
   }
 
   /**
@@ -372,16 +325,16 @@ export class Heap {
    */
   detach(): void {
     if (!this.#attached) return;
-    const { t } = this.#cache.heap;
+    const { t } = this.cache.heap;
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
       throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
     t.enter();
     this.#typed.release();
-    this.#gc.release();
+    this.collector.release();
     t.leave();
-    this.#gc.retire();
-    detachProc(this.#cache);
+    this.collector.retire();
+    detachProc(this.cache);
     this.#attached = false;
     t.depth = 0;
     t.gate.setOpen(false);
@@ -393,15 +346,15 @@ export class Heap {
    * inside the slow paths, for tests that make rare interleavings common.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
-    this.#check();
-    const { t } = this.#cache.heap;
+    this.check();
+    const { t } = this.cache.heap;
     t.enter();
     try {
-      this.#allocator.hooks = hooks;
-      this.#cache.heap.hooks = hooks;
-      this.#allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
+      this.allocator.hooks = hooks;
+      this.cache.heap.hooks = hooks;
+      this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
       t.delay = hooks.onDelay;
-      this.#cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
+      this.cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;
     } finally {
       t.leave();
@@ -409,13 +362,13 @@ export class Heap {
   }
 
   #live<T>(fn: () => T): T {
-    this.#check();
+    this.check();
     return fn();
   }
 
   /** Inside a region the thread is attached: that was seen when the region began, and nobody reaps a running thread. */
-  #check(): void {
-    if (this.#cache.heap.t.depth > 0) return;
+  protected override check(): void {
+    if (this.cache.heap.t.depth > 0) return;
     if (!this.attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');
   }
 }

@@ -21,13 +21,17 @@ const LAYERS = [
   'observe',
   'runtime',
   'index.ts',
+  'analyze',
+  'serve',
+  'observe.ts',
+  'explorer',
   'cli',
 ];
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => /\.tsx?$/.test(file))
   .sort();
 const textOf = (file: string): string => readFileSync(join(SRC, file), 'utf8');
 const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]!);
@@ -51,7 +55,7 @@ test('imports look down only', () => {
 test('the library imports nothing from outside', () => {
   const outside: string[] = [];
   for (const file of FILES) {
-    if (layerOf(file) >= LAYERS.indexOf('cli')) continue;
+    if (layerOf(file) >= LAYERS.indexOf('serve')) continue;
     for (const [, from] of textOf(file).matchAll(/^(?:import|export)\b[^;]*?\bfrom ['"]([^.'"][^'"]*)['"]/gms)) {
       outside.push(`${file} imports ${from}`);
     }
@@ -107,9 +111,9 @@ const codeOf = (file: string): string =>
 
 test.each([
   [/new SharedArrayBuffer\b/, /^(?:sys|cli)\//],
-  [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|cli\/.*)$/],
-  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|cli\/)/],
-  [/console\./, /^(?:runtime\/(?:heap|heap-gc|gc-worker|worker-threads)\.ts|cli\/)/],
+  [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|(?:serve|cli)\/.*)$/],
+  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|serve\/|cli\/)/],
+  [/console\./, /^(?:runtime\/(?:heap-inside|heap-gc|gc-worker|worker-threads)\.ts|serve\/|cli\/)/],
 ])('%s is only where it belongs', (what, where) => {
   expect(FILES.filter((file) => what.test(codeOf(file)) && !where.test(file))).toEqual([]);
 });

@@ -1,0 +1,64 @@
+/** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
+import type { MCache } from '../cache/mcache.ts';
+import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
+import { type HeapStats, readStats } from '../observe/stats.ts';
+import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
+import type { VerifyOptions } from '../observe/verify-types.ts';
+import type { HeapGC } from './heap-gc.ts';
+import type { RawAllocator } from './raw.ts';
+
+export abstract class HeapInside {
+  protected readonly cache: MCache;
+  /** What `raw` is. */
+  protected readonly allocator: RawAllocator;
+  protected readonly collector: HeapGC;
+
+  protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {
+    this.cache = cache;
+    this.allocator = allocator;
+    this.collector = collector;
+  }
+
+  /** Throws SpanheapError when this thread is not attached any more. */
+  protected abstract check(): void;
+
+  /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
+  types(): TypeInfo[] {
+    this.check();
+    return listTypes(this.allocator.typeTable);
+  }
+
+  /**
+   * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
+   * debugger shows. Beside threads that change the heap, what it says belongs to slightly different moments.
+   *
+   * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
+   * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or
+   * `slice(ref(Post))`. Throws PointerError, which says what is there, for an address that is in no live object;
+   * ArgumentError for a type that is not registered, or larger than the object.
+   */
+  inspect(address: number, typeName?: string): ObjectInfo {
+    this.check();
+    const { heap } = this.cache;
+    heap.t.enter();
+    try {
+      return inspectObject(heap, this.allocator.typeTable, address, typeName);
+    } finally {
+      heap.t.leave();
+    }
+  }
+
+  /** Numbers of the whole heap. O(spans), does not stop the world. */
+  stats(): HeapStats {
+    return readStats(this.cache.heap);
+  }
+
+  /**
+   * Walks every structure of the heap with the world stopped. Throws VerifyError that names the first broken invariant
+   * with addresses. Blocks until the other threads have reached safepoints.
+   */
+  verify(options: VerifyOptions = {}): VerifyReport {
+    this.check();
+    return verifyHeap(this.cache.heap, { ...options, warn: (text) => console.warn(`spanheap: ${text}`) });
+  }
+}
