@@ -44,19 +44,20 @@ import {
 } from '../layout/pacer.ts';
 import {
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
-  PROC_MARK_NS,
   PROC_MARKING,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
   PROC_WB,
   PROC_WB_COUNT,
+  TM_ASSIST_NS,
+  TM_MARK_NS,
+  TM_SWEEP_NS,
   WB_WORDS,
 } from '../layout/proc.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { count } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
@@ -301,12 +302,12 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
       const started = performance.now();
       this.mark(MAX_ALLOC);
-      mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+      count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) tryFinish(this);
@@ -374,7 +375,7 @@ export class Collector implements AllocCollector, GcContext {
       slept += performance.now() - now;
     }
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started - slept) * 1e6;
+    count(this.mem, this.t.ref, TM_ASSIST_NS, (performance.now() - started - slept) * 1e6);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -390,11 +391,11 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
     if (isMarking(this)) this.pacer.update();
     return done;
   }
@@ -404,7 +405,7 @@ export class Collector implements AllocCollector, GcContext {
   #sweepTimed(): boolean {
     const started = performance.now();
     const pages = sweepOne(this.heap);
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     return pages >= 0;
   }
 
@@ -413,7 +414,7 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     let more = true;
     for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     if (!more) this.sweepPacing.finish();
     return more;
   }

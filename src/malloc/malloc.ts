@@ -34,7 +34,7 @@ import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE }
 import { H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
 import { SPAN_CLASS, SPAN_DEFER, SPAN_TYPES } from '../layout/span.ts';
-import { tinyWithout } from '../spans/tiny-mask.ts';
+import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
@@ -184,6 +184,7 @@ export class Malloc implements Gate {
       return;
     }
     m[word] = rest;
+    noteTinyFree(this.t.mem, this.t.ref, s as SpanRef);
     if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }

@@ -3,7 +3,7 @@
  * not stop the world: while a cycle is under way the parts belong to slightly different moments.
  */
 import { isAllSwept } from '../central/sweep.ts';
-import { Books, cpuTimes, sumCounter } from '../gc/books.ts';
+import { Books, cpuTimes } from '../gc/books.ts';
 import { GCCPULimiter } from '../gc/limiter.ts';
 import { GCController } from '../gc/pacer.ts';
 import { NO_LIMIT } from '../gc/pacing/goals.ts';
@@ -23,9 +23,10 @@ import {
 } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PACER_GC_PERCENT, PACER_MEMORY_LIMIT, PACER_WORDS } from '../layout/pacer.ts';
-import { PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
+import { TM_SWEPT_BYTES, TM_SWEPT_OBJECTS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import type { Mem } from '../sys/mem.ts';
+import { sumMeter } from '../threads/stop-the-world.ts';
 
 /** Times in nanoseconds. Counts and sums are since the heap was made, of all threads together. */
 export interface GCStats {
@@ -95,8 +96,8 @@ export function readGCStats(heap: MHeap): GCStats {
     assistNs: assist,
     sweepNs: sweep,
     markedBytes: mf[GC_LAST_MARKED >>> 1],
-    freedBytes: sumCounter(mem, PROC_SWEPT_BYTES),
-    freedObjects: sumCounter(mem, PROC_SWEPT_OBJECTS),
+    freedBytes: sumMeter(mem, TM_SWEPT_BYTES),
+    freedObjects: sumMeter(mem, TM_SWEPT_OBJECTS),
     heapLiveBytes: books.heapLive(),
     goalBytes: isUnlimited ? Number.POSITIVE_INFINITY : pacer.heapGoal(),
     triggerBytes: trigger === TRIGGER_NEVER ? Number.POSITIVE_INFINITY : trigger * 8,

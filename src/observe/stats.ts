@@ -12,11 +12,17 @@ import {
   H_PERSISTENT_NEXT,
   H_PROCS,
   H_RELEASED_PAGES,
-  H_RETIRED,
   HEADER_WORDS,
 } from '../layout/header.ts';
 import { CHUNK_WORDS } from '../layout/pages.ts';
-import { COUNTERS, PROC_STACKS } from '../layout/proc.ts';
+import {
+  PROC_STACKS,
+  TM_BAD_DEFERRED,
+  TM_LARGE_ALLOCS,
+  TM_LARGE_FREES,
+  TM_REFILLS,
+  TM_REMOTE_FREES,
+} from '../layout/proc.ts';
 import {
   SPAN_CLASS,
   SPAN_ELEMSIZE,
@@ -30,7 +36,7 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
-import { attachedProcs } from '../threads/stop-the-world.ts';
+import { attachedProcs, sumMeter } from '../threads/stop-the-world.ts';
 import { type GCStats, readGCStats } from './gc-stats.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
@@ -111,7 +117,6 @@ export function readStats(heap: MHeap): HeapStats {
   });
   const classes = [...sums].sort(([a], [b]) => a - b).map(([spanClass, sum]) => classStats(spanClass, sum));
   const total = (pick: (c: ClassStats) => number): number => classes.reduce((n, c) => n + pick(c), 0);
-  const counters = readCounters(heap);
   return {
     maxBytes: plan.pages * PAGE_SIZE,
     heapInUseBytes: total((c) => c.spanBytes) + manualBytes,
@@ -126,11 +131,11 @@ export function readStats(heap: MHeap): HeapStats {
     manualBytes,
     liveObjects: total((c) => c.objects),
     threads: m[H_PROCS],
-    largeAllocs: counters[0]!,
-    largeFrees: counters[1]!,
-    refills: counters[2]!,
-    remoteFrees: counters[3]!,
-    badRemoteFrees: counters[4]!,
+    largeAllocs: sumMeter(mem, TM_LARGE_ALLOCS),
+    largeFrees: sumMeter(mem, TM_LARGE_FREES),
+    refills: sumMeter(mem, TM_REFILLS),
+    remoteFrees: sumMeter(mem, TM_REMOTE_FREES),
+    badRemoteFrees: sumMeter(mem, TM_BAD_DEFERRED),
     gc: readGCStats(heap),
     classes,
   };
@@ -179,13 +184,6 @@ function classStats(spanClass: number, sum: Sum): ClassStats {
     freeSlotBytes: sum.spanBytes - sum.liveBytes - sum.tailBytes,
     tailBytes: sum.tailBytes,
   };
-}
-
-function readCounters(heap: MHeap): number[] {
-  const { mem } = heap.t;
-  return COUNTERS.map((counter, i) =>
-    attachedProcs(mem).reduce((n, p) => n + mem.mf[(p + counter) >>> 1], mem.mf[(H_RETIRED >>> 1) + i]),
-  );
 }
 
 /** Words that are in use of each region; the rest of allocator memory was never touched. */

@@ -22,7 +22,7 @@ import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
-import { freeProc, retireCounters } from './attach.ts';
+import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';
 import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
@@ -49,7 +49,6 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
       repair(heap, ref, id);
       releaseLocksOf(mem, id);
       closeCallbacks(t, ref);
-      retireCounters(mem, ref);
       freeProc(mem, ref);
     },
     { ...options, reaping: true },

@@ -17,6 +17,7 @@ import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/hea
 import {
   PROC_BLOCKED,
   PROC_DEAD,
+  PROC_EPOCH,
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
@@ -25,6 +26,7 @@ import {
   PROC_STOPPED,
   PROC_THREAD,
 } from '../layout/proc.ts';
+import { threadMeter } from '../spans/heap-stats.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -54,6 +56,16 @@ export function allProcs(mem: Mem): ProcRef[] {
 /** Records of the threads that are attached, dead ones included. */
 export function attachedProcs(mem: Mem): ProcRef[] {
   return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
+}
+
+/** Records of all threads that ever were attached: what they have counted stays there. */
+export function usedProcs(mem: Mem): ProcRef[] {
+  return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_EPOCH) !== 0);
+}
+
+/** The sum of one of the meters TM_… over all threads, those that are gone included. */
+export function sumMeter(mem: Mem, meter: number): number {
+  return usedProcs(mem).reduce((sum, p) => sum + mem.mf[threadMeter(p, meter)], 0);
 }
 
 /** All leaf locks. */
