@@ -40,7 +40,11 @@ const gcWorker = await build({
   write: false,
   platform: 'neutral',
 });
-common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text) };
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+common.define = {
+  SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text),
+  SPANHEAP_VERSION: JSON.stringify(version),
+};
 
 // The library: runs in Node and in browsers, imports nothing from outside.
 await build({

@@ -27,6 +27,9 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { BySize, MemStats } from './observe/mem-stats.ts';
+export type { Float64Histogram, MetricKind } from './observe/metric-list.ts';
+export type { MetricDescription, MetricValues } from './observe/metrics.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';

@@ -84,7 +84,7 @@ export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boo
       startMarking(ctx, trigger);
       begun = true;
     },
-    { ...ctx.stop, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
+    { ...ctx.stop, gc: true, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
   );
   if (begun) t.pause('gc.begun');
   return begun;
@@ -163,7 +163,7 @@ export function tryFinish(ctx: GcContext): boolean {
       recordPause(mem, ns, false);
       record = recordCycle(ctx);
     };
-    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, onStopped });
+    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, gc: true, onStopped });
     return done;
   });
   if (record !== undefined) ctx.onCycle(record);

@@ -3,26 +3,9 @@
  * the parts belong to slightly different moments.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { CHUNK_PAGES, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
-import {
-  H_BITS_REGION_NEXT,
-  H_GROWN_PAGES,
-  H_PAGES_IN_USE,
-  H_PEAK_PAGES,
-  H_PERSISTENT_NEXT,
-  H_PROCS,
-  H_RELEASED_PAGES,
-  HEADER_WORDS,
-} from '../layout/header.ts';
-import { CHUNK_WORDS } from '../layout/pages.ts';
-import {
-  PROC_STACKS,
-  TM_BAD_DEFERRED,
-  TM_LARGE_ALLOCS,
-  TM_LARGE_FREES,
-  TM_REFILLS,
-  TM_REMOTE_FREES,
-} from '../layout/proc.ts';
+import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
+import { H_GROWN_PAGES, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_RELEASED_PAGES } from '../layout/header.ts';
+import { TM_BAD_DEFERRED, TM_LARGE_ALLOCS, TM_LARGE_FREES, TM_REFILLS, TM_REMOTE_FREES } from '../layout/proc.ts';
 import {
   SPAN_CLASS,
   SPAN_ELEMSIZE,
@@ -36,8 +19,9 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
-import { attachedProcs, sumMeter } from '../threads/stop-the-world.ts';
+import { sumMeter } from '../threads/stop-the-world.ts';
 import { type GCStats, readGCStats } from './gc-stats.ts';
+import { metadataBytes } from './sys-memory.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
 export interface ClassStats {
@@ -124,7 +108,7 @@ export function readStats(heap: MHeap): HeapStats {
     heapSysBytes: grown * PAGE_SIZE,
     freePageBytes: Math.max(0, grown - Atomics.load(m, H_PAGES_IN_USE)) * PAGE_SIZE,
     heapReleasedBytes: m[H_RELEASED_PAGES] * PAGE_SIZE,
-    metadataBytes: metadataBytes(heap),
+    metadataBytes: metadataBytes(mem),
     liveBytes: total((c) => c.liveBytes),
     freeSlotBytes: total((c) => c.freeSlotBytes),
     tailBytes: total((c) => c.tailBytes),
@@ -184,22 +168,4 @@ function classStats(spanClass: number, sum: Sum): ClassStats {
     freeSlotBytes: sum.spanBytes - sum.liveBytes - sum.tailBytes,
     tailBytes: sum.tailBytes,
   };
-}
-
-/** Words that are in use of each region; the rest of allocator memory was never touched. */
-function metadataBytes(heap: MHeap): number {
-  const { m, plan } = heap.t.mem;
-  const grown = m[H_GROWN_PAGES];
-  const chunks = Math.ceil(grown / CHUNK_PAGES);
-  const words =
-    HEADER_WORDS +
-    (plan.procs - plan.centrals) +
-    attachedProcs(heap.t.mem).length * PROC_STACKS +
-    (m[H_BITS_REGION_NEXT] - plan.gcBits) +
-    grown +
-    3 * (grown >>> 5) +
-    chunks * CHUNK_WORDS +
-    (plan.ranges - plan.summaries[0]!) +
-    (m[H_PERSISTENT_NEXT] - plan.persistent);
-  return words * 4;
 }

@@ -23,10 +23,18 @@ import {
   PROC_METERS,
   PROC_STATUS,
   TM_CUT,
+  TM_IN_HEAP,
+  TM_IN_STACKS,
+  TM_LARGE_ALLOC,
+  TM_LARGE_ALLOCS,
+  TM_LARGE_FREE,
+  TM_LARGE_FREES,
   TM_MAPPED,
   TM_PREV,
+  TM_RELEASED,
   TM_SEQ,
   TM_TAG,
+  TM_TINY_ALLOCS,
 } from '../layout/proc.ts';
 import { CUTTING, classMeter, slotsAllocated, slotsFreed, spanClassCount, threadMeter } from '../spans/heap-stats.ts';
 import { fence } from '../sync/fence.ts';
@@ -63,10 +71,14 @@ const TRIES = 100;
 
 /** What a heap's readers of this JS thread remember. */
 interface Memory {
+  /** The largest numbers yet, by size class. */
   readonly allocs: Float64Array;
   readonly frees: Float64Array;
-  /** Threads that were waited for in vain: record, and the word that did not change. */
+  /** Threads that were waited for in vain: the word that did not change, and its value. */
   readonly stuck: Map<number, number>;
+  /** Numbers of one thread, and sums: slots allocated by span class, slots freed, then the meters TM_MAPPED …. */
+  readonly own: Float64Array;
+  readonly sums: Float64Array;
 }
 
 const memories = new WeakMap<object, Memory>();
@@ -75,7 +87,14 @@ function memoryOf(mem: Mem): Memory {
   let memory = memories.get(mem.meta);
   if (memory === undefined) {
     const classes = mem.m[H_SIZE_CLASSES];
-    memory = { allocs: new Float64Array(classes), frees: new Float64Array(classes), stuck: new Map() };
+    const numbers = 2 * spanClassCount(mem.m) + CUT_METERS;
+    memory = {
+      allocs: new Float64Array(classes),
+      frees: new Float64Array(classes),
+      stuck: new Map(),
+      own: new Float64Array(numbers),
+      sums: new Float64Array(numbers),
+    };
     memories.set(mem.meta, memory);
   }
   return memory;
@@ -83,81 +102,71 @@ function memoryOf(mem: Mem): Memory {
 
 export function readTally(mem: Mem): Tally {
   const { m } = mem;
+  const memory = memoryOf(mem);
   for (let i = 0; i < READER_SPIN && Atomics.compareExchange(m, H_STATS_READER, 0, 1) !== 0; i++);
   let epoch = Atomics.add(m, H_STATS_EPOCH, 2) + 2;
-  const memory = memoryOf(mem);
-  const allocs = new Float64Array(spanClassCount(m));
-  const frees = new Float64Array(allocs.length);
-  const totals = new Float64Array(CUT_METERS);
   for (let left = TRIES; left > 0; left--) {
-    for (const sums of [allocs, frees, totals]) sums.fill(0);
-    const last = left === 1;
-    if (usedProcs(mem).every((p) => addThread(mem, p, epoch, { allocs, frees, totals }, memory, last))) break;
+    memory.sums.fill(0);
+    const force = left === 1;
+    if (usedProcs(mem).every((p) => addThread(mem, p, epoch, memory, force))) break;
     // Another reader has raised it since: that moment is as good.
     epoch = Atomics.load(m, H_STATS_EPOCH);
   }
   Atomics.store(m, H_STATS_READER, 0);
-  const [mapped, released, inHeap, inStacks, largeAllocBytes, largeAllocs, largeFreeBytes, largeFrees, tinyAllocs] =
-    totals as unknown as readonly [number, number, number, number, number, number, number, number, number];
-  const of = bySizeClass(mem, allocs, frees, memory);
-  const large = { largeAllocBytes, largeAllocs, largeFreeBytes, largeFrees };
-  return { ...of, mapped, released, inHeap, inStacks, ...large, tinyAllocs };
+  const total = (meter: number): number => memory.sums[2 * spanClassCount(m) + ((meter - TM_MAPPED) >>> 1)]!;
+  return {
+    ...bySizeClass(mem, memory),
+    mapped: total(TM_MAPPED),
+    released: total(TM_RELEASED),
+    inHeap: total(TM_IN_HEAP),
+    inStacks: total(TM_IN_STACKS),
+    largeAllocBytes: total(TM_LARGE_ALLOC),
+    largeAllocs: total(TM_LARGE_ALLOCS),
+    largeFreeBytes: total(TM_LARGE_FREE),
+    largeFrees: total(TM_LARGE_FREES),
+    tinyAllocs: total(TM_TINY_ALLOCS),
+  };
 }
 
-interface Sums {
-  readonly allocs: Float64Array;
-  readonly frees: Float64Array;
-  readonly totals: Float64Array;
-}
-
-/** Adds what one thread had counted at the moment of `epoch`. False: its copy is of a later moment only. */
-function addThread(mem: Mem, p: ProcRef, epoch: number, sums: Sums, memory: Memory, force: boolean): boolean {
+/**
+ * Adds what one thread had counted at the moment of `epoch`. False: its copy is of a later moment only. `force`: then that
+ * is taken, and whatever else is there.
+ */
+function addThread(mem: Mem, p: ProcRef, epoch: number, memory: Memory, force: boolean): boolean {
   const { m } = mem;
+  const { own, sums } = memory;
   const tagWord = p + PROC_METERS + TM_TAG;
   const seqWord = p + PROC_METERS + TM_SEQ;
-  const own: Sums = {
-    allocs: new Float64Array(sums.allocs.length),
-    frees: new Float64Array(sums.frees.length),
-    totals: new Float64Array(CUT_METERS),
-  };
   for (;;) {
     const seq = Atomics.load(m, seqWord);
     const tag = Atomics.load(m, tagWord);
-    const cut = ((tag - epoch) | 0) >= 0;
-    // A copy that is there is not touched by what its owner does meanwhile.
-    const busy = (tag & CUTTING) !== 0 ? tagWord : (seq & 1) !== 0 && !cut ? seqWord : -1;
-    const waited = busy < 0 || awaitChange(mem, p, busy, busy === tagWord ? tag : seq, memory);
-    if (busy >= 0 && waited) continue;
-    if (cut && ((m[p + PROC_METERS + TM_PREV] - epoch) | 0) >= 0 && !force) return false;
-    if (cut) readCopy(mem, p, own);
-    else readMeters(mem, p, own);
+    const hasCopy = ((tag - epoch) | 0) >= 0;
+    if ((tag & CUTTING) !== 0) {
+      if (awaitChange(mem, p, tagWord, tag, memory)) continue;
+    } else if (!hasCopy && (seq & 1) !== 0) {
+      if (awaitChange(mem, p, seqWord, seq, memory)) continue;
+    }
+    if (hasCopy && ((m[p + PROC_METERS + TM_PREV] - epoch) | 0) >= 0 && !force) return false;
+    readThread(mem, p, hasCopy, own);
     fence();
-    const same = Atomics.load(m, tagWord) === tag && (cut || Atomics.load(m, seqWord) === seq);
+    // A copy that is there is not touched by what its owner counts meanwhile.
+    const same = Atomics.load(m, tagWord) === tag && (hasCopy || Atomics.load(m, seqWord) === seq);
     if (!same && !force) continue;
-    for (const key of ['allocs', 'frees', 'totals'] as const) own[key].forEach((n, i) => (sums[key][i]! += n));
+    for (let i = 0; i < own.length; i++) sums[i] = sums[i]! + own[i]!;
     return true;
   }
 }
 
 /** What is freed is read before what is allocated, so that nothing is freed that was not allocated. */
-function readMeters(mem: Mem, p: ProcRef, own: Sums): void {
+function readThread(mem: Mem, p: ProcRef, copy: boolean, own: Float64Array): void {
   const { mf } = mem;
-  for (let spanClass = 2; spanClass < own.allocs.length; spanClass++) {
-    own.frees[spanClass] = slotsFreed(mem, p, spanClass);
-    own.allocs[spanClass] = slotsAllocated(mem, p, spanClass);
+  const classes = spanClassCount(mem.m);
+  for (let spanClass = 2; spanClass < classes; spanClass++) {
+    own[classes + spanClass] = copy ? mf[classMeter(p, spanClass, MT_CUT_FREES)] : slotsFreed(mem, p, spanClass);
+    own[spanClass] = copy ? mf[classMeter(p, spanClass, MT_CUT_ALLOCS)] : slotsAllocated(mem, p, spanClass);
   }
-  const from = threadMeter(p, TM_MAPPED);
-  for (let i = 0; i < CUT_METERS; i++) own.totals[i] = mf[from + i];
-}
-
-function readCopy(mem: Mem, p: ProcRef, own: Sums): void {
-  const { mf } = mem;
-  for (let spanClass = 2; spanClass < own.allocs.length; spanClass++) {
-    own.frees[spanClass] = mf[classMeter(p, spanClass, MT_CUT_FREES)];
-    own.allocs[spanClass] = mf[classMeter(p, spanClass, MT_CUT_ALLOCS)];
-  }
-  const from = threadMeter(p, TM_CUT);
-  for (let i = 0; i < CUT_METERS; i++) own.totals[i] = mf[from + i];
+  const from = threadMeter(p, copy ? TM_CUT : TM_MAPPED);
+  for (let i = 0; i < CUT_METERS; i++) own[2 * classes + i] = mf[from + i];
 }
 
 /**
@@ -178,27 +187,24 @@ function awaitChange(mem: Mem, p: ProcRef, word: number, value: number, memory: 
 }
 
 /** Span classes put together, and numbers that never fall for this reader. */
-function bySizeClass(
-  mem: Mem,
-  allocs: Float64Array,
-  frees: Float64Array,
-  memory: Memory,
-): Pick<Tally, 'allocs' | 'frees'> {
+function bySizeClass(mem: Mem, { allocs, frees, sums }: Memory): Pick<Tally, 'allocs' | 'frees'> {
   const { m } = mem;
   const classes = m[H_SIZE_CLASSES];
+  const spanClasses = spanClassCount(m);
   let tiny = 1;
   while (tiny < classes - 1 && m[H_CLASS_TABLE + 2 * tiny] < TINY_SIZE) tiny++;
   const made = new Float64Array(classes);
   const gone = new Float64Array(classes);
-  allocs.forEach((n, spanClass) => {
-    const sizeClass = spanClass >>> 1;
-    made[sizeClass < classes ? sizeClass : tiny]! += n;
-    gone[sizeClass < classes ? sizeClass : tiny]! += frees[spanClass]!;
-  });
-  for (let c = 0; c < classes; c++) {
-    const more = Math.max(0, memory.allocs[c]! - made[c]!, memory.frees[c]! - gone[c]!);
-    memory.allocs[c] = made[c]! += more;
-    memory.frees[c] = gone[c]! += more;
+  for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
+    // The span class of tiny blocks is beyond those of the size classes.
+    const c = spanClass >>> 1 < classes ? spanClass >>> 1 : tiny;
+    made[c] = made[c]! + sums[spanClass]!;
+    gone[c] = gone[c]! + sums[spanClasses + spanClass]!;
+  }
+  for (let c = 1; c < classes; c++) {
+    const more = Math.max(0, allocs[c]! - made[c]!, frees[c]! - gone[c]!);
+    allocs[c] = made[c] = made[c]! + more;
+    frees[c] = gone[c] = gone[c]! + more;
   }
   return { allocs: made, frees: gone };
 }

@@ -1,6 +1,8 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
 import type { MCache } from '../cache/mcache.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
+import { type MemStats, readMemStats } from '../observe/mem-stats.ts';
+import { describeMetrics, type MetricDescription, type MetricValues, readMetrics } from '../observe/metrics.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
@@ -46,6 +48,27 @@ export abstract class HeapInside {
     } finally {
       heap.t.leave();
     }
+  }
+
+  /**
+   * Go's `runtime.MemStats` of this heap: its names, units (bytes, nanoseconds) and meanings. Does not stop the world and
+   * does not look at spans: some microseconds a thread. Any time, also after this thread has detached.
+   */
+  memStats(): MemStats {
+    return readMemStats(this.cache.heap.t.mem);
+  }
+
+  /**
+   * Go's `runtime/metrics` of this heap: those with these names, or all, by name. Units are in the names. As cheap as
+   * `memStats`. Throws ArgumentError for a name that is not one of `metricDescriptions()`.
+   */
+  metrics(names?: readonly string[]): MetricValues {
+    return readMetrics(this.cache.heap.t.mem, names);
+  }
+
+  /** All metrics, sorted by name: what they mean, what kind of value they have (Go: `metrics.All`). */
+  metricDescriptions(): MetricDescription[] {
+    return describeMetrics();
   }
 
   /** Numbers of the whole heap. O(spans), does not stop the world. */

@@ -30,6 +30,7 @@ import { threadMeter } from '../spans/heap-stats.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { recordStop } from './pauses.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
@@ -44,6 +45,8 @@ export interface StopOptions {
   readonly warn?: (text: string) => void;
   /** Called before the world starts again, with the nanoseconds since it was asked to stop. */
   readonly onStopped?: (ns: number) => void;
+  /** A stop of the collector's, for the statistics. */
+  readonly gc?: boolean;
   /** What "long" is, in milliseconds. Default: 5000. */
   readonly warnAfterMs?: number;
 }
@@ -101,11 +104,16 @@ export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = 
 /** As `withWorldStopped`, with the world lock held already. Undefined: given up, a thread is to be reaped first. */
 export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): { result: T } | undefined {
   const asked = performance.now();
-  if (!t.mem.shared) return { result: timed(fn, asked, options) };
+  let stopped: number | undefined;
   try {
-    return stopAll(t, options) ? { result: timed(fn, asked, options) } : undefined;
+    if (t.mem.shared && !stopAll(t, options)) return undefined;
+    stopped = performance.now();
+    return { result: timed(fn, asked, options) };
   } finally {
-    startAll(t);
+    if (t.mem.shared) startAll(t);
+    if (stopped !== undefined) {
+      recordStop(t.mem, options.gc === true, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
+    }
   }
 }
 
