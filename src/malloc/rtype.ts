@@ -3,7 +3,7 @@
  * itself, so that every thread, and a program without the user's code, gives a number the same meaning.
  */
 
-import { isPowerOfTwo } from '../base/bits.ts';
+import { ctz32, isPowerOfTwo } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, fatal, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
@@ -238,10 +238,11 @@ function readType(mem: Mem, number: number, record: Ref): RType {
   const { m } = mem;
   const ptrBytes = m[record + RTYPE_PTR_BYTES];
   const pointers: number[] = [];
-  for (let p = 0; p < ptrBytes; p += PTR_SIZE) {
-    if ((m[record + RTYPE_MASK + (p >>> 7)] & (1 << (p >>> 2))) !== 0) pointers.push(p);
+  const mask = record + RTYPE_MASK;
+  const text = mask + maskWords(ptrBytes);
+  for (let w = mask; w < text; w++) {
+    for (let bits = m[w]; bits !== 0; bits &= bits - 1) pointers.push(((w - mask) * 32 + ctz32(bits)) * PTR_SIZE);
   }
-  const text = record + RTYPE_MASK + maskWords(ptrBytes);
   const nameBytes = m[record + RTYPE_NAME_BYTES];
   return Object.freeze({
     name: readText(mem, text, nameBytes),

@@ -12,7 +12,7 @@
  *   /api/pages?since=<version>                  binary, see PagesHeader: chunks that changed after that version; 0: all
  *   /api/chunk?n=<chunk>                        ViewChunk
  *   /api/span?page=<page>[&from=<slot>]         ViewSpanDetail | { nothing: string }: the span that has this page
- *   /api/object?address=<a>[&type=<name>]       ViewObject | ViewNothing
+ *   /api/object?address=<a>[&via=<pointer>][&type=<name>]   ViewObject | ViewNothing
  *   /api/threads                                ViewThread[]
  *   /api/central                                ViewCentral[]
  *   /api/classes                                ViewClassUse[]
@@ -21,6 +21,9 @@
  *   /api/roots                                  ViewRoot[], at most 1000
  *   /api/pagealloc                              ViewPageAlloc
  *   /api/gc                                     ViewGC: settings, last 64 cycles, last 256 pauses
+ *
+ * `via` of an object: the address of the pointer that was followed to it (a field's, start + offset); what it is can then be
+ * told without a search. `type`: read it as a value of this registered type.
  *
  * Besides the page: /metrics (Prometheus), /debug/pprof/… (profiles), as in docs/observe.md.
  *
