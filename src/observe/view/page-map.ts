@@ -17,6 +17,7 @@ import {
   SPAN_STATE_MANUAL,
 } from '../../layout/span.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
+import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import {
   PAGE_CACHED,
@@ -55,6 +56,62 @@ function spanBits({ t, tinySpanClass }: HeapReader, s: SpanRef): number {
   return (Math.max(0, Math.min(fill, FULL)) << PAGE_FILL_SHIFT) | (kind << PAGE_STATE_SHIFT) | spanClass;
 }
 
+/** Reads chunks, one at a time. */
+export class ChunkReader {
+  /** The pages of the chunk that was read last. */
+  readonly pages = new Uint16Array(CHUNK_PAGES);
+  readonly #heap: HeapReader;
+
+  constructor(heap: HeapReader) {
+    this.#heap = heap;
+  }
+
+  /** `known`: pages the page allocator knows. `caches`: the page caches of all threads. */
+  read(chunk: number, known: number, caches: readonly number[]): Uint16Array {
+    const { mem } = this.#heap.t;
+    const { m, plan } = mem;
+    const { pages } = this;
+    const first = chunk << LOG_CHUNK_PAGES;
+    const record = plan.chunks + chunk * CHUNK_WORDS;
+    let last = NIL;
+    let bits = 0;
+    for (let i = 0; i < CHUNK_PAGES; i++) {
+      const isKnown = first + i < known;
+      const s = isKnown ? (m[plan.spans + first + i] as SpanRef) : NIL;
+      if (s !== NIL) {
+        if (s !== last) bits = spanBits(this.#heap, (last = s) as SpanRef);
+        pages[i] = m[s + SPAN_BASE] >>> PAGE_SHIFT === first + i ? bits | PAGE_FIRST : bits;
+        continue;
+      }
+      const word = i >>> 5;
+      const isFree = (m[record + CHUNK_ALLOC + word] & (1 << i)) === 0;
+      const free = (m[record + CHUNK_SCAV + word] & (1 << i)) === 0 ? PAGE_IDLE : PAGE_SCAVENGED;
+      pages[i] = (!isKnown ? PAGE_UNKNOWN : isFree ? free : PAGE_OTHER) << PAGE_STATE_SHIFT;
+    }
+    for (const cache of caches) this.#readCache(cache, first);
+    return pages;
+  }
+
+  /** A page cache's block lies in one chunk. */
+  #readCache(cache: number, first: number): void {
+    const { m } = this.#heap.t.mem;
+    const { pages } = this;
+    const from = m[cache + PC_BASE] - first;
+    if (from < 0 || from + PAGE_CACHE_PAGES > CHUNK_PAGES) return;
+    for (let i = 0; i < PAGE_CACHE_PAGES; i++) {
+      const isFree = (m[cache + (i < 32 ? PC_FREE_LO : PC_FREE_HI)] & (1 << i)) !== 0;
+      if (isFree && pages[from + i] === PAGE_OTHER << PAGE_STATE_SHIFT) {
+        pages[from + i] = PAGE_CACHED << PAGE_STATE_SHIFT;
+      }
+    }
+  }
+}
+
+/** Words of the page caches of all threads. */
+export function pageCaches(mem: Mem): number[] {
+  return attachedProcs(mem).map((p) => p + PROC_PAGE_CACHE);
+}
+
 export class PageMap {
   /** Counts renewals that changed something. */
   version = 1;
@@ -64,12 +121,12 @@ export class PageMap {
   readonly pages: Uint16Array;
   /** By chunk: the version that changed it last; 0: never. */
   readonly versions: Uint32Array;
-  readonly #heap: HeapReader;
-  /** The chunk that is being read. */
-  readonly #fresh = new Uint16Array(CHUNK_PAGES);
+  readonly #mem: Mem;
+  readonly #reader: ChunkReader;
 
   constructor(heap: HeapReader) {
-    this.#heap = heap;
+    this.#mem = heap.t.mem;
+    this.#reader = new ChunkReader(heap);
     const chunks = heap.t.mem.plan.chunkCount;
     this.pages = new Uint16Array(chunks * CHUNK_PAGES);
     this.versions = new Uint32Array(chunks);
@@ -77,14 +134,12 @@ export class PageMap {
 
   /** Reads all pages anew, and returns how many chunks have changed since the last time. */
   refresh(): number {
-    const { mem } = this.#heap.t;
-    this.known = Math.max(this.known, knownPages(mem));
-    const caches = attachedProcs(mem).map((p) => p + PROC_PAGE_CACHE);
+    this.known = Math.max(this.known, knownPages(this.#mem));
+    const caches = pageCaches(this.#mem);
     const next = this.version + 1;
     let changed = 0;
     for (let chunk = 0; chunk << LOG_CHUNK_PAGES < this.known; chunk++) {
-      this.#read(chunk, caches);
-      if (!this.#keep(chunk)) continue;
+      if (!this.#keep(chunk, this.#reader.read(chunk, this.known, caches))) continue;
       this.versions[chunk] = next;
       changed++;
     }
@@ -104,46 +159,8 @@ export class PageMap {
     return this.pages.subarray(chunk * CHUNK_PAGES, (chunk + 1) * CHUNK_PAGES);
   }
 
-  #read(chunk: number, caches: readonly number[]): void {
-    const { mem } = this.#heap.t;
-    const { m, plan } = mem;
-    const fresh = this.#fresh;
-    const first = chunk << LOG_CHUNK_PAGES;
-    const known = Math.min(CHUNK_PAGES, this.known - first);
-    const record = plan.chunks + chunk * CHUNK_WORDS;
-    let last = NIL;
-    let bits = 0;
-    for (let i = 0; i < CHUNK_PAGES; i++) {
-      const s = i < known ? (m[plan.spans + first + i] as SpanRef) : NIL;
-      if (s !== NIL) {
-        if (s !== last) bits = spanBits(this.#heap, (last = s) as SpanRef);
-        fresh[i] = m[s + SPAN_BASE] >>> PAGE_SHIFT === first + i ? bits | PAGE_FIRST : bits;
-        continue;
-      }
-      const word = i >>> 5;
-      const isFree = (m[record + CHUNK_ALLOC + word] & (1 << i)) === 0;
-      const free = (m[record + CHUNK_SCAV + word] & (1 << i)) === 0 ? PAGE_IDLE : PAGE_SCAVENGED;
-      fresh[i] = (i >= known ? PAGE_UNKNOWN : isFree ? free : PAGE_OTHER) << PAGE_STATE_SHIFT;
-    }
-    for (const cache of caches) this.#readCache(cache, first);
-  }
-
-  /** A page cache's block lies in one chunk. */
-  #readCache(cache: number, first: number): void {
-    const { m } = this.#heap.t.mem;
-    const from = m[cache + PC_BASE] - first;
-    if (from < 0 || from + PAGE_CACHE_PAGES > CHUNK_PAGES) return;
-    for (let i = 0; i < PAGE_CACHE_PAGES; i++) {
-      const isFree = (m[cache + (i < 32 ? PC_FREE_LO : PC_FREE_HI)] & (1 << i)) !== 0;
-      if (isFree && this.#fresh[from + i] === PAGE_OTHER << PAGE_STATE_SHIFT) {
-        this.#fresh[from + i] = PAGE_CACHED << PAGE_STATE_SHIFT;
-      }
-    }
-  }
-
   /** Whether what was read is not what was there. */
-  #keep(chunk: number): boolean {
-    const fresh = this.#fresh;
+  #keep(chunk: number, fresh: Uint16Array): boolean {
     const old = this.chunk(chunk);
     let i = 0;
     while (i < CHUNK_PAGES && fresh[i] === old[i]) i++;
