@@ -17,7 +17,7 @@ import { GC_T_CREATED } from '../layout/gc.ts';
 import { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { listTypes } from './inspect.ts';
-import { viewThreads } from './view/caches.ts';
+import { viewThreadStates, viewThreads } from './view/caches.ts';
 import { viewCentral, viewPageAlloc } from './view/central.ts';
 import { type ObjectOptions, ObjectViewer } from './view/object.ts';
 import { ChunkReader, PageMap, pageCaches } from './view/page-map.ts';
@@ -165,6 +165,11 @@ export class HeapView {
   /** All attached threads with what they hold for themselves. */
   threads(): ViewThread[] {
     return viewThreads(this.#heap);
+  }
+
+  /** Ids and statuses of the attached threads. */
+  threadStates(): [id: number, status: string][] {
+    return viewThreadStates(this.#heap);
   }
 
   /** The spans of no thread, by class. */

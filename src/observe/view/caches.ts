@@ -141,6 +141,15 @@ export function viewThreads(heap: HeapReader): ViewThread[] {
   return attachedProcs(heap.t.mem).map((p) => viewThread(heap, p));
 }
 
+export function viewThreadStates({ t: { mem } }: HeapReader): [id: number, status: string][] {
+  const { m } = mem;
+  return attachedProcs(mem).map((p) => [m[p + PROC_ID], statusOf(m[p + PROC_STATUS])]);
+}
+
+function statusOf(status: number): string {
+  return PROC_STATUS_NAMES[status] ?? 'UNKNOWN';
+}
+
 function viewThread({ t: { mem }, spanClasses }: HeapReader, p: ProcRef): ViewThread {
   const { m, mf } = mem;
   const double = (word: number): number => mf[(p + word) >>> 1];
@@ -150,7 +159,7 @@ function viewThread({ t: { mem }, spanClasses }: HeapReader, p: ProcRef): ViewTh
   const tiny = m[p + PROC_TINY] >>> 0;
   return {
     id: m[p + PROC_ID],
-    status: PROC_STATUS_NAMES[m[p + PROC_STATUS]] ?? 'UNKNOWN',
+    status: statusOf(m[p + PROC_STATUS]),
     threadId: thread > 0 ? thread - 1 : null,
     background: m[p + PROC_ID] === m[GC_RESERVED],
     flushGen: m[p + PROC_FLUSH_GEN],
