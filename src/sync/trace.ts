@@ -25,10 +25,10 @@
  * again, knows that nobody will ever write it: its thread died between the two, and has been reaped, which clears the
  * word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
  *
- * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: WAIT_MS, and
+ * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: 100 ms, and
  * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, which is a
- * safepoint, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), so that it rarely has to
- * wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`).
+ * safepoint, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
+ * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`).
  */
 import {
   H_TRACE,
@@ -65,8 +65,9 @@ import type { Mem } from '../sys/mem.ts';
 import { parkWhile } from './park.ts';
 import type { Proc } from './proc.ts';
 
-/** Milliseconds that a writer waits for room, once for each time that the reader moves. */
-const WAIT_MS = 100;
+/** Milliseconds that a writer waits for room, once for each time that the reader moves: inside its region, and outside. */
+const WAIT_INSIDE_MS = 100;
+const WAIT_OUTSIDE_MS = 2000;
 
 /** First word of the ring of the thread with this id. */
 export function ringRef(mem: Mem, id: number): number {
@@ -199,11 +200,11 @@ export class TraceWriter {
     return (this.m[this.ring + RING_HEAD] - this.tail) | 0;
   }
 
-  /** Whether a full ring has room after all. May block for WAIT_MS, or call `onFull`. */
+  /** Whether a full ring has room after all. May block for WAIT_INSIDE_MS, or call `onFull`. */
   private room(): boolean {
     if (this.used() < this.capacity) return true;
     if (this.m[H_TRACE_READER] === this.t.id) this.fill();
-    else this.awaitReader(this.capacity);
+    else this.awaitReader(this.capacity, WAIT_INSIDE_MS);
     return this.used() < this.capacity;
   }
 
@@ -217,10 +218,10 @@ export class TraceWriter {
     }
   }
 
-  /** Until fewer than `limit` events are in the ring, or WAIT_MS are over, or nobody reads. */
-  private awaitReader(limit: number): void {
+  /** Until fewer than `limit` events are in the ring, or the time is over, or nobody reads. */
+  private awaitReader(limit: number, ms: number): void {
     const { m, ring } = this;
-    const until = performance.now() + WAIT_MS;
+    const until = performance.now() + ms;
     for (let used = this.used(); used >= limit && this.tail !== this.stalled; used = this.used()) {
       const left = until - performance.now();
       if (left <= 0 || Atomics.load(m, H_TRACE_READER) === 0) {
@@ -243,7 +244,7 @@ export class TraceWriter {
     if (((m[this.ring + RING_HEAD] - this.tail) | 0) < limit || this.used() < limit) return;
     if (m[H_TRACE_READER] === t.id || this.tail === this.stalled || !t.mem.shared) return;
     t.release();
-    this.awaitReader(limit);
+    this.awaitReader(limit, WAIT_OUTSIDE_MS);
     t.resume();
   }
 }
