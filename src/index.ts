@@ -18,6 +18,7 @@ export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
+export type { AllocTrace, TraceOptions } from './observe/alloc-trace.ts';
 export type {
   InspectedMap,
   InspectedRef,
@@ -28,6 +29,7 @@ export type {
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
+export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
 export type { ObjectOptions } from './observe/view/object.ts';

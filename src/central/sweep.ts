@@ -21,10 +21,11 @@ import {
   GC_DEBUG_CLOBBER,
   GC_DEBUG_ZOMBIES,
   GC_FREED_MARKING,
+  GC_MARKED,
   GC_PAGES_SWEPT,
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
-import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
+import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN, H_TRACE } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_SWEEPING, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -55,6 +56,7 @@ import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
+import { traceSweep } from './sweep-trace.ts';
 
 /** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */
 const SPAN_BUDGET = 100;
@@ -130,6 +132,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
   if (m[s + SPAN_DEFER] !== NIL) takeNotes(heap, s);
+  if (m[H_TRACE] !== 0) traceSweep(heap, s);
   if (m[s + SPAN_CLASS] === heap.tinySpanClass) sweepTiny(heap, s);
   let live = 0;
   let before = 0;
@@ -283,6 +286,7 @@ export function sweepOne(heap: MHeap): number {
     if (s !== NIL) return sweepClaimed(heap, s as SpanRef);
     Atomics.compareExchange(m, GC_SWEEP_CLASS, c, c + 1);
   }
+  if (m[H_TRACE] !== 0) heap.t.trace.sweepDone(m[GC_MARKED]);
   return -1;
 }
 

@@ -10,6 +10,7 @@ import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-special.ts';
+import './registry-trace.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -77,6 +78,7 @@ import {
   H_STOP,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
   H_TYPES,
   H_VERSION,
   H_WEAK_SERIAL,
@@ -185,6 +187,7 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  PROC_TRACE_PENDING,
   PROC_WB,
   PROC_WB_COUNT,
   PROC_WORDS,
@@ -286,6 +289,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   internSize: [H_INTERN_SIZE, 'u32', 'locked'],
   internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
   internCount: [H_INTERN_COUNT, 'u32', 'locked'],
+  trace: [H_TRACE, 'words', 'atomic', LINE],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
 });
 
@@ -374,6 +378,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
   sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
   sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
+  tracePending: [PROC_TRACE_PENDING, 'u32', 'atomic'],
   callbacks: [PROC_CALLBACKS, 'ref', 'locked'],
   callbacksEpoch: [PROC_CALLBACKS_EPOCH, 'u32', 'racy'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],

@@ -1,5 +1,6 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
 import type { MCache } from '../cache/mcache.ts';
+import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
@@ -14,6 +15,8 @@ export abstract class HeapInside {
   /** What `raw` is. */
   protected readonly allocator: RawAllocator;
   protected readonly collector: HeapGC;
+  /** The trace that this thread has begun last. */
+  protected trace: AllocTrace | undefined;
 
   protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {
     this.cache = cache;
@@ -57,6 +60,18 @@ export abstract class HeapInside {
   view(): HeapView {
     const { t, classes } = this.cache.heap;
     return new HeapView(readerOf(t.mem, classes));
+  }
+
+  /**
+   * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
+   * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
+   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms in 10 MiB of small
+   * objects. Throws ArgumentError for options that are wrong, and while another trace is under way.
+   */
+  startTrace(options: TraceOptions = {}): AllocTrace {
+    this.check();
+    this.trace = new AllocTrace(this.cache.heap, options);
+    return this.trace;
   }
 
   /** Numbers of the whole heap. O(spans), does not stop the world. */
