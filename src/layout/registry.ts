@@ -207,7 +207,15 @@ import {
   RTYPE_PTR_BYTES,
   RTYPE_SIZE,
 } from './rtype.ts';
-import { LOG_ENTRIES, LOG_PAGES, LOG_ROOM, PROC_SNAP_LOG, SNAP_BITS_PER_PAGE, SNAP_STATE, SNAP_WORDS } from './snapshot.ts';
+import {
+  LOG_ENTRIES,
+  LOG_PAGES,
+  LOG_ROOM,
+  PROC_SNAP_LOG,
+  SNAP_BITS_PER_PAGE,
+  SNAP_STATE,
+  SNAP_WORDS,
+} from './snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
