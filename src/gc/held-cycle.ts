@@ -44,12 +44,11 @@ export class HeldCycle {
 
   /**
    * Begins a cycle that stays open for the snapshot that this thread has claimed. `copy` runs while the world is stopped.
-   * Collects first if `clean`, so that little garbage is in it. In a region, at a safepoint.
+   * In a region, at a safepoint.
    */
-  begin(clean: boolean, copy: () => void): void {
+  begin(copy: () => void): void {
     const c = this.#c;
     const { m } = c.mem;
-    if (clean) c.collect();
     let begun = false;
     while (!begun) {
       if (isMarking(c)) c.markToEnd(m[GC_STARTED]);
