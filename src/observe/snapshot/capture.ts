@@ -261,9 +261,13 @@ export class Capture {
     const most = MAX_BINARY >>> PAGE_SHIFT;
     for (let i = 0; i < this.#spans.length; ) {
       const first = m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT;
-      let end = first;
-      while (i < this.#spans.length && m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT === end && end - first < most) {
-        end += m[this.#spans[i++]! + SPAN_NPAGES];
+      // Whole spans, unless one alone is larger.
+      let end = first + m[this.#spans[i++]! + SPAN_NPAGES];
+      while (i < this.#spans.length && m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT === end) {
+        const npages = m[this.#spans[i]! + SPAN_NPAGES];
+        if (end - first + npages > most) break;
+        end += npages;
+        i++;
       }
       this.#totals[TOTAL_PAGES]! += end - first;
       for (let page = first; page < end; page += most) {
