@@ -41,7 +41,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
   t.enter();
   try {
     const seen = a.hooks.onFree !== undefined || t.trace.number !== 0;
-    if (seen && ptr !== 0 && ptr !== a.zerobase) noteFree(a, findObject(a, ptr, 'free').addr);
+    if (seen && ptr !== 0 && ptr !== a.zerobase) traceFree(a, findObject(a, ptr, 'free').addr);
     a.freeOwn(ptr);
   } finally {
     t.leave();
@@ -49,7 +49,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
 }
 
 /** Tells trace and hooks of an object that is about to be freed. No safepoint follows before it is. */
-function noteFree(a: Malloc, addr: number): void {
+function traceFree(a: Malloc, addr: number): void {
   if (a.t.trace.number !== 0) a.t.trace.event(EV_FREE, 0, addr, 0, 0, 0);
   a.hooks.onFree?.(addr as Addr);
 }
@@ -202,7 +202,7 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
   if (size === 0) {
-    noteFree(a, old.addr);
+    traceFree(a, old.addr);
     a.freeOwn(ptr);
     return a.zerobase;
   }
@@ -226,7 +226,7 @@ function move(a: Malloc, old: Found, size: number): number {
     trace.event(EV_REALLOC, 0, old.addr, size, old.type, to);
     a.hooks.onFree?.(old.addr as Addr);
   } else {
-    noteFree(a, old.addr);
+    traceFree(a, old.addr);
   }
   a.freeOwn(old.addr);
   return to;
