@@ -40,11 +40,7 @@ const gcWorker = await build({
   write: false,
   platform: 'neutral',
 });
-const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
-common.define = {
-  SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text),
-  SPANHEAP_VERSION: JSON.stringify(version),
-};
+common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text) };
 
 // The library: runs in Node and in browsers, imports nothing from outside.
 await build({
@@ -62,6 +58,8 @@ await build({
       cli: 'src/cli/main.ts',
       observe: 'src/observe.ts',
       'explorer-worker': 'src/serve/explorer/worker.ts',
+      'explore-hook': 'src/cli/explore/hook.ts',
+      'explore-demo-worker': 'src/cli/explore/demo-worker.ts',
       'index-worker': 'src/cli/index/index-worker.ts',
       'replay-worker': 'src/cli/replay/replay-worker.ts',
       'bench/main': 'bench/main.ts',

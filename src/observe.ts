@@ -1,4 +1,10 @@
-/** spanheap/observe: what looks into a heap from outside, in Node. */
+/** spanheap/observe: what looks at heaps from outside, for Node. */
+export {
+  type ExplorableHeap,
+  type ExploreOptions,
+  type Explorer,
+  explore,
+} from './serve/explorer/explore.ts';
 export {
   type HeapMetric,
   type HeapMetricsOptions,

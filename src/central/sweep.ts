@@ -21,10 +21,11 @@ import {
   GC_DEBUG_CLOBBER,
   GC_DEBUG_ZOMBIES,
   GC_FREED_MARKING,
+  GC_MARKED,
   GC_PAGES_SWEPT,
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
-import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
+import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN, H_TRACE } from '../layout/header.ts';
 import { PROC_SWEEPING, TM_LARGE_FREE, TM_SWEPT_BYTES, TM_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -57,6 +58,7 @@ import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
 import { countTiny, noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
+import { traceSweep } from './sweep-trace.ts';
 
 /** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */
 const SPAN_BUDGET = 100;
@@ -133,6 +135,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
   // Freed by hand, or blocks that are empty: not what is swept, but freed all the same.
   let freed = m[s + SPAN_DEFER] !== NIL ? takeNotes(heap, s) : 0;
+  if (m[H_TRACE] !== 0) traceSweep(heap, s);
   if (m[s + SPAN_CLASS] === heap.tinySpanClass) freed += sweepTiny(heap, s);
   let live = 0;
   let before = 0;
@@ -304,6 +307,7 @@ export function sweepOne(heap: MHeap): number {
     if (s !== NIL) return sweepClaimed(heap, s as SpanRef);
     Atomics.compareExchange(m, GC_SWEEP_CLASS, c, c + 1);
   }
+  if (m[H_TRACE] !== 0) heap.t.trace.sweepDone(m[GC_MARKED]);
   return -1;
 }
 

@@ -91,6 +91,8 @@ export const PROC_PAUSES = 86;
 export const PROC_CALLBACKS = 88;
 /** PROC_EPOCH while the thread takes callbacks, 0 otherwise. Set by the thread itself, cleared while the world is stopped. */
 export const PROC_CALLBACKS_EPOCH = 89;
+/** 1 while the thread may have a sequence number of the trace whose event is not published yet. */
+export const PROC_TRACE_PENDING = 106;
 
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */

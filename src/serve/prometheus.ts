@@ -5,6 +5,7 @@
  */
 import { Registry } from 'prom-client';
 import type { Float64Histogram, MemStats } from '../index.ts';
+import { packageVersion } from './package-info.ts';
 
 /** What is needed of a heap. */
 export interface MeteredHeap {
@@ -43,9 +44,6 @@ export interface HeapMetricsOptions {
   /** Labels of every sample, such as the heap's name when a program has several. */
   readonly labels?: Readonly<Record<string, string>>;
 }
-
-declare const SPANHEAP_VERSION: string | undefined;
-const VERSION = typeof SPANHEAP_VERSION === 'undefined' ? 'source' : SPANHEAP_VERSION;
 
 /** One look at the heap, for all metrics of a scrape. */
 interface Reading {
@@ -141,7 +139,7 @@ const SPECS: readonly Spec[] = [
     name: 'go_info',
     help: 'What keeps the heap.',
     type: 'gauge',
-    values: () => [{ labels: { version: `spanheap ${VERSION}` }, value: 1 }],
+    values: () => [{ labels: { version: `spanheap ${packageVersion()}` }, value: 1 }],
   },
   ...MEMSTATS,
   { name: 'go_threads', help: 'Threads attached to the heap.', type: 'gauge', values: (r) => one(r.threads) },

@@ -24,6 +24,7 @@ import {
   PAGE_SIZE,
 } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
+import { GC_HEAP_LIVE } from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
   H_GROWN_PAGES,
@@ -32,6 +33,7 @@ import {
   H_PEAK_PAGES,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
 } from '../layout/header.ts';
 import {
   PC_BASE,
@@ -83,6 +85,7 @@ import {
   SPAN_TINY_COUNTED,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-cache.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -144,6 +147,7 @@ export class MHeap {
     m[s + SPAN_ELEMSIZE] = size;
     m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, 0, s);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
     return s;
   }
@@ -165,6 +169,7 @@ export class MHeap {
     m[s + SPAN_NELEMS] = 0;
     m[s + SPAN_ELEMSIZE] = npages * PAGE_SIZE;
     this.#initSpan(s, page, npages, SPAN_STATE_MANUAL);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, FLAG_MANUAL, s);
     return s;
   }
 
@@ -172,16 +177,17 @@ export class MHeap {
     if (Atomics.compareExchange(this.#m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
       fatal('freeManual of a span that is not manual');
     }
-    this.free(s);
+    this.free(s, FLAG_MANUAL);
   }
 
   /**
    * Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. Pages of
-   * the block that the thread's page cache holds go there, without a lock.
+   * the block that the thread's page cache holds go there, without a lock. `flags`: of the event in a trace.
    */
-  free(s: SpanRef): void {
+  free(s: SpanRef, flags = 0): void {
     const { t } = this;
     const m = this.#m;
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_FREE, flags, s);
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     t.pause('span.free');
     addLive(m, s, -m[s + SPAN_COUNTED]);
@@ -205,6 +211,12 @@ export class MHeap {
     this.pages.free(page, npages);
     if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
     t.unlock(H_HEAP_LOCK);
+  }
+
+  #traceSpan(kind: number, flags: number, s: SpanRef): void {
+    const m = this.#m;
+    const pages = m[s + SPAN_NPAGES] | (m[s + SPAN_CLASS] << SPAN_CLASS_SHIFT);
+    this.t.trace.event(kind, flags, m[s + SPAN_BASE], pages, m[GC_HEAP_LIVE], m[H_PAGES_IN_USE]);
   }
 
   #inPageCache(page: number, npages: number): boolean {
@@ -319,7 +331,9 @@ export class MHeap {
     }
     this.#fresh = pages.scavengedPages;
     t.unlock(H_HEAP_LOCK);
-    if (grown > 0 && this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    if (grown === 0) return page;
+    if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
+    if (this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
     return page;
   }
 
