@@ -64,6 +64,7 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
+  t.pause('malloc.nextFree');
   t.poll();
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
@@ -82,6 +83,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
 
 /** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
+  a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   if (a.collector.onOutOfMemory() && attempt()) return;
   reclaimCaches(a.cache.heap);
@@ -123,6 +125,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
   // pointers are left in it: until then it holds none that the collector looks at.
