@@ -193,7 +193,7 @@ export interface ViewSpan {
   readonly marked: number;
   /** Thread that owns it; 0: nobody. */
   readonly owner: number;
-  /** The list it is on, such as 'mcache.partial'. */
+  /** The list it is on: 'none', 'mcache.alloc', 'mcache.partial', 'mcache.full', 'mcentral.partial', 'mcentral.full'. */
   readonly list: string;
 }
 
@@ -253,7 +253,7 @@ export type ViewValue =
       readonly capacity: number;
       readonly elements: readonly ViewValue[];
     }
-  | { readonly is: 'array'; readonly elements: readonly ViewValue[] }
+  | { readonly is: 'array'; readonly length: number; readonly elements: readonly ViewValue[] }
   | {
       readonly is: 'map';
       readonly address: number;
@@ -300,7 +300,10 @@ export interface ViewObject {
   readonly count: number | null;
   readonly valueAt: number;
   readonly value: ViewValue;
-  /** Its pointers that are not nil, by the type it carries; at most 1000, of `pointerCount`. */
+  /**
+   * Its pointers that are not nil, by the type it carries: at most 1000, of `pointerCount` among the first 65,536 places
+   * for pointers. To follow one, ask for `to` with `via` = start + offset: what is there is then known from the pointer.
+   */
   readonly pointers: readonly ViewPointer[];
   readonly pointerCount: number;
   /** Where it lies: first page of its span, slot, SLOT_ bits. */
@@ -419,9 +422,11 @@ export interface ViewClassUse {
 }
 
 export interface ViewType {
-  /** Type number; 0: objects free of pointers, which carry none, by size class in `name`. */
+  /** Type number and name; 0 and '': objects free of pointers, which carry none, all those of one size together. */
   readonly number: number;
   readonly name: string;
+  /** Bytes of their slots, when the number is 0; 0: large objects, −1: in tiny blocks. Else null. */
+  readonly slotSize: number | null;
   readonly objects: number;
   readonly bytes: number;
 }

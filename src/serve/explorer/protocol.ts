@@ -7,12 +7,12 @@
  *
  *   /api/heaps                                  HeapEntry[]; and HelloEvent at the start of /api/events
  *   /api/info                                   ExplorerInfo
- *   /api/events                                 server-sent events, see below
+ *   /api/events[?since=<sample>]                server-sent events, see below
  *   /api/history?since=<sample>                 History: what was sampled, up to the last 1200 samples
  *   /api/pages?since=<version>                  binary, see PagesHeader: chunks that changed after that version; 0: all
  *   /api/chunk?n=<chunk>                        ViewChunk
  *   /api/span?page=<page>[&from=<slot>]         ViewSpanDetail | { nothing: string }: the span that has this page
- *   /api/object?address=<a>[&type=<name>]       ViewObject | ViewNothing
+ *   /api/object?address=<a>[&via=<pointer>][&type=<name>]   ViewObject | ViewNothing
  *   /api/threads                                ViewThread[]
  *   /api/central                                ViewCentral[]
  *   /api/classes                                ViewClassUse[]
@@ -22,14 +22,17 @@
  *   /api/pagealloc                              ViewPageAlloc
  *   /api/gc                                     ViewGC: settings, last 64 cycles, last 256 pauses
  *
+ * `via` of an object: the address of the pointer that was followed to it (a field's, start + offset); what it is can then be
+ * told without a search. `type`: read it as a value of this registered type.
+ *
  * Besides the page: /metrics (Prometheus), /debug/pprof/… (profiles), as in docs/observe.md.
  *
- * Events. `id` of each is the sample's number; a browser that connects again sends the last one it has, and gets what it
- * missed as a `history` event first, as far as it is still there. Times: ViewSample.at.
+ * Events. `id` of history and tick is the sample's number; a browser that connects again sends the last one it has, and
+ * gets what it missed as a `history` event first, as far as it is still there. So does a client that was too slow. Times: ViewSample.at.
  *
  *   event: hello     HelloEvent    once, at the beginning
  *   event: history   History       after hello, if there is any
- *   event: tick      TickEvent     every `intervalMs`; a client that is too slow misses some
+ *   event: tick      TickEvent     every `intervalMs`; none is skipped but by a `history` that has it
  *   event: heaps     HeapEntry[]   a heap came or went
  *   : comment                      every 10 s, to keep the connection
  */

@@ -6,13 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { GC_OVER_ASSIST_WORK, GCController } from '../../../src/gc/pacer.ts';
 import { gcPercentGoal, NO_LIMIT, runwayFor, triggerBefore, UNSET } from '../../../src/gc/pacing/goals.ts';
 import { RULES_GO_1_19, RULES_NEWEST } from '../../../src/gc/pacing/rules.ts';
-import {
-  dedicatedMarkWorkers,
-  fractionalUtilizationGoal,
-  fractionalWorkDone,
-  fractionalWorkDue,
-  idleMarkWorkersMax,
-} from '../../../src/gc/pacing/workers.ts';
+import { dedicatedMarkWorkers, fractionalUtilizationGoal, idleMarkWorkersMax } from '../../../src/gc/pacing/workers.ts';
 import {
   PACER_ASSIST_BYTES_PER_WORK,
   PACER_ASSIST_WORK_PER_BYTE,
@@ -399,16 +393,6 @@ describe('workers', () => {
       expect(idleMarkWorkersMax(procs, false)).toBe(procs - dedicated);
       expect(idleMarkWorkersMax(procs, true) + Math.min(dedicated, 1)).toBe(1);
     }
-  });
-
-  test('a fractional worker starts below its share and stops 20 % above it', () => {
-    expect([0, 25, 26].map((self) => fractionalWorkDue(0.25, self, 100))).toEqual([true, true, false]);
-    expect([25, 30, 31].map((self) => fractionalWorkDone(0.25, self, 100))).toEqual([false, false, true]);
-    expect([fractionalWorkDue(0, 0, 100), fractionalWorkDue(0.25, 0, 0), fractionalWorkDone(0.25, 0, 0)]).toEqual([
-      false,
-      true,
-      true,
-    ]);
   });
 });
 
