@@ -8,6 +8,7 @@ export {
   OutOfRangeError,
   PointerError,
   SliceError,
+  SnapshotAbortedError,
   SpanheapError,
   StaleRefError,
   TypeMismatchError,
@@ -27,6 +28,7 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';

@@ -256,6 +256,7 @@ export class GCController {
       goal = Math.trunc(goal * MAX_OVERSHOOT);
       expected = worst;
     }
+    goal = Math.min(goal, Math.trunc(words[PACER_HEAP_GOAL] * rulesOf(words[PACER_RULES]).maxOvershoot));
     const workRemaining = Math.max(expected - work, MIN_SCAN_WORK_REMAINING);
     const heapRemaining = Math.max(goal - live, 1);
     words[PACER_ASSIST_WORK_PER_BYTE] = workRemaining / heapRemaining;
@@ -297,6 +298,11 @@ export class GCController {
     const utilization = Math.min(backgroundUtilization + assists, rules.maxUtilization);
     const work = books.heapScanWork() + books.stackScanWork() + books.globalsScanWork();
     rules.addConsMark(words, (grown * (utilization + idle)) / (work * (1 - utilization)));
+  }
+
+  /** In place of `endCycle`, for a cycle that was kept from ending: how much the heap grew in it says nothing. */
+  endHeldCycle(): void {
+    this.words[PACER_LAST_HEAP_GOAL] = this.heapGoal();
   }
 
   /**

@@ -4,13 +4,14 @@
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
-import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts';
+import { deferBit, deferFree, isNoted, makeDeferRecord, noteFree } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -120,6 +121,10 @@ export function freeSlow(a: Malloc, ptr: number): void {
     // Objects in tiny blocks have no pointers, and their block no other tenant in this cycle.
     if (m[H_WRITE_BARRIER] !== 0 && start < 0) a.collector.beforeFree(ptr);
     if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
+    if (start >= 0 && isHeld(m)) {
+      freeTinyLater(a, s, index, start, ptr);
+      return;
+    }
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);
       return;
@@ -144,6 +149,15 @@ export function freeSlow(a: Malloc, ptr: number): void {
     mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
     return;
   }
+}
+
+/**
+ * While a snapshot is taken a tiny block stays as it is: the free is only noted, for the sweep at the end of the cycle.
+ */
+function freeTinyLater({ cache: { heap } }: Malloc, s: SpanRef, index: number, start: number, ptr: number): void {
+  const { m } = heap.t.mem;
+  if (m[s + SPAN_DEFER] === NIL && !makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+  if (!noteFree(heap, s, index, deferBit(start))) throwDouble('free', ptr);
 }
 
 /** Whoever clears the allocation bit has freed the object; the span then goes back to mheap. */

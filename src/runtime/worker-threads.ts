@@ -58,6 +58,9 @@ interface WebWorker {
   onerror: ((event: unknown) => void) | null;
 }
 
+/** Where a page has the text of the worker's script: made once, for every worker that is started. */
+let sourceUrl: string | undefined;
+
 export interface StartedWorker {
   /** Node: its thread id; −1 where there is none. */
   readonly threadId: number;
@@ -94,10 +97,9 @@ export function startWorker(
     Blob?: new (parts: string[], options: { type: string }) => unknown;
   };
   if (web.Worker === undefined || web.Blob === undefined || web.URL.createObjectURL === undefined) return undefined;
-  const url =
-    'source' in script
-      ? web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }))
-      : script.url;
+  if ('source' in script)
+    sourceUrl ??= web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }));
+  const url = 'source' in script ? sourceUrl! : script.url;
   const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
   worker.onerror = (event) => {
     onError(event);
@@ -130,6 +132,20 @@ interface Scheduler {
   setImmediate?: (fn: () => void) => { unref?: () => void };
   requestIdleCallback?: (fn: () => void) => unknown;
   setTimeout: (fn: () => void, ms: number) => { unref?: () => void } | number;
+}
+
+/** Settles when the event loop has had a turn. Keeps the process alive until then. */
+export function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as unknown as { setImmediate?: (fn: () => void) => unknown };
+  if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** Calls `fn` soon from the event loop; does not keep the process alive. */
