@@ -2,8 +2,9 @@
  * What step mode shows of the allocator's structures: cards with fields and rows of bits, out of the words of allocator
  * memory at one step. What the step wrote is 'changed', what it read 'looked'.
  */
-import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_COUNT } from '../../layout/central.ts';
+
 import { centralSet } from '../../central/mcentral.ts';
+import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_COUNT } from '../../layout/central.ts';
 import { CHUNK_PAGES, PAGE_SHIFT } from '../../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_MARKED, GC_STARTED } from '../../layout/gc.ts';
 import {
@@ -135,7 +136,9 @@ export class CardMaker {
     const { fields, bits } = this.#content(kind, id);
     const others = this.#others(kind, id);
     const active =
-      others.length > 0 || fields.some((f) => f.lit !== null) || bits.some((row) => row.lit.some((lit) => lit !== null));
+      others.length > 0 ||
+      fields.some((f) => f.lit !== null) ||
+      bits.some((row) => row.lit.some((lit) => lit !== null));
     const page = kind === 'span' && this.#m[id + SPAN_STATE] !== SPAN_STATE_DEAD ? this.#page(id) : -1;
     return { key: `${kind} ${id}`, kind, id, page, active, fields, bits, others };
   }
@@ -170,7 +173,14 @@ export class CardMaker {
   }
 
   /** `count` bits from bit `first` of the words from `word` on. A bit is lit if it changed itself. */
-  #bits(name: string, word: number, first: number, count: number, wrap: number, of: (bit: number, i: number) => Bit): BitRow {
+  #bits(
+    name: string,
+    word: number,
+    first: number,
+    count: number,
+    wrap: number,
+    of: (bit: number, i: number) => Bit,
+  ): BitRow {
     const bits: Bit[] = [];
     const lit: Lit[] = [];
     for (let i = 0; i < count; i++) {
