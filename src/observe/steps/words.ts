@@ -46,9 +46,9 @@ export const CARD_KINDS = [
   'pageCache',
   'summary',
   'chunk',
-  'spans',
   'header',
   'gc',
+  'spans',
   'records',
   'proc',
 ] as const;
