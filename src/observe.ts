@@ -5,3 +5,15 @@ export {
   type Explorer,
   explore,
 } from './serve/explorer/explore.ts';
+export {
+  type HeapMetric,
+  type HeapMetricsOptions,
+  type HeapSample,
+  type MeteredHeap,
+  type MetricRegistry,
+  type MetricsRequest,
+  type MetricsResponse,
+  metricsHandler,
+  metricsText,
+  registerHeapMetrics,
+} from './serve/prometheus.ts';

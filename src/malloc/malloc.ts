@@ -35,7 +35,7 @@ import { H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import { SPAN_CLASS, SPAN_DEFER, SPAN_TYPES } from '../layout/span.ts';
-import { tinyWithout } from '../spans/tiny-mask.ts';
+import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
@@ -185,6 +185,7 @@ export class Malloc implements Gate {
       return;
     }
     m[word] = rest;
+    noteTinyFree(this.t.mem, this.t.ref, s as SpanRef);
     if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }
