@@ -142,6 +142,10 @@ export class Collector implements AllocCollector, GcContext {
     return Math.max(1, Atomics.load(this.mem.m, H_PROCS));
   }
 
+  mutators(): number {
+    return Math.max(1, this.procs() - (Atomics.load(this.mem.m, GC_WORKER) > 0 ? 1 : 0));
+  }
+
   backgroundShare(): number {
     return Atomics.load(this.mem.m, GC_WORKER) > 0 ? 1 / this.procs() : 0;
   }
@@ -354,6 +358,7 @@ export class Collector implements AllocCollector, GcContext {
     const trace = t.trace.number;
     if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
     let scanned = 0;
+    let slept = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
@@ -366,14 +371,17 @@ export class Collector implements AllocCollector, GcContext {
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
       // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
-      const waited = performance.now() - started;
+      const now = performance.now();
+      const waited = now - started;
       if (waited > ASSIST_GIVE_UP_MS) break;
       if (waited > ASSIST_WAIT_MS && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
       this.awaitWork();
+      slept += performance.now() - now;
     }
-    const ns = (performance.now() - started) * 1e6;
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += ns;
-    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
+    const ms = performance.now() - started;
+    // Waiting takes no CPU time of anybody: the limiter must not count it.
+    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (ms - slept) * 1e6;
+    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ms * 1e6, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */

@@ -5,6 +5,8 @@ import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../obs
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
+import { HeapView } from '../observe/view.ts';
+import { readerOf } from '../spans/heap-reader.ts';
 import type { HeapGC } from './heap-gc.ts';
 import type { RawAllocator } from './raw.ts';
 
@@ -61,6 +63,15 @@ export abstract class HeapInside {
     this.check();
     this.trace = new AllocTrace(this.cache.heap, options);
     return this.trace;
+  }
+
+  /**
+   * A view of the heap as observers have it, for this thread: pages, spans, caches, objects, numbers of now. It reads and
+   * does nothing else, so it works after `detach` too. Other threads make theirs by `viewHeap(heap.share())`.
+   */
+  view(): HeapView {
+    const { t, classes } = this.cache.heap;
+    return new HeapView(readerOf(t.mem, classes));
   }
 
   /** Numbers of the whole heap. O(spans), does not stop the world. */

@@ -6,7 +6,7 @@
  * is read by it lies where its writer put it, and a damaged definition is no type at all.
  */
 import { GROUP_CTRL_WORDS, GROUP_SLOTS } from '../layout/map.ts';
-import type { RType, TypeTable } from '../malloc/rtype.ts';
+import type { RType, TypeList } from '../malloc/rtype.ts';
 import {
   type AtomicKind,
   array,
@@ -68,11 +68,11 @@ interface DefinedField {
 
 /** The kinds of one heap's registered types. */
 export class DefinedKinds {
-  readonly #table: TypeTable;
+  readonly #table: TypeList;
   readonly #structs = new Map<string, StructKind>();
   readonly #byNumber = new Map<number, Kind>();
 
-  constructor(table: TypeTable) {
+  constructor(table: TypeList) {
     this.#table = table;
   }
 
