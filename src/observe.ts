@@ -5,3 +5,10 @@ export {
   type Explorer,
   explore,
 } from './serve/explorer/explore.ts';
+export {
+  type RecordOptions,
+  recordTrace,
+  type TraceFormat,
+  type TraceRecording,
+  type TraceSummary,
+} from './serve/trace-files.ts';

@@ -55,7 +55,6 @@ import {
   WB_WORDS,
 } from '../layout/proc.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
-import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { setMarked } from '../spans/mark.ts';
@@ -355,8 +354,7 @@ export class Collector implements AllocCollector, GcContext {
     const account = (t.ref + PROC_ASSIST) >>> 1;
     if (this.limiter.limiting()) return;
     const started = performance.now();
-    const trace = t.trace.number;
-    if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    const trace = t.trace.assistBegin(bytes);
     let scanned = 0;
     let slept = 0;
     pacer.update();
@@ -381,7 +379,7 @@ export class Collector implements AllocCollector, GcContext {
     const ms = performance.now() - started;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
     mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (ms - slept) * 1e6;
-    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ms * 1e6, scanned);
+    t.trace.assistEnd(trace, ms * 1e6, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -403,7 +401,7 @@ export class Collector implements AllocCollector, GcContext {
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
     const ns = (performance.now() - started) * 1e6;
     mf[(this.t.ref + PROC_MARK_NS) >>> 1] += ns;
-    if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
+    this.t.trace.marked(ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }
