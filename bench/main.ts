@@ -34,6 +34,7 @@ import { index } from './suites/index.ts';
 import { malloc } from './suites/malloc.ts';
 import { map } from './suites/map.ts';
 import { mapThreads } from './suites/map-threads.ts';
+import { observeAnalyze } from './suites/observe-analyze.ts';
 import { observeTrace } from './suites/observe-trace.ts';
 import { references } from './suites/references.ts';
 import { replay } from './suites/replay.ts';
@@ -42,7 +43,7 @@ import { threads } from './suites/threads.ts';
 
 const TYPED = [references, graph, map, mapThreads, structs, index];
 const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
-const INSIDE = [observeTrace];
+const OBSERVERS = [observeAnalyze, observeTrace];
 const SUITES = [
   malloc,
   churn,
@@ -51,7 +52,7 @@ const SUITES = [
   create,
   ...TYPED,
   ...COLLECTOR,
-  ...INSIDE,
+  ...OBSERVERS,
 ] as unknown as readonly Suite[];
 const ROUNDS = 7;
 const ROUNDS_QUICK = 3;

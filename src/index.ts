@@ -8,6 +8,7 @@ export {
   OutOfRangeError,
   PointerError,
   SliceError,
+  SnapshotAbortedError,
   SpanheapError,
   StaleRefError,
   TypeMismatchError,
@@ -28,6 +29,7 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';
 export type { VerifyReport } from './observe/verify.ts';

@@ -21,6 +21,7 @@ import {
   GC_CPU_BASE,
   GC_DEBUG,
   GC_DEBUG_CHECKMARK,
+  GC_ENABLED,
   GC_EPOCH_SWEEPGEN,
   GC_FORCED,
   GC_FREED_MARKING,
@@ -47,6 +48,7 @@ import {
 } from '../layout/gc.ts';
 import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_TRACE, H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
+import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
 import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
@@ -55,6 +57,7 @@ import { cpuTimes } from './books.ts';
 import { checkmark } from './checkmark.ts';
 import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
+import { markEverything } from './keep-all.ts';
 import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';
 import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
 
@@ -62,7 +65,7 @@ import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
 const LAST_WORK = 32 << 10;
 
 /** Why a cycle begins. */
-export type Trigger = 'heap' | 'time' | 'forced';
+export type Trigger = 'heap' | 'time' | 'forced' | 'snapshot';
 
 /** Whether the collector marks now. */
 export function isMarking(ctx: GcContext): boolean {
@@ -71,9 +74,10 @@ export function isMarking(ctx: GcContext): boolean {
 
 /**
  * Begins a cycle, if `due` still says so when the world has stopped and none has begun. All spans must be swept; what has
- * not been is swept here. In a region or not, at a safepoint. Blocks until the world has stopped.
+ * not been is swept here. `onBegun` runs before the world starts again. In a region or not, at a safepoint. Blocks until
+ * the world has stopped.
  */
-export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boolean {
+export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean, onBegun?: () => void): boolean {
   const { t, heap } = ctx;
   let begun = false;
   withWorldStopped(
@@ -84,6 +88,7 @@ export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boo
       while (sweepOne(heap) >= 0);
       startMarking(ctx, trigger);
       begun = true;
+      onBegun?.();
     },
     { ...ctx.stop, why: WHY_MARK_SETUP, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
   );
@@ -122,7 +127,9 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   mf.set([cpu.mark, cpu.assist, cpu.sweep], GC_CPU_BASE >>> 1);
   pacer.startCycle(now, ctx.procs(), trigger === 'time');
   mf[GC_GOAL >>> 1] = pacer.heapGoal();
-  m[GC_WHY] = trigger === 'forced' ? 1 : 0;
+  m[GC_WHY] = trigger === 'forced' || trigger === 'snapshot' ? 1 : 0;
+  // A heap without collector is not to lose what only the program knows the addresses of.
+  m[SNAP_KEEP] = trigger === 'snapshot' && m[GC_ENABLED] === 0 ? KEEP_LATER : 0;
   m[GC_FORCED] = m[GC_FORCED] + m[GC_WHY];
   Atomics.store(m, GC_STARTED, m[GC_STARTED] + 1);
   Atomics.store(m, H_WRITE_BARRIER, 1);
@@ -155,13 +162,15 @@ export function hasFreeWork(ctx: GcContext): boolean {
 /**
  * Ends the marking if nothing is grey (Go: `gcMarkDone`). First each thread shades what its write-barrier buffer holds,
  * at a safepoint of its own; if that made nothing grey, the world is stopped and it is looked at again, since threads went
- * on storing pointers meanwhile. False: there is work, or somebody else was faster. At a safepoint, in a region.
+ * on storing pointers meanwhile. False: there is work, or somebody else was faster, or a snapshot holds the cycle open. At
+ * a safepoint, in a region.
  */
 export function tryFinish(ctx: GcContext): boolean {
   const { t, mem, marker } = ctx;
   let record: CycleRecord | undefined;
+  if (isHeld(mem.m)) return false;
   const finished = withWorldLocked(t, () => {
-    if (!isMarking(ctx) || hasWork(ctx)) return false;
+    if (!isMarking(ctx) || isHeld(mem.m) || hasWork(ctx)) return false;
     if (!raggedBarrier(t, (p) => marker.flushBarrier(p), ctx.stop)) return false;
     marker.share(true);
     if (hasWork(ctx)) return false;
@@ -210,7 +219,9 @@ function markTermination(ctx: GcContext): void {
   limiter.startGCTransition(false, now);
   const cpu = cpuTimes(mem);
   const share = ctx.backgroundShare();
-  pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
+  if (m[SNAP_KEEP] === KEEP_LATER) markEverything(mem);
+  if (m[SNAP_CYCLE] === m[GC_STARTED]) pacer.endHeldCycle();
+  else pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
   mf[GC_HEAP1 >>> 1] = books.heapLive();
   Atomics.store(m, H_RECLAIMER, t.id);
   Atomics.store(m, H_WRITE_BARRIER, 0);

@@ -4,13 +4,14 @@
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
-import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts';
+import { deferBit, deferFree, isNoted, makeDeferRecord, noteFree } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -40,7 +41,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
   t.enter();
   try {
     const seen = a.hooks.onFree !== undefined || t.trace.number !== 0;
-    if (seen && ptr !== 0 && ptr !== a.zerobase) noteFree(a, findObject(a, ptr, 'free').addr);
+    if (seen && ptr !== 0 && ptr !== a.zerobase) traceFree(a, findObject(a, ptr, 'free').addr);
     a.freeOwn(ptr);
   } finally {
     t.leave();
@@ -48,7 +49,7 @@ export function guardedFree(a: Malloc, ptr: number): void {
 }
 
 /** Tells trace and hooks of an object that is about to be freed. No safepoint follows before it is. */
-function noteFree(a: Malloc, addr: number): void {
+function traceFree(a: Malloc, addr: number): void {
   if (a.t.trace.number !== 0) a.t.trace.event(EV_FREE, 0, addr, 0, 0, 0);
   a.hooks.onFree?.(addr as Addr);
 }
@@ -126,6 +127,10 @@ export function freeSlow(a: Malloc, ptr: number): void {
     // Objects in tiny blocks have no pointers, and their block no other tenant in this cycle.
     if (m[H_WRITE_BARRIER] !== 0 && start < 0) a.collector.beforeFree(ptr);
     if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
+    if (start >= 0 && isHeld(m)) {
+      freeTinyLater(a, s, index, start, ptr);
+      return;
+    }
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);
       return;
@@ -150,6 +155,15 @@ export function freeSlow(a: Malloc, ptr: number): void {
     mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
     return;
   }
+}
+
+/**
+ * While a snapshot is taken a tiny block stays as it is: the free is only noted, for the sweep at the end of the cycle.
+ */
+function freeTinyLater({ cache: { heap } }: Malloc, s: SpanRef, index: number, start: number, ptr: number): void {
+  const { m } = heap.t.mem;
+  if (m[s + SPAN_DEFER] === NIL && !makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+  if (!noteFree(heap, s, index, deferBit(start))) throwDouble('free', ptr);
 }
 
 /** Whoever clears the allocation bit has freed the object; the span then goes back to mheap. */
@@ -188,7 +202,7 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
   if (size === 0) {
-    noteFree(a, old.addr);
+    traceFree(a, old.addr);
     a.freeOwn(ptr);
     return a.zerobase;
   }
@@ -212,7 +226,7 @@ function move(a: Malloc, old: Found, size: number): number {
     trace.event(EV_REALLOC, 0, old.addr, size, old.type, to);
     a.hooks.onFree?.(old.addr as Addr);
   } else {
-    noteFree(a, old.addr);
+    traceFree(a, old.addr);
   }
   a.freeOwn(old.addr);
   return to;

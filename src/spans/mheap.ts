@@ -121,11 +121,13 @@ export class MHeap {
   alloc(npages: number, spanClass: SpanClass): SpanRef {
     const s = this.#takeRecord();
     if (s === NIL) return s;
+    this.t.pause('span.record');
     const nelems = spanClass < 2 ? 1 : this.classes.nelems[spanClass >>> 1];
     if (!this.#prepareBits(s, nelems) || !this.#prepareTable(s, spanClass)) {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
+    this.t.pause('span.bits');
     const page = this.#allocPages(npages);
     if (page < 0) {
       this.#putRecord(s);
@@ -189,6 +191,7 @@ export class MHeap {
     if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
       this.#forgetSpan(s, page, npages);
       cacheFree(t.mem, this.#cache, page, npages);
+      t.pause('pageCache.free');
       this.#keepRecord(s);
       return;
     }
@@ -200,6 +203,7 @@ export class MHeap {
     }
     this.#forgetSpan(s, page, npages);
     this.pages.free(page, npages);
+    t.pause('pageAlloc.free');
     if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
     t.unlock(H_HEAP_LOCK);
   }
@@ -287,13 +291,14 @@ export class MHeap {
     const m = this.#m;
     const { t, pages } = this;
     if (npages < PAGE_CACHE_MAX_REQUEST) {
-      let page = cacheAlloc(t.mem, this.#cache, npages);
+      let page = this.#cacheAlloc(npages);
       if (page >= 0) return page;
       if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
+        t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
-        if (filled) page = cacheAlloc(t.mem, this.#cache, npages);
+        if (filled) page = this.#cacheAlloc(npages);
         if (page >= 0) return page;
       }
     }
@@ -304,12 +309,20 @@ export class MHeap {
       const n = this.#grow(npages);
       if (n === 0) break;
       grown += n;
+      t.pause('mheap.grow');
       page = pages.alloc(npages);
     }
+    t.pause('pageAlloc.alloc');
     t.unlock(H_HEAP_LOCK);
     if (grown === 0) return page;
     if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
     if (this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    return page;
+  }
+
+  #cacheAlloc(npages: number): number {
+    const page = cacheAlloc(this.t.mem, this.#cache, npages);
+    this.t.pause('pageCache.alloc');
     return page;
   }
 

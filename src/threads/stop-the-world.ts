@@ -176,12 +176,16 @@ export class Patience {
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
     }
+    this.mention(m, p, `has not reached a safepoint`, '; call heap.poll() in long loops');
+  }
+
+  /** Warns, once a thread, when it has been waited for long. `what` it does, `advice`. */
+  mention(m: Int32Array<ArrayBufferLike>, p: ProcRef, what: string, advice = ''): void {
+    const waited = performance.now() - this.#started;
     const limit = this.#options.warnAfterMs ?? WARN_MS;
     if (waited <= limit || this.#named === p) return;
     this.#named = p;
-    this.#options.warn?.(
-      `${nameOf(m, p)} has not reached a safepoint for ${limit / 1000} s; call heap.poll() in long loops`,
-    );
+    this.#options.warn?.(`${nameOf(m, p)} ${what} for ${limit / 1000} s${advice}`);
   }
 }
 
