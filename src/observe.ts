@@ -17,3 +17,10 @@ export {
   metricsText,
   registerHeapMetrics,
 } from './serve/prometheus.ts';
+export {
+  type RecordOptions,
+  recordTrace,
+  type TraceFormat,
+  type TraceRecording,
+  type TraceSummary,
+} from './serve/trace-files.ts';
