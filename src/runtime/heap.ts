@@ -25,12 +25,12 @@ import type {
   WeakReference,
 } from '../types/values.ts';
 import { weakReference } from '../types/weak.ts';
-import { ATTACHED, type GCPause, HeapGC } from './heap-gc.ts';
+import { attachedOptions, type GCPause, HeapGC, type ThreadOptions } from './heap-gc.ts';
 import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
-import { currentThreadId, type WorkerLike } from './worker-threads.ts';
+import { announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
@@ -64,7 +64,7 @@ export class Heap extends HeapInside {
   readonly #mem: Mem;
   #attached = true;
 
-  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: typeof ATTACHED) {
+  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
     const cache = attachProc(mem, classes, currentThreadId() + 1);
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.share()));
@@ -93,7 +93,7 @@ export class Heap extends HeapInside {
   /** @internal */
   static attach(shared: unknown): Heap {
     const mem = checkShared(shared);
-    return new Heap(mem, readClasses(mem), PTR_SIZE, ATTACHED);
+    return new Heap(mem, readClasses(mem), PTR_SIZE, attachedOptions(shared as SharedHeap));
   }
 
   /** Id of this thread in the heap: what `reap` takes. */
@@ -119,6 +119,7 @@ export class Heap extends HeapInside {
     }
     return {
       spanheap: LAYOUT_VERSION,
+      gc: this.collector.shared,
       data: this.#mem.data as SharedArrayBuffer,
       meta: this.#mem.meta as SharedArrayBuffer,
     };
@@ -373,9 +374,14 @@ export class Heap extends HeapInside {
   }
 }
 
-/** Makes a heap and attaches the calling thread. Throws ArgumentError for options that are wrong. */
+/**
+ * Makes a heap and attaches the calling thread. Throws ArgumentError for options that are wrong. If there is a function at
+ * `globalThis[Symbol.for('spanheap.created')]`, it is called with the heap: for tools.
+ */
 export function createHeap(options: HeapOptions = {}): Heap {
-  return Heap.create(options, PTR_SIZE);
+  const heap = Heap.create(options, PTR_SIZE);
+  announce(heap);
+  return heap;
 }
 
 /**

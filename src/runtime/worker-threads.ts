@@ -45,6 +45,15 @@ function workerThreads(): NodeWorkerThreads | undefined {
   return builtin('node:worker_threads') as NodeWorkerThreads | undefined;
 }
 
+/**
+ * Tells whoever wants to know that this thread has made a heap: tools that look at programs as they are, such as
+ * `spanheap explore`. They leave a function at `globalThis[Symbol.for('spanheap.created')]` that gets each new heap.
+ */
+export function announce(heap: unknown): void {
+  const listener = (globalThis as { [key: symbol]: unknown })[Symbol.for('spanheap.created')];
+  if (typeof listener === 'function') listener(heap);
+}
+
 /** A line on stderr, at once: what a worker gives to its console waits for the main thread's event loop. */
 export function printError(line: string): void {
   const fs = builtin('node:fs') as { writeSync(fd: number, text: string): void } | undefined;
@@ -57,6 +66,9 @@ interface WebWorker {
   postMessage(message: unknown): void;
   onerror: ((event: unknown) => void) | null;
 }
+
+/** Where a page has the text of the worker's script: made once, for every worker that is started. */
+let sourceUrl: string | undefined;
 
 export interface StartedWorker {
   /** Node: its thread id; −1 where there is none. */
@@ -94,10 +106,9 @@ export function startWorker(
     Blob?: new (parts: string[], options: { type: string }) => unknown;
   };
   if (web.Worker === undefined || web.Blob === undefined || web.URL.createObjectURL === undefined) return undefined;
-  const url =
-    'source' in script
-      ? web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }))
-      : script.url;
+  if ('source' in script)
+    sourceUrl ??= web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }));
+  const url = 'source' in script ? sourceUrl! : script.url;
   const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
   worker.onerror = (event) => {
     onError(event);
