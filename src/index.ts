@@ -8,6 +8,7 @@ export {
   OutOfRangeError,
   PointerError,
   SliceError,
+  SnapshotAbortedError,
   SpanheapError,
   StaleRefError,
   TypeMismatchError,
@@ -18,6 +19,7 @@ export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
+export type { AllocTrace, TraceOptions } from './observe/alloc-trace.ts';
 export type {
   InspectedMap,
   InspectedRef,
@@ -27,7 +29,12 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { BySize, MemStats } from './observe/mem-stats.ts';
+export type { Float64Histogram, MetricKind } from './observe/metric-list.ts';
+export type { MetricDescription, MetricValues } from './observe/metrics.ts';
+export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
+export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
 export type { ObjectOptions } from './observe/view/object.ts';

@@ -5,3 +5,22 @@ export {
   type Explorer,
   explore,
 } from './serve/explorer/explore.ts';
+export {
+  type HeapMetric,
+  type HeapMetricsOptions,
+  type HeapSample,
+  type MeteredHeap,
+  type MetricRegistry,
+  type MetricsRequest,
+  type MetricsResponse,
+  metricsHandler,
+  metricsText,
+  registerHeapMetrics,
+} from './serve/prometheus.ts';
+export {
+  type RecordOptions,
+  recordTrace,
+  type TraceFormat,
+  type TraceRecording,
+  type TraceSummary,
+} from './serve/trace-files.ts';

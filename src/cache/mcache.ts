@@ -29,20 +29,21 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
-  MC_CLASS,
+  MC_DIRECT,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
   MC_LIMIT,
+  MC_METERS,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
+  MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -51,6 +52,7 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  MT_TAKEN,
   PROC_ASSIST,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
@@ -58,13 +60,13 @@ import {
   PROC_ID,
   PROC_NEXT_SAMPLE,
   PROC_NO_REUSE,
-  PROC_REFILLS,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   REUSE_MAX,
   STACK_MASK,
   STACK_SHIFT,
+  TM_REFILLS,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -90,8 +92,10 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { beginStats, count, emptyClass, endStats, foldDirect } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { countTiny } from '../spans/tiny-mask.ts';
 import { blacken, unblacken } from './marking.ts';
 import { drawSample, untilSample } from './sampling.ts';
 
@@ -133,14 +137,15 @@ export class MCache {
   init(): void {
     const m = this.m;
     const { size } = this.heap.classes;
+    beginStats(this.heap.t.mem, this.ref);
     m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
-      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
-    this.setReuse(true);
+    this.#limitStacks(true);
+    endStats(this.heap.t.mem, this.ref);
     m[this.ref + PROC_NO_REUSE] = 0;
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
@@ -148,13 +153,16 @@ export class MCache {
   /** Forgets all slots and spans, without a look at them. For repair, world stopped. */
   forget(): void {
     const m = this.m;
+    beginStats(this.heap.t.mem, this.ref);
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
+      emptyClass(this.heap.t.mem, this.ref, spanClass);
       m[c + MC_WIN] = 0;
       m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
       m.fill(0, c + MC_PARTIAL_FIRST, c + MC_WORDS);
     }
+    endStats(this.heap.t.mem, this.ref);
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
     this.setReuse(m[this.ref + PROC_NO_REUSE] === 0 && !this.marking);
@@ -166,11 +174,16 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
+    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
   }
 
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
+  }
+
+  /** Span class of a record. */
+  classOf(c: number): SpanClass {
+    return ((c - this.classes) >>> MC_SHIFT) as SpanClass;
   }
 
   /** For a thread that attaches while the collector marks. World lock held, nothing allocated yet. */
@@ -181,6 +194,12 @@ export class MCache {
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
+    beginStats(this.heap.t.mem, this.ref);
+    this.#limitStacks(on);
+    endStats(this.heap.t.mem, this.ref);
+  }
+
+  #limitStacks(on: boolean): void {
     const m = this.m;
     const { size } = this.heap.classes;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
@@ -208,10 +227,15 @@ export class MCache {
       if (old !== m[H_EMPTY_SPAN]) {
         listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
         m[c + MC_FULL_COUNT]++;
+        if (spanClass === this.heap.tinySpanClass) countTiny(this.heap.t.mem, this.ref, old);
       }
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
-      this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
+      // Others may have allocated in it: a checkpoint.
+      beginStats(this.heap.t.mem, this.ref);
+      foldDirect(this.heap.t.mem, this.ref, spanClass);
+      endStats(this.heap.t.mem, this.ref);
+      count(this.heap.t.mem, this.ref, TM_REFILLS, 1);
     }
     return true;
   }
@@ -243,7 +267,10 @@ export class MCache {
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      m[s + SPAN_ALLOC_COUNT] += popcount32(free);
+      const slots = popcount32(free);
+      m[s + SPAN_ALLOC_COUNT] += slots;
+      // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
+      this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += slots;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       this.heap.t.pause('mcache.window');
@@ -335,6 +362,7 @@ export class MCache {
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     } else if ((top & STACK_MASK) !== 0) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
@@ -344,6 +372,7 @@ export class MCache {
       this.flushClass(c);
       this.#beginReturn(c, s);
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     }
   }
@@ -360,7 +389,10 @@ export class MCache {
     const stack = this.stackOf(c);
     if (all) this.#dropWindow(c);
     // Before anything else: an empty span must not be freed while the stack names its slots.
+    beginStats(this.heap.t.mem, this.ref);
+    foldDirect(this.heap.t.mem, this.ref, this.classOf(c), (top - stack) >>> 1);
     m[c + MC_TOP] = stack;
+    endStats(this.heap.t.mem, this.ref);
     let i = stack;
     while (i < top) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
@@ -382,7 +414,10 @@ export class MCache {
     if (m[s + SPAN_FREEINDEX] === 0) return;
     const free = popcount32(m[c + MC_WIN]);
     if (this.marking) unblacken(this.heap.t.mem, c);
+    beginStats(this.heap.t.mem, this.ref);
     m[c + MC_WIN] = 0;
+    this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
+    endStats(this.heap.t.mem, this.ref);
     m[s + SPAN_ALLOC_COUNT] -= free;
     // Taken as allocated when the window was made.
     this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] += free * m[c + MC_SIZE];
@@ -454,47 +489,5 @@ export class MCache {
     m[s + SPAN_OWNER] = this.heap.t.id;
     m[s + SPAN_CACHE] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
-  }
-
-  /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
-  releaseAll(): void {
-    const m = this.m;
-    const { t } = this.heap;
-    const empty = m[H_EMPTY_SPAN] as SpanRef;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      this.flushClass(c, true);
-      const current = m[c + MC_SPAN] as SpanRef;
-      m[c + MC_SPAN] = empty;
-      if (current !== empty) this.#release(spanClass, current);
-      for (const list of [c + MC_PARTIAL_FIRST, c + MC_FULL_FIRST]) {
-        for (let s = m[list] as SpanRef; s !== NIL; s = m[list] as SpanRef) {
-          listRemove(m, list, s);
-          t.pause('mcache.release');
-          this.#release(spanClass, s);
-        }
-      }
-      m[c + MC_PARTIAL_COUNT] = 0;
-      m[c + MC_FULL_COUNT] = 0;
-    }
-    m[this.ref + PROC_EMPTY_PAGES] = 0;
-  }
-
-  #release(spanClass: number, s: SpanRef): void {
-    const m = this.m;
-    const { t } = this.heap;
-    if (m[s + SPAN_ALLOC_COUNT] === 0 && !this.marking) {
-      this.beginFree(s);
-      this.heap.free(s);
-      return;
-    }
-    const lock = centralLock(t.mem, spanClass);
-    t.lock(lock);
-    m[s + SPAN_FREEINDEX] = 0;
-    m[s + SPAN_CACHE] = 0;
-    m[s + SPAN_SWEEPGEN] = m[s + SPAN_SWEEPGEN] - 3;
-    m[s + SPAN_OWNER] = 0;
-    centralPush(t.mem, s);
-    t.unlock(lock);
   }
 }

@@ -33,8 +33,9 @@ import { ownerOf } from '../central/sweep.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import { SPAN_CLASS, SPAN_DEFER, SPAN_TYPES } from '../layout/span.ts';
-import { tinyWithout } from '../spans/tiny-mask.ts';
+import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
@@ -163,7 +164,7 @@ export class Malloc implements Gate {
   freeOwn(ptr: number): void {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
-    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0;
+    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0 && !isHeld(m);
     if (own && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
       this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
     } else {
@@ -184,6 +185,7 @@ export class Malloc implements Gate {
       return;
     }
     m[word] = rest;
+    noteTinyFree(this.t.mem, this.t.ref, s as SpanRef);
     if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }

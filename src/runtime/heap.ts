@@ -330,6 +330,7 @@ export class Heap extends HeapInside {
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
       throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    this.trace?.stop();
     t.enter();
     this.#typed.release();
     this.collector.release();

@@ -17,11 +17,12 @@ import { pageReport } from '../report/page.ts';
 import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
 import { parseCount, parseSize } from '../sizes.ts';
+import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 /** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
 const MOST_THREADS = 64;
 
-interface CommandOptions extends ExploreFlags {
+interface CommandOptions extends ExploreFlags, TraceFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly sizeClasses: ReplayOptions['sizeClasses'];
@@ -58,10 +59,10 @@ export function addReplayCommand(program: Command, workerUrl: URL): void {
     .option('--verify', "check every object's content, and the heap at the end")
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
     .option('--html <file>', 'write a page with the curves over time and the waste by size class');
-  addExploreFlags(command)
+  addExploreFlags(addTraceFlag(command))
     .addHelpText('after', EXAMPLES)
     .action((files: string[], options: CommandOptions) =>
-      exploring(options, 'replay', () => replay(files, options, workerUrl)),
+      exploring(options, 'replay', () => tracing(options, () => replay(files, options, workerUrl))),
     );
 }
 
@@ -116,11 +117,14 @@ async function replayOne(recording: Recording, options: CommandOptions, workerUr
 
 /** Finds out before the work, not after it, that a result has no place to go. */
 function checkOutputs(files: readonly string[], options: CommandOptions): void {
-  const { json, html } = options;
+  const { json, html, trace } = options;
   if (html === '-') throw new UsageError('--html needs the name of a file');
   if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
     throw new UsageError('--json and --html name the same file');
   }
   if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
   if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
+  if (trace === undefined) return;
+  checkOutput(trace, '--trace', files, 'recordings');
+  if (files.length > 1) throw new UsageError('--trace records one heap: give one recording');
 }
