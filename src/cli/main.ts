@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addExploreCommand } from './commands/explore.ts';
 import { addIndexCommand } from './commands/index.ts';
 import { addReplayCommand } from './commands/replay.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { CliError } from './errors.ts';
 
 /** Built, this file is dist/cli.js: the workers stand beside it, the package's manifest above. */
@@ -31,6 +32,7 @@ function createProgram(): Command {
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
+  addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
   return program;
 }
