@@ -10,6 +10,17 @@ export function typeNameOf(graph: HeapGraph, node: number): string {
   return graph.types[graph.type[node]!]!.name;
 }
 
+/** The least slot. */
+const LEAST_SLOT = 8;
+
+/**
+ * Whether an object of so many bytes holds several values. No size class is twice as large as what it is taken for, but the
+ * first: a struct of one pointer has room for two of them, and is one all the same.
+ */
+function isRowOf(size: number, isStruct: boolean, objectBytes: number): boolean {
+  return size > 0 && objectBytes >= 2 * size && (objectBytes > LEAST_SLOT || !isStruct);
+}
+
 /** What is at a byte offset in an object. */
 interface Place {
   /** Which of the values that the object holds in a row; −1 when it holds one, or nothing is known. */
@@ -23,7 +34,7 @@ function placeAt({ size, fields }: GraphType, objectBytes: number, offset: numbe
   const index = Math.floor(offset / size);
   const rest = offset - index * size;
   const field = fields.findLast((f) => f.offset <= rest)?.name ?? '';
-  const isRow = objectBytes >= 2 * size;
+  const isRow = isRowOf(size, fields.length > 0, objectBytes);
   return isRow || field !== '' ? { index: isRow ? index : -1, field } : undefined;
 }
 
@@ -51,7 +62,7 @@ export function edgeLabels(graph: HeapGraph): (from: number, edge: number) => nu
     const number = graph.type[from]!;
     const type = graph.types[number]!;
     const bytes = graph.size[from]!;
-    const isRow = type.size > 0 && bytes >= 2 * type.size;
+    const isRow = isRowOf(type.size, type.fields.length > 0, bytes);
     if (isRow && type.fields.length === 0) return Math.floor(offset / type.size);
     if (isRow && offset >= MOST_INDEXED * type.size) {
       return `[…].${placeAt(type, bytes, offset)?.field}`;

@@ -24,13 +24,13 @@ export interface RootGroups {
 /** What the roots of a kind are called in the plural. */
 const PLURAL: Readonly<Record<GraphRoot['kind'], string>> = {
   named: 'named roots',
-  handle: 'handles',
+  handle: 'persistent references',
   stack: 'local references',
   finalizer: 'objects with finalizers',
   cleanup: 'values that cleanups were given',
   interned: 'interned text',
   tiny: 'tiny blocks being filled',
-  other: 'other roots',
+  other: 'large objects being made',
 };
 
 function nameOf(root: GraphRoot): string {
@@ -62,13 +62,4 @@ export function groupRoots(graph: HeapGraph): RootGroups {
   const edges = new Uint32Array(first[groups.size]!);
   for (let e = firstEdge[0]!; e < ends; e++) edges[next[ofRoot[edgeOffset[e]!]!]!++] = e;
   return { list: [...groups.values()], first, edges };
-}
-
-/** For each edge of node 0, by its number: which group it is of. */
-export function groupOfEdges(groups: RootGroups, edgesOfRoot: number): Uint32Array {
-  const of = new Uint32Array(edgesOfRoot);
-  for (let g = 0; g < groups.list.length; g++) {
-    for (let i = groups.first[g]!; i < groups.first[g + 1]!; i++) of[groups.edges[i]!] = g;
-  }
-  return of;
 }

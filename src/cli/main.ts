@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addIndexCommand } from './commands/index.ts';
+import { addInspectCommand } from './commands/inspect.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { CliError } from './errors.ts';
 
@@ -26,6 +27,7 @@ function createProgram(): Command {
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
+  addInspectCommand(program);
   return program;
 }
 

@@ -1,10 +1,9 @@
 /** `spanheap replay`: reads all recordings first, replays one after the other, and writes files only after all went well. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
-import { CliError, UsageError } from '../errors.ts';
-import { checkOutput, writeOutput } from '../output.ts';
+import { CliError } from '../errors.ts';
+import { checkOutputs, writeOutput } from '../output.ts';
 import { readingProgress, replayProgress } from '../progress.ts';
 import { readRecording } from '../replay/formats/read.ts';
 import { outcomeOf, type ReplayOutcome } from '../replay/outcome.ts';
@@ -70,7 +69,15 @@ Examples:
 Exit code: 0 all went well, 1 a recording or its replay is at fault, 2 the command line is.`;
 
 async function replay(files: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
-  checkOutputs(files, options);
+  // Before the work, not after it.
+  checkOutputs(
+    [
+      ['--json', options.json],
+      ['--html', options.html],
+    ],
+    files,
+    'recordings',
+  );
   const recordings: Recording[] = [];
   for (const file of files) recordings.push(await read(file));
   const outcomes: ReplayOutcome[] = [];
@@ -107,15 +114,4 @@ async function replayOne(recording: Recording, options: CommandOptions, workerUr
   } finally {
     progress.stop();
   }
-}
-
-/** Finds out before the work, not after it, that a result has no place to go. */
-function checkOutputs(files: readonly string[], options: CommandOptions): void {
-  const { json, html } = options;
-  if (html === '-') throw new UsageError('--html needs the name of a file');
-  if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
-    throw new UsageError('--json and --html name the same file');
-  }
-  if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
-  if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
 }

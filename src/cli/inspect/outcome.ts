@@ -35,6 +35,11 @@ export interface RootLine {
 }
 
 export interface Summary {
+  /** When the heap stood still: ISO 8601. */
+  readonly time: string;
+  /** Off: objects that nothing leads to are in use all the same. */
+  readonly gc: 'on' | 'off';
+  readonly threads: number;
   readonly objects: number;
   readonly bytes: number;
   readonly pointers: number;
@@ -117,10 +122,12 @@ export interface RetainersView {
 
 /** Texts that are more than once in the heap. */
 export interface DuplicateText {
+  /** Its first 1024 bytes; of bytes, which are no string, a few in hexadecimal. */
   readonly text: string;
+  /** Bytes of the text itself. */
+  readonly length: number;
   readonly copies: number;
-  /** Bytes of one copy's slot, and those of all but one. */
-  readonly bytes: number;
+  /** Bytes of the slots of all copies but one. */
   readonly wastedBytes: number;
   readonly addresses: readonly string[];
 }

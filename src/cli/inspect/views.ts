@@ -5,6 +5,7 @@ import { UNREACHED } from '../../analyze/dominators.ts';
 import { edgeName, sourceOf } from '../../analyze/labels.ts';
 import { pathsTo } from '../../analyze/paths.ts';
 import { dominatedBy, dominatorsAbove, holdersOfTypes, retainersOf } from '../../analyze/retainers.ts';
+import type { SnapshotMeta } from '../../observe/snapshot/format.ts';
 import type {
   FieldLine,
   ObjectView,
@@ -18,7 +19,8 @@ import type {
 } from './outcome.ts';
 import { findObject, findTypes, objectLine, rootLine, type Subject, typeLines } from './subject.ts';
 
-export function summaryOf({ graph, dominators }: Subject): Summary {
+/** `meta`: what the snapshot says of the heap. */
+export function summaryOf({ graph, dominators }: Subject, meta: SnapshotMeta): Summary {
   const { nodes, size, firstEdge } = graph;
   let bytes = 0;
   let unreachableBytes = 0;
@@ -27,6 +29,9 @@ export function summaryOf({ graph, dominators }: Subject): Summary {
     if (dominators.idom[node] === UNREACHED) unreachableBytes += size[node]!;
   }
   return {
+    time: meta.time,
+    gc: meta.gc,
+    threads: meta.threads.length,
     objects: nodes - 1,
     bytes,
     pointers: firstEdge[nodes]! - firstEdge[1]!,
