@@ -42,6 +42,7 @@ import {
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
 import { fixAlloc } from '../spans/fixalloc.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -97,13 +98,17 @@ export function noteFree(heap: MHeap, s: SpanRef, index: number, tinyBit: number
   return true;
 }
 
-/** Whether another thread has noted the free of this object, and the owner has not taken the note yet. */
-export function isNoted(heap: MHeap, s: SpanRef, index: number, tinyBit: number): boolean {
-  const { m } = heap.t.mem;
-  const defer = Atomics.load(m, s + SPAN_DEFER);
+/**
+ * Whether another thread has noted the free of this object, and the owner has not taken the note yet. Plain loads, which
+ * those who only look may do with records that mean nothing any more: an atomic one throws at an index that is none. Who
+ * frees is not decided here, but by `deferFree`.
+ */
+export function isNoted({ t }: HeapReader, s: SpanRef, index: number, tinyBit: number): boolean {
+  const { m } = t.mem;
+  const defer = m[s + SPAN_DEFER];
   if (defer === NIL) return false;
-  if (tinyBit !== 0) return (Atomics.load(m, defer + tinyWord(m, s, index)) & tinyBit) !== 0;
-  return (Atomics.load(m, defer + (index >>> 5)) & (1 << index)) !== 0;
+  if (tinyBit !== 0) return (m[defer + tinyWord(m, s, index)] & tinyBit) !== 0;
+  return (m[defer + (index >>> 5)] & (1 << index)) !== 0;
 }
 
 function tinyWord(m: Int32Array<ArrayBufferLike>, s: SpanRef, index: number): number {

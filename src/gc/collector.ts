@@ -52,6 +52,7 @@ import {
 } from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
+import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { setMarked } from '../spans/mark.ts';
@@ -360,14 +361,18 @@ export class Collector implements AllocCollector, GcContext {
     if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
     const started = performance.now();
     let slept = 0;
+    const trace = t.trace.number;
+    if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    let scanned = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
       let work = pacer.assistWork(bytes - mf[account]);
       const stolen = this.#stealCredit(work);
       work -= stolen;
-      let paid = stolen;
-      if (work > 0) paid += this.mark(work);
+      const marked = work > 0 ? this.mark(work) : 0;
+      const paid = stolen + marked;
+      scanned += marked;
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
       // A snapshot keeps the cycle open: its end is not to be had by marking.
@@ -380,8 +385,10 @@ export class Collector implements AllocCollector, GcContext {
       this.awaitWork();
       slept += performance.now() - now;
     }
+    const ns = (performance.now() - started) * 1e6;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started - slept) * 1e6;
+    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += ns - slept * 1e6;
+    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -401,7 +408,9 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    const ns = (performance.now() - started) * 1e6;
+    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += ns;
+    if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }

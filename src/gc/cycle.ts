@@ -46,9 +46,10 @@ import {
   GC_WORK_COUNT,
   GC_WORKING,
 } from '../layout/gc.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
+import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_TRACE, H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
 import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
+import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
 import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
@@ -89,7 +90,7 @@ export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean, onBe
       begun = true;
       onBegun?.();
     },
-    { ...ctx.stop, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
+    { ...ctx.stop, why: WHY_MARK_SETUP, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
   );
   if (begun) t.pause('gc.begun');
   return begun;
@@ -135,8 +136,16 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   Atomics.store(m, H_RECLAIMER, 0);
   mf[GC_T_MARK >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_MARK >>> 1]);
+  if (m[H_TRACE] !== 0) {
+    t.trace.event(EV_CYCLE_BEGIN, 0, m[GC_STARTED], mf[GC_HEAP0 >>> 1] / 8, goalUnits(pacer.heapGoal()), m[GC_WHY]);
+  }
   // This thread goes on inside its region, where free has a slow path only from here on.
   t.refresh();
+}
+
+/** A goal in units of 8 bytes; none is the largest. */
+export function goalUnits(bytes: number): number {
+  return Math.min(bytes / 8, 0x7fffffff);
 }
 
 /** Whether anything is left that a marker could do, or somebody holds grey objects. */
@@ -172,7 +181,7 @@ export function tryFinish(ctx: GcContext): boolean {
       recordPause(mem, ns, false);
       record = recordCycle(ctx);
     };
-    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, onStopped });
+    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, why: WHY_MARK_TERMINATION, onStopped });
     return done;
   });
   if (record !== undefined) ctx.onCycle(record);
@@ -230,6 +239,10 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);
   ctx.repace(false);
+  if (m[H_TRACE] !== 0) {
+    const before = mf[GC_HEAP1 >>> 1] / 8;
+    t.trace.event(EV_MARK_TERMINATION, 0, m[GC_MARKED], before, goalUnits(pacer.heapGoal()), marked);
+  }
   t.refresh();
   mf[GC_T_END >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_END >>> 1]);

@@ -11,6 +11,7 @@ import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-map.ts';
 import './registry-special.ts';
+import './registry-trace.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -78,6 +79,7 @@ import {
   H_STOP,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
   H_TYPES,
   H_VERSION,
   H_WEAK_SERIAL,
@@ -186,6 +188,7 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  PROC_TRACE_PENDING,
   PROC_WB,
   PROC_WB_COUNT,
   PROC_WORDS,
@@ -296,6 +299,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   internSize: [H_INTERN_SIZE, 'u32', 'locked'],
   internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
   internCount: [H_INTERN_COUNT, 'u32', 'locked'],
+  trace: [H_TRACE, 'words', 'atomic', LINE],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
   snapshot: [SNAP_STATE, 'words', 'atomic', SNAP_WORDS],
 });
@@ -385,6 +389,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
   sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
   sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
+  tracePending: [PROC_TRACE_PENDING, 'u32', 'atomic'],
   callbacks: [PROC_CALLBACKS, 'ref', 'locked'],
   callbacksEpoch: [PROC_CALLBACKS_EPOCH, 'u32', 'racy'],
   snapLog: [PROC_SNAP_LOG, 'u32', 'owner'],

@@ -27,6 +27,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
@@ -34,18 +35,23 @@ import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
 
-/** `free` outside a region, or with hooks that must see each object. */
+/** `free` outside a region, with hooks that must see each object, or while a trace is under way. */
 export function guardedFree(a: Malloc, ptr: number): void {
   const { t } = a;
   t.enter();
   try {
-    if (a.hooks.onFree !== undefined && ptr !== 0 && ptr !== a.zerobase) {
-      a.hooks.onFree(findObject(a, ptr, 'free').addr as Addr);
-    }
+    const seen = a.hooks.onFree !== undefined || t.trace.number !== 0;
+    if (seen && ptr !== 0 && ptr !== a.zerobase) traceFree(a, findObject(a, ptr, 'free').addr);
     a.freeOwn(ptr);
   } finally {
     t.leave();
   }
+}
+
+/** Tells trace and hooks of an object that is about to be freed. No safepoint follows before it is. */
+function traceFree(a: Malloc, addr: number): void {
+  if (a.t.trace.number !== 0) a.t.trace.event(EV_FREE, 0, addr, 0, 0, 0);
+  a.hooks.onFree?.(addr as Addr);
 }
 
 const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr));
@@ -195,25 +201,48 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
   if (size >>> 0 !== size) return throwSize(a, size);
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
-  const { onFree } = a.hooks;
   if (size === 0) {
-    onFree?.(old.addr as Addr);
+    traceFree(a, old.addr);
     a.freeOwn(ptr);
     return a.zerobase;
   }
   if (size <= old.usable && old.start < 0 && a.roundup(size) === old.usable) {
     if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
+    if (a.t.trace.number !== 0) a.t.trace.event(EV_REALLOC, 0, ptr, size, old.type, ptr);
     return ptr;
   }
-  const to = reallocTo(a, size, old.type);
-  moveBytes(a.t.mem, to, ptr, Math.min(size, old.usable));
-  onFree?.(old.addr as Addr);
-  a.freeOwn(ptr);
+  return move(a, old, size);
+}
+
+/** To an object of its own. In the trace it is one event, unless that begins in the middle of the call. */
+function move(a: Malloc, old: Found, size: number): number {
+  const { trace } = a.t;
+  if (trace.number !== 0) trace.awaitRoom();
+  const before = trace.number;
+  const to = take(a, size, old.type);
+  moveBytes(a.t.mem, to, old.addr, Math.min(size, old.usable));
+  a.hooks.onAlloc?.(to as Addr, size, old.type);
+  if (before !== 0 && trace.number === before) {
+    trace.event(EV_REALLOC, 0, old.addr, size, old.type, to);
+    a.hooks.onFree?.(old.addr as Addr);
+  } else {
+    traceFree(a, old.addr);
+  }
+  a.freeOwn(old.addr);
   return to;
 }
 
+function take(a: Malloc, size: number, type: number): number {
+  return type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, type, true);
+}
+
 function reallocTo(a: Malloc, size: number, type: number): number {
-  const to = type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, type, true);
-  if (to !== a.zerobase) a.hooks.onAlloc?.(to, size, type);
+  const { trace } = a.t;
+  if (trace.number !== 0) trace.awaitRoom();
+  const before = trace.number;
+  const to = take(a, size, type);
+  if (to === a.zerobase) return to;
+  if (before !== 0 && trace.number === before) trace.alloc(to, size, type, type !== 0);
+  a.hooks.onAlloc?.(to as Addr, size, type);
   return to;
 }

@@ -121,8 +121,9 @@ export class ValueReader {
     const entries: [InspectedValue, InspectedValue][] = [];
     this.#depth++;
     const size = mapEntries(this.#heap, kind, header, (slot, value, valueAt) => {
-      if (entries.length < limit && this.#left > 0)
-        entries.push([this.#key(kind.key, slot), this.read(value, valueAt)]);
+      const isWanted = entries.length < limit && this.#left > 0;
+      if (isWanted) entries.push([this.#key(kind.key, slot), this.read(value, valueAt)]);
+      return isWanted;
     });
     this.#depth--;
     return { address: header, size, entries };

@@ -1,5 +1,5 @@
 /** What reading objects needs of a heap: its bytes, and from an address to the object. A living heap, or a snapshot. */
-import type { MHeap } from '../spans/mheap.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import type { Buffer } from '../sys/mem.ts';
 import { type LiveObject, objectAt } from './objects.ts';
 
@@ -13,7 +13,7 @@ export interface HeapView {
   roundupsize(size: number): number;
 }
 
-export function liveView(heap: MHeap): HeapView {
+export function liveView(heap: HeapReader): HeapView {
   const { data, i32, u8 } = heap.t.mem;
   return {
     data,

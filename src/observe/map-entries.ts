@@ -33,16 +33,20 @@ import type { HeapView } from './heap-view.ts';
 /** Replaced tables on the way to a living one; more are garbage. */
 const MAX_STEPS = 64;
 
-/** Called with the address of a slot, which begins with the key, and the kind and address of the value in it. */
-type Visit = (slot: number, value: Kind, valueAddr: number) => void;
+/**
+ * Called with the address of a slot, which begins with the key, and the kind and address of the value in it. False: no
+ * more entries are wanted.
+ */
+type Visit = (slot: number, value: Kind, valueAddr: number) => boolean;
 
 /** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
 export function mapEntries(heap: HeapView, kind: MapKind, header: number, visit: Visit): number {
   const { i32 } = heap;
   let size = 0;
+  let wanted = true;
   eachTable(heap, header, (table) => {
     size += i32[table + TABLE_USED]!;
-    eachEntry(heap, kind, table, visit);
+    wanted = wanted && eachEntry(heap, kind, table, visit);
   });
   return size;
 }
@@ -87,7 +91,8 @@ function follow(heap: HeapView, word: number): number {
   return wordOf(heap, heap.i32[word]! >>> 0, TABLE_WORDS);
 }
 
-function eachEntry(heap: HeapView, kind: MapKind, table: number, visit: Visit): void {
+/** False: `visit` wants no more. */
+function eachEntry(heap: HeapView, kind: MapKind, table: number, visit: Visit): boolean {
   const { i32, u8 } = heap;
   const group = layoutOf(groupKind(kind));
   const slots = group.fields![1]!;
@@ -101,7 +106,8 @@ function eachEntry(heap: HeapView, kind: MapKind, table: number, visit: Visit): 
       const at = groups + g * group.size;
       if (u8[at + i]! < CTRL_FULL) continue;
       const slotAt = at + slots.offset + i * slot.size;
-      visit(slotAt, value.kind, slotAt + value.offset);
+      if (!visit(slotAt, value.kind, slotAt + value.offset)) return false;
     }
   }
+  return true;
 }

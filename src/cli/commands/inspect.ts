@@ -2,6 +2,8 @@
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
 import { totalsBySize } from '../../analyze/by-type.ts';
+import { SnapshotObjects } from '../../analyze/read-object.ts';
+import { dropPassingRoots } from '../../analyze/root-groups.ts';
 import type { Snapshot } from '../../analyze/snapshot.ts';
 import { UsageError } from '../errors.ts';
 import { inspectCsv } from '../inspect/csv.ts';
@@ -11,7 +13,7 @@ import { analyse, readGraph, readOlder, withSnapshot } from '../inspect/load.ts'
 import type { InspectOutcome } from '../inspect/outcome.ts';
 import { inspectReport } from '../inspect/report.ts';
 import { parseAddress, type Subject } from '../inspect/subject.ts';
-import { stringsOf, valuesOf } from '../inspect/texts-view.ts';
+import { keyedPlaces, stringsOf, valuesOf } from '../inspect/texts-view.ts';
 import { objectOf, overviewOf, pathOf, retainersView, rootsOf, summaryOf, typeOf } from '../inspect/views.ts';
 import { checkOutputs, writeOutput } from '../output.ts';
 import { parseCount } from '../sizes.ts';
@@ -28,6 +30,7 @@ interface CommandOptions {
   readonly path?: number;
   readonly retainers?: number;
   readonly roots?: boolean;
+  readonly namedRoots?: boolean;
   readonly sizes?: boolean;
   readonly strings?: boolean;
   readonly diff?: string;
@@ -60,6 +63,11 @@ export function addInspectCommand(program: Command): void {
     .addOption(address('--path <address>', 'the shortest ways from the roots to an object: who keeps it alive'))
     .addOption(address('--retainers <address>', 'all pointers to an object'))
     .option('--roots', 'all roots, by what would be garbage without them')
+    .option(
+      '--named-roots',
+      'leave out what threads hold for the moment: references of JavaScript, which lets go of them only when it ' +
+        'collects its own garbage',
+    )
     .option('--sizes', 'objects by the size of their slots')
     .option('--strings', 'strings and bytes that are in the heap several times')
     .option('--diff <old>', 'what has changed since another snapshot of the same heap')
@@ -85,7 +93,7 @@ Examples:
 
 Exit code: 0 all went well, 1 a file, address or type is at fault, 2 the command line is.`;
 
-function inspect(file: string, options: CommandOptions): void {
+async function inspect(file: string, options: CommandOptions): Promise<void> {
   const { json, csv = false, heapsnapshot, diff, middle } = options;
   const inputs = [file, diff, middle].filter((input) => input !== undefined);
   if (middle !== undefined && diff === undefined) throw new UsageError('--middle needs --diff');
@@ -97,10 +105,10 @@ function inspect(file: string, options: CommandOptions): void {
     inputs,
     'snapshots',
   );
-  const outcome = withSnapshot(file, (snapshot) => {
-    const graph = readGraph(file, snapshot);
-    const subject = { file, graph, dominators: analyse(file, graph) };
-    const found = outcomeOf(subject, snapshot, options);
+  const outcome = await withSnapshot(file, async (snapshot) => {
+    const objects = new SnapshotObjects(snapshot);
+    const subject = subjectOf(file, snapshot, objects, options);
+    const found = await outcomeOf(subject, snapshot, objects, options);
     if (heapsnapshot !== undefined) writeForDevTools(subject, snapshot, heapsnapshot);
     return found;
   });
@@ -117,11 +125,25 @@ function inspect(file: string, options: CommandOptions): void {
   else if (json !== undefined) writeOutput(json, text);
 }
 
+function subjectOf(file: string, snapshot: Snapshot, objects: SnapshotObjects, options: CommandOptions): Subject {
+  const graph = readGraph(file, snapshot);
+  if (options.namedRoots === true) dropPassingRoots(graph);
+  return { file, graph, dominators: analyse(file, graph), keyedPlace: keyedPlaces(graph, objects) };
+}
+
 /** What was asked for; an overview if nothing was. */
-function outcomeOf(subject: Subject, snapshot: Snapshot, options: CommandOptions): InspectOutcome {
+async function outcomeOf(
+  subject: Subject,
+  snapshot: Snapshot,
+  objects: SnapshotObjects,
+  options: CommandOptions,
+): Promise<InspectOutcome> {
   const { top = TOP, type, object, path, retainers, roots, sizes, strings, diff, middle } = options;
-  const contents = (node: number) => valuesOf(subject, snapshot, node, top);
+  const contents = (node: number) => valuesOf(subject, snapshot, objects, node, top);
+  const older = diff === undefined ? undefined : await readOlder(diff);
+  const between = middle === undefined ? null : await readOlder(middle);
   const views: Omit<InspectOutcome, 'file' | 'summary'> = {
+    ...(older !== undefined && { diff: diffOf(subject, older, between, top) }),
     ...(type !== undefined && { type: typeOf(subject, type, top) }),
     ...(object !== undefined && { object: objectOf(subject, object, top, contents) }),
     ...(path !== undefined && { path: pathOf(subject, path, options.top ?? PATHS) }),
@@ -129,14 +151,11 @@ function outcomeOf(subject: Subject, snapshot: Snapshot, options: CommandOptions
     ...(roots === true && { roots: rootsOf(subject) }),
     ...(sizes === true && { sizes: totalsBySize(subject.graph) }),
     ...(strings === true && { strings: stringsOf(subject, snapshot, top) }),
-    ...(diff !== undefined && {
-      diff: diffOf(subject, readOlder(diff), middle === undefined ? null : readOlder(middle), top),
-    }),
   };
   const isAsked = Object.keys(views).length > 0;
   return {
     file: subject.file,
-    summary: summaryOf(subject, snapshot.meta),
+    summary: summaryOf(subject, snapshot.meta, options.namedRoots === true),
     ...(isAsked ? views : { overview: overviewOf(subject, top) }),
   };
 }

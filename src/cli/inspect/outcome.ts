@@ -40,10 +40,12 @@ export interface Summary {
   /** Off: objects that nothing leads to are in use all the same. */
   readonly gc: 'on' | 'off';
   readonly threads: number;
+  /** --named-roots was given: what only threads hold counts as unreachable. */
+  readonly namedRoots: boolean;
   readonly objects: number;
   readonly bytes: number;
   readonly pointers: number;
-  /** Garbage that was not collected yet, or that was made while the snapshot was begun. */
+  /** Garbage that was not collected yet; also what only threads hold if they were left out. */
   readonly unreachableObjects: number;
   readonly unreachableBytes: number;
 }

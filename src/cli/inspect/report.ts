@@ -72,7 +72,7 @@ function overviewParts({ summary }: InspectOutcome, overview: Overview, page: Pa
 function summaryPart(summary: InspectOutcome['summary'], { roots }: RootsView, { colors }: Page): string {
   const { objects, bytes, pointers, unreachableObjects, unreachableBytes } = summary;
   const alive = bytes - unreachableBytes;
-  const unreachable = summary.gc === 'on' ? 'garbage not collected yet' : 'in use all the same, the collector is off';
+  const unreachable = unreachableText(summary);
   const rows: Row[] = [
     ['reachable', formatBytes(alive), counted(objects - unreachableObjects, 'object')],
     ['unreachable', formatBytes(unreachableBytes), `${counted(unreachableObjects, 'object')}: ${unreachable}`],
@@ -86,6 +86,11 @@ function summaryPart(summary: InspectOutcome['summary'], { roots }: RootsView, {
     ],
   ];
   return figuresTable(rows, colors);
+}
+
+function unreachableText({ gc, namedRoots }: InspectOutcome['summary']): string {
+  const lost = gc === 'on' ? 'garbage not collected yet' : 'in use all the same, the collector is off';
+  return namedRoots ? `held by references of threads only, or ${lost}` : lost;
 }
 
 function typesPart(types: readonly TypeLine[], page: Page): string {
@@ -213,7 +218,9 @@ function objectParts(view: ObjectView, page: Page): string[] {
       page,
       'Kept alive by',
       'all ways from the roots go through these, the nearest first',
-      columns(page, DOMINATOR_COLUMNS, dominators, dominators.length + moreDominators),
+      dominators.length > 0
+        ? columns(page, DOMINATOR_COLUMNS, dominators, dominators.length + moreDominators)
+        : noDominator(object, page),
     ),
     section(
       page,
@@ -222,6 +229,10 @@ function objectParts(view: ObjectView, page: Page): string[] {
       objectTable(dominates, page, dominates.length + moreDominated),
     ),
   ];
+}
+
+function noDominator({ retainedBytes }: ObjectLine, { colors }: Page): string {
+  return colors.dim(retainedBytes === null ? '  nothing: it is garbage' : '  nothing alone: several roots lead to it');
 }
 
 const DOMINATOR_COLUMNS: readonly Column<ObjectLine | RootLine>[] = [

@@ -1,13 +1,15 @@
 /** The parts of the report for which the contents of objects are read: values, duplicate strings, names in DevTools. */
 import { duplicateTexts } from '../../analyze/duplicates.ts';
+import type { HeapGraph } from '../../analyze/graph.ts';
 import { addressText } from '../../analyze/labels.ts';
-import { SnapshotObjects } from '../../analyze/read-object.ts';
+import { MapKeys } from '../../analyze/map-keys.ts';
+import type { SnapshotObjects } from '../../analyze/read-object.ts';
 import type { Snapshot } from '../../analyze/snapshot.ts';
 import { TextReader, textLengths } from '../../analyze/texts.ts';
 import { readingProgress } from '../progress.ts';
 import type { StringsView, ValueLine } from './outcome.ts';
 import type { Subject } from './subject.ts';
-import { bytesText, textInQuotes, valueLines } from './values.ts';
+import { bytesText, keyText, textInQuotes, valueLines } from './values.ts';
 
 /** Bytes of a text that are looked at for a report. */
 const TEXT_BYTES = 1024;
@@ -49,10 +51,17 @@ function shownText(reader: TextReader, node: number): string {
 }
 
 /** What is in an object, as far as its type says; null if nothing is known of it. */
-export function valuesOf(subject: Subject, snapshot: Snapshot, node: number, top: number): ValueLine[] | null {
+export function valuesOf(
+  subject: Subject,
+  snapshot: Snapshot,
+  objects: SnapshotObjects,
+  node: number,
+  top: number,
+): ValueLine[] | null {
   const { graph } = subject;
   const type = graph.types[graph.type[node]!]!;
-  if (type.kind === 'unknown') return null;
+  // Parts of maps: their header has the entries.
+  if (type.kind === 'unknown' || / (?:directory|table|group|value)$/.test(type.name)) return null;
   if (graph.firstEdge[node] === graph.firstEdge[node + 1] && isText(type.name)) {
     const { reader } = textReader(subject, snapshot);
     const text = reader.textOf(node, TEXT_BYTES);
@@ -61,10 +70,22 @@ export function valuesOf(subject: Subject, snapshot: Snapshot, node: number, top
       ? null
       : [{ place: '', type: type.name, value: text === undefined ? bytesText(bytes) : textInQuotes(text) }];
   }
-  const info = new SnapshotObjects(snapshot).readObject(graph.address[node]!, type.name);
+  const info = objects.readObject(graph.address[node]!, type.name);
   return info.type === null ? null : valueLines(info, type.fields, top);
 }
 
 function isText(name: string): boolean {
   return name === 'string bytes' || name === 'bytes' || name === 'map key bytes';
+}
+
+/** Places in maps by their keys. */
+export function keyedPlaces(graph: HeapGraph, objects: SnapshotObjects): NonNullable<Subject['keyedPlace']> {
+  const keys = new MapKeys(graph, objects);
+  return (from, edge) => {
+    const found = from === 0 ? undefined : keys.at(from, graph.edgeOffset[edge]!);
+    if (found === undefined) return undefined;
+    const rest =
+      found.field === 'value' ? '' : found.field.replace(/^value/, '').replace(/^long$/, ' (text of the key)');
+    return keyText(found.key) + rest;
+  };
 }

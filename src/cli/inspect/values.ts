@@ -1,6 +1,7 @@
 /** What is in an object, in words: fields by name, elements by number, pointers as addresses that can be followed. */
 import { addressText } from '../../analyze/labels.ts';
 import type { InspectedValue, ObjectInfo } from '../../analyze/read-object.ts';
+import type { InspectedMap } from '../../observe/decode.ts';
 import { counted } from '../sizes.ts';
 import type { ValueLine } from './outcome.ts';
 
@@ -19,9 +20,29 @@ export function valueLines(info: ObjectInfo, fields: Fields, most: number): Valu
       .slice(0, most)
       .map((element, i) => ({ place: `[${i}]`, type: type ?? '', value: valueText(element) }));
   }
+  const map = asMap(value);
+  if (map !== undefined) return mapLines(map, type ?? '', most);
   return isStruct(value, '', fields)
     ? fieldLines(value, '', fields)
     : [{ place: '', type: type ?? '', value: valueText(value) }];
+}
+
+/** A header of a map is read as its entries. */
+function asMap(value: InspectedValue): InspectedMap | undefined {
+  const isMap = typeof value === 'object' && value !== null && 'entries' in value && Array.isArray(value.entries);
+  return isMap ? (value as InspectedMap) : undefined;
+}
+
+function mapLines({ size, entries }: InspectedMap, type: string, most: number): ValueLine[] {
+  const lines = entries
+    .slice(0, most)
+    .map(([key, value]) => ({ place: keyText(key), type: '', value: valueText(value) }));
+  return [{ place: '', type, value: counted(size, 'key') }, ...lines];
+}
+
+/** `["posts"]`, `[17]`: the place of a key. */
+export function keyText(key: InspectedValue): string {
+  return `[${valueText(key)}]`;
 }
 
 /** The type knows structs inside by the paths of their fields; what else is an object tells of a pointer. */

@@ -67,7 +67,11 @@ const META: SnapshotMeta = {
 const subject = subjectOf();
 const at = (node: number): string => `0x${addressOf(node).toString(16)}`;
 const show = (views: Partial<InspectOutcome>, top = 10): string =>
-  inspectReport({ file: 'heap.snapshot', summary: summaryOf(subject, META), ...views }, top, pico.createColors(false));
+  inspectReport(
+    { file: 'heap.snapshot', summary: summaryOf(subject, META, false), ...views },
+    top,
+    pico.createColors(false),
+  );
 const noValues = () => null;
 
 describe('for people', () => {
@@ -174,21 +178,21 @@ describe('for people', () => {
     const name = `\x1b[2J${'x'.repeat(100)}`;
     const hostile = subjectOf({ ...SKETCH, types: TYPES.map((t) => ({ ...t, name })) });
     const report = inspectReport(
-      { file: '\x07', summary: summaryOf(hostile, META), overview: overviewOf(hostile, 5) },
+      { file: '\x07', summary: summaryOf(hostile, META, false), overview: overviewOf(hostile, 5) },
       5,
       pico.createColors(false),
     );
     expect(report).toContain('\\x1b[2Jxxx');
     expect(report.replaceAll('\n', '')).not.toMatch(/\p{Cc}|x{70}/u);
-    expect(inspectReport({ file: 'f', summary: summaryOf(hostile, META) }, 5, pico.createColors(true))).toContain(
-      '\x1b[1m',
-    );
+    expect(
+      inspectReport({ file: 'f', summary: summaryOf(hostile, META, false) }, 5, pico.createColors(true)),
+    ).toContain('\x1b[1m');
   });
 });
 
 test('for spreadsheets', () => {
   const csv = (views: Partial<InspectOutcome>): string[] =>
-    inspectCsv({ file: 'f', summary: summaryOf(subject, META), ...views }).split('\r\n');
+    inspectCsv({ file: 'f', summary: summaryOf(subject, META, false), ...views }).split('\r\n');
   expect(csv({ overview: overviewOf(subject, 5) }).slice(0, 3)).toEqual([
     'type,objects,bytes,retained bytes,unreachable objects,unreachable bytes',
     'string bytes,1,2048,2048,0,0',
