@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addExploreCommand } from './commands/explore.ts';
 import { addIndexCommand } from './commands/index.ts';
+import { addInspectCommand } from './commands/inspect.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { CliError } from './errors.ts';
@@ -32,6 +33,7 @@ function createProgram(): Command {
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
+  addInspectCommand(program);
   addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
   return program;

@@ -18,6 +18,14 @@ export function replayProgress(file: string, events: number): Progress {
   return bar(`replaying ${printable(file)}`, events, (n) => `${formatCount(n)} events`);
 }
 
+export function analysisProgress(file: string, objects: number): Progress {
+  return bar(`analysing ${printable(file)}`, objects, (n) => `${formatCount(n)} objects`);
+}
+
+export function exportProgress(file: string, objects: number): Progress {
+  return bar(`writing ${printable(file)}`, objects, (n) => `${formatCount(n)} objects`);
+}
+
 /** How much there will be is known when the first piece comes. */
 export function snapshotProgress(file: string): { update(done: number, total: number): void; stop(): void } {
   let progress: Progress | undefined;
