@@ -273,6 +273,7 @@ export class MCache {
       this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += slots;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
+      this.heap.t.pause('mcache.window');
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;

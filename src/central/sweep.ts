@@ -104,6 +104,7 @@ function takeUnswept(heap: MHeap, spanClass: number, kind: number): SpanRef {
   t.lock(lock);
   const s = m[set + SET_FIRST] as SpanRef;
   if (s !== NIL) claim(heap, s, gen);
+  t.pause('mcentral.claim');
   t.unlock(lock);
   return s;
 }
@@ -162,6 +163,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_COUNTED] = live;
+  t.pause('sweep.renewed');
   return live;
 }
 
@@ -286,6 +288,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
   m[s + SPAN_SWEEPGEN] = gen;
   Atomics.store(m, s + SPAN_OWNER, 0);
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   Atomics.store(m, t.ref + PROC_SWEEPING, 0);
 }

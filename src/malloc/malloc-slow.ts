@@ -73,6 +73,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const { cache, t } = a;
   const { m } = t.mem;
   const trace = t.trace.number;
+  t.pause('malloc.nextFree');
   t.poll();
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
@@ -97,6 +98,7 @@ function traceNew(t: Proc, addr: Addr, size: number, type: number, needzero: boo
 
 /** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
+  a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   if (a.collector.onOutOfMemory() && attempt()) return;
   reclaimCaches(a.cache.heap);
@@ -140,6 +142,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
   // pointers are left in it: until then it holds none that the collector looks at.

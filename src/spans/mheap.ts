@@ -130,11 +130,13 @@ export class MHeap {
   alloc(npages: number, spanClass: SpanClass): SpanRef {
     const s = this.#takeRecord();
     if (s === NIL) return s;
+    this.t.pause('span.record');
     const nelems = spanClass < 2 ? 1 : this.classes.nelems[spanClass >>> 1];
     if (!this.#prepareBits(s, nelems) || !this.#prepareTable(s, spanClass)) {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
+    this.t.pause('span.bits');
     const page = this.#allocPages(npages);
     if (page < 0) {
       this.#putRecord(s);
@@ -198,6 +200,7 @@ export class MHeap {
     if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
       this.#forgetSpan(s, page, npages);
       cacheFree(t.mem, this.#cache, page, npages);
+      t.pause('pageCache.free');
       this.#keepRecord(s);
       return;
     }
@@ -209,6 +212,7 @@ export class MHeap {
     }
     this.#forgetSpan(s, page, npages);
     this.pages.free(page, npages);
+    t.pause('pageAlloc.free');
     if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
     t.unlock(H_HEAP_LOCK);
   }
@@ -315,6 +319,7 @@ export class MHeap {
       if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
+        t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
         if (filled) page = this.#allocCached(npages);
         if (page >= 0) return page;
@@ -327,8 +332,10 @@ export class MHeap {
       const n = this.#grow(npages);
       if (n === 0) break;
       grown += n;
+      t.pause('mheap.grow');
       page = pages.alloc(npages);
     }
+    t.pause('pageAlloc.alloc');
     this.#fresh = pages.scavengedPages;
     t.unlock(H_HEAP_LOCK);
     if (grown === 0) return page;
@@ -339,6 +346,7 @@ export class MHeap {
 
   #allocCached(npages: number): number {
     const page = cacheAlloc(this.t.mem, this.#cache, npages);
+    this.t.pause('pageCache.alloc');
     this.#fresh = this.#m[this.#cache + PC_LAST_SCAV];
     return page;
   }
