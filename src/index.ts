@@ -14,6 +14,7 @@ export {
   VerifyError,
   WrongTypeError,
 } from './base/errors.ts';
+export { MEM_PROFILE_RATE } from './cache/sampling.ts';
 export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
@@ -27,6 +28,7 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { MemProfile, MemProfileRecord } from './observe/mem-profile.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
@@ -35,6 +37,7 @@ export type { GCPause } from './runtime/heap-gc.ts';
 export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';
+export type { StackFrame } from './spans/profile-records.ts';
 export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
 export type {
   ArrayKind,

@@ -32,10 +32,9 @@ import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.t
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
-import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
-  MC_CLASS,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
   MC_LIMIT,
@@ -43,6 +42,7 @@ import {
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
+  MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -56,8 +56,6 @@ import {
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
-  PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
   PROC_REFILLS,
   PROC_STACKS,
   PROC_TINY,
@@ -85,6 +83,7 @@ import {
   SPAN_NELEMS,
   SPAN_NPAGES,
   SPAN_OWNER,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_FREEING,
   SPAN_SWEEPGEN,
@@ -93,7 +92,7 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { blacken, unblacken } from './marking.ts';
-import { drawSample, untilSample } from './sampling.ts';
+import { giveBackSlots, initSampling, windowSlots } from './sampling.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
@@ -109,10 +108,14 @@ export class MCache {
   readonly classes: number;
   /** Id of that thread. */
   readonly id: number;
-  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: no profiler. Set by `setSampleRate`. */
+  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: none are taken. See sampling.ts. */
   sampleRate = 0;
+  /** That of this thread's own hook, which it goes by instead of the heap's. */
+  hookRate: number | undefined;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
+  /** Where the gaps between samples come from. */
+  random: () => number = () => Math.random();
   /**
    * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
    * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
@@ -137,11 +140,10 @@ export class MCache {
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
-      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
-    m[this.ref + PROC_NO_REUSE] = 0;
+    initSampling(this);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
 
@@ -157,7 +159,7 @@ export class MCache {
     }
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
-    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0 && !this.marking);
+    this.setReuse(!this.marking);
   }
 
   spanOf(addr: number): SpanRef {
@@ -166,7 +168,7 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
+    return this.ref + PROC_STACKS + ((((c - this.classes) >>> MC_SHIFT) + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
   }
 
   classRef(spanClass: number): number {
@@ -233,11 +235,9 @@ export class MCache {
       from = 0;
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
-      if (this.sampleRate !== 0) {
-        const taken = untilSample(this, free, m[c + MC_SIZE]);
-        if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
-        free = taken;
-      }
+      const taken = windowSlots(this, c, free);
+      if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
+      free = taken;
       m[c + MC_WIN_WORD] = bits + w;
       m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
@@ -255,22 +255,6 @@ export class MCache {
   /** No span may go back to mheap now: see above. */
   private get marking(): boolean {
     return this.m[H_WRITE_BARRIER] !== 0;
-  }
-
-  /**
-   * Sets the mean gap between profile samples in bytes; 0 turns sampling off. While it is on, freed slots go back to
-   * their spans at once, so that every object comes from a window, and windows end where a sample is due.
-   */
-  setSampleRate(rate: number): void {
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      this.flushClass(this.classRef(spanClass), true);
-    }
-    this.makeRoom(MAX_ALLOC / PAGE_SIZE);
-    this.sampleRate = rate;
-    this.sampleDue = false;
-    this.m[this.ref + PROC_NO_REUSE] = rate === 0 ? 0 : 1;
-    this.setReuse(rate === 0 && !this.marking);
-    if (rate !== 0) drawSample(this);
   }
 
   /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */
@@ -315,13 +299,22 @@ export class MCache {
   }
 
   /**
-   * Lets the fast path of `free` at a span, unless other threads free in it. One that begins to stores `defer` first and
-   * 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
+   * Lets the fast path of `free` at a span, unless it has specials, or other threads free in it. One that begins to stores
+   * `defer` first and 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
    */
   #openFast(c: number, s: SpanRef): void {
     const m = this.m;
+    if (m[s + SPAN_SPECIALS] !== NIL) return;
     Atomics.store(m, s + SPAN_CACHE, c | cacheTag(m));
     if (Atomics.load(m, s + SPAN_DEFER) !== NIL) m[s + SPAN_CACHE] = 0;
+  }
+
+  /** An own span has lost specials: if they were all, the fast path of `free` may come again. */
+  reopen(s: SpanRef): void {
+    const m = this.m;
+    if (m[s + SPAN_CACHE] === 0 && m[s + SPAN_DEFER] === NIL && m[s + SPAN_CLASS] !== this.heap.tinySpanClass) {
+      this.#openFast(this.classRef(m[s + SPAN_CLASS]), s);
+    }
   }
 
   /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
@@ -383,8 +376,7 @@ export class MCache {
     if (this.marking) unblacken(this.heap.t.mem, c);
     m[c + MC_WIN] = 0;
     m[s + SPAN_ALLOC_COUNT] -= free;
-    // Taken as allocated when the window was made.
-    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] += free * m[c + MC_SIZE];
+    giveBackSlots(m, c, free);
     m[s + SPAN_FREEINDEX] = 0;
   }
 

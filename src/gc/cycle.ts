@@ -48,6 +48,7 @@ import {
 import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
+import { beginPeriod, prepareStage } from '../spans/profile.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
 import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
 import { cpuTimes } from './books.ts';
@@ -156,6 +157,7 @@ export function tryFinish(ctx: GcContext): boolean {
     marker.share(true);
     if (hasWork(ctx)) return false;
     t.pause('gc.ragged');
+    prepareStage(mem.m);
     let done = false;
     const onStopped = (ns: number): void => {
       if (!done) return;
@@ -214,6 +216,7 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, GC_HEAP_LIVE, marked);
   Atomics.store(m, GC_HEAP_SCAN, Math.min(marked, Math.max(0, m[GC_SCAN_WORK])));
   for (const word of [GC_SWEEP_CLASS, GC_PAGES_SWEPT, GC_RECLAIM_INDEX, GC_RECLAIM_CREDIT]) Atomics.store(m, word, 0);
+  beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);

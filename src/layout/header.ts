@@ -118,4 +118,6 @@ export const H_CLASS_TABLE = 10 * LINE;
 export const H_GC = 26 * LINE;
 /** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS, doubles. World lock. */
 export const H_RETIRED = 210 * LINE;
+/** The heap profile's words: layout/profile.ts. */
+export const H_PROFILE = 212 * LINE;
 export const HEADER_WORDS = 216 * LINE;

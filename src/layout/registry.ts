@@ -9,6 +9,7 @@
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
+import './registry-profile.ts';
 import './registry-special.ts';
 import { defineStruct } from './define.ts';
 import {
@@ -63,6 +64,7 @@ import {
   H_PEAK_PAGES,
   H_PERSISTENT_NEXT,
   H_PROCS,
+  H_PROFILE,
   H_RANGES,
   H_RECLAIMER,
   H_RELEASED_PAGES,
@@ -164,7 +166,6 @@ import {
   PROC_MARK_NS,
   PROC_MARKING,
   PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
   PROC_PAGE_CACHE,
   PROC_PAUSES,
   PROC_RAGGED,
@@ -231,6 +232,7 @@ import {
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
+  SPAN_SPECIAL_SLOTS,
   SPAN_SPECIALS,
   SPAN_SPECIALS_GEN,
   SPAN_STATE,
@@ -279,6 +281,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
   gc: [H_GC, 'words', 'atomic', GC_WORDS],
   retired: [H_RETIRED, 'words', 'locked', 2 * COUNTERS.length],
+  profile: [H_PROFILE, 'words', 'atomic', LINE],
   specialsLock: [H_SPECIALS_LOCK, 'u32', 'atomic'],
   specialInHand: [H_SPECIAL_IN_HAND, 'ref', 'locked'],
   weakSerial: [H_WEAK_SERIAL, 'u32', 'locked', 2],
@@ -314,6 +317,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
   specialsGen: [SPAN_SPECIALS_GEN, 'u32', 'locked'],
+  specialSlots: [SPAN_SPECIAL_SLOTS, 'u32', 'racy'],
   largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
   largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
@@ -363,7 +367,6 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   allocating: [PROC_ALLOCATING, 'addr', 'owner'],
   ragged: [PROC_RAGGED, 'u32', 'owner'],
   marking: [PROC_MARKING, 'u32', 'owner'],
-  noReuse: [PROC_NO_REUSE, 'u32', 'owner'],
   awaiting: [PROC_AWAITING, 'u32', 'owner'],
   sweeping: [PROC_SWEEPING, 'u32', 'atomic'],
   pauses: [PROC_PAUSES, 'u32', 'owner'],

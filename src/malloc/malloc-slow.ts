@@ -6,13 +6,13 @@ import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
-import { sampleLarge } from '../cache/sampling.ts';
+import { followRate, sampleLarge, samplePop } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
+import { MC_SHIFT, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -65,9 +65,10 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const { cache, t } = a;
   const { m } = t.mem;
   t.poll();
+  followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
-  const spanClass = m[c + MC_CLASS] as SpanClass;
+  const spanClass = ((c - cache.classes) >>> MC_SHIFT) as SpanClass;
   const size = m[c + MC_SIZE];
   if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
@@ -76,8 +77,21 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const sample = cache.sampleDue;
   cache.sampleDue = false;
   const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
-  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  if (sample) sampled(a, addr, size);
   return addr;
+}
+
+/** An object has come from the reuse stack, and used up the gap before the next profile sample. */
+export function popDue(a: Malloc, c: number, addr: Addr): void {
+  const { cache } = a;
+  if (samplePop(cache, c)) sampled(a, addr, cache.heap.t.mem.m[c + MC_SIZE]);
+  followRate(cache);
+}
+
+/** The object is live, has its type, and nobody knows it yet. `size`: bytes of its slot. */
+function sampled(a: Malloc, addr: Addr, size: number): void {
+  if (a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  else a.onSample(addr, size);
 }
 
 /** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
@@ -94,6 +108,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const { m, mf, plan } = t.mem;
   const { heap } = cache;
   t.poll();
+  followRate(cache);
   const npages = Math.ceil(size / PAGE_SIZE);
   a.collector.beforeSpan(npages * PAGE_SIZE);
   drainDeferred(cache);
@@ -130,9 +145,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   m[cache.ref + PROC_ALLOCATING] = 0;
-  if (cache.sampleRate !== 0 && sampleLarge(cache, size) && a.hooks.onSample !== undefined) {
-    a.hooks.onSample(addr, size);
-  }
+  if (sampleLarge(cache, npages * PAGE_SIZE)) sampled(a, addr, npages * PAGE_SIZE);
   return addr;
 }
 

@@ -55,6 +55,7 @@ import {
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
   SPAN_STATE_IN_USE,
@@ -153,7 +154,8 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): numb
     if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
       fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
-    const word = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL ? 0 : c | cacheTag(m);
+    const isSlow = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL || m[s + SPAN_SPECIALS] !== NIL;
+    const word = isSlow ? 0 : c | cacheTag(m);
     if (m[s + SPAN_CACHE] !== word) {
       fail('span.cache', `${at}: ${describeSpan(m, s)} has ${hex(m[s + SPAN_CACHE])}, not ${hex(word)}`);
     }
