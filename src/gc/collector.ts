@@ -141,6 +141,10 @@ export class Collector implements AllocCollector, GcContext {
     return Math.max(1, Atomics.load(this.mem.m, H_PROCS));
   }
 
+  mutators(): number {
+    return Math.max(1, this.procs() - (Atomics.load(this.mem.m, GC_WORKER) > 0 ? 1 : 0));
+  }
+
   backgroundShare(): number {
     return Atomics.load(this.mem.m, GC_WORKER) > 0 ? 1 / this.procs() : 0;
   }
@@ -350,6 +354,7 @@ export class Collector implements AllocCollector, GcContext {
     const account = (t.ref + PROC_ASSIST) >>> 1;
     if (this.limiter.limiting()) return;
     const started = performance.now();
+    let slept = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
@@ -361,12 +366,15 @@ export class Collector implements AllocCollector, GcContext {
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
       // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
-      const waited = performance.now() - started;
+      const now = performance.now();
+      const waited = now - started;
       if (waited > ASSIST_GIVE_UP_MS) break;
       if (waited > ASSIST_WAIT_MS && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
       this.awaitWork();
+      slept += performance.now() - now;
     }
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started) * 1e6;
+    // Waiting takes no CPU time of anybody: the limiter must not count it.
+    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started - slept) * 1e6;
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */

@@ -24,6 +24,8 @@ export interface GcContext {
   readonly onCycle: (record: CycleRecord) => void;
   /** CPUs that the collector counts with: the attached threads. */
   procs(): number;
+  /** Those of them that run the program: all but the background worker. */
+  mutators(): number;
   /** The share of them, 0 to 1, that the background worker takes while the collector marks. */
   backgroundShare(): number;
   /** Goal, trigger and the sweepers' line, from the last cycle's outcome and the settings. World stopped, or heap lock. */

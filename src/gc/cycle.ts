@@ -95,8 +95,9 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   const { t, heap, mem, pacer, limiter } = ctx;
   const { m, mf, plan } = mem;
   const now = nanotime();
-  limiter.resetCapacity(now, ctx.procs());
-  limiter.startGCTransition(true, now, ctx.backgroundShare());
+  limiter.resetCapacity(now, ctx.mutators());
+  // The program's own time is what is limited: the background worker has a CPU that the program does not ask for.
+  limiter.startGCTransition(true, now, 0);
   Atomics.store(m, H_RECLAIMER, t.id);
   // Not again for a cycle that was given up, since nothing was swept: the bits in use are those of an epoch ago.
   if (m[GC_EPOCH_SWEEPGEN] !== m[H_SWEEPGEN]) {

@@ -256,6 +256,7 @@ export class GCController {
       goal = Math.trunc(goal * MAX_OVERSHOOT);
       expected = worst;
     }
+    goal = Math.min(goal, Math.trunc(words[PACER_HEAP_GOAL] * rulesOf(words[PACER_RULES]).maxOvershoot));
     const workRemaining = Math.max(expected - work, MIN_SCAN_WORK_REMAINING);
     const heapRemaining = Math.max(goal - live, 1);
     words[PACER_ASSIST_WORK_PER_BYTE] = workRemaining / heapRemaining;

@@ -23,9 +23,6 @@ export interface PiGains {
   readonly max: number;
 }
 
-/** Gains of the background scavenger: it sleeps so that it takes 1 % of a CPU. Periods are in nanoseconds. */
-export const SCAVENGE_GAINS: PiGains = { kp: 0.3375, ti: 3.2e6, tt: 1e9, min: 0.001, max: 1000 };
-
 export class PiController {
   readonly #words: Doubles;
   readonly #base: number;

@@ -9,6 +9,7 @@ import { PROC_PAUSES } from '../layout/proc.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
+import type { SharedHeap } from './init.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { startWorker, whenIdle } from './worker-threads.ts';
@@ -19,12 +20,14 @@ declare const SPANHEAP_GC_WORKER: string | undefined;
 /** Milliseconds of one step in idle time: what a program that wants to go on may have to wait. */
 const IDLE_STEP_MS = 1;
 
-/** What a thread that attaches does not say: it has its collector's options from nobody. */
-export const ATTACHED: Pick<GcOptions, 'background' | 'trace' | 'warnAfterMs'> = {
-  background: true,
-  trace: false,
-  warnAfterMs: 5000,
-};
+/** What the collector of one thread goes by. */
+export type ThreadOptions = Pick<GcOptions, 'background' | 'trace' | 'warnAfterMs'>;
+
+/** Of a thread that attaches: as the heap was made, which `heap.share()` tells. */
+export function attachedOptions({ gc }: SharedHeap): ThreadOptions {
+  const { background = true, stopWarning = 5000 } = gc ?? {};
+  return { background, trace: false, warnAfterMs: stopWarning };
+}
 
 /** Holds the collector back until it is disposed of. */
 export interface GCPause extends Disposable {
@@ -35,13 +38,13 @@ export interface GCPause extends Disposable {
 export class HeapGC {
   readonly collector: Collector;
   readonly #cache: MCache;
-  readonly #options: typeof ATTACHED;
+  readonly #options: ThreadOptions;
   /** A step is scheduled. */
   #stepping = false;
   /** What another thread needs to attach. */
   readonly #share: () => unknown;
 
-  constructor(cache: MCache, raw: RawAllocator, options: typeof ATTACHED, share: () => unknown) {
+  constructor(cache: MCache, raw: RawAllocator, options: ThreadOptions, share: () => unknown) {
     this.#cache = cache;
     this.#options = options;
     this.#share = share;
@@ -55,6 +58,12 @@ export class HeapGC {
     raw.barrier.onWrite = onWrite;
     // Nothing is stored, but a full buffer is emptied.
     raw.barrier.makeRoom = () => onWrite(0, 0, 0);
+  }
+
+  /** What `heap.share()` gives other threads of it. */
+  get shared(): NonNullable<SharedHeap['gc']> {
+    const { background, warnAfterMs } = this.#options;
+    return { background: background instanceof URL ? background.href : background, stopWarning: warnAfterMs };
   }
 
   /** For the thread that makes the heap: before any other can see it. */

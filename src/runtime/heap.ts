@@ -26,7 +26,7 @@ import type {
   WeakReference,
 } from '../types/values.ts';
 import { weakReference } from '../types/weak.ts';
-import { ATTACHED, type GCPause, HeapGC } from './heap-gc.ts';
+import { attachedOptions, type GCPause, HeapGC, type ThreadOptions } from './heap-gc.ts';
 import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
@@ -65,7 +65,7 @@ export class Heap extends HeapInside {
   readonly #mem: Mem;
   #attached = true;
 
-  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: typeof ATTACHED) {
+  private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
     const cache = attachProc(mem, classes, currentThreadId() + 1);
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.share()));
@@ -94,7 +94,7 @@ export class Heap extends HeapInside {
   /** @internal */
   static attach(shared: unknown): Heap {
     const mem = checkShared(shared);
-    return new Heap(mem, readClasses(mem), PTR_SIZE, ATTACHED);
+    return new Heap(mem, readClasses(mem), PTR_SIZE, attachedOptions(shared as SharedHeap));
   }
 
   /** Id of this thread in the heap: what `reap` takes. */
@@ -120,6 +120,7 @@ export class Heap extends HeapInside {
     }
     return {
       spanheap: LAYOUT_VERSION,
+      gc: this.collector.shared,
       data: this.#mem.data as SharedArrayBuffer,
       meta: this.#mem.meta as SharedArrayBuffer,
     };

@@ -94,6 +94,8 @@ export function initMem(o: CheckedOptions): Mem {
 /** What `heap.share()` returns: structured-cloneable, nothing in it is copied. */
 export interface SharedHeap {
   readonly spanheap: number;
+  /** Options of `createHeap` that hold for all threads. */
+  readonly gc?: { readonly background: boolean | string; readonly stopWarning: number };
   readonly data: SharedArrayBuffer;
   readonly meta: SharedArrayBuffer;
 }

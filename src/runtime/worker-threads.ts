@@ -58,6 +58,9 @@ interface WebWorker {
   onerror: ((event: unknown) => void) | null;
 }
 
+/** Where a page has the text of the worker's script: made once, for every worker that is started. */
+let sourceUrl: string | undefined;
+
 export interface StartedWorker {
   /** Node: its thread id; −1 where there is none. */
   readonly threadId: number;
@@ -94,10 +97,9 @@ export function startWorker(
     Blob?: new (parts: string[], options: { type: string }) => unknown;
   };
   if (web.Worker === undefined || web.Blob === undefined || web.URL.createObjectURL === undefined) return undefined;
-  const url =
-    'source' in script
-      ? web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }))
-      : script.url;
+  if ('source' in script)
+    sourceUrl ??= web.URL.createObjectURL(new web.Blob([script.source], { type: 'text/javascript' }));
+  const url = 'source' in script ? sourceUrl! : script.url;
   const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
   worker.onerror = (event) => {
     onError(event);

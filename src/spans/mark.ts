@@ -11,14 +11,6 @@ import {
 import type { Mem } from '../sys/mem.ts';
 import { setPageMark, slotIndex, spanOf } from './mspan.ts';
 
-/** Whether the object that this address is in is marked. */
-export function isMarked(mem: Mem, addr: number): boolean {
-  const { m } = mem;
-  const s = spanOf(mem, addr);
-  const bit = m[s + SPAN_GCMARK_BITS] + (m[s + SPAN_CLASS] < 2 ? 0 : slotIndex(m, s, addr));
-  return (m[bit >>> 5] & (1 << bit)) !== 0;
-}
-
 /** Marks the object that this address is in, and no more: it will not be scanned. False: it was marked, or is none. */
 export function setMarked(mem: Mem, addr: number): boolean {
   const { m } = mem;

@@ -5,8 +5,6 @@
 import { GC_BACKGROUND_UTILIZATION } from './goals.ts';
 
 const MAX_UTIL_ERROR = 0.3;
-/** A fractional worker may take this much more than its share before it stops. */
-const FRACTIONAL_SLACK = 1.2;
 
 function isOff(workers: number, target: number): boolean {
   return Math.abs(workers / target - 1) > MAX_UTIL_ERROR;
@@ -30,14 +28,4 @@ export function idleMarkWorkersMax(procs: number, periodic: boolean): number {
   const dedicated = dedicatedMarkWorkers(procs);
   if (!periodic) return procs - dedicated;
   return dedicated > 0 ? 0 : 1;
-}
-
-/** Whether a thread that has marked `selfNs` of the `sinceStartNs` of this cycle should do more of it. */
-export function fractionalWorkDue(goal: number, selfNs: number, sinceStartNs: number): boolean {
-  return goal > 0 && (sinceStartNs <= 0 || selfNs / sinceStartNs <= goal);
-}
-
-/** Whether a thread that is doing fractional work has done enough (Go: `pollFractionalWorkerExit`). */
-export function fractionalWorkDone(goal: number, selfNs: number, sinceStartNs: number): boolean {
-  return sinceStartNs <= 0 || selfNs / sinceStartNs > FRACTIONAL_SLACK * goal;
 }

@@ -5,14 +5,8 @@
 import { describe, expect, test } from 'vitest';
 import { GC_OVER_ASSIST_WORK, GCController } from '../../../src/gc/pacer.ts';
 import { gcPercentGoal, NO_LIMIT, runwayFor, triggerBefore, UNSET } from '../../../src/gc/pacing/goals.ts';
-import { RULES_GO_1_19, RULES_NEWEST } from '../../../src/gc/pacing/rules.ts';
-import {
-  dedicatedMarkWorkers,
-  fractionalUtilizationGoal,
-  fractionalWorkDone,
-  fractionalWorkDue,
-  idleMarkWorkersMax,
-} from '../../../src/gc/pacing/workers.ts';
+import { RULES_GO_1_19, RULES_NEWEST, type RulesNumber } from '../../../src/gc/pacing/rules.ts';
+import { dedicatedMarkWorkers, fractionalUtilizationGoal, idleMarkWorkersMax } from '../../../src/gc/pacing/workers.ts';
 import {
   PACER_ASSIST_BYTES_PER_WORK,
   PACER_ASSIST_WORK_PER_BYTE,
@@ -214,8 +208,8 @@ describe('memory limit', () => {
 
 describe('assists', () => {
   /** In a cycle: 64 MiB were scanned last time, live heap 120, goal 128 MiB. */
-  function marking(gcPercent = 100): ReturnType<typeof newPacer> {
-    const made = paced(64 * MIB, { gcPercent });
+  function marking(gcPercent = 100, rules: RulesNumber = RULES_NEWEST): ReturnType<typeof newPacer> {
+    const made = paced(64 * MIB, { gcPercent, rules });
     made.books.live = made.books.scan = 120 * MIB;
     made.books.heapWork = 0;
     made.pacer.startCycle(0, 4, false);
@@ -242,18 +236,19 @@ describe('assists', () => {
     expect(words[PACER_HEAP_GOAL]).toBe(128 * MIB);
   });
 
-  test('… but not beyond the hard goal', () => {
-    const { pacer, books, words } = marking(10);
-    // The cycle started late: goal = 120 MiB + 64 KiB; hard goal = 1.1 of that.
-    const goal = 120 * MIB + 65_536;
+  test('… but not beyond the hard goal, of Go 1.19', () => {
+    const { pacer, books, words } = marking(10, RULES_GO_1_19);
+    // The goal is 1.1 of the 64 MiB that were live; the hard goal 1.1 of that.
+    const goal = Math.floor(64 * MIB * 1.1);
+    books.live = 66 * MIB;
     books.scan = 2 ** 40;
     books.heapWork = 65 * MIB;
     pacer.revise();
-    expect(perByte(words)).toBe((2 ** 40 - 65 * MIB) / (Math.trunc(1.1 * goal) - 120 * MIB));
+    expect(perByte(words)).toBe((2 ** 40 - 65 * MIB) / (Math.trunc(1.1 * goal) - 66 * MIB));
   });
 
-  test('beyond the goal 10 % more, then one byte at a time', () => {
-    const { pacer, books, words } = marking();
+  test('beyond the goal 10 % more, then one byte at a time, of Go 1.19', () => {
+    const { pacer, books, words } = marking(100, RULES_GO_1_19);
     books.live = 130 * MIB;
     pacer.revise();
     expect(perByte(words)).toBe((120 * MIB) / (Math.trunc(128 * MIB * 1.1) - 130 * MIB));
@@ -262,12 +257,27 @@ describe('assists', () => {
     expect(perByte(words)).toBe(120 * MIB);
   });
 
+  test('the newest rules never aim for more than 7 % above the goal', () => {
+    const { pacer, books, words } = marking();
+    const most = Math.trunc(128 * MIB * 1.07);
+    books.heapWork = 65 * MIB;
+    books.scan = 1024 * MIB;
+    pacer.revise();
+    expect(perByte(words)).toBe(((1024 - 65) * MIB) / (most - 120 * MIB));
+    books.live = 130 * MIB;
+    pacer.revise();
+    expect(perByte(words)).toBe(((1024 - 65) * MIB) / (most - 130 * MIB));
+    books.live = 138 * MIB;
+    pacer.revise();
+    expect(perByte(words)).toBe((1024 - 65) * MIB);
+  });
+
   test('the ratio stays above 0 when all is scanned, and is a number when nothing was expected', () => {
     const { pacer, books, words } = marking();
     books.heapWork = 64 * MIB;
     pacer.revise();
     expect(perByte(words)).toBe(1000 / (8 * MIB));
-    const first = newPacer();
+    const first = newPacer({ rules: RULES_GO_1_19 });
     first.books.live = 4_000_000;
     first.pacer.startCycle(0, 4, false);
     first.books.heapWork = 5;
@@ -399,16 +409,6 @@ describe('workers', () => {
       expect(idleMarkWorkersMax(procs, false)).toBe(procs - dedicated);
       expect(idleMarkWorkersMax(procs, true) + Math.min(dedicated, 1)).toBe(1);
     }
-  });
-
-  test('a fractional worker starts below its share and stops 20 % above it', () => {
-    expect([0, 25, 26].map((self) => fractionalWorkDue(0.25, self, 100))).toEqual([true, true, false]);
-    expect([25, 30, 31].map((self) => fractionalWorkDone(0.25, self, 100))).toEqual([false, false, true]);
-    expect([fractionalWorkDue(0, 0, 100), fractionalWorkDue(0.25, 0, 0), fractionalWorkDone(0.25, 0, 0)]).toEqual([
-      false,
-      true,
-      true,
-    ]);
   });
 });
 

@@ -1,7 +1,10 @@
 /** The PI controller: it reaches its setpoint, stays within bounds, and recovers from what does not fit in a double. */
 import { expect, test } from 'vitest';
-import { PiController, type PiGains, SCAVENGE_GAINS } from '../../../src/gc/pi-controller.ts';
+import { PiController, type PiGains } from '../../../src/gc/pi-controller.ts';
 import { PI_ERR_INTEGRAL, PI_ERR_OVERFLOW, PI_INPUT_OVERFLOW, PI_WORDS } from '../../../src/layout/pacer.ts';
+
+/** Gains of Go's background scavenger, with periods in nanoseconds. */
+const SCAVENGE_GAINS: PiGains = { kp: 0.3375, ti: 3.2e6, tt: 1e9, min: 0.001, max: 1000 };
 
 const GAINS: PiGains = { kp: 0.5, ti: 4, tt: 10, min: -100, max: 100 };
 

@@ -79,3 +79,27 @@ test('the thread that made the heap detaches: the others go on, with a backgroun
   heap.detach();
   expect((await once(worker, 'message'))[0]).toBe('done');
 });
+
+test('a thread that attaches starts the worker from where the heap was told that its script is', async () => {
+  const script = new URL('../../../dist/gc-worker.js', import.meta.url);
+  const heap = createHeap({ maxBytes: 1 << 26, gcPercent: 10, background: script, stopWarning: 1234 });
+  expect(heap.share().gc).toEqual({ background: script.href, stopWarning: 1234 });
+  const worker = new Worker(PROGRAM('heap.detach();'), { workerData: heap.share() });
+  await once(worker, 'exit');
+  heap.detach();
+  // One that is not there: the thread says so, and goes on by itself.
+  const lost = createHeap({ maxBytes: 1 << 26, gcPercent: 10, background: new URL('missing.js', script) });
+  const program = PROGRAM('').href.replace(
+    encodeURIComponent('!heap.stats().gc.background'),
+    'heap.stats().gc.cycles%3C3',
+  );
+  const other = new Worker(new URL(program), { workerData: lost.share(), stderr: true });
+  let text = '';
+  other.stderr.on('data', (piece) => {
+    text += piece;
+  });
+  await once(other, 'exit');
+  expect(text).toContain("the collector's background worker failed");
+  expect(text).toContain('missing.js');
+  lost.detach();
+});
