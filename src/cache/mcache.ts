@@ -35,14 +35,14 @@ import { cacheSpan } from '../central/sweep.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
+  MC_CLASS,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
-  MC_LIMIT,
+  MC_LEFT,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
-  MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -57,6 +57,7 @@ import {
   PROC_FLUSH_GEN,
   PROC_ID,
   PROC_REFILLS,
+  PROC_REUSE,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
@@ -92,7 +93,7 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { blacken, unblacken } from './marking.ts';
-import { giveBackSlots, initSampling, windowSlots } from './sampling.ts';
+import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
 /** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
@@ -140,6 +141,7 @@ export class MCache {
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
+      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     this.setReuse(true);
@@ -168,7 +170,14 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((((c - this.classes) >>> MC_SHIFT) + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
+    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.stackWords(c);
+  }
+
+  /** Words of that stack when it is full, two a slot. */
+  stackWords(c: number): number {
+    const m = this.m;
+    if (m[this.ref + PROC_REUSE] === 0) return 0;
+    return 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / m[c + MC_SIZE])));
   }
 
   classRef(spanClass: number): number {
@@ -184,11 +193,9 @@ export class MCache {
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
     const m = this.m;
-    const { size } = this.heap.classes;
+    m[this.ref + PROC_REUSE] = on ? 1 : 0;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
-      const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
-      m[c + MC_LIMIT] = slots * 2;
       const stack = this.stackOf(c);
       m[c + MC_TOP] = stack;
       m.fill(0, stack - 2, stack);
@@ -235,15 +242,21 @@ export class MCache {
       from = 0;
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
-      const taken = windowSlots(this, c, free);
-      if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
-      free = taken;
+      let count = popcount32(free);
+      const left = m[c + MC_LEFT];
+      if (count <= left) {
+        m[c + MC_LEFT] = left - count;
+      } else {
+        free = untilSample(this, c, free);
+        count = popcount32(free);
+        next = (w << 5) + 32 - Math.clz32(free);
+      }
       m[c + MC_WIN_WORD] = bits + w;
       m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      m[s + SPAN_ALLOC_COUNT] += popcount32(free);
+      m[s + SPAN_ALLOC_COUNT] += count;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       return true;

@@ -16,7 +16,6 @@
  * Who writes. All of it is the thread's own record and class. The rate is one word for all threads; each follows it when it
  * enters a region, takes a span, or uses a gap up. A thread that dies takes its gaps with it.
  */
-import { popcount32 } from '../base/bits.ts';
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
 import type { MCache } from './mcache.ts';
@@ -61,15 +60,10 @@ export function samplePop(cache: MCache, c: number): boolean {
   return cache.sampleRate !== 0;
 }
 
-/** Which of these slots a window may have: those before the next sample, or just the one that is to be sampled. */
-export function windowSlots(cache: MCache, c: number, free: number): number {
+/** Of more free slots than are left those before the next sample, or just the one that is to be sampled. */
+export function untilSample(cache: MCache, c: number, free: number): number {
   const { m } = cache.heap.t.mem;
   const left = m[c + MC_LEFT];
-  const count = popcount32(free);
-  if (count <= left) {
-    m[c + MC_LEFT] = left - count;
-    return free;
-  }
   if (left === 0) {
     cache.sampleDue = cache.sampleRate !== 0;
     m[c + MC_LEFT] = drawLeft(cache, m[c + MC_SIZE]);

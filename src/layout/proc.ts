@@ -83,6 +83,8 @@ export const PROC_ALLOCATING = 76;
 export const PROC_RAGGED = 77;
 /** 1 while this thread counts among GC_WORKING. */
 export const PROC_MARKING = 78;
+/** 1 while freed slots go on the reuse stacks; 0: back to their spans at once. */
+export const PROC_REUSE = 79;
 /** Words in the write-barrier buffer (Go: `wbBuf`). */
 export const PROC_WB_COUNT = 80;
 /** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
@@ -121,10 +123,9 @@ export const MC_WIN_TYPES = 3;
  * when `top & STACK_MASK` is 0. Below its first pair is a pair of zeros: it is empty when the address on top is 0.
  */
 export const MC_TOP = 4;
-/** Words a full stack has, two a slot. */
-export const MC_LIMIT = 5;
 /** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
-export const MC_LEFT = 6;
+export const MC_LEFT = 5;
+export const MC_CLASS = 6;
 export const MC_SIZE = 7;
 /** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
 export const MC_SPAN = 8;

@@ -12,7 +12,7 @@ import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { MC_SHIFT, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
+import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -68,7 +68,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
-  const spanClass = ((c - cache.classes) >>> MC_SHIFT) as SpanClass;
+  const spanClass = m[c + MC_CLASS] as SpanClass;
   const size = m[c + MC_SIZE];
   if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));

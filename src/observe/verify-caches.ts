@@ -14,7 +14,6 @@ import { H_EMPTY_SPAN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_FULL_COUNT,
   MC_FULL_FIRST,
-  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_SIZE,
@@ -238,8 +237,8 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   const stack = cache.stackOf(c);
   const top = m[c + MC_TOP];
   const used = top - stack;
-  if (used < 0 || used > m[c + MC_LIMIT] || used % 2 !== 0) {
-    fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_LIMIT]}`);
+  if (used < 0 || used > cache.stackWords(c) || used % 2 !== 0) {
+    fail('mcache.stack', `${at}: ${used} words of ${cache.stackWords(c)}`);
   }
   if ((m[stack - 2] | m[stack - 1]) !== 0) fail('mcache.stack', `${at}: no zeros below the reuse stack`);
   const slots = new Set<number>();
