@@ -61,7 +61,6 @@ import {
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
-  REUSE_MAX,
   STACK_MASK,
   STACK_SHIFT,
 } from '../layout/proc.ts';
@@ -93,11 +92,9 @@ import {
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { blacken, unblacken } from './marking.ts';
+import { stackWords } from './reuse-stack.ts';
 import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
-/** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
-const REUSE_BYTES = 8 << 10;
-const REUSE_MIN = 2;
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 const KEEP_PAGES = 128;
 
@@ -170,14 +167,7 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.stackWords(c);
-  }
-
-  /** Words of that stack when it is full, two a slot. */
-  stackWords(c: number): number {
-    const m = this.m;
-    if (m[this.ref + PROC_REUSE] === 0) return 0;
-    return 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / m[c + MC_SIZE])));
+    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
   }
 
   classRef(spanClass: number): number {

@@ -7,6 +7,7 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { hasDeferred } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
+import { stackWords } from '../cache/reuse-stack.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -237,8 +238,8 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   const stack = cache.stackOf(c);
   const top = m[c + MC_TOP];
   const used = top - stack;
-  if (used < 0 || used > cache.stackWords(c) || used % 2 !== 0) {
-    fail('mcache.stack', `${at}: ${used} words of ${cache.stackWords(c)}`);
+  if (used < 0 || used > stackWords(m, cache.ref, c) || used % 2 !== 0) {
+    fail('mcache.stack', `${at}: ${used} words of ${stackWords(m, cache.ref, c)}`);
   }
   if ((m[stack - 2] | m[stack - 1]) !== 0) fail('mcache.stack', `${at}: no zeros below the reuse stack`);
   const slots = new Set<number>();
