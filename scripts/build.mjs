@@ -58,6 +58,8 @@ await build({
       cli: 'src/cli/main.ts',
       observe: 'src/observe.ts',
       'explorer-worker': 'src/serve/explorer/worker.ts',
+      'explore-hook': 'src/cli/explore/hook.ts',
+      'explore-demo-worker': 'src/cli/explore/demo-worker.ts',
       'index-worker': 'src/cli/index/index-worker.ts',
       'replay-worker': 'src/cli/replay/replay-worker.ts',
       'bench/main': 'bench/main.ts',

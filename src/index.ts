@@ -8,6 +8,7 @@ export {
   OutOfRangeError,
   PointerError,
   SliceError,
+  SnapshotAbortedError,
   SpanheapError,
   StaleRefError,
   TypeMismatchError,
@@ -19,6 +20,7 @@ export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
+export type { AllocTrace, TraceOptions } from './observe/alloc-trace.ts';
 export type {
   InspectedMap,
   InspectedRef,
@@ -29,14 +31,21 @@ export type {
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
 export type { MemProfile, MemProfileRecord } from './observe/mem-profile.ts';
+export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
+export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
+export type { ObjectOptions } from './observe/view/object.ts';
+export type { PageMap } from './observe/view/page-map.ts';
+export type { HeapView } from './observe/view.ts';
+export * from './observe/view-types.ts';
 export { attachHeap, createHeap, type Heap, type HeapMemory, type Roots } from './runtime/heap.ts';
 export type { GCPause } from './runtime/heap-gc.ts';
 export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';
+export { viewHeap } from './runtime/view-heap.ts';
 export type { StackFrame } from './spans/profile-records.ts';
 export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
 export type {

@@ -249,6 +249,7 @@ export class MCache {
       m[s + SPAN_ALLOC_COUNT] += count;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
+      this.heap.t.pause('mcache.window');
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;

@@ -21,10 +21,11 @@ import {
   GC_DEBUG_CLOBBER,
   GC_DEBUG_ZOMBIES,
   GC_FREED_MARKING,
+  GC_MARKED,
   GC_PAGES_SWEPT,
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
-import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
+import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN, H_TRACE } from '../layout/header.ts';
 import { PROC_LARGE_FREES, PROC_SWEEPING, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -55,6 +56,7 @@ import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
+import { traceSweep } from './sweep-trace.ts';
 
 /** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */
 const SPAN_BUDGET = 100;
@@ -100,6 +102,7 @@ function takeUnswept(heap: MHeap, spanClass: number, kind: number): SpanRef {
   t.lock(lock);
   const s = m[set + SET_FIRST] as SpanRef;
   if (s !== NIL) claim(heap, s, gen);
+  t.pause('mcentral.claim');
   t.unlock(lock);
   return s;
 }
@@ -130,6 +133,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
   if (m[s + SPAN_DEFER] !== NIL) takeNotes(heap, s);
+  if (m[H_TRACE] !== 0) traceSweep(heap, s);
   if (m[s + SPAN_CLASS] === heap.tinySpanClass) sweepTiny(heap, s);
   let live = 0;
   let before = 0;
@@ -154,6 +158,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_COUNTED] = live;
+  t.pause('sweep.renewed');
   return live;
 }
 
@@ -262,6 +267,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
   m[s + SPAN_SWEEPGEN] = gen;
   Atomics.store(m, s + SPAN_OWNER, 0);
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   Atomics.store(m, t.ref + PROC_SWEEPING, 0);
 }
@@ -283,6 +289,7 @@ export function sweepOne(heap: MHeap): number {
     if (s !== NIL) return sweepClaimed(heap, s as SpanRef);
     Atomics.compareExchange(m, GC_SWEEP_CLASS, c, c + 1);
   }
+  if (m[H_TRACE] !== 0) heap.t.trace.sweepDone(m[GC_MARKED]);
   return -1;
 }
 

@@ -2,6 +2,7 @@
 /** The program `spanheap`: reads the command line, runs a command, and turns whatever is thrown into one line and an exit code. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addExploreCommand } from './commands/explore.ts';
 import { addIndexCommand } from './commands/index.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { CliError } from './errors.ts';
@@ -9,6 +10,10 @@ import { CliError } from './errors.ts';
 /** Built, this file is dist/cli.js: the workers stand beside it, the package's manifest above. */
 const INDEX_WORKER = new URL('./index-worker.js', import.meta.url);
 const REPLAY_WORKER = new URL('./replay-worker.js', import.meta.url);
+const EXPLORE = {
+  hook: new URL('./explore-hook.js', import.meta.url),
+  demoWorker: new URL('./explore-demo-worker.js', import.meta.url),
+};
 const MANIFEST = new URL('../package.json', import.meta.url);
 
 function createProgram(): Command {
@@ -20,12 +25,13 @@ function createProgram(): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText(
       'after',
-      '\nExamples:\n  spanheap index . --query heap\n  spanheap replay recording.trace.gz --threads 2 --verify\n',
+      '\nExamples:\n  spanheap index . --query heap\n  spanheap replay recording.trace.gz --threads 2 --verify\n  spanheap explore app.js\n',
     )
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'spanheap: ')) })
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
+  addExploreCommand(program, EXPLORE);
   return program;
 }
 
@@ -43,7 +49,7 @@ async function run(argv: readonly string[]): Promise<number> {
     // Commander has already said what is wrong; help and version are thrown too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CliError) {
-      process.stderr.write(`spanheap: ${error.message}\n`);
+      if (error.message !== '') process.stderr.write(`spanheap: ${error.message}\n`);
       return error.exitCode;
     }
     const told = error instanceof Error ? (error.stack ?? error.message) : String(error);

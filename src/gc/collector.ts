@@ -12,7 +12,6 @@
  *
  * With nobody in the background the marking is incremental: assists alone, and steps on request.
  */
-import { NIL } from '../base/brand.ts';
 import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
@@ -50,11 +49,10 @@ import {
   PROC_MARKING,
   PROC_SWEEP_NS,
   PROC_SWEEPING,
-  PROC_WB,
-  PROC_WB_COUNT,
-  WB_WORDS,
 } from '../layout/proc.ts';
+import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
+import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { setMarked } from '../spans/mark.ts';
@@ -63,12 +61,13 @@ import { spanOf } from '../spans/mspan.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { freeAbortedLog, giveUp } from '../threads/hold.ts';
 import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
-import type { WriteHook } from './barrier.ts';
 import { Books } from './books.ts';
 import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 import { begin, hasFreeWork, hasWork, isMarking, type Trigger, tryFinish } from './cycle.ts';
+import { HeldCycle } from './held-cycle.ts';
 import { GCCPULimiter } from './limiter.ts';
 import { type Marker, makeMarker } from './marker.ts';
 import { GCController } from './pacer.ts';
@@ -107,6 +106,8 @@ export class Collector implements AllocCollector, GcContext {
   readonly sweepPacing: SweepPacing;
   readonly stop: StopOptions;
   readonly onCycle: (record: CycleRecord) => void;
+  /** Cycles that snapshots hold open. */
+  readonly held: HeldCycle;
   /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */
   wakeBackground: () => void = () => {};
   /** The cycle that the marker's stack belongs to. */
@@ -131,6 +132,7 @@ export class Collector implements AllocCollector, GcContext {
     this.sweepPacing = new SweepPacing(words);
     this.stop = options.stop;
     this.onCycle = options.onCycle;
+    this.held = new HeldCycle(this);
     t.onRagged = () => {
       this.marker.flushBarrier(t.ref);
       if (this.mem.m[t.ref + PROC_MARKING] === 0) this.marker.share(true);
@@ -212,7 +214,7 @@ export class Collector implements AllocCollector, GcContext {
   };
 
   #start(trigger: Trigger): void {
-    this.#sweepRest();
+    this.sweepRest();
     if (begin(this, trigger, this.#due)) this.wakeBackground();
   }
 
@@ -221,15 +223,18 @@ export class Collector implements AllocCollector, GcContext {
     const { mf } = this.mem;
     const due = (): boolean => this.#mayBegin() && nanotime() - mf[GC_T_END >>> 1] > periodNs;
     if (!due() || isMarking(this)) return;
-    this.#sweepRest();
+    this.sweepRest();
     if (begin(this, 'time', due)) this.wakeBackground();
   }
 
   onOutOfMemory(): boolean {
     const { m } = this.mem;
-    if (m[GC_ENABLED] === 0) return false;
-    this.collect();
-    return true;
+    // What was freed since a snapshot began is to be had when its cycle has ended.
+    const gaveUp = giveUp(m, WHY_MEMORY);
+    if (gaveUp) freeAbortedLog(this.heap, this.stop);
+    if (m[GC_ENABLED] !== 0) this.collect();
+    else if (gaveUp) this.held.finish();
+    return gaveUp || m[GC_ENABLED] !== 0;
   }
 
   /**
@@ -309,8 +314,9 @@ export class Collector implements AllocCollector, GcContext {
       mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
-      if (!hasWork(this)) tryFinish(this);
-      else {
+      if (!hasWork(this)) {
+        if (!tryFinish(this) && isHeld(m)) this.held.await(patience);
+      } else {
         this.awaitWork();
         this.#checkMarkers(patience);
       }
@@ -352,19 +358,25 @@ export class Collector implements AllocCollector, GcContext {
     const { t, pacer, mem } = this;
     const { m, mf } = mem;
     const account = (t.ref + PROC_ASSIST) >>> 1;
-    if (this.limiter.limiting()) return;
+    if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
     const started = performance.now();
     let slept = 0;
+    const trace = t.trace.number;
+    if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    let scanned = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
       let work = pacer.assistWork(bytes - mf[account]);
       const stolen = this.#stealCredit(work);
       work -= stolen;
-      let paid = stolen;
-      if (work > 0) paid += this.mark(work);
+      const marked = work > 0 ? this.mark(work) : 0;
+      const paid = stolen + marked;
+      scanned += marked;
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
+      // A snapshot keeps the cycle open: its end is not to be had by marking.
+      if (isHeld(m)) break;
       // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
       const now = performance.now();
       const waited = now - started;
@@ -373,8 +385,10 @@ export class Collector implements AllocCollector, GcContext {
       this.awaitWork();
       slept += performance.now() - now;
     }
+    const ns = (performance.now() - started) * 1e6;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started - slept) * 1e6;
+    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += ns - slept * 1e6;
+    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -394,7 +408,9 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    const ns = (performance.now() - started) * 1e6;
+    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += ns;
+    if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }
@@ -418,7 +434,8 @@ export class Collector implements AllocCollector, GcContext {
     return more;
   }
 
-  #sweepRest(): void {
+  /** In a region, at a safepoint. */
+  sweepRest(): void {
     while (this.sweep(16)) this.t.poll();
   }
 
@@ -428,15 +445,16 @@ export class Collector implements AllocCollector, GcContext {
   collect(): void {
     const { m } = this.mem;
     // A cycle that is under way may have seen things alive that are dead now.
+    this.held.refuseOwn();
     const wanted = (m[GC_STARTED] + 1) | 0;
     while (((m[GC_MARKED] - wanted) | 0) < 0) {
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
       else {
-        this.#sweepRest();
+        this.sweepRest();
         if (begin(this, 'forced', () => ((m[GC_STARTED] - wanted) | 0) < 0)) this.wakeBackground();
       }
     }
-    this.#sweepRest();
+    this.sweepRest();
     this.#awaitSweepers();
   }
 
@@ -458,7 +476,7 @@ export class Collector implements AllocCollector, GcContext {
       if (isMarking(this)) {
         if (this.markForAll(SLICE) === 0 && isMarking(this)) {
           if (hasWork(this)) this.awaitWork();
-          else tryFinish(this);
+          else if (!tryFinish(this) && isHeld(this.mem.m)) return false;
         }
       } else if (!this.sweep(10)) {
         return false;
@@ -466,27 +484,4 @@ export class Collector implements AllocCollector, GcContext {
     } while (performance.now() < until);
     return isMarking(this) || !this.isSwept();
   }
-}
-
-/**
- * What the write barrier does while the collector marks (Go: `wbBuf`): old and new value go into the thread's buffer, to be
- * shaded when it is full, or in the ragged barrier. Between the barrier's test, this and the store there is no safepoint.
- */
-export function makeWriteHook(collector: Collector): WriteHook {
-  const { t, marker } = collector;
-  const { m } = collector.mem;
-  const count = t.ref + PROC_WB_COUNT;
-  const buffer = t.ref + PROC_WB;
-
-  return function onWrite(_slot: number, old: number, value: number): void {
-    let n = m[count];
-    if (n > WB_WORDS - 2) {
-      marker.flushBarrier(t.ref);
-      if (m[t.ref + PROC_MARKING] === 0) marker.share(true);
-      n = 0;
-    }
-    if (old !== NIL) m[buffer + n++] = old;
-    if (value !== NIL) m[buffer + n++] = value;
-    m[count] = n;
-  };
 }

@@ -120,4 +120,22 @@ export const H_GC = 26 * LINE;
 export const H_RETIRED = 210 * LINE;
 /** The heap profile's words: layout/profile.ts. */
 export const H_PROFILE = 212 * LINE;
+
+/**
+ * Number of the allocation trace that is under way, 0: none is. Changes only while the world is stopped. See sync/trace.ts
+ * for this line.
+ */
+export const H_TRACE = 213 * LINE;
+/** How many traces there have been. World lock. */
+export const H_TRACE_COUNT = 213 * LINE + 1;
+/** Sequence number of the next event: heap-wide, from 0, as a 32-bit number that wraps. */
+export const H_TRACE_SEQ = 213 * LINE + 2;
+/** Id of the thread that reads the rings. */
+export const H_TRACE_READER = 213 * LINE + 3;
+/** Events that a ring has room for in this trace, a power of 2. */
+export const H_TRACE_CAPACITY = 213 * LINE + 4;
+/** When the trace began: milliseconds since the epoch, a double. */
+export const H_TRACE_START = 213 * LINE + 6;
+/** The cycle of the collector whose end of sweeping was traced last. */
+export const H_TRACE_SWEPT = 213 * LINE + 8;
 export const HEADER_WORDS = 216 * LINE;

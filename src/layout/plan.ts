@@ -3,7 +3,7 @@
  * so that every thread that attaches computes the same plan.
  *
  *   header | mcentrals | fixallocs | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   types | persistent
+ *   rings | types | snapshotBits | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.
@@ -16,6 +16,8 @@ import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
 import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
 import { PROC_WORDS, STACK_WORDS } from './proc.ts';
+import { SNAP_BITS_PER_PAGE } from './snapshot.ts';
+import { RING_WORDS } from './trace.ts';
 
 /** All in words, from the start of allocator memory. */
 export interface MetaPlan {
@@ -45,7 +47,11 @@ export interface MetaPlan {
   /** One bit a chunk: it may have pages to scavenge (Go: `scavengeIndex.chunks`). */
   readonly scavIndex: number;
   readonly ranges: number;
+  /** The allocation trace's ring of each thread slot, RING_WORDS words each. */
+  readonly rings: number;
   readonly types: number;
+  /** One bit a 4-byte slot of object memory: the slot is in the log of a snapshot (layout/snapshot.ts). */
+  readonly snapshotBits: number;
   readonly persistent: number;
   /** Words of allocator memory in all. */
   readonly end: number;
@@ -80,7 +86,9 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const summaries = summaryCounts.map((n) => take(n * SUM_WORDS));
   const scavIndex = take((chunkCount + 31) >>> 5);
   const ranges = take((chunkCount + 2) * RANGE_WORDS);
+  const rings = take(maxProcs * RING_WORDS);
   const types = take(MAX_TYPES + 1);
+  const snapshotBits = take(pages * SNAP_BITS_PER_PAGE);
   // Span records, type tables and deferred-free records of a heap full of 8-byte objects: under 40 % of it.
   const persistent = take((1 << 20) + Math.ceil((pages * PAGE_SIZE) / 10));
   return {
@@ -102,7 +110,9 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     summaryCounts,
     scavIndex,
     ranges,
+    rings,
     types,
+    snapshotBits,
     persistent,
     end: roundUp(next, 16),
   };

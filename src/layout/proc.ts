@@ -106,6 +106,8 @@ export const PROC_SWEEP_NS = 100;
 /** Bytes and objects freed by this thread's sweeping. Doubles. */
 export const PROC_SWEPT_BYTES = 102;
 export const PROC_SWEPT_OBJECTS = 104;
+/** 1 while the thread may have a sequence number of the trace whose event is not published yet. */
+export const PROC_TRACE_PENDING = 106;
 
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */

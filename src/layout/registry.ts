@@ -10,7 +10,9 @@ import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-profile.ts';
+import './registry-map.ts';
 import './registry-special.ts';
+import './registry-trace.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -79,6 +81,7 @@ import {
   H_STOP,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
   H_TYPES,
   H_VERSION,
   H_WEAK_SERIAL,
@@ -187,6 +190,7 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  PROC_TRACE_PENDING,
   PROC_WB,
   PROC_WB_COUNT,
   PROC_WORDS,
@@ -208,6 +212,15 @@ import {
   RTYPE_PTR_BYTES,
   RTYPE_SIZE,
 } from './rtype.ts';
+import {
+  LOG_ENTRIES,
+  LOG_PAGES,
+  LOG_ROOM,
+  PROC_SNAP_LOG,
+  SNAP_BITS_PER_PAGE,
+  SNAP_STATE,
+  SNAP_WORDS,
+} from './snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -290,7 +303,9 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   internSize: [H_INTERN_SIZE, 'u32', 'locked'],
   internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
   internCount: [H_INTERN_COUNT, 'u32', 'locked'],
+  trace: [H_TRACE, 'words', 'atomic', LINE],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
+  snapshot: [SNAP_STATE, 'words', 'atomic', SNAP_WORDS],
 });
 
 defineStruct('mspan', 'mspan', SPAN_WORDS, {
@@ -379,8 +394,10 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
   sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
   sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
+  tracePending: [PROC_TRACE_PENDING, 'u32', 'atomic'],
   callbacks: [PROC_CALLBACKS, 'ref', 'locked'],
   callbacksEpoch: [PROC_CALLBACKS_EPOCH, 'u32', 'racy'],
+  snapLog: [PROC_SNAP_LOG, 'u32', 'owner'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
   wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],
@@ -489,6 +506,9 @@ const agree: Record<string, boolean> = {
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,
   'the collector’s words are where layout/gc.ts has them':
     GC_ENABLED === H_GC && H_GC + GC_WORDS === H_RETIRED && H_RETIRED + 2 * COUNTERS.length <= HEADER_WORDS,
+  'a page has one bit for each 4-byte slot': SNAP_BITS_PER_PAGE * 32 * 4 === PAGE_SIZE,
+  'the words of snapshots are in their line': SNAP_STATE === 214 * LINE && SNAP_WORDS <= LINE,
+  'a segment of the log is full before it ends': LOG_ENTRIES + LOG_ROOM + 2 === LOG_PAGES * SEGMENT_WORDS,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };
 for (const [what, holds] of Object.entries(agree)) if (!holds) throw new Error(`layout: ${what} no longer holds`);

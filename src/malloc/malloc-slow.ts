@@ -29,20 +29,27 @@ import {
 } from '../layout/span.ts';
 import { addLive, setPageMark, slotIndex, spanOf } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
+import type { Proc } from '../sync/proc.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
 import type { RType } from './rtype.ts';
 
-/** `mallocgc` outside a region, or with hooks that must see each object. */
+/**
+ * `mallocgc` outside a region, with hooks that must see each object, or while a trace is under way. A trace that begins in
+ * the middle of the call is seen further down, by whoever takes the slot or the pages: at that point, and not here, it is
+ * known whether the object was made before it began or after.
+ */
 export function guardedMalloc(a: Malloc, size: number, type: RType | null, needzero: boolean): Addr {
   const { t } = a;
   t.enter();
   try {
+    if (t.trace.number !== 0) t.trace.awaitRoom();
+    const trace = t.trace.number;
     const scan = type !== null && type.ptrBytes !== 0;
     const addr = scan ? a.allocScan(size, type.number, needzero) : a.allocNoscan(size, needzero);
-    if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) {
-      a.hooks.onAlloc(addr, size, scan ? type.number : 0);
-    }
+    if (addr === a.zerobase) return addr;
+    if (trace !== 0 && t.trace.number === trace) t.trace.alloc(addr, size, scan ? type.number : 0, needzero);
+    if (a.hooks.onAlloc !== undefined) a.hooks.onAlloc(addr, size, scan ? type.number : 0);
     return addr;
   } finally {
     t.leave();
@@ -64,6 +71,8 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
+  const trace = t.trace.number;
+  t.pause('malloc.nextFree');
   t.poll();
   followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
@@ -77,6 +86,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const sample = cache.sampleDue;
   cache.sampleDue = false;
   const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
+  if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
   if (sample) sampled(a, addr, size);
   return addr;
 }
@@ -94,8 +104,14 @@ function sampled(a: Malloc, addr: Addr, size: number): void {
   else a.onSample(addr, size);
 }
 
+/** An object of a call during which a trace has begun, or has ended; what was asked for is not known here. */
+function traceNew(t: Proc, addr: Addr, size: number, type: number, needzero: boolean): void {
+  if (t.trace.number !== 0) t.trace.alloc(addr, size, type, needzero);
+}
+
 /** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
+  a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   if (a.collector.onOutOfMemory() && attempt()) return;
   reclaimCaches(a.cache.heap);
@@ -107,6 +123,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const { cache, t } = a;
   const { m, mf, plan } = t.mem;
   const { heap } = cache;
+  const trace = t.trace.number;
   t.poll();
   followRate(cache);
   const npages = Math.ceil(size / PAGE_SIZE);
@@ -132,12 +149,14 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   m[bit >>> 5] |= 1 << bit;
   m[s + SPAN_COUNTED] = 1;
   addLive(m, s, 1);
+  if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
   if (m[H_WRITE_BARRIER] !== 0) blackenLarge(a, s);
   mf[(cache.ref + PROC_LARGE_ALLOCS) >>> 1]++;
   const lock = centralLock(t.mem, spanClass);
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
   // pointers are left in it: until then it holds none that the collector looks at.

@@ -3,11 +3,11 @@
  * itself, so that every thread, and a program without the user's code, gives a number the same meaning.
  */
 
-import { isPowerOfTwo } from '../base/bits.ts';
+import { ctz32, isPowerOfTwo } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, fatal, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
-import { H_HEAP_LOCK, H_TYPES } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {
   RTYPE_ALIGN,
   RTYPE_DEFINITION_BYTES,
@@ -20,6 +20,7 @@ import {
 import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
 import { persistentAlloc } from '../spans/persistent.ts';
 import type { Proc } from '../sync/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 
 /** What a user says of a type. */
 export interface RTypeSpec {
@@ -78,14 +79,16 @@ function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: 
   return { align, pointers, ptrBytes: pointers.length === 0 ? 0 : pointers[pointers.length - 1]! + PTR_SIZE };
 }
 
-/** The types of one heap, as one thread knows them. */
-export class TypeTable {
-  readonly #t: Proc;
+/** The types of one heap, for reading: needs no thread, and believes no record that cannot be one. */
+export class TypeList {
+  protected readonly mem: Mem;
   readonly #known: RType[] = [];
   readonly #byName = new Map<string, RType>();
+  /** Words of the records read so far: together no more than there are. */
+  #words = 0;
 
-  constructor(t: Proc) {
-    this.#t = t;
+  constructor(mem: Mem) {
+    this.mem = mem;
   }
 
   /** Type number → type; undefined when no such type is registered. */
@@ -97,6 +100,37 @@ export class TypeTable {
   all(): readonly RType[] {
     this.#readNew();
     return this.#known;
+  }
+
+  /** Name → type; undefined when no such type is registered. */
+  find(name: string): RType | undefined {
+    this.#readNew();
+    return this.#byName.get(name);
+  }
+
+  #readNew(): void {
+    const { m, plan } = this.mem;
+    const count = Math.min(Atomics.load(m, H_TYPES), MAX_TYPES);
+    while (this.#known.length < count) {
+      const number = this.#known.length + 1;
+      const record = m[plan.types + number] as Ref;
+      const words = wordsAt(this.mem, record);
+      const isWhole = words !== 0 && this.#words + words <= plan.end - plan.persistent;
+      const type = isWhole ? readType(this.mem, number, record) : damagedType(number);
+      if (isWhole) this.#words += words;
+      this.#known.push(type);
+      this.#byName.set(type.name, type);
+    }
+  }
+}
+
+/** The types of one heap, as one thread knows them. */
+export class TypeTable extends TypeList {
+  readonly #t: Proc;
+
+  constructor(t: Proc) {
+    super(t.mem);
+    this.#t = t;
   }
 
   /**
@@ -130,12 +164,6 @@ export class TypeTable {
     }
   }
 
-  /** Name → type; undefined when no such type is registered. */
-  find(name: string): RType | undefined {
-    this.#readNew();
-    return this.#byName.get(name);
-  }
-
   #find(
     spec: RTypeSpec,
     align: number,
@@ -165,8 +193,8 @@ export class TypeTable {
     const { m, plan } = t.mem;
     const name = new TextEncoder().encode(type.name);
     const definition = new TextEncoder().encode(type.definition);
-    const maskWords = (type.ptrBytes / PTR_SIZE + 31) >>> 5;
-    const words = RTYPE_MASK + maskWords + wordsOf(name.length) + wordsOf(definition.length);
+    const mask = maskWords(type.ptrBytes);
+    const words = RTYPE_MASK + mask + wordsOf(name.length) + wordsOf(definition.length);
     const record = type.number > MAX_TYPES ? NIL : persistentAlloc(t, words);
     if (record === NIL) throw new OutOfMemoryError(words * 4, type.number, MAX_TYPES);
     m[record + RTYPE_SIZE] = type.size;
@@ -176,44 +204,54 @@ export class TypeTable {
     m[record + RTYPE_DEFINITION_BYTES] = definition.length;
     m[record + RTYPE_FINGERPRINT] = type.fingerprint;
     for (const p of type.pointers) m[record + RTYPE_MASK + (p >>> 7)] |= 1 << (p >>> 2);
-    const text = record + RTYPE_MASK + maskWords;
+    const text = record + RTYPE_MASK + mask;
     writeText(t.mem, text, name);
     writeText(t.mem, text + wordsOf(name.length), definition);
     m[plan.types + type.number] = record;
     // Published last: whoever reads the count finds a complete record.
     Atomics.store(m, H_TYPES, type.number);
-    this.#readNew();
-    return this.#known[type.number - 1] ?? fatal('a registered type is not in the table');
-  }
-
-  #readNew(): void {
-    const { m, plan } = this.#t.mem;
-    const count = Atomics.load(m, H_TYPES);
-    while (this.#known.length < count) {
-      const type = readType(this.#t, this.#known.length + 1, m[plan.types + this.#known.length + 1] as Ref);
-      this.#known.push(type);
-      this.#byName.set(type.name, type);
-    }
+    return this.get(type.number) ?? fatal('a registered type is not in the table');
   }
 }
 
-function readType(t: Proc, number: number, record: Ref): RType {
-  const { m } = t.mem;
+/** Words of a record's pointer mask. */
+function maskWords(ptrBytes: number): number {
+  return (ptrBytes / PTR_SIZE + 31) >>> 5;
+}
+
+/** Words of a record; 0 when it does not lie in what is handed out of persistent memory. */
+function wordsAt({ m, plan }: Mem, record: Ref): number {
+  const ptrBytes = m[record + RTYPE_PTR_BYTES] >>> 0;
+  const bytes = [m[record + RTYPE_NAME_BYTES] >>> 0, m[record + RTYPE_DEFINITION_BYTES] >>> 0];
+  const words = bytes.reduce((sum, n) => sum + Math.ceil(n / 4), RTYPE_MASK + maskWords(ptrBytes));
+  const isInside = record >= plan.persistent && record + words <= Math.min(m[H_PERSISTENT_NEXT], plan.end);
+  return isInside && ptrBytes <= m[record + RTYPE_SIZE] >>> 0 ? words : 0;
+}
+
+/** What stands for a record that cannot be one. */
+function damagedType(number: number): RType {
+  const name = `damaged type ${number}`;
+  return { name, number, size: 0, align: 1, pointers: [], ptrBytes: 0, definition: '', fingerprint: 0 };
+}
+
+function readType(mem: Mem, number: number, record: Ref): RType {
+  const { m } = mem;
   const ptrBytes = m[record + RTYPE_PTR_BYTES];
   const pointers: number[] = [];
-  for (let p = 0; p < ptrBytes; p += PTR_SIZE) {
-    if ((m[record + RTYPE_MASK + (p >>> 7)] & (1 << (p >>> 2))) !== 0) pointers.push(p);
+  const mask = record + RTYPE_MASK;
+  const text = mask + maskWords(ptrBytes);
+  for (let w = mask; w < text; w++) {
+    for (let bits = m[w]; bits !== 0; bits &= bits - 1) pointers.push(((w - mask) * 32 + ctz32(bits)) * PTR_SIZE);
   }
-  const text = record + RTYPE_MASK + ((ptrBytes / PTR_SIZE + 31) >>> 5);
   const nameBytes = m[record + RTYPE_NAME_BYTES];
   return Object.freeze({
-    name: readText(t.mem, text, nameBytes),
+    name: readText(mem, text, nameBytes),
     number,
     size: m[record + RTYPE_SIZE] >>> 0,
     align: m[record + RTYPE_ALIGN],
     pointers: Object.freeze(pointers),
     ptrBytes,
-    definition: readText(t.mem, text + wordsOf(nameBytes), m[record + RTYPE_DEFINITION_BYTES]),
+    definition: readText(mem, text + wordsOf(nameBytes), m[record + RTYPE_DEFINITION_BYTES]),
     fingerprint: m[record + RTYPE_FINGERPRINT] >>> 0,
   });
 }

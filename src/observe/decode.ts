@@ -5,7 +5,7 @@
  */
 
 import { SLICE_CAP, SLICE_LEN } from '../layout/slice.ts';
-import type { MHeap } from '../spans/mheap.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
@@ -71,12 +71,12 @@ function invalid(addr: number): InvalidValue {
 
 /** Reads one value; make another for the next. */
 export class ValueReader {
-  readonly #heap: MHeap;
+  readonly #heap: HeapReader;
   readonly #view: DataView;
   #left = MAX_VALUES;
   #depth = 0;
 
-  constructor(heap: MHeap) {
+  constructor(heap: HeapReader) {
     this.#heap = heap;
     this.#view = new DataView(heap.t.mem.data);
   }
@@ -122,8 +122,9 @@ export class ValueReader {
     const entries: [InspectedValue, InspectedValue][] = [];
     this.#depth++;
     const size = mapEntries(this.#heap, kind, header, (slot, value, valueAt) => {
-      if (entries.length < limit && this.#left > 0)
-        entries.push([this.#key(kind.key, slot), this.read(value, valueAt)]);
+      const isWanted = entries.length < limit && this.#left > 0;
+      if (isWanted) entries.push([this.#key(kind.key, slot), this.read(value, valueAt)]);
+      return isWanted;
     });
     this.#depth--;
     return { address: header, size, entries };

@@ -7,14 +7,17 @@
  * slightly different moments; nothing that is found inside an object makes it throw.
  */
 import { ArgumentError, PointerError } from '../base/errors.ts';
-import type { RType, TypeTable } from '../malloc/rtype.ts';
+import { H_HEAP_LOCK } from '../layout/header.ts';
+import type { RType, TypeList } from '../malloc/rtype.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { DefinedKinds } from '../types/definition.ts';
 import type { Kind, KindName, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
+import { listRoots } from '../types/roots.ts';
 import { type InspectedValue, MAX_TEXT, ValueReader } from './decode.ts';
 import { type LiveObject, objectAt, whatIsAt } from './objects.ts';
-import { searchType, type Typing } from './type-search.ts';
+import { type Search, searchType, type Typing } from './type-search.ts';
 
 /** A field of a registered struct. */
 export interface TypeField {
@@ -69,7 +72,7 @@ export interface ObjectInfo {
 }
 
 /** All registered types, in the order of their numbers. */
-export function listTypes(table: TypeTable): TypeInfo[] {
+export function listTypes(table: TypeList): TypeInfo[] {
   const kinds = new DefinedKinds(table);
   return table.all().map((type) => {
     const { name, number, size, align, pointers, definition } = type;
@@ -84,7 +87,7 @@ export function listTypes(table: TypeTable): TypeInfo[] {
 }
 
 /** See Heap.inspect. In a region. */
-export function inspectObject(heap: MHeap, table: TypeTable, address: number, given?: string): ObjectInfo {
+export function inspectObject(heap: MHeap, table: TypeList, address: number, given?: string): ObjectInfo {
   if (typeof address !== 'number' || address >>> 0 !== address) {
     throw new PointerError('ERR_BAD_POINTER', `inspect: ${String(address)} is not an address`);
   }
@@ -98,7 +101,7 @@ export function inspectObject(heap: MHeap, table: TypeTable, address: number, gi
   const typing =
     given !== undefined
       ? typeGiven(kinds, object, address, given, own)
-      : ((own && typeAllocated(kinds, object, own)) ?? searchType(heap, table, kinds, object));
+      : ((own && typeAllocated(kinds, object, own)) ?? searchType(heap, table, kinds, object, searchAll(heap)));
   const { start, size } = object;
   const place = { address, offset: address - start, start, size };
   if (typing !== undefined) return { ...place, ...describe(heap, object, typing) };
@@ -112,13 +115,25 @@ export function inspectObject(heap: MHeap, table: TypeTable, address: number, gi
   };
 }
 
-function typeAllocated(kinds: DefinedKinds, { start, size }: LiveObject, type: RType): Typing | undefined {
+/** Looks everywhere, and lets the world stop between. */
+function searchAll({ t }: MHeap): Search {
+  const roots = t.locked(H_HEAP_LOCK, () => listRoots(t));
+  const goOn = (): boolean => {
+    t.poll();
+    return true;
+  };
+  return { roots, goOn };
+}
+
+/** What an object says of itself, by the type it carries. */
+export function typeAllocated(kinds: DefinedKinds, { start, size }: LiveObject, type: RType): Typing | undefined {
   const map = kinds.mapOf(type);
   const kind = map ?? kinds.ofType(type);
   return kind && { kind, from: 'allocated', base: start, bytes: size, isTarget: map !== undefined };
 }
 
-function typeGiven(
+/** What it means to take the bytes from `address` on for a value of the type with this name. Throws ArgumentError. */
+export function typeGiven(
   kinds: DefinedKinds,
   { start, size }: LiveObject,
   address: number,
@@ -141,7 +156,7 @@ function typeGiven(
 }
 
 function describe(
-  heap: MHeap,
+  heap: HeapReader,
   object: LiveObject,
   { kind, from, via, base, bytes, isTarget }: Typing,
 ): Omit<ObjectInfo, 'address' | 'offset' | 'start' | 'size'> {
@@ -160,7 +175,7 @@ function describe(
 }
 
 /** Values of a kind in so many bytes. */
-function countOf(heap: MHeap, object: LiveObject, kind: Kind, base: number, bytes: number): number {
+export function countOf(heap: HeapReader, object: LiveObject, kind: Kind, base: number, bytes: number): number {
   const { size } = layoutOf(kind);
   if (size === 0) return 1;
   const fit = Math.floor(bytes / size);
@@ -170,7 +185,7 @@ function countOf(heap: MHeap, object: LiveObject, kind: Kind, base: number, byte
   return fit;
 }
 
-function isZero({ t }: MHeap, from: number, to: number): boolean {
+function isZero({ t }: HeapReader, from: number, to: number): boolean {
   for (let addr = from; addr < to; addr++) if (t.mem.u8[addr] !== 0) return false;
   return true;
 }

@@ -25,7 +25,7 @@ import {
   TABLE_USED,
   TABLE_WORDS,
 } from '../layout/map.ts';
-import type { MHeap } from '../spans/mheap.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import { groupKind } from '../types/definition.ts';
 import type { ArrayKind, Kind, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
@@ -34,22 +34,26 @@ import { objectAt } from './objects.ts';
 /** Replaced tables on the way to a living one; more are garbage. */
 const MAX_STEPS = 64;
 
-/** Called with the address of a slot, which begins with the key, and the kind and address of the value in it. */
-type Visit = (slot: number, value: Kind, valueAddr: number) => void;
+/**
+ * Called with the address of a slot, which begins with the key, and the kind and address of the value in it. False: no
+ * more entries are wanted.
+ */
+type Visit = (slot: number, value: Kind, valueAddr: number) => boolean;
 
-/** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
-export function mapEntries(heap: MHeap, kind: MapKind, header: number, visit: Visit): number {
+/** Calls `visit` for the entries of the map with this header, and returns how many the map says it has. */
+export function mapEntries(heap: HeapReader, kind: MapKind, header: number, visit: Visit): number {
   const { i32 } = heap.t.mem;
   let size = 0;
+  let wanted = true;
   eachTable(heap, header, (table) => {
     size += i32[table + TABLE_USED]!;
-    eachEntry(heap, kind, table, visit);
+    wanted = wanted && eachEntry(heap, kind, table, visit);
   });
   return size;
 }
 
 /** Word of the object at `addr`, if there is one with so many words from there on; else 0. */
-function wordOf(heap: MHeap, addr: number, words: number): number {
+function wordOf(heap: HeapReader, addr: number, words: number): number {
   const object = objectAt(heap, addr);
   return object !== null && addr % PTR_SIZE === 0 && addr + words * PTR_SIZE <= object.start + object.size
     ? addr >>> 2
@@ -57,7 +61,7 @@ function wordOf(heap: MHeap, addr: number, words: number): number {
 }
 
 /** Living tables, in the order of the hashes they are for. */
-function eachTable(heap: MHeap, header: number, visit: (table: number) => void): void {
+function eachTable(heap: HeapReader, header: number, visit: (table: number) => void): void {
   const { i32 } = heap.t.mem;
   for (let hash = 0; ; ) {
     const table = tableFor(heap, header, hash);
@@ -70,7 +74,7 @@ function eachTable(heap: MHeap, header: number, visit: (table: number) => void):
   }
 }
 
-function tableFor(heap: MHeap, header: number, hash: number): number {
+function tableFor(heap: HeapReader, header: number, hash: number): number {
   const { i32 } = heap.t.mem;
   const root = i32[(header >>> 2) + MAP_ROOT]! >>> 0;
   const tag = i32[(root >>> 2) + TABLE_TAG]!;
@@ -84,11 +88,12 @@ function tableFor(heap: MHeap, header: number, hash: number): number {
 }
 
 /** The table that a word leads to. */
-function follow(heap: MHeap, word: number): number {
+function follow(heap: HeapReader, word: number): number {
   return wordOf(heap, heap.t.mem.i32[word]! >>> 0, TABLE_WORDS);
 }
 
-function eachEntry(heap: MHeap, kind: MapKind, table: number, visit: Visit): void {
+/** False: `visit` wants no more. */
+function eachEntry(heap: HeapReader, kind: MapKind, table: number, visit: Visit): boolean {
   const { i32, u8 } = heap.t.mem;
   const group = layoutOf(groupKind(kind));
   const slots = group.fields![1]!;
@@ -102,7 +107,8 @@ function eachEntry(heap: MHeap, kind: MapKind, table: number, visit: Visit): voi
       const at = groups + g * group.size;
       if (u8[at + i]! < CTRL_FULL) continue;
       const slotAt = at + slots.offset + i * slot.size;
-      visit(slotAt, value.kind, slotAt + value.offset);
+      if (!visit(slotAt, value.kind, slotAt + value.offset)) return false;
     }
   }
+  return true;
 }

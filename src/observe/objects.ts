@@ -21,7 +21,7 @@ import {
   SPAN_STATE_MANUAL,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import type { MHeap } from '../spans/mheap.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 
@@ -42,7 +42,7 @@ function slotSize(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
 }
 
 /** The live object that holds the byte at this address; null if none does. */
-export function objectAt(heap: MHeap, addr: number): LiveObject | null {
+export function objectAt(heap: HeapReader, addr: number): LiveObject | null {
   const { mem } = heap.t;
   const { m } = mem;
   const s = spanOf(mem, addr);
@@ -58,7 +58,7 @@ export function objectAt(heap: MHeap, addr: number): LiveObject | null {
   return addr - start < size ? { start, size, ...typeOf(heap, s, index) } : null;
 }
 
-function typeOf(heap: MHeap, s: SpanRef, index: number): Pick<LiveObject, 'type' | 'scan'> {
+function typeOf(heap: HeapReader, s: SpanRef, index: number): Pick<LiveObject, 'type' | 'scan'> {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];
   const scan = (spanClass & 1) === 0;
@@ -67,7 +67,7 @@ function typeOf(heap: MHeap, s: SpanRef, index: number): Pick<LiveObject, 'type'
 }
 
 /** The object in a tiny block that has the byte at `addr`. */
-function partAt(heap: MHeap, s: SpanRef, index: number, block: number, addr: number): LiveObject | null {
+function partAt(heap: HeapReader, s: SpanRef, index: number, block: number, addr: number): LiveObject | null {
   const { m } = heap.t.mem;
   const mask = m[tinyMaskWord(m, s, index)]!;
   for (let from = Math.min(addr - block, TINY_SIZE - 1); from >= 0; from--) {
@@ -80,7 +80,7 @@ function partAt(heap: MHeap, s: SpanRef, index: number, block: number, addr: num
 }
 
 /** Calls `visit` for each live object with pointers in a span. */
-export function eachScanObject(heap: MHeap, s: SpanRef, visit: (object: LiveObject) => void): void {
+export function eachScanObject(heap: HeapReader, s: SpanRef, visit: (object: LiveObject) => void): void {
   const { m } = heap.t.mem;
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (m[s + SPAN_CLASS] & 1) === 1) return;
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
@@ -92,7 +92,7 @@ export function eachScanObject(heap: MHeap, s: SpanRef, visit: (object: LiveObje
 }
 
 /** What is at an address where there is no live object, for messages. */
-export function whatIsAt(heap: MHeap, addr: number): string {
+export function whatIsAt(heap: HeapReader, addr: number): string {
   const { mem } = heap.t;
   const { m, plan } = mem;
   const hex = (n: number): string => `0x${n.toString(16)}`;

@@ -27,6 +27,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../layout/span.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
@@ -189,7 +190,7 @@ function readCounters(heap: MHeap): number[] {
 }
 
 /** Words that are in use of each region; the rest of allocator memory was never touched. */
-function metadataBytes(heap: MHeap): number {
+export function metadataBytes(heap: HeapReader): number {
   const { m, plan } = heap.t.mem;
   const grown = m[H_GROWN_PAGES];
   const chunks = Math.ceil(grown / CHUNK_PAGES);

@@ -4,18 +4,19 @@
  * object's type says of the field. Looks at every object of the heap that may hold pointers.
  */
 import { PTR_SIZE } from '../layout/constants.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK } from '../layout/header.ts';
+import { H_GROWN_PAGES } from '../layout/header.ts';
 import { MAP_WORDS } from '../layout/map.ts';
 import { SLICE_CAP } from '../layout/slice.ts';
-import type { TypeTable } from '../malloc/rtype.ts';
-import type { MHeap } from '../spans/mheap.ts';
+import type { TypeList } from '../malloc/rtype.ts';
+import type { HeapReader } from '../spans/heap-reader.ts';
 import { eachSpan } from '../spans/mspan.ts';
+import type { Mem } from '../sys/mem.ts';
 import { type DefinedKinds, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../types/definition.ts';
 import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import { listRoots } from '../types/roots.ts';
+import type { RootInfo } from '../types/roots.ts';
 import { STRING_LEN } from '../types/strings.ts';
-import { eachScanObject, type LiveObject } from './objects.ts';
+import { eachScanObject, type LiveObject, objectAt } from './objects.ts';
 
 /** What is known of the bytes of an object. */
 export interface Typing {
@@ -31,8 +32,46 @@ export interface Typing {
   readonly isTarget: boolean;
 }
 
-/** The best of what is known of the object; undefined if nothing leads to it. In a region. */
-export function searchType(heap: MHeap, table: TypeTable, kinds: DefinedKinds, object: LiveObject): Typing | undefined {
+/** Where to look: the named roots, and whether to go on, asked now and then: for safepoints, and for who has no time. */
+export interface Search {
+  readonly roots: readonly RootInfo[];
+  readonly goOn: () => boolean;
+}
+
+/** The best of what is known of the object; undefined if nothing leads to it, or it was not found in time. */
+export function searchType(
+  heap: HeapReader,
+  table: TypeList,
+  kinds: DefinedKinds,
+  object: LiveObject,
+  { roots, goOn }: Search,
+): Typing | undefined {
+  const { best, offer } = bestOf(object);
+  searchRoots(roots, table, kinds, offer);
+  searchPointers(heap, table, kinds, offer, goOn);
+  return best();
+}
+
+/** What the pointer at this address says of the object it leads to; undefined if it is none that is known. */
+export function typeThrough(
+  heap: HeapReader,
+  table: TypeList,
+  kinds: DefinedKinds,
+  object: LiveObject,
+  pointer: number,
+): Typing | undefined {
+  const holder = objectAt(heap, pointer);
+  if (holder === null || !holder.scan) return undefined;
+  const { size, offsets, kinds: to } = pointersOf(table, kinds, holder.type);
+  const i = offsets.indexOf((pointer - holder.start) % size);
+  if (i < 0) return undefined;
+  const { best, offer } = bestOf(object);
+  offer({ ...whatPointerLeadsTo(heap.t.mem, to[i]!, pointer), from: 'pointer', via: pointer });
+  return best();
+}
+
+/** Of what is offered, what says most about the object. */
+function bestOf(object: LiveObject): { best: () => Typing | undefined; offer: (typing: Typing) => void } {
   let best: Typing | undefined;
   const isBetter = (a: Typing, b: Typing): boolean =>
     a.base === object.start
@@ -43,16 +82,15 @@ export function searchType(heap: MHeap, table: TypeTable, kinds: DefinedKinds, o
     if (typing.base + typing.bytes > object.start + object.size) return;
     if (best === undefined || isBetter(typing, best)) best = typing;
   };
-  searchRoots(heap, table, kinds, offer);
-  searchPointers(heap, table, kinds, offer);
-  return best;
+  return { best: () => best, offer };
 }
 
-function searchRoots(heap: MHeap, table: TypeTable, kinds: DefinedKinds, offer: (typing: Typing) => void): void {
-  const { t } = heap;
-  t.lock(H_HEAP_LOCK);
-  const roots = listRoots(t);
-  t.unlock(H_HEAP_LOCK);
+function searchRoots(
+  roots: readonly RootInfo[],
+  table: TypeList,
+  kinds: DefinedKinds,
+  offer: (typing: Typing) => void,
+): void {
   for (const root of roots) {
     const type = table.get(root.type);
     const kind = type === undefined ? undefined : kinds.ofType(type);
@@ -67,7 +105,7 @@ function whatRefLeadsTo(kind: Kind, base: number): Omit<Typing, 'from'> {
 }
 
 /** What the pointer of a value at `addr` leads to. */
-function whatPointerLeadsTo({ i32 }: MHeap['t']['mem'], kind: Kind, addr: number): Omit<Typing, 'from'> {
+function whatPointerLeadsTo({ i32 }: Mem, kind: Kind, addr: number): Omit<Typing, 'from'> {
   const word = (at: number): number => i32[at >>> 2]! >>> 0;
   const base = word(addr);
   switch (kind.kind) {
@@ -85,17 +123,34 @@ function whatPointerLeadsTo({ i32 }: MHeap['t']['mem'], kind: Kind, addr: number
   }
 }
 
-function searchPointers(heap: MHeap, table: TypeTable, kinds: DefinedKinds, offer: (typing: Typing) => void): void {
-  const { t } = heap;
-  const { mem } = t;
+/** Values that are looked at before `goOn` is asked once more. */
+const VALUES_AT_ONCE = 1 << 14;
+
+function searchPointers(
+  heap: HeapReader,
+  table: TypeList,
+  kinds: DefinedKinds,
+  offer: (typing: Typing) => void,
+  goOn: () => boolean,
+): void {
+  const { mem } = heap.t;
   const known = new Map<number, ReturnType<typeof pointersOf>>();
+  let isOver = false;
+  let left = 0;
   eachSpan(mem, mem.m[H_GROWN_PAGES], (s) => {
     // Nothing is in hand that others may not change meanwhile.
-    t.poll();
+    isOver ||= !goOn();
+    if (isOver) return;
+    left = VALUES_AT_ONCE;
     eachScanObject(heap, s, ({ start, size, type }) => {
       let pointers = known.get(type);
       if (pointers === undefined) known.set(type, (pointers = pointersOf(table, kinds, type)));
       for (let at = start; at + pointers.size <= start + size; at += pointers.size) {
+        if (left-- === 0) {
+          isOver ||= !goOn();
+          left = VALUES_AT_ONCE;
+        }
+        if (isOver) return;
         for (let i = 0; i < pointers.offsets.length; i++) {
           const slot = at + pointers.offsets[i]!;
           if (mem.i32[slot >>> 2] === 0) continue;
@@ -108,7 +163,7 @@ function searchPointers(heap: MHeap, table: TypeTable, kinds: DefinedKinds, offe
 
 /** Where values of a type hold pointers, and of which kinds. */
 function pointersOf(
-  table: TypeTable,
+  table: TypeList,
   kinds: DefinedKinds,
   number: number,
 ): { size: number; offsets: readonly number[]; kinds: readonly Kind[] } {

@@ -2,21 +2,28 @@
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
+import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
 import { type MemProfile, readMemProfile } from '../observe/mem-profile.ts';
 import { Profiler } from '../observe/profiler.ts';
+import type { SnapshotOptions } from '../observe/snapshot/capture.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
+import { HeapView } from '../observe/view.ts';
+import { readerOf } from '../spans/heap-reader.ts';
 import type { HeapGC } from './heap-gc.ts';
 import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
+import { snapshot, snapshotSync } from './snapshots.ts';
 
 export abstract class HeapInside {
   protected readonly cache: MCache;
   /** What `raw` is. */
   protected readonly allocator: RawAllocator;
   protected readonly collector: HeapGC;
+  /** The trace that this thread has begun last. */
+  protected trace: AllocTrace | undefined;
 
   protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {
     this.cache = cache;
@@ -82,6 +89,58 @@ export abstract class HeapInside {
       t.leave();
     }
     return old;
+  }
+
+  /**
+   * A view of the heap as observers have it, for this thread: pages, spans, caches, objects, numbers of now. It reads and
+   * does nothing else, so it works after `detach` too. Other threads make theirs by `viewHeap(heap.share())`.
+   */
+  view(): HeapView {
+    const { t, classes } = this.cache.heap;
+    return new HeapView(readerOf(t.mem, classes));
+  }
+
+  /**
+   * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
+   * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
+   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms in 10 MiB of small
+   * objects. Throws ArgumentError for options that are wrong, and while another trace is under way.
+   */
+  startTrace(options: TraceOptions = {}): AllocTrace {
+    this.check();
+    this.trace = new AllocTrace(this.cache.heap, options);
+    return this.trace;
+  }
+
+  /**
+   * Takes a snapshot of the heap: its objects with their types, and all pointers, as they are at one moment, as a stream of
+   * pieces of about 1 MiB of a file that `spanheap inspect` and `spanheap verify` read. Numbers in objects are as they were
+   * when their page was copied, unless nobody changes the heap meanwhile.
+   *
+   *     for await (const piece of heap.snapshot()) file.write(piece);
+   *     await pipeline(heap.snapshot(), createWriteStream('heap.sphsnap'))   // node:stream/promises
+   *
+   * All threads go on, this one between pieces. It begins with the first piece that is asked for; a full collection comes
+   * before. Until it ends no memory that is freed is used again, so the heap may grow; `gc()` of other threads waits for its
+   * end, and on this thread throws SnapshotAbortedError. It is given up when the heap is full, when more pointers are stored
+   * meanwhile than can be noted (an eighth of `maxBytes`), or when nobody asks for the next piece for a minute while
+   * another thread waits; then the stream throws SnapshotAbortedError.
+   *
+   * Throws ArgumentError inside a scope and for wrong options; the stream throws SnapshotAbortedError while another snapshot
+   * of the heap is under way.
+   */
+  snapshot(options: SnapshotOptions = {}): AsyncGenerator<Uint8Array, void> {
+    this.check();
+    return snapshot(this.collector.collector, this.allocator.typeTable, options);
+  }
+
+  /**
+   * The same at once: `write` gets the pieces one after the other, and must not use the heap. Works inside a scope. Blocks
+   * this thread until it is done; other threads go on.
+   */
+  snapshotSync(write: (piece: Uint8Array) => void, options: SnapshotOptions = {}): void {
+    this.check();
+    snapshotSync(this.collector.collector, this.allocator.typeTable, write, options);
   }
 
   /** Numbers of the whole heap. O(spans), does not stop the world. */

@@ -31,7 +31,7 @@ import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
-import { currentThreadId, type WorkerLike } from './worker-threads.ts';
+import { announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
@@ -331,6 +331,7 @@ export class Heap extends HeapInside {
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
       throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    this.trace?.stop();
     t.enter();
     this.#typed.release();
     this.collector.release();
@@ -377,9 +378,14 @@ export class Heap extends HeapInside {
   }
 }
 
-/** Makes a heap and attaches the calling thread. Throws ArgumentError for options that are wrong. */
+/**
+ * Makes a heap and attaches the calling thread. Throws ArgumentError for options that are wrong. If there is a function at
+ * `globalThis[Symbol.for('spanheap.created')]`, it is called with the heap: for tools.
+ */
 export function createHeap(options: HeapOptions = {}): Heap {
-  return Heap.create(options, PTR_SIZE);
+  const heap = Heap.create(options, PTR_SIZE);
+  announce(heap);
+  return heap;
 }
 
 /**

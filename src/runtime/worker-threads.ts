@@ -45,6 +45,15 @@ function workerThreads(): NodeWorkerThreads | undefined {
   return builtin('node:worker_threads') as NodeWorkerThreads | undefined;
 }
 
+/**
+ * Tells whoever wants to know that this thread has made a heap: tools that look at programs as they are, such as
+ * `spanheap explore`. They leave a function at `globalThis[Symbol.for('spanheap.created')]` that gets each new heap.
+ */
+export function announce(heap: unknown): void {
+  const listener = (globalThis as { [key: symbol]: unknown })[Symbol.for('spanheap.created')];
+  if (typeof listener === 'function') listener(heap);
+}
+
 /** A line on stderr, at once: what a worker gives to its console waits for the main thread's event loop. */
 export function printError(line: string): void {
   const fs = builtin('node:fs') as { writeSync(fd: number, text: string): void } | undefined;
@@ -132,6 +141,20 @@ interface Scheduler {
   setImmediate?: (fn: () => void) => { unref?: () => void };
   requestIdleCallback?: (fn: () => void) => unknown;
   setTimeout: (fn: () => void, ms: number) => { unref?: () => void } | number;
+}
+
+/** Settles when the event loop has had a turn. Keeps the process alive until then. */
+export function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as unknown as { setImmediate?: (fn: () => void) => unknown };
+  if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** Calls `fn` soon from the event loop; does not keep the process alive. */

@@ -24,6 +24,7 @@ import {
   PAGE_SIZE,
 } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
+import { GC_HEAP_LIVE } from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
   H_GROWN_PAGES,
@@ -32,6 +33,7 @@ import {
   H_PEAK_PAGES,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
 } from '../layout/header.ts';
 import {
   PC_BASE,
@@ -78,6 +80,7 @@ import {
   SPAN_TABLE_CLASS,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-cache.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -119,11 +122,13 @@ export class MHeap {
   alloc(npages: number, spanClass: SpanClass): SpanRef {
     const s = this.#takeRecord();
     if (s === NIL) return s;
+    this.t.pause('span.record');
     const nelems = spanClass < 2 ? 1 : this.classes.nelems[spanClass >>> 1];
     if (!this.#prepareBits(s, nelems) || !this.#prepareTable(s, spanClass)) {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
+    this.t.pause('span.bits');
     const page = this.#allocPages(npages);
     if (page < 0) {
       this.#putRecord(s);
@@ -136,6 +141,7 @@ export class MHeap {
     m[s + SPAN_ELEMSIZE] = size;
     m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, 0, s);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
     return s;
   }
@@ -157,6 +163,7 @@ export class MHeap {
     m[s + SPAN_NELEMS] = 0;
     m[s + SPAN_ELEMSIZE] = npages * PAGE_SIZE;
     this.#initSpan(s, page, npages, SPAN_STATE_MANUAL);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, FLAG_MANUAL, s);
     return s;
   }
 
@@ -164,16 +171,17 @@ export class MHeap {
     if (Atomics.compareExchange(this.#m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
       fatal('freeManual of a span that is not manual');
     }
-    this.free(s);
+    this.free(s, FLAG_MANUAL);
   }
 
   /**
    * Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. Pages of
-   * the block that the thread's page cache holds go there, without a lock.
+   * the block that the thread's page cache holds go there, without a lock. `flags`: of the event in a trace.
    */
-  free(s: SpanRef): void {
+  free(s: SpanRef, flags = 0): void {
     const { t } = this;
     const m = this.#m;
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_FREE, flags, s);
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     t.pause('span.free');
     addLive(m, s, -m[s + SPAN_COUNTED]);
@@ -184,6 +192,7 @@ export class MHeap {
     if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
       this.#forgetSpan(s, page, npages);
       cacheFree(t.mem, this.#cache, page, npages);
+      t.pause('pageCache.free');
       this.#keepRecord(s);
       return;
     }
@@ -195,8 +204,15 @@ export class MHeap {
     }
     this.#forgetSpan(s, page, npages);
     this.pages.free(page, npages);
+    t.pause('pageAlloc.free');
     if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
     t.unlock(H_HEAP_LOCK);
+  }
+
+  #traceSpan(kind: number, flags: number, s: SpanRef): void {
+    const m = this.#m;
+    const pages = m[s + SPAN_NPAGES] | (m[s + SPAN_CLASS] << SPAN_CLASS_SHIFT);
+    this.t.trace.event(kind, flags, m[s + SPAN_BASE], pages, m[GC_HEAP_LIVE], m[H_PAGES_IN_USE]);
   }
 
   #inPageCache(page: number, npages: number): boolean {
@@ -277,13 +293,14 @@ export class MHeap {
     const m = this.#m;
     const { t, pages } = this;
     if (npages < PAGE_CACHE_MAX_REQUEST) {
-      let page = cacheAlloc(t.mem, this.#cache, npages);
+      let page = this.#cacheAlloc(npages);
       if (page >= 0) return page;
       if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
+        t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
-        if (filled) page = cacheAlloc(t.mem, this.#cache, npages);
+        if (filled) page = this.#cacheAlloc(npages);
         if (page >= 0) return page;
       }
     }
@@ -294,10 +311,20 @@ export class MHeap {
       const n = this.#grow(npages);
       if (n === 0) break;
       grown += n;
+      t.pause('mheap.grow');
       page = pages.alloc(npages);
     }
+    t.pause('pageAlloc.alloc');
     t.unlock(H_HEAP_LOCK);
-    if (grown > 0 && this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    if (grown === 0) return page;
+    if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
+    if (this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    return page;
+  }
+
+  #cacheAlloc(npages: number): number {
+    const page = cacheAlloc(this.t.mem, this.#cache, npages);
+    this.t.pause('pageCache.alloc');
     return page;
   }
 

@@ -19,10 +19,12 @@ import {
   PROC_STATUS,
   PROC_THREAD,
 } from '../layout/proc.ts';
+import { EV_ATTACH, EV_DETACH } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import { MHeap } from '../spans/mheap.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import { Proc, procRef } from '../sync/proc.ts';
+import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
 import { lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
@@ -41,6 +43,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
     lockWorldUnlessBroken(t);
     cache.joinCycle();
     Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
+    if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, thread, t.id, 0, 0);
     t.unlockWorld();
   }
   return cache;
@@ -77,6 +80,8 @@ export function detachProc(cache: MCache): void {
     releaseProc(cache);
     closeCallbacks(heap.t, ref);
     retireCounters(mem, ref);
+    endTraceOf(mem, heap.t.id);
+    if (heap.t.trace.number !== 0) heap.t.trace.event(EV_DETACH, 0, 0, 0, 0, 0);
   });
   heap.t.quit();
   freeProc(mem, ref);

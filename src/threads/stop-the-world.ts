@@ -25,6 +25,7 @@ import {
   PROC_STOPPED,
   PROC_THREAD,
 } from '../layout/proc.ts';
+import { EV_STOP_BEGIN, EV_STOP_END, WHY_OTHER } from '../layout/trace.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -44,6 +45,8 @@ export interface StopOptions {
   readonly onStopped?: (ns: number) => void;
   /** What "long" is, in milliseconds. Default: 5000. */
   readonly warnAfterMs?: number;
+  /** What the stop is for, as the allocation trace tells it: one of the WHY_ values. Default: WHY_OTHER. */
+  readonly why?: number;
 }
 
 /** Record of every thread slot, attached or not. */
@@ -89,11 +92,21 @@ export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = 
 /** As `withWorldStopped`, with the world lock held already. Undefined: given up, a thread is to be reaped first. */
 export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): { result: T } | undefined {
   const asked = performance.now();
-  if (!t.mem.shared) return { result: timed(fn, asked, options) };
+  const why = options.why ?? WHY_OTHER;
+  const trace = t.trace.number;
+  let stopped = asked;
+  if (trace !== 0) t.trace.event(EV_STOP_BEGIN, why, 0, 0, 0, 0);
   try {
-    return stopAll(t, options) ? { result: timed(fn, asked, options) } : undefined;
+    if (t.mem.shared && !stopAll(t, options)) return undefined;
+    stopped = performance.now();
+    return { result: timed(fn, asked, options) };
   } finally {
-    startAll(t);
+    // A trace that this stop was for begins or ends in its middle.
+    const now = performance.now();
+    if (trace !== 0 && t.trace.number === trace) {
+      t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, (stopped - asked) * 1e6);
+    }
+    if (t.mem.shared) startAll(t);
   }
 }
 
@@ -163,12 +176,16 @@ export class Patience {
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
     }
+    this.mention(m, p, `has not reached a safepoint`, '; call heap.poll() in long loops');
+  }
+
+  /** Warns, once a thread, when it has been waited for long. `what` it does, `advice`. */
+  mention(m: Int32Array<ArrayBufferLike>, p: ProcRef, what: string, advice = ''): void {
+    const waited = performance.now() - this.#started;
     const limit = this.#options.warnAfterMs ?? WARN_MS;
     if (waited <= limit || this.#named === p) return;
     this.#named = p;
-    this.#options.warn?.(
-      `${nameOf(m, p)} has not reached a safepoint for ${limit / 1000} s; call heap.poll() in long loops`,
-    );
+    this.#options.warn?.(`${nameOf(m, p)} ${what} for ${limit / 1000} s${advice}`);
   }
 }
 

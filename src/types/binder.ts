@@ -159,6 +159,8 @@ export class Binder {
 
   #ref(kind: RefKind, name: string): Codec {
     const target = this.bind(kind.elem);
+    const found = this.#byName.get(name);
+    if (found !== undefined) return found;
     // A place of its own that the pointer leads to; a map is one already.
     const place = target.place!;
     return this.#finish(kind, name, { ...(refCodec(this.#env, place, target.name) as Scalar), place }, true, false);
@@ -167,6 +169,9 @@ export class Binder {
   #slice(kind: SliceKind, name: string): Codec {
     const env = this.#env;
     const elem = this.bind(kind.elem);
+    // What it holds may have a slice like this one, which was bound meanwhile.
+    const found = this.#byName.get(name);
+    if (found !== undefined) return found;
     const place = makePlaceClass(env, () => codec, name);
     const codec: Codec = this.#finish(kind, name, { ...sliceCodec(env, place, elem, () => codec), place }, false, true);
     defineSlice(env, place, elem, () => codec);
@@ -176,6 +181,8 @@ export class Binder {
   #array(kind: ArrayKind, name: string): Codec {
     const env = this.#env;
     const elem = this.bind(kind.elem);
+    const found = this.#byName.get(name);
+    if (found !== undefined) return found;
     const place = makePlaceClass(env, () => codec, name);
     const accessors = arrayCodec(env, place, elem, kind.length, () => codec);
     const codec: Codec = this.#finish(kind, name, { ...accessors, place }, false, elem.allocates);

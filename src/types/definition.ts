@@ -6,7 +6,7 @@
  * is read by it lies where its writer put it, and a damaged definition is no type at all.
  */
 import { GROUP_CTRL_WORDS, GROUP_SLOTS } from '../layout/map.ts';
-import type { RType, TypeTable } from '../malloc/rtype.ts';
+import type { RType, TypeList } from '../malloc/rtype.ts';
 import {
   type AtomicKind,
   array,
@@ -66,13 +66,16 @@ interface DefinedField {
   readonly type: string;
 }
 
+/** Where the registered types come from. */
+export type TypeSource = Pick<TypeList, 'find'>;
+
 /** The kinds of one heap's registered types. */
 export class DefinedKinds {
-  readonly #table: TypeTable;
+  readonly #table: TypeSource;
   readonly #structs = new Map<string, StructKind>();
   readonly #byNumber = new Map<number, Kind>();
 
-  constructor(table: TypeTable) {
+  constructor(table: TypeSource) {
     this.#table = table;
   }
 

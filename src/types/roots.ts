@@ -4,7 +4,7 @@
  */
 import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
-import { H_HEAP_LOCK, H_ROOTS, H_WRITE_BARRIER } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_ROOTS, H_WRITE_BARRIER } from '../layout/header.ts';
 import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from '../layout/root.ts';
 import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
 import { persistentAlloc } from '../spans/persistent.ts';
@@ -26,14 +26,20 @@ function checkName(name: unknown): string {
   throw new ArgumentError('ERR_INVALID_ARGUMENT', 'roots: a name must be a string that is not empty');
 }
 
-/** All roots that are set. World stopped, or heap lock held, or at the reader's risk. */
+/**
+ * All roots that are set. World stopped, or heap lock held, or at the reader's risk: then a root may have the address of
+ * one moment and the type of another. A record lies below the newer ones; what does not ends the list.
+ */
 export function listRoots({ mem }: Pick<Env, 'mem'>): RootInfo[] {
-  const { m } = mem;
+  const { m, plan } = mem;
   const roots: RootInfo[] = [];
-  for (let r = Atomics.load(m, H_ROOTS); r !== NIL; r = m[r + ROOT_NEXT]) {
+  let end = Math.min(m[H_PERSISTENT_NEXT], plan.end);
+  for (let r = Atomics.load(m, H_ROOTS); r >= plan.persistent && r < end; r = m[r + ROOT_NEXT]) {
+    const bytes = m[r + ROOT_NAME_BYTES];
+    if (!(bytes > 0 && r + ROOT_NAME + wordsOf(bytes) <= end)) break;
+    end = r;
     if (m[r + ROOT_ADDR] === 0) continue;
-    const name = readText(mem, r + ROOT_NAME, m[r + ROOT_NAME_BYTES]);
-    roots.push({ name, addr: m[r + ROOT_ADDR] >>> 0, type: m[r + ROOT_TYPE] });
+    roots.push({ name: readText(mem, r + ROOT_NAME, bytes), addr: m[r + ROOT_ADDR] >>> 0, type: m[r + ROOT_TYPE] });
   }
   return roots;
 }

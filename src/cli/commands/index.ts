@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
 import { CliError, printable } from '../errors.ts';
+import { type ExploreFlags, exploring } from '../explore/exploring.ts';
+import { addExploreFlags } from '../explore/flags.ts';
 import { buildIndex, type GcOptions } from '../index/builder.ts';
 import { explaining } from '../index/failure.ts';
 import { indexJson } from '../index/json.ts';
@@ -18,7 +20,7 @@ const MOST_THREADS = 64;
 /** More workers than this read files faster than a disk gives them. */
 const MOST_THREADS_UNASKED = 8;
 
-interface CommandOptions {
+interface CommandOptions extends ExploreFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly query: readonly string[];
@@ -69,10 +71,12 @@ export function addIndexCommand(program: Command, workerUrl: URL): void {
         'drop so many of 100 documents from the finished index, collect, and index them again in the same heap',
       ).argParser((text) => parseCount(text, '--drop', 1, 100)),
     );
-  addGcOptions(command)
+  addExploreFlags(addGcOptions(command))
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
     .addHelpText('after', EXAMPLES)
-    .action((paths: string[], options: CommandOptions) => index(paths, options, workerUrl));
+    .action((paths: string[], options: CommandOptions) =>
+      exploring(options, 'index', () => index(paths, options, workerUrl)),
+    );
 }
 
 function addGcOptions(command: Command): Command {

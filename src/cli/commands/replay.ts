@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
 import { CliError, UsageError } from '../errors.ts';
+import { type ExploreFlags, exploring } from '../explore/exploring.ts';
+import { addExploreFlags } from '../explore/flags.ts';
 import { checkOutput, writeOutput } from '../output.ts';
 import { readingProgress, replayProgress } from '../progress.ts';
 import { readRecording } from '../replay/formats/read.ts';
@@ -19,7 +21,7 @@ import { parseCount, parseSize } from '../sizes.ts';
 /** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
 const MOST_THREADS = 64;
 
-interface CommandOptions {
+interface CommandOptions extends ExploreFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly sizeClasses: ReplayOptions['sizeClasses'];
@@ -29,7 +31,7 @@ interface CommandOptions {
 }
 
 export function addReplayCommand(program: Command, workerUrl: URL): void {
-  program
+  const command = program
     .command('replay')
     .summary("put recorded programs' allocations through the heap")
     .description(
@@ -55,9 +57,12 @@ export function addReplayCommand(program: Command, workerUrl: URL): void {
     )
     .option('--verify', "check every object's content, and the heap at the end")
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
-    .option('--html <file>', 'write a page with the curves over time and the waste by size class')
+    .option('--html <file>', 'write a page with the curves over time and the waste by size class');
+  addExploreFlags(command)
     .addHelpText('after', EXAMPLES)
-    .action((files: string[], options: CommandOptions) => replay(files, options, workerUrl));
+    .action((files: string[], options: CommandOptions) =>
+      exploring(options, 'replay', () => replay(files, options, workerUrl)),
+    );
 }
 
 const EXAMPLES = `

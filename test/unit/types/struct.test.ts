@@ -545,3 +545,24 @@ test.each([['the outer'], ['the inner']])(
     });
   },
 );
+
+test.each([['slice'], ['the struct']])(
+  'a struct with a slice of references to such structs; %s is bound first',
+  (what) => {
+    const Node = struct('ListNode', {
+      id: i32,
+      get others() {
+        return Nodes;
+      },
+    });
+    const Nodes = slice(ref(Node));
+    heap.scope(() => {
+      const made = what === 'slice' ? heap.make(Nodes, 1) : undefined;
+      const node = heap.new(Node, { id: 1 });
+      node.others = heap.make(Nodes, 2);
+      node.others.set(0, node);
+      if (made !== undefined) node.others = made;
+      expect(node.others.length).toBe(what === 'slice' ? 1 : 2);
+    });
+  },
+);

@@ -1,0 +1,47 @@
+/** `spanheap explore FILE.js`: the program in a process of its own, as `node FILE.js` would run it. */
+import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { CliError, printable } from '../errors.ts';
+import type { ServeFlags } from './flags.ts';
+
+/** Environment variable by which the hook gets its settings. */
+export const HOOK_ENV = 'SPANHEAP_EXPLORE';
+
+export interface HookSettings {
+  readonly flags: ServeFlags;
+  /** Whether the page stays when the program is done. */
+  readonly keep: boolean;
+}
+
+/** Runs the program to its end. Throws CliError with its exit code unless that is 0. */
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  hookUrl: URL,
+  settings: HookSettings,
+): Promise<void> {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new CliError(`${printable(file)}: there is no such program`);
+  }
+  const child = spawn(process.execPath, [...process.execArgv, '--import', hookUrl.href, file, ...args], {
+    stdio: 'inherit',
+    env: { ...process.env, [HOOK_ENV]: JSON.stringify(settings) },
+  });
+  const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    // Ctrl-C goes to both; this process waits for what the program makes of it. Other signals are passed on.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  const code = end.signal === null ? (end.code ?? 1) : 128 + constants.signals[end.signal];
+  if (code !== 0) throw new ProgramEnded(code);
+}
+
+/** The program has said itself what there was to say. */
+export class ProgramEnded extends CliError {
+  constructor(exitCode: number) {
+    super('', exitCode);
+  }
+}

@@ -1,0 +1,194 @@
+/** Numbers of the heap that can be read at once, as a view tells them: O(threads). */
+import { isAllSwept } from '../../central/sweep.ts';
+import { nanotime } from '../../gc/clock.ts';
+import { NO_LIMIT } from '../../gc/pacing/goals.ts';
+import { lastCycles, lastPauses } from '../../gc/stats.ts';
+import { PAGE_SIZE } from '../../layout/constants.ts';
+import {
+  GC_BYTES_MARKED,
+  GC_ENABLED,
+  GC_FORCED,
+  GC_HEAP_LIVE,
+  GC_HEAP_SCAN,
+  GC_IDLE,
+  GC_LAST_MARKED,
+  GC_MARKED,
+  GC_PACER,
+  GC_PAGES_SWEPT,
+  GC_PAUSE_TOTAL,
+  GC_PAUSED,
+  GC_PAUSES,
+  GC_ROOT_JOBS,
+  GC_ROOT_NEXT,
+  GC_SCAN_WORK,
+  GC_STARTED,
+  GC_SWEEP_CLASS,
+  GC_T_CREATED,
+  GC_TRIGGER,
+  GC_WORK_COUNT,
+  GC_WORKER,
+  GC_WORKING,
+  TRIGGER_NEVER,
+} from '../../layout/gc.ts';
+import {
+  H_PAGES_IN_USE,
+  H_PEAK_PAGES,
+  H_PROCS,
+  H_RELEASED_PAGES,
+  H_RETIRED,
+  H_STOP,
+  H_SWEEPGEN,
+  H_TYPES,
+  H_WRITE_BARRIER,
+} from '../../layout/header.ts';
+import {
+  LIMITER_ENABLED,
+  LIMITER_LAST_ENABLED_CYCLE,
+  PACER_GC_PERCENT,
+  PACER_HEAP_GOAL,
+  PACER_MEMORY_LIMIT,
+} from '../../layout/pacer.ts';
+import {
+  COUNTERS,
+  PROC_ASSIST_NS,
+  PROC_LARGE_ALLOCS,
+  PROC_LARGE_FREES,
+  PROC_MARK_NS,
+  PROC_REFILLS,
+  PROC_REMOTE_FREES,
+  PROC_SWEEP_NS,
+  PROC_SWEPT_BYTES,
+  PROC_SWEPT_OBJECTS,
+} from '../../layout/proc.ts';
+import type { HeapReader } from '../../spans/heap-reader.ts';
+import { LOCK_OWNER } from '../../sync/proc.ts';
+import type { Mem } from '../../sys/mem.ts';
+import { attachedProcs } from '../../threads/stop-the-world.ts';
+import { metadataBytes } from '../stats.ts';
+import type { ViewGC, ViewSample } from '../view-types.ts';
+import { knownPages } from './records.ts';
+
+type Counter = (typeof COUNTERS)[number];
+
+/** The sums of all threads' counters, those of threads that are gone included. */
+function sumCounters(mem: Mem): (counter: Counter) => number {
+  const { mf } = mem;
+  const procs = attachedProcs(mem);
+  return (counter) =>
+    procs.reduce((sum, p) => sum + mf[(p + counter) >>> 1], mf[(H_RETIRED >>> 1) + COUNTERS.indexOf(counter)]);
+}
+
+/** Counted in units of 8 bytes. */
+function bytesAt({ m }: Mem, word: number): number {
+  return Math.max(0, m[word]) * 8;
+}
+
+/** A number of bytes that is above all sizes when there is none. */
+function orNone(bytes: number): number | null {
+  return bytes < NO_LIMIT ? bytes : null;
+}
+
+function phaseOf({ m }: Mem): ViewSample['phase'] {
+  if (m[H_WRITE_BARRIER] !== 0) return 'mark';
+  return isAllSwept(m) || m[GC_MARKED] === 0 ? 'off' : 'sweep';
+}
+
+/** Milliseconds since the heap was made. */
+export function ageOf({ mf }: Mem): number {
+  return (nanotime() - mf[GC_T_CREATED >>> 1]) / 1e6;
+}
+
+/** What bytes of objects came and went, as far as it shows in counters: see ViewSample.allocatedBytes. */
+export class Turnover {
+  allocated = 0;
+  #freed = 0;
+  #cycle = 0;
+
+  /** The counters have moved to these values: bytes that are live, and what the cycles up to now found dead. */
+  update(mem: Mem): void {
+    const live = bytesAt(mem, GC_HEAP_LIVE);
+    const last = mem.m[GC_MARKED];
+    if (last !== this.#cycle) {
+      for (const { cycle, heapAfter, heapMarked } of lastCycles(mem)) {
+        if (cycle > this.#cycle) this.#freed += Math.max(0, heapAfter - heapMarked);
+      }
+      this.#cycle = last;
+    }
+    // What is freed by hand shows as less that was allocated; the sum never falls.
+    this.allocated = Math.max(this.allocated, live + this.#freed);
+  }
+}
+
+export function viewSample(heap: HeapReader, turnover: Turnover): ViewSample {
+  const { mem } = heap.t;
+  const { m, mf } = mem;
+  const double = (word: number): number => mf[word >>> 1];
+  const pacer = (index: number): number => mf[(GC_PACER >>> 1) + index];
+  const sum = sumCounters(mem);
+  const trigger = m[GC_TRIGGER];
+  turnover.update(mem);
+  const liveBytes = bytesAt(mem, GC_HEAP_LIVE);
+  const isUnlimited = pacer(PACER_GC_PERCENT) < 0 && orNone(pacer(PACER_MEMORY_LIMIT)) === null;
+  return {
+    at: ageOf(mem),
+    phase: phaseOf(mem),
+    cyclesStarted: m[GC_STARTED],
+    cycles: m[GC_MARKED],
+    liveBytes,
+    scanBytes: bytesAt(mem, GC_HEAP_SCAN),
+    goalBytes: isUnlimited ? null : orNone(pacer(PACER_HEAP_GOAL)),
+    triggerBytes: trigger === TRIGGER_NEVER ? null : trigger * 8,
+    limitBytes: orNone(pacer(PACER_MEMORY_LIMIT)),
+    markedBytes: double(GC_LAST_MARKED),
+    markedNowBytes: bytesAt(mem, GC_BYTES_MARKED),
+    scanWorkBytes: bytesAt(mem, GC_SCAN_WORK),
+    inUseBytes: m[H_PAGES_IN_USE] * PAGE_SIZE,
+    sysBytes: knownPages(mem) * PAGE_SIZE,
+    releasedBytes: m[H_RELEASED_PAGES] * PAGE_SIZE,
+    peakBytes: m[H_PEAK_PAGES] * PAGE_SIZE,
+    metadataBytes: metadataBytes(heap),
+    allocatedBytes: turnover.allocated,
+    freedBytes: Math.max(0, turnover.allocated - liveBytes),
+    threads: m[H_PROCS],
+    pauses: double(GC_PAUSES),
+    pauseTotalNs: double(GC_PAUSE_TOTAL),
+    markNs: sum(PROC_MARK_NS),
+    assistNs: sum(PROC_ASSIST_NS),
+    sweepNs: sum(PROC_SWEEP_NS),
+    limiting: pacer(LIMITER_ENABLED) !== 0,
+    stopping: m[H_STOP] & LOCK_OWNER,
+    types: m[H_TYPES],
+    refills: sum(PROC_REFILLS),
+    largeAllocs: sum(PROC_LARGE_ALLOCS),
+    largeFrees: sum(PROC_LARGE_FREES),
+    remoteFrees: sum(PROC_REMOTE_FREES),
+  };
+}
+
+export function viewGC({ t: { mem } }: HeapReader): ViewGC {
+  const { m, mf } = mem;
+  const pacer = (index: number): number => mf[(GC_PACER >>> 1) + index];
+  const sum = sumCounters(mem);
+  return {
+    enabled: m[GC_ENABLED] !== 0 && m[GC_PAUSED] === 0,
+    phase: phaseOf(mem),
+    background: m[GC_WORKER] > 0,
+    gcPercent: pacer(PACER_GC_PERCENT),
+    memoryLimit: orNone(pacer(PACER_MEMORY_LIMIT)),
+    forcedCycles: m[GC_FORCED],
+    freedBytes: sum(PROC_SWEPT_BYTES),
+    freedObjects: sum(PROC_SWEPT_OBJECTS),
+    limiting: pacer(LIMITER_ENABLED) !== 0,
+    lastLimitedCycle: pacer(LIMITER_LAST_ENABLED_CYCLE),
+    cycles: lastCycles(mem),
+    pausesNs: lastPauses(mem),
+    working: m[GC_WORKING],
+    idle: m[GC_IDLE],
+    workBuffers: m[GC_WORK_COUNT],
+    rootJobs: m[GC_ROOT_JOBS],
+    rootJobsDone: Math.min(m[GC_ROOT_NEXT], m[GC_ROOT_JOBS]),
+    pagesSwept: m[GC_PAGES_SWEPT],
+    sweepClass: m[GC_SWEEP_CLASS],
+    sweepgen: m[H_SWEEPGEN],
+  };
+}

@@ -1,0 +1,17 @@
+/** What the built programs know of the package they belong to: they all lie in dist, what they share in dist/chunks. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const DIST = new URL(/\/chunks\/[^/]*$/.test(import.meta.url) ? '..' : '.', import.meta.url);
+
+/** A file in the folder of the program that runs. */
+export function besideProgram(name: string): URL {
+  return new URL(name, DIST);
+}
+
+/** The package's version; 'unknown' when it runs from elsewhere. */
+export function packageVersion(): string {
+  const manifest = besideProgram('../package.json');
+  if (!existsSync(fileURLToPath(manifest))) return 'unknown';
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}
