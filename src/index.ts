@@ -31,6 +31,9 @@ export type {
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
 export type { MemProfile, MemProfileRecord } from './observe/mem-profile.ts';
+export type { BySize, MemStats } from './observe/mem-stats.ts';
+export type { Float64Histogram, MetricKind } from './observe/metric-list.ts';
+export type { MetricDescription, MetricValues } from './observe/metrics.ts';
 export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
 export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';

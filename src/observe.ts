@@ -12,3 +12,15 @@ export {
   writeHeapProfile,
 } from './serve/pprof.ts';
 export { type EncodeOptions, encodeHeapProfile, type SampleType } from './serve/pprof-encode.ts';
+export {
+  type HeapMetric,
+  type HeapMetricsOptions,
+  type HeapSample,
+  type MeteredHeap,
+  type MetricRegistry,
+  type MetricsRequest,
+  type MetricsResponse,
+  metricsHandler,
+  metricsText,
+  registerHeapMetrics,
+} from './serve/prometheus.ts';

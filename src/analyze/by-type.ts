@@ -48,14 +48,15 @@ export function totalsByType(graph: HeapGraph, idom: Uint32Array | null): TypeTo
     .sort((a, b) => b.bytes - a.bytes || b.count - a.count || (a.name < b.name ? -1 : 1));
 }
 
-/** Sets that are looked at in one pass: one bit each. */
-const SETS = 32;
+/** Lists that are looked at in one pass: one bit each. The last one says that the node is in the queue. */
+export const LISTS_AT_ONCE = 31;
+const IS_QUEUED = 1 << 31;
 
 /**
  * Bytes that would be garbage without all objects of a type, these included, for each of `lists` of types. That is not
  * the sum of what the objects retain one by one: two may hold the same thing, and one may hold the other.
  *
- * For up to 32 lists at once: each node gets the set of the lists without which it is still reachable, one bit each, which
+ * For up to 31 lists at once: each node gets the set of the lists without which it is still reachable, one bit each, which
  * grows along the edges until nothing changes.
  */
 export function retainedByTypes(
@@ -65,9 +66,9 @@ export function retainedByTypes(
   onProgress: (part: number) => void = () => {},
 ): number[] {
   const result: number[] = [];
-  for (let from = 0; from < lists.length; from += SETS) {
-    result.push(...retainedOfSome(graph, idom, lists.slice(from, from + SETS)));
-    onProgress(Math.min(1, (from + SETS) / lists.length));
+  for (let from = 0; from < lists.length; from += LISTS_AT_ONCE) {
+    result.push(...retainedOfSome(graph, idom, lists.slice(from, from + LISTS_AT_ONCE)));
+    onProgress(Math.min(1, (from + LISTS_AT_ONCE) / lists.length));
   }
   return result;
 }
@@ -77,44 +78,46 @@ function retainedOfSome(graph: HeapGraph, idom: Uint32Array, lists: readonly (re
   // By type: all bits but that of its list.
   const passes = new Int32Array(types.length).fill(-1);
   for (const [bit, list] of lists.entries()) for (const t of list) passes[t]! &= ~(1 << bit);
-  const without = spread(graph, passes);
+  const bits = spread(graph, passes);
   const retained = new Float64Array(lists.length);
-  const all = lists.length === SETS ? -1 : (1 << lists.length) - 1;
+  const all = 2 ** lists.length - 1;
   for (let node = 1; node < nodes; node++) {
     if (idom[node] === UNREACHED) continue;
-    for (let left = ~without[node]! & all; left !== 0; left &= left - 1) {
+    for (let left = ~bits[2 * node]! & all; left !== 0; left &= left - 1) {
       retained[31 - Math.clz32(left & -left)]! += size[node]!;
     }
   }
   return [...retained];
 }
 
-/** By node: the bits with which it is reached from node 0, which has all, if each node lets only those of its type pass. */
+/**
+ * Pairs of words by node: the bits with which it is reached from node 0, which has all, if each node lets only those of its
+ * type pass; and these. They lie together, as both are read for each pointer.
+ */
 function spread({ nodes, type, firstEdge, edgeTo }: HeapGraph, passes: Int32Array): Int32Array {
-  const bits = new Int32Array(nodes);
+  const bits = new Int32Array(2 * nodes);
+  for (let node = 0; node < nodes; node++) bits[2 * node + 1] = passes[type[node]!]! & ~IS_QUEUED;
+  bits[0] = -1;
   // A ring: a node is in it at most once.
   const queue = new Uint32Array(nodes);
-  const isQueued = new Uint8Array(nodes);
-  bits[0] = -1;
   let head = 0;
   let length = 1;
   while (length > 0) {
     const node = queue[head]!;
     head = head + 1 === nodes ? 0 : head + 1;
     length--;
-    isQueued[node] = 0;
-    const has = bits[node]!;
+    const has = bits[2 * node]! & ~IS_QUEUED;
+    bits[2 * node] = has;
     const end = firstEdge[node + 1]!;
     for (let e = firstEdge[node]!; e < end; e++) {
-      const to = edgeTo[e]!;
+      const to = 2 * edgeTo[e]!;
       const old = bits[to]!;
-      const now = old | (has & passes[type[to]!]!);
+      const now = old | (has & bits[to + 1]!);
       if (now === old) continue;
-      bits[to] = now;
-      if (isQueued[to] === 1) continue;
-      isQueued[to] = 1;
+      bits[to] = now | IS_QUEUED;
+      if ((old & IS_QUEUED) !== 0) continue;
       const tail = head + length;
-      queue[tail >= nodes ? tail - nodes : tail] = to;
+      queue[tail >= nodes ? tail - nodes : tail] = to >>> 1;
       length++;
     }
   }

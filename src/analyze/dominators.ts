@@ -8,8 +8,10 @@
  * Dominators in Practice", 2006) is often faster, but walks up the tree for each node: a linked list of n nodes with a
  * value each, which an array beside the list holds as well, takes it n²/2 steps, and such heaps are common.
  *
- * Nothing recurses, and there are no objects per node: all is in typed arrays, indexed by the number that a node gets in the
- * depth-first walk (from 1 on; 0 is "none"), which lie closer together in memory than addresses do.
+ * Nothing recurses, and there are no objects per node: all is in typed arrays. In a large graph the time goes into waiting for
+ * memory, so nodes get the numbers of the depth-first walk (from 1 on; 0 is "none"), which lie closer together than
+ * addresses do; words that are read together lie together; the edges of the walk, for which the result is known, are not
+ * kept; and the others are kept as lists of predecessors when the walk meets them, which takes no second look at the graph.
  */
 import type { HeapGraph } from './graph.ts';
 import { groupRoots, type RootGroups } from './root-groups.ts';
@@ -30,18 +32,16 @@ export interface Dominators {
   readonly reached: number;
 }
 
-/** The work as a whole has `STEPS` parts of about the same time. */
-const STEPS = 4;
 /** Nodes between two calls of `onProgress`, less one. */
 const TICK = (1 << 18) - 1;
 
 export function dominatorsOf(graph: HeapGraph, onProgress: (part: number) => void = () => {}): Dominators {
   const groups = groupRoots(graph);
-  const walk = walkDepthFirst(graph, groups, (part) => onProgress(part / STEPS));
-  const into = predecessors(graph, groups, walk, (part) => onProgress((1 + part) / STEPS));
-  const dom = lengauerTarjan(walk, into, (part) => onProgress((2 + 2 * part) / STEPS));
+  const walk = walkDepthFirst(graph, groups, (part) => onProgress(part / 2));
+  const dom = lengauerTarjan(walk, (part) => onProgress((1 + part) / 2));
+  const result = retainedSizes(graph, walk, dom);
   onProgress(1);
-  return { groups, ...retainedSizes(graph, walk, dom) };
+  return { groups, ...result };
 }
 
 /** A depth-first walk. Numbers begin with 1, which is node 0. */
@@ -53,151 +53,118 @@ interface Walk {
   readonly nodeAt: Uint32Array;
   /** By number: the number of the node that it was reached from. */
   readonly parent: Uint32Array;
-  /** By number, how many edges lead to it from nodes that were reached. */
-  readonly edgesInto: Uint32Array;
+  /**
+   * By number: the first in its list of edges that lead to it, besides that of its parent. Edge k comes from number
+   * others[2k]; others[2k + 1] is the next edge in the list. 0: none.
+   */
+  readonly firstOther: Uint32Array;
+  readonly others: Uint32Array;
 }
 
-/** Objects that are being walked are each other's parents; `cursor` says where in its edges each one is. */
 function walkDepthFirst(graph: HeapGraph, groups: RootGroups, onProgress: (part: number) => void): Walk {
   const { nodes, firstEdge, edgeTo } = graph;
   const size = nodes + groups.list.length;
   const numberOf = new Uint32Array(size);
   const nodeAt = new Uint32Array(size + 1);
   const parent = new Uint32Array(size + 1);
-  const edgesInto = new Uint32Array(size + 2);
-  const cursor = new Uint32Array(size + 1);
+  const firstOther = new Uint32Array(size + 1);
+  const others = new Uint32Array(2 * (edgeTo.length + 1));
+  // The nodes from the start to the one that is being looked at: their numbers, and which of their edges are left.
+  const way = new Uint32Array(size + 1);
+  const edgeAt = new Uint32Array(size + 1);
+  const edgeEnd = new Uint32Array(size + 1);
   let count = 0;
+  let kept = 0;
   const enter = (node: number, from: number): number => {
     numberOf[node] = ++count;
     nodeAt[count] = node;
     parent[count] = from;
-    edgesInto[count] = 1;
     if ((count & TICK) === 0) onProgress(count / size);
     return count;
   };
+  const keep = (from: number, to: number): void => {
+    others[2 * ++kept] = from;
+    others[2 * kept + 1] = firstOther[to]!;
+    firstOther[to] = kept;
+  };
   const walkFrom = (start: number, from: number): void => {
-    let at = enter(start, from);
-    cursor[at] = firstEdge[start]!;
+    let depth = 0;
+    let number = enter(start, from);
+    let edge = firstEdge[start]!;
     let end = firstEdge[start + 1]!;
-    while (at !== from) {
-      let edge = cursor[at]!;
-      let next = 0;
-      while (edge < end) {
-        const to = edgeTo[edge++]!;
-        const number = numberOf[to]!;
-        if (number === 0) {
-          next = to;
-          break;
-        }
-        edgesInto[number]!++;
+    for (;;) {
+      if (edge === end) {
+        if (depth === 0) return;
+        number = way[--depth]!;
+        edge = edgeAt[depth]!;
+        end = edgeEnd[depth]!;
+        continue;
       }
-      if (next === 0) {
-        at = parent[at]!;
-        if (at !== from) end = firstEdge[nodeAt[at]! + 1]!;
-      } else {
-        cursor[at] = edge;
-        at = enter(next, at);
-        cursor[at] = firstEdge[next]!;
-        end = firstEdge[next + 1]!;
+      const to = edgeTo[edge++]!;
+      const known = numberOf[to]!;
+      if (known !== 0) keep(number, known);
+      else {
+        way[depth] = number;
+        edgeAt[depth] = edge;
+        edgeEnd[depth++] = end;
+        number = enter(to, number);
+        edge = firstEdge[to]!;
+        end = firstEdge[to + 1]!;
       }
     }
   };
   enter(0, 0);
-  edgesInto[1] = 0;
   for (let g = 0; g < groups.list.length; g++) {
     const from = enter(nodes + g, 1);
     for (let i = groups.first[g]!; i < groups.first[g + 1]!; i++) {
       const to = edgeTo[groups.edges[i]!]!;
       if (numberOf[to] === 0) walkFrom(to, from);
-      else edgesInto[numberOf[to]!]!++;
+      else keep(from, numberOf[to]!);
     }
   }
-  return { count, numberOf, nodeAt, parent, edgesInto };
+  return { count, numberOf, nodeAt, parent, firstOther, others };
 }
 
-/** Who leads to each number, as numbers: those of w are from[first[w] … first[w+1]-1]. */
-interface Predecessors {
-  readonly first: Uint32Array;
-  readonly from: Uint32Array;
-}
-
-function predecessors(
-  { nodes, firstEdge, edgeTo }: HeapGraph,
-  groups: RootGroups,
-  { count, numberOf, nodeAt, edgesInto }: Walk,
-  onProgress: (part: number) => void,
-): Predecessors {
-  // Where those of each number end; each that is written moves it down, until it is where they begin.
-  const first = edgesInto;
-  for (let w = 2; w <= count + 1; w++) first[w]! += first[w - 1]!;
-  const from = new Uint32Array(first[count]!);
-  for (let v = 1; v <= count; v++) {
-    if ((v & TICK) === 0) onProgress(v / count);
-    const node = nodeAt[v]!;
-    if (node === 0) {
-      for (let g = 0; g < groups.list.length; g++) from[--first[numberOf[nodes + g]!]!] = v;
-    } else if (node >= nodes) {
-      const end = groups.first[node - nodes + 1]!;
-      for (let i = groups.first[node - nodes]!; i < end; i++) {
-        from[--first[numberOf[edgeTo[groups.edges[i]!]!]!]!] = v;
-      }
-    } else {
-      const end = firstEdge[node + 1]!;
-      for (let e = firstEdge[node]!; e < end; e++) from[--first[numberOf[edgeTo[e]!]!]!] = v;
-    }
-  }
-  return { first, from };
-}
+// Of each number, in one array: its parent in the forest of those that have been dealt with, 0 if it is the root of its
+// tree; of those on the way up that was last taken, the one of the least semidominator; that semidominator.
+const ANCESTOR = 0;
+const LABEL = 1;
+const LABEL_SEMI = 2;
+const WORDS = 4;
 
 /** Immediate dominators by number, as numbers; 0 for number 1. */
-function lengauerTarjan({ count, parent }: Walk, into: Predecessors, onProgress: (part: number) => void): Uint32Array {
-  const { first, from } = into;
-  const semi = numbersTo(count);
-  const label = numbersTo(count);
-  const ancestor = new Uint32Array(count + 1);
+function lengauerTarjan(walk: Walk, onProgress: (part: number) => void): Uint32Array {
+  const { count, parent, firstOther, others } = walk;
+  const semi = new Uint32Array(count + 1);
   const dom = new Uint32Array(count + 1);
-  // Lists of those that have the same semidominator.
+  const forest = new Uint32Array((count + 1) * WORDS);
+  // Lists of those that have the same semidominator, which is not their parent.
   const bucket = new Uint32Array(count + 1);
   const nextInBucket = new Uint32Array(count + 1);
-  const path = new Uint32Array(count + 1);
-
-  /** Of those on the way from v up its tree in the forest, without the tree's root: the one of the least semi. */
-  const evaluate = (v: number): number => {
-    let u = v;
-    let up = ancestor[u]!;
-    if (up === 0) return v;
-    let length = 0;
-    for (let above = ancestor[up]!; above !== 0; above = ancestor[up]!) {
-      path[length++] = u;
-      u = up;
-      up = above;
-    }
-    while (length > 0) {
-      const below = path[--length]!;
-      const through = ancestor[below]!;
-      if (semi[label[through]!]! < semi[label[below]!]!) label[below] = label[through]!;
-      ancestor[below] = up;
-    }
-    return label[v]!;
-  };
+  const evaluate = forestOf(forest, count);
 
   for (let w = count; w > 1; w--) {
     if ((w & TICK) === 0) onProgress(1 - w / count);
-    let least = w;
-    for (let i = first[w]!; i < first[w + 1]!; i++) {
-      const v = from[i]!;
-      // Smaller numbers are not in the forest yet.
-      const s = v < w ? v : semi[evaluate(v)]!;
+    const p = parent[w]!;
+    let least = p;
+    for (let k = firstOther[w]!; k !== 0; k = others[2 * k + 1]!) {
+      const v = others[2 * k]!;
+      // Smaller numbers, and w, are not in the forest yet.
+      const s = v <= w ? v : forest[evaluate(v) + LABEL_SEMI]!;
       if (s < least) least = s;
     }
     semi[w] = least;
-    nextInBucket[w] = bucket[least]!;
-    bucket[least] = w;
-    const p = parent[w]!;
-    ancestor[w] = p;
+    forest[w * WORDS + ANCESTOR] = p;
+    forest[w * WORDS + LABEL] = w;
+    forest[w * WORDS + LABEL_SEMI] = least;
+    if (least === p) dom[w] = p;
+    else {
+      nextInBucket[w] = bucket[least]!;
+      bucket[least] = w;
+    }
     for (let v = bucket[p]!; v !== 0; v = nextInBucket[v]!) {
-      const u = evaluate(v);
-      dom[v] = semi[u]! < p ? u : p;
+      const at = evaluate(v);
+      dom[v] = forest[at + LABEL_SEMI]! < p ? forest[at + LABEL]! : p;
     }
     bucket[p] = 0;
   }
@@ -205,11 +172,32 @@ function lengauerTarjan({ count, parent }: Walk, into: Predecessors, onProgress:
   return dom;
 }
 
-/** 0, 1, … last. */
-function numbersTo(last: number): Uint32Array {
-  const numbers = new Uint32Array(last + 1);
-  for (let i = 1; i <= last; i++) numbers[i] = i;
-  return numbers;
+/** A function that finds the best label on the way from v up to the root of its tree, and shortens that way. */
+function forestOf(forest: Uint32Array, count: number): (v: number) => number {
+  const way = new Uint32Array(count + 1);
+  /** Index of v's words, of which the label is that of the whole way then. Neither v nor its parent is new to the forest. */
+  return (v) => {
+    const start = v * WORDS;
+    let at = start;
+    let up = forest[at + ANCESTOR]! * WORDS;
+    let length = 0;
+    for (let above = forest[up + ANCESTOR]!; above !== 0; above = forest[up + ANCESTOR]!) {
+      way[length++] = at;
+      at = up;
+      up = above * WORDS;
+    }
+    const root = up / WORDS;
+    while (length > 0) {
+      const below = way[--length]!;
+      if (forest[at + LABEL_SEMI]! < forest[below + LABEL_SEMI]!) {
+        forest[below + LABEL] = forest[at + LABEL]!;
+        forest[below + LABEL_SEMI] = forest[at + LABEL_SEMI]!;
+      }
+      forest[below + ANCESTOR] = root;
+      at = below;
+    }
+    return start;
+  };
 }
 
 function retainedSizes(
@@ -217,21 +205,22 @@ function retainedSizes(
   { count, numberOf, nodeAt }: Walk,
   dom: Uint32Array,
 ): Pick<Dominators, 'idom' | 'retained' | 'reached'> {
-  const idom = numberOf;
-  const retained = new Float64Array(numberOf.length);
-  for (let w = count; w > 1; w--) {
-    const node = nodeAt[w]!;
-    const above = nodeAt[dom[w]!]!;
-    if (node < nodes) retained[node]! += size[node]!;
-    retained[above]! += retained[node]!;
-  }
   // The numbers are not needed any more: their array becomes the result.
+  const idom = numberOf;
+  for (let node = 0; node < idom.length; node++) if (idom[node] === 0) idom[node] = UNREACHED;
+  const retained = new Float64Array(idom.length);
+  const sums = new Float64Array(count + 1);
   let reached = 0;
-  for (let node = 1; node < idom.length; node++) {
-    const number = idom[node]!;
-    if (number !== 0 && node < nodes) reached++;
-    idom[node] = number === 0 ? UNREACHED : nodeAt[dom[number]!]!;
+  // What a node dominates has greater numbers than the node.
+  for (let w = count; w > 0; w--) {
+    const node = nodeAt[w]!;
+    if (node < nodes && node > 0) {
+      sums[w]! += size[node]!;
+      reached++;
+    }
+    retained[node] = sums[w]!;
+    sums[dom[w]!]! += sums[w]!;
+    idom[node] = nodeAt[dom[w]!]!;
   }
-  idom[0] = 0;
   return { idom, retained, reached };
 }

@@ -45,6 +45,10 @@ export class Patches {
     for (let i = this.#first[page]!; i < end; i++) words[(this.#slots[i]! - base) >>> 2] = this.#values[i]!;
   }
 
+  each(visit: (slot: number) => void): void {
+    for (const slot of this.#slots) visit(slot);
+  }
+
   /** Whether the slot at this address was stored to meanwhile: what belongs to its pointer may be of a later moment. */
   has(slot: number): boolean {
     const page = slot >>> PAGE_SHIFT;

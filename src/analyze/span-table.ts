@@ -249,6 +249,21 @@ export class SpanTable {
     return this.#rank[bits + (slot >>> 5)]! + popcount32(word & ((1 << slot) - 1));
   }
 
+  /** The address after the object that an address is in; there must be one. */
+  endOf(addr: number): number {
+    const s = this.byPage[addr >>> PAGE_SHIFT]! - 1;
+    const base = this.base(s);
+    if (this.isLarge(s)) return base + this.largeSize(s);
+    const elemsize = this.elemsize(s);
+    const slot = Math.floor((addr - base) / elemsize);
+    const start = base + slot * elemsize;
+    if (!this.isTiny(s)) return start + elemsize;
+    const mask = this.#masks.array[this.sideAt(s) + slot]!;
+    let first = addr - start;
+    while (first > 0 && tinySize(mask, first) === 0) first--;
+    return start + first + tinySize(mask, first);
+  }
+
   /** Number of the first object of a tiny block. */
   blockNode(s: number, slot: number): number {
     return this.#blockRank[this.sideAt(s) + slot]!;

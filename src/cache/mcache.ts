@@ -29,20 +29,21 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
-  MC_CLASS,
+  MC_DIRECT,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
   MC_LEFT,
+  MC_METERS,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
+  MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -51,18 +52,19 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  MT_TAKEN,
   PROC_ASSIST,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
-  PROC_REFILLS,
   PROC_REUSE,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   STACK_MASK,
   STACK_SHIFT,
+  TM_REFILLS,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -89,10 +91,12 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { beginStats, count, emptyClass, endStats, foldDirect } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { stackWords } from '../spans/reuse-stack.ts';
+import { countTiny } from '../spans/tiny-mask.ts';
 import { blacken, unblacken } from './marking.ts';
-import { stackWords } from './reuse-stack.ts';
 import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
@@ -134,14 +138,15 @@ export class MCache {
   init(): void {
     const m = this.m;
     const { size } = this.heap.classes;
+    beginStats(this.heap.t.mem, this.ref);
     m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
-      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
-    this.setReuse(true);
+    this.#limitStacks(true);
+    endStats(this.heap.t.mem, this.ref);
     initSampling(this);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
@@ -149,13 +154,16 @@ export class MCache {
   /** Forgets all slots and spans, without a look at them. For repair, world stopped. */
   forget(): void {
     const m = this.m;
+    beginStats(this.heap.t.mem, this.ref);
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
+      emptyClass(this.heap.t.mem, this.ref, spanClass);
       m[c + MC_WIN] = 0;
       m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
       m.fill(0, c + MC_PARTIAL_FIRST, c + MC_WORDS);
     }
+    endStats(this.heap.t.mem, this.ref);
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
     this.setReuse(!this.marking);
@@ -167,11 +175,16 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
+    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
   }
 
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
+  }
+
+  /** Span class of a record. */
+  classOf(c: number): SpanClass {
+    return ((c - this.classes) >>> MC_SHIFT) as SpanClass;
   }
 
   /** For a thread that attaches while the collector marks. World lock held, nothing allocated yet. */
@@ -182,6 +195,12 @@ export class MCache {
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
+    beginStats(this.heap.t.mem, this.ref);
+    this.#limitStacks(on);
+    endStats(this.heap.t.mem, this.ref);
+  }
+
+  #limitStacks(on: boolean): void {
     const m = this.m;
     m[this.ref + PROC_REUSE] = on ? 1 : 0;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
@@ -207,10 +226,15 @@ export class MCache {
       if (old !== m[H_EMPTY_SPAN]) {
         listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
         m[c + MC_FULL_COUNT]++;
+        if (spanClass === this.heap.tinySpanClass) countTiny(this.heap.t.mem, this.ref, old);
       }
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
-      this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
+      // Others may have allocated in it: a checkpoint.
+      beginStats(this.heap.t.mem, this.ref);
+      foldDirect(this.heap.t.mem, this.ref, spanClass);
+      endStats(this.heap.t.mem, this.ref);
+      count(this.heap.t.mem, this.ref, TM_REFILLS, 1);
     }
     return true;
   }
@@ -232,13 +256,13 @@ export class MCache {
       from = 0;
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
-      let count = popcount32(free);
+      let taken = popcount32(free);
       const left = m[c + MC_LEFT];
-      if (count <= left) {
-        m[c + MC_LEFT] = left - count;
+      if (taken <= left) {
+        m[c + MC_LEFT] = left - taken;
       } else {
         free = untilSample(this, c, free);
-        count = popcount32(free);
+        taken = popcount32(free);
         next = (w << 5) + 32 - Math.clz32(free);
       }
       m[c + MC_WIN_WORD] = bits + w;
@@ -246,7 +270,9 @@ export class MCache {
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      m[s + SPAN_ALLOC_COUNT] += count;
+      m[s + SPAN_ALLOC_COUNT] += taken;
+      // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
+      this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       this.heap.t.pause('mcache.window');
@@ -331,6 +357,7 @@ export class MCache {
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     } else if ((top & STACK_MASK) !== 0) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
@@ -340,6 +367,7 @@ export class MCache {
       this.flushClass(c);
       this.#beginReturn(c, s);
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     }
   }
@@ -356,7 +384,10 @@ export class MCache {
     const stack = this.stackOf(c);
     if (all) this.#dropWindow(c);
     // Before anything else: an empty span must not be freed while the stack names its slots.
+    beginStats(this.heap.t.mem, this.ref);
+    foldDirect(this.heap.t.mem, this.ref, this.classOf(c), (top - stack) >>> 1);
     m[c + MC_TOP] = stack;
+    endStats(this.heap.t.mem, this.ref);
     let i = stack;
     while (i < top) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
@@ -378,7 +409,10 @@ export class MCache {
     if (m[s + SPAN_FREEINDEX] === 0) return;
     const free = popcount32(m[c + MC_WIN]);
     if (this.marking) unblacken(this.heap.t.mem, c);
+    beginStats(this.heap.t.mem, this.ref);
     m[c + MC_WIN] = 0;
+    this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
+    endStats(this.heap.t.mem, this.ref);
     m[s + SPAN_ALLOC_COUNT] -= free;
     giveBackSlots(m, c, free);
     m[s + SPAN_FREEINDEX] = 0;
@@ -449,47 +483,5 @@ export class MCache {
     m[s + SPAN_OWNER] = this.heap.t.id;
     m[s + SPAN_CACHE] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
-  }
-
-  /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
-  releaseAll(): void {
-    const m = this.m;
-    const { t } = this.heap;
-    const empty = m[H_EMPTY_SPAN] as SpanRef;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      this.flushClass(c, true);
-      const current = m[c + MC_SPAN] as SpanRef;
-      m[c + MC_SPAN] = empty;
-      if (current !== empty) this.#release(spanClass, current);
-      for (const list of [c + MC_PARTIAL_FIRST, c + MC_FULL_FIRST]) {
-        for (let s = m[list] as SpanRef; s !== NIL; s = m[list] as SpanRef) {
-          listRemove(m, list, s);
-          t.pause('mcache.release');
-          this.#release(spanClass, s);
-        }
-      }
-      m[c + MC_PARTIAL_COUNT] = 0;
-      m[c + MC_FULL_COUNT] = 0;
-    }
-    m[this.ref + PROC_EMPTY_PAGES] = 0;
-  }
-
-  #release(spanClass: number, s: SpanRef): void {
-    const m = this.m;
-    const { t } = this.heap;
-    if (m[s + SPAN_ALLOC_COUNT] === 0 && !this.marking) {
-      this.beginFree(s);
-      this.heap.free(s);
-      return;
-    }
-    const lock = centralLock(t.mem, spanClass);
-    t.lock(lock);
-    m[s + SPAN_FREEINDEX] = 0;
-    m[s + SPAN_CACHE] = 0;
-    m[s + SPAN_SWEEPGEN] = m[s + SPAN_SWEEPGEN] - 3;
-    m[s + SPAN_OWNER] = 0;
-    centralPush(t.mem, s);
-    t.unlock(lock);
   }
 }

@@ -46,16 +46,9 @@ export function App(): JSX.Element {
   }, [route.value.view]);
   return (
     <>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         {t('app.skip')}
-      </a>
+      </button>
       <Head />
       <Banner />
       <main id="main" ref={main} tabIndex={-1}>
@@ -205,7 +198,6 @@ function GoTo(): JSX.Element {
   return (
     <form
       class="goto"
-      role="search"
       onSubmit={(event) => {
         event.preventDefault();
         const address = parseAddress(text.value);

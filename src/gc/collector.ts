@@ -43,18 +43,19 @@ import {
 } from '../layout/pacer.ts';
 import {
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
-  PROC_MARK_NS,
   PROC_MARKING,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
+  TM_ASSIST_NS,
+  TM_MARK_NS,
+  TM_SWEEP_NS,
 } from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { count } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
@@ -306,12 +307,12 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
       const started = performance.now();
       this.mark(MAX_ALLOC);
-      mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+      count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) {
@@ -387,7 +388,7 @@ export class Collector implements AllocCollector, GcContext {
     }
     const ns = (performance.now() - started) * 1e6;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += ns - slept * 1e6;
+    count(this.mem, this.t.ref, TM_ASSIST_NS, ns - slept * 1e6);
     if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
   }
 
@@ -404,12 +405,12 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
     const ns = (performance.now() - started) * 1e6;
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += ns;
+    count(this.mem, this.t.ref, TM_MARK_NS, ns);
     if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
@@ -420,7 +421,7 @@ export class Collector implements AllocCollector, GcContext {
   #sweepTimed(): boolean {
     const started = performance.now();
     const pages = sweepOne(this.heap);
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     return pages >= 0;
   }
 
@@ -429,7 +430,7 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     let more = true;
     for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     if (!more) this.sweepPacing.finish();
     return more;
   }

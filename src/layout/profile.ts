@@ -28,8 +28,6 @@ export const H_PROFILE_BUCKETS = H_PROFILE + 3;
 export const H_PROFILE_PERIOD = H_PROFILE + 4;
 /** Samples that found no memory to be noted in. Atomic. */
 export const H_PROFILE_LOST = H_PROFILE + 5;
-/** Words of metadata that the profile takes (Go: `BuckHashSys`). Heap lock. */
-export const H_PROFILE_WORDS = H_PROFILE + 6;
 
 /** What is in the chains, and how many chains there are for each. */
 export const CHAIN_TEXTS = 0;

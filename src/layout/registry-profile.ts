@@ -25,7 +25,6 @@ import {
   H_PROFILE_LOST,
   H_PROFILE_PERIOD,
   H_PROFILE_RATE,
-  H_PROFILE_WORDS,
   NODE_HASH,
   NODE_NEXT,
   STACK_FRAMES,
@@ -43,7 +42,6 @@ defineStruct('profile', 'MemProfileRate, mProfCycle, buckhash', 16, {
   buckets: [H_PROFILE_BUCKETS - H_PROFILE, 'ref', 'racy'],
   period: [H_PROFILE_PERIOD - H_PROFILE, 'u32', 'racy'],
   lost: [H_PROFILE_LOST - H_PROFILE, 'u32', 'atomic'],
-  words: [H_PROFILE_WORDS - H_PROFILE, 'u32', 'racy'],
 });
 
 const node = { next: [NODE_NEXT, 'ref', 'immutable'], hash: [NODE_HASH, 'u32', 'immutable'] } as const;

@@ -86,6 +86,8 @@ export const SPAN_TABLE = 26;
 export const SPAN_TABLE_CLASS = 27;
 /** Slots that GC_HEAP_LIVE counts: those alive after the last sweep; all, once a thread has allocated from the span. */
 export const SPAN_COUNTED = 30;
+/** Of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
+export const SPAN_TINY_COUNTED = 31;
 
 /**
  * Which slots may have specials: bit i for slots with i in the low 5 bits of their index. 0 while the span has none. Specials

@@ -19,6 +19,7 @@ import type { Addr, SpanRef } from '../base/brand.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
+  MC_DIRECT,
   MC_LEFT,
   MC_NEEDZERO,
   MC_SIZE,
@@ -245,6 +246,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
         w[word] = rest;
         w[s | SPAN_ALLOC_COUNT] = taken;
         w[s | SPAN_NEEDZERO] = 1;
+        w[(classes + record) | MC_DIRECT]++;
         return;
       }
     }

@@ -12,7 +12,7 @@ import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
+import { MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, TM_LARGE_ALLOC } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -27,6 +27,7 @@ import {
   SPAN_OWNER,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { countLarge } from '../spans/heap-stats.ts';
 import { addLive, setPageMark, slotIndex, spanOf } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -77,7 +78,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
-  const spanClass = m[c + MC_CLASS] as SpanClass;
+  const spanClass = cache.classOf(c);
   const size = m[c + MC_SIZE];
   if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
@@ -121,7 +122,7 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */
 export function mallocLarge(a: Malloc, size: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
-  const { m, mf, plan } = t.mem;
+  const { m, plan } = t.mem;
   const { heap } = cache;
   const trace = t.trace.number;
   t.poll();
@@ -151,7 +152,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   addLive(m, s, 1);
   if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
   if (m[H_WRITE_BARRIER] !== 0) blackenLarge(a, s);
-  mf[(cache.ref + PROC_LARGE_ALLOCS) >>> 1]++;
+  countLarge(t.mem, t.ref, npages * PAGE_SIZE, TM_LARGE_ALLOC);
   const lock = centralLock(t.mem, spanClass);
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;

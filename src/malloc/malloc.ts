@@ -38,7 +38,7 @@ import { isHeld } from '../layout/snapshot.ts';
 import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_DEFER, SPAN_ELEMSIZE, SPAN_TYPES } from '../layout/span.ts';
 import { slotIndex } from '../spans/mspan.ts';
 import { maySpecial } from '../spans/special-list.ts';
-import { tinyWithout } from '../spans/tiny-mask.ts';
+import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
@@ -203,6 +203,7 @@ export class Malloc implements Gate {
       return;
     }
     m[word] = rest;
+    noteTinyFree(this.t.mem, this.t.ref, s as SpanRef);
     if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }

@@ -7,7 +7,6 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { hasDeferred } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
-import { stackWords } from '../cache/reuse-stack.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -62,6 +61,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
+import { stackWords } from '../spans/reuse-stack.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';

@@ -54,6 +54,7 @@ import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/st
 import { verifyCaches } from './verify-caches.ts';
 import { verifyMetadata } from './verify-metadata.ts';
 import { verifySpecials } from './verify-specials.ts';
+import { verifyStats } from './verify-stats.ts';
 import { type VerifyOptions, verifyTypes } from './verify-types.ts';
 
 export type Words = Int32Array<ArrayBufferLike>;
@@ -103,6 +104,7 @@ export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): V
       verifyMetadata(heap, spans);
       verifySpecials(heap, spans);
       verifyTypes(heap, spans, options);
+      verifyStats(heap.t.mem);
       return { spans: spans.length, objects, threads: attachedProcs(heap.t.mem).length };
     },
     options,

@@ -5,6 +5,8 @@ import { H_PROFILE_RATE } from '../layout/profile.ts';
 import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
 import { type MemProfile, readMemProfile } from '../observe/mem-profile.ts';
+import { type MemStats, readMemStats } from '../observe/mem-stats.ts';
+import { describeMetrics, type MetricDescription, type MetricValues, readMetrics } from '../observe/metrics.ts';
 import { Profiler } from '../observe/profiler.ts';
 import type { SnapshotOptions } from '../observe/snapshot/capture.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
@@ -89,6 +91,27 @@ export abstract class HeapInside {
       t.leave();
     }
     return old;
+  }
+
+  /**
+   * Go's `runtime.MemStats` of this heap: its names, units (bytes, nanoseconds) and meanings. Does not stop the world and
+   * does not look at spans: some microseconds a thread. Any time, also after this thread has detached.
+   */
+  memStats(): MemStats {
+    return readMemStats(this.cache.heap.t.mem);
+  }
+
+  /**
+   * Go's `runtime/metrics` of this heap: those with these names, or all, by name. Units are in the names. As cheap as
+   * `memStats`. Throws ArgumentError for a name that is not one of `metricDescriptions()`.
+   */
+  metrics(names?: readonly string[]): MetricValues {
+    return readMetrics(this.cache.heap.t.mem, names);
+  }
+
+  /** All metrics, sorted by name: what they mean, what kind of value they have (Go: `metrics.All`). */
+  metricDescriptions(): MetricDescription[] {
+    return describeMetrics();
   }
 
   /**

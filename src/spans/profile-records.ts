@@ -7,7 +7,7 @@
  * nobody uses.
  */
 import { NIL, type Ref } from '../base/brand.ts';
-import { H_HEAP_LOCK } from '../layout/header.ts';
+import { H_BUCKET_WORDS, H_HEAP_LOCK } from '../layout/header.ts';
 import {
   BUCKET_ALL_NEXT,
   BUCKET_RATE,
@@ -29,7 +29,6 @@ import {
   FRAME_WORDS,
   H_PROFILE_BUCKETS,
   H_PROFILE_HEADS,
-  H_PROFILE_WORDS,
   NODE_HASH,
   NODE_NEXT,
   STACK_FRAMES,
@@ -115,7 +114,7 @@ function headOf(t: Proc, kind: number, hash: number): Ref {
 
 function take(t: Proc, words: number): Ref {
   const r = persistentAlloc(t, words);
-  if (r !== NIL) t.mem.m[H_PROFILE_WORDS] = t.mem.m[H_PROFILE_WORDS] + words;
+  if (r !== NIL) t.mem.m[H_BUCKET_WORDS] = t.mem.m[H_BUCKET_WORDS] + words;
   return r;
 }
 

@@ -16,7 +16,7 @@ export interface TypeLine {
   readonly type: string;
   readonly objects: number;
   readonly bytes: number;
-  /** What would be garbage without all of them, themselves included. Null: not worked out (of 128 types at most it is). */
+  /** What would be garbage without all of them, themselves included. Null: not worked out (it is for those of most bytes). */
   readonly retainedBytes: number | null;
   readonly unreachableObjects: number;
   readonly unreachableBytes: number;

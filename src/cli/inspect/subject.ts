@@ -1,5 +1,5 @@
 /** The snapshot that is looked at: its graph, what was worked out of it, and lines that reports show of it. */
-import { retainedByTypes, type TypeTotals } from '../../analyze/by-type.ts';
+import { LISTS_AT_ONCE, retainedByTypes, type TypeTotals } from '../../analyze/by-type.ts';
 import { type Dominators, UNREACHED } from '../../analyze/dominators.ts';
 import { aroundAddress, namesLike, nodeAt, typesNamed } from '../../analyze/find.ts';
 import type { HeapGraph } from '../../analyze/graph.ts';
@@ -7,8 +7,6 @@ import { addressText, typeNameOf } from '../../analyze/labels.ts';
 import { CliError, printable, quoted, UsageError } from '../errors.ts';
 import type { ObjectLine, RootLine, TypeLine } from './outcome.ts';
 
-/** Types whose retained bytes are worked out: a pass over the graph for 32 of them. */
-const MOST_RETAINED_TYPES = 128;
 const MOST_NAMES = 5;
 
 export interface Subject {
@@ -32,9 +30,9 @@ export function rootLine({ graph, dominators }: Subject, group: number): RootLin
   return { root: name, kind, thread, pointers: count, retainedBytes: dominators.retained[graph.nodes + group]! };
 }
 
-/** With what the types retain, of those that have most bytes. */
-export function typeLines({ graph, dominators }: Subject, totals: readonly TypeTotals[]): TypeLine[] {
-  const lists = totals.slice(0, MOST_RETAINED_TYPES).map(({ types }) => types);
+/** With what the types retain: of the first `top`, and of as many as take no longer. */
+export function typeLines({ graph, dominators }: Subject, totals: readonly TypeTotals[], top: number): TypeLine[] {
+  const lists = totals.slice(0, Math.max(top, LISTS_AT_ONCE)).map(({ types }) => types);
   const retained = retainedByTypes(graph, dominators, lists);
   return totals.map((total, i) => ({
     type: total.name,

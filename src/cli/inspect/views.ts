@@ -41,7 +41,7 @@ export function overviewOf(subject: Subject, top: number): Overview {
   const lines = (weightOf: (node: number) => number) =>
     greatest(1, graph.nodes, top, weightOf).map((node) => objectLine(subject, node));
   return {
-    types: typeLines(subject, totalsByType(graph, idom)),
+    types: typeLines(subject, totalsByType(graph, idom), top),
     biggestByRetained: lines((node) => (idom[node] === UNREACHED ? -1 : retained[node]!)),
     biggestByOwn: lines((node) => graph.size[node]!),
     roots: rootsOf(subject),
@@ -64,7 +64,7 @@ export function typeOf(subject: Subject, name: string, top: number): TypeView {
     types.has(graph.type[node]!) ? dominators.retained[node]! : -1,
   );
   return {
-    total: typeLines(subject, [total ?? nothing])[0]!,
+    total: typeLines(subject, [total ?? nothing], 1)[0]!,
     biggest: biggest.map((node) => objectLine(subject, node)),
     heldBy: holdersOfTypes(graph, types)
       .slice(0, top)

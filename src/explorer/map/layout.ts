@@ -37,6 +37,11 @@ export function layoutMap(pages: number, width: number, cell: number): MapLayout
   return { cell, perRow, arenaHeight, width: perRow * cell, height: whole * arenaHeight + restHeight, pages };
 }
 
+/** The largest cells with which the whole map can be seen in a window of that size; the smallest if none. */
+export function fitCell(pages: number, width: number, height: number): number {
+  return CELL_SIZES.findLast((cell) => layoutMap(pages, width, cell).height <= height) ?? CELL_SIZES[0]!;
+}
+
 /** Left upper corner of a page's cell. */
 export function cellAt(l: MapLayout, page: number): { x: number; y: number } {
   const arena = Math.floor(page / ARENA_PAGES);

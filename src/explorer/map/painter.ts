@@ -6,7 +6,7 @@
 
 import { PAGE_FIRST } from '../../serve/explorer/protocol.ts';
 import { CHUNK, FRESH, type PageStore } from '../data/page-store.ts';
-import { type Colouring, colourTable, css, type Rgb } from './colours.ts';
+import { type Colouring, colourTable, type Rgb } from './colours.ts';
 import { cellAt, LABEL, type MapLayout, type MapRow, visibleArenas, visibleRows } from './layout.ts';
 
 /** Cells of this size and larger have lines between spans. */
@@ -77,7 +77,7 @@ export class MapPainter {
       for (let i = 0; i < CHUNK; i++) {
         const age = store.fresh[from + i]!;
         const fresh = !options.changes || (options.still && age < FRESH) ? 0 : age;
-        words[i] = fresh === 0 ? 0 : (((Math.round((fresh / FRESH) * 230) << 24) >>> 0) | mark) >>> 0;
+        words[i] = fresh === 0 ? 0 : (((Math.round((fresh / FRESH) * 150) << 24) >>> 0) | mark) >>> 0;
       }
       marks.putImageData(row, 0, chunk);
     }
@@ -92,10 +92,12 @@ export class MapPainter {
     ctx.fillRect(0, 0, f.width, f.height);
     ctx.imageSmoothingEnabled = false;
     const rows = visibleRows(l, f.top, f.height);
-    for (const picture of [this.#pixels, this.#marks]) {
-      for (const row of rows) this.#paintRow(ctx, picture, row, f);
+    for (const row of rows) this.#paintRow(ctx, this.#pixels, row, f);
+    if (l.cell < LINES_FROM) for (const row of rows) this.#paintRow(ctx, this.#marks, row, f);
+    if (l.cell >= LINES_FROM) {
+      this.#paintLines(ctx, rows, f);
+      this.#paintFresh(ctx, rows, f);
     }
-    if (l.cell >= LINES_FROM) this.#paintLines(ctx, rows, f);
     ctx.fillStyle = f.text;
     ctx.font = '11px system-ui, sans-serif';
     for (const { arena, y } of visibleArenas(l, f.top, f.height)) {
@@ -134,6 +136,26 @@ export class MapPainter {
     ctx.fill();
   }
 
+  /** Cells that are large enough keep their colour when they change, and get a dot. */
+  #paintFresh(ctx: CanvasRenderingContext2D, rows: readonly MapRow[], f: Frame): void {
+    const { cell } = f.layout;
+    const { fresh } = this.#store;
+    const options = this.#options;
+    if (options === undefined || !options.changes) return;
+    const size = Math.max(2, Math.round(cell / 4));
+    const off = Math.floor((cell - 1 - size) / 2);
+    for (let age = options.still ? FRESH : 1; age <= FRESH; age++) {
+      ctx.fillStyle = freshCss(options.dark, age / FRESH);
+      ctx.beginPath();
+      for (const row of rows) {
+        for (let i = 0; i < row.pages; i++) {
+          if (fresh[row.page + i] === age) ctx.rect(i * cell + off, row.y - f.top + off, size, size);
+        }
+      }
+      ctx.fill();
+    }
+  }
+
   #paintCursor(ctx: CanvasRenderingContext2D, f: Frame): void {
     const { x, y } = cellAt(f.layout, f.cursor);
     const size = Math.max(f.layout.cell, 6);
@@ -157,7 +179,8 @@ export function freshColour(isDark: boolean): Rgb {
   return isDark ? [255, 255, 255] : [20, 20, 24];
 }
 
-/** As CSS. */
-export function freshCss(isDark: boolean): string {
-  return css(freshColour(isDark));
+/** As CSS, with how opaque it is. */
+export function freshCss(isDark: boolean, opacity: number): string {
+  const [r, g, b] = freshColour(isDark);
+  return `rgb(${r} ${g} ${b} / ${opacity})`;
 }

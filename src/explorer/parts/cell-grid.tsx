@@ -63,6 +63,7 @@ export function CellGrid(props: CellGridProps): JSX.Element {
   };
   return (
     <div ref={box} class="cells">
+      {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: it has keys of its own, which a reader must pass on */}
       <canvas
         ref={canvas}
         tabIndex={0}

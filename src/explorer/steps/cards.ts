@@ -3,7 +3,6 @@
  * memory at one step. What the step wrote is 'changed', what it read 'looked'.
  */
 
-import { stackWords } from '../../cache/reuse-stack.ts';
 import { centralSet } from '../../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_COUNT } from '../../layout/central.ts';
 import { CHUNK_PAGES, PAGE_SHIFT } from '../../layout/constants.ts';
@@ -54,6 +53,7 @@ import {
   SPAN_SWEEPGEN,
 } from '../../layout/span.ts';
 import { CARD_KINDS, type CardKind, type Step, type Walk, type WordNames } from '../../observe/steps.ts';
+import { stackWords } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { Bit } from '../parts/bits.tsx';
 

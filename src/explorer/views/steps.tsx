@@ -7,6 +7,7 @@ import { linkTo, route } from '../data/route.ts';
 import { hex, type Key, t } from '../i18n/index.ts';
 import { Segments } from '../parts/common.tsx';
 import { CardView } from '../steps/card-view.tsx';
+import type { Card } from '../steps/cards.ts';
 import { Diagram } from '../steps/diagram.tsx';
 import { Player } from '../steps/player.ts';
 import { makeSandbox, type Sandbox } from '../steps/sandbox.ts';
@@ -207,6 +208,11 @@ function Own(): JSX.Element {
   );
 }
 
+/** Cards of words that come and go are there only while there are such. */
+function hasContent(card: Card): boolean {
+  return card.active || card.fields.length > 0 || card.bits.length > 0;
+}
+
 /** Parameters of a text: addresses as addresses. */
 const ADDRESSES = new Set(['address', 'a', 'b', 'c', 'd', 'e']);
 function textOf(step: Step): string {
@@ -274,7 +280,6 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
         <nav aria-label={t('steps.path')}>
           <ol ref={list} class="path">
             {steps.map((s, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a step is known by its place
               <li key={i}>
                 <button
                   type="button"
@@ -289,9 +294,12 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
           </ol>
         </nav>
         <div class="cards">
-          {shown.cards(index).map((card) => (
-            <CardView key={card.key} card={card} player={shown} />
-          ))}
+          {shown
+            .cards(index)
+            .filter(hasContent)
+            .map((card) => (
+              <CardView key={card.key} card={card} player={shown} />
+            ))}
         </div>
       </div>
     </>

@@ -2,6 +2,7 @@
  * The lessons of step mode: each makes a situation on an empty heap, with ordinary calls, and then takes down the one
  * call that shows what happens in it.
  */
+import { releaseAll } from '../../cache/release.ts';
 import { sweepOne } from '../../central/sweep.ts';
 import type { Collector } from '../../gc/collector.ts';
 import { begin } from '../../gc/cycle.ts';
@@ -129,7 +130,7 @@ export const LESSONS: readonly Lesson[] = [
   }),
   mallocLesson('mcentral', KIB, (h) => {
     noscan(h, KIB, 3);
-    h.malloc.cache.releaseAll();
+    releaseAll(h.malloc.cache);
   }),
   mallocLesson('sweep', KIB, unswept),
   mallocLesson('newSpan', KIB, (h) => {

@@ -129,6 +129,7 @@ const WINDOW_FIELDS = new Set([
   'needzero',
   'freeindex',
   'allocCount',
+  'nextSample',
 ]);
 
 /** Points that are passed many times in a row for one thing. */

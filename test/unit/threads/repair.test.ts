@@ -1,5 +1,6 @@
 /** Repair, from states that a thread can leave behind when it dies between two stores. The test plays the dead thread. */
 import { beforeEach, expect, test } from 'vitest';
+import { releaseAll } from '../../../src/cache/release.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_PROCS, H_RECLAIMER, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import {
@@ -146,7 +147,7 @@ test('a record that was on a stack when its span was gone can be queued again', 
       third.raw.free(third.raw.mallocgc(50_000, null, true));
       const { t, cache } = third.raw as unknown as Malloc;
       t.enter();
-      cache.releaseAll();
+      releaseAll(cache);
       t.leave();
       expect(x.m[s + SPAN_STATE]).toBe(0);
     },
