@@ -77,6 +77,11 @@ export const SPAN_LARGE_TYPE = 22;
 /** Bytes the user asked for, of a large object. */
 export const SPAN_LARGE_SIZE = 23;
 /**
+ * The same word, of a span of small objects: which slots may have specials. Bit i is for slots with i in the low 5 bits of
+ * their index; 0 while the span has none. Specials lock; the owner looks at it without.
+ */
+export const SPAN_SPECIAL_SLOTS = 23;
+/**
  * What the record keeps when it is freed, so that its next use rarely needs the heap lock: the words of each of its
  * two bitmaps and the epoch they were cut in; its side table and the size class that one is for.
  */
@@ -88,12 +93,6 @@ export const SPAN_TABLE_CLASS = 27;
 export const SPAN_COUNTED = 30;
 /** Of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
 export const SPAN_TINY_COUNTED = 31;
-
-/**
- * Which slots may have specials: bit i for slots with i in the low 5 bits of their index. 0 while the span has none. Specials
- * lock; the owner looks at it without.
- */
-export const SPAN_SPECIAL_SLOTS = 31;
 
 export const SPAN_WORDS = 32;
 

@@ -73,7 +73,6 @@ import {
   SPAN_NPAGES,
   SPAN_OWNER,
   SPAN_PREV,
-  SPAN_SPECIAL_SLOTS,
   SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
@@ -276,7 +275,6 @@ export class MHeap {
     // SPAN_REMOTE_* stay as they are: the record may still be on a stack of deferred frees (see cache/defer.ts).
     m[s + SPAN_DEFER] = NIL;
     m[s + SPAN_SPECIALS] = NIL;
-    m[s + SPAN_SPECIAL_SLOTS] = 0;
     m[s + SPAN_LARGE_TYPE] = 0;
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;

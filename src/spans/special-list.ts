@@ -73,7 +73,7 @@ export function linkSpecial(mem: Mem, s: SpanRef, r: Ref): void {
   while (m[word] !== NIL && isBefore(m, m[word], addr, after)) word = m[word] + SPECIAL_NEXT;
   m[r + SPECIAL_NEXT] = m[word];
   // Before the record: whoever owns the span looks at this word alone.
-  Atomics.or(m, s + SPAN_SPECIAL_SLOTS, 1 << slotOf(m, s, addr));
+  if (m[s + SPAN_CLASS] >= 2) Atomics.or(m, s + SPAN_SPECIAL_SLOTS, 1 << slotIndex(m, s, addr));
   Atomics.store(m, word, r);
   noteSpecials(mem, s);
 }
@@ -100,19 +100,20 @@ export function noteSpecials(mem: Mem, s: SpanRef): void {
   if (m[s + SPAN_SPECIALS] !== NIL) Atomics.or(m, word, 1 << page);
   else {
     Atomics.and(m, word, ~(1 << page));
-    Atomics.store(m, s + SPAN_SPECIAL_SLOTS, 0);
+    if (m[s + SPAN_CLASS] >= 2) Atomics.store(m, s + SPAN_SPECIAL_SLOTS, 0);
   }
 }
 
 /** Makes SPAN_SPECIAL_SLOTS name only slots that have specials, of a span that nobody uses. Specials lock. */
 export function noteSlots(m: Words, s: SpanRef): void {
+  if (m[s + SPAN_CLASS] < 2) return;
   let slots = 0;
   for (let r = m[s + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT])
-    slots |= 1 << slotOf(m, s, m[r + SPECIAL_ADDR]);
+    slots |= 1 << slotIndex(m, s, m[r + SPECIAL_ADDR]);
   Atomics.store(m, s + SPAN_SPECIAL_SLOTS, slots);
 }
 
-/** Whether slot `index` of an own span may have specials. */
+/** Whether slot `index` of an own span of small objects may have specials. */
 export function maySpecial(m: Words, s: SpanRef, index: number): boolean {
   return (m[s + SPAN_SPECIAL_SLOTS] & (1 << index)) !== 0;
 }
