@@ -52,7 +52,6 @@ import {
 } from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
-import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { count } from '../spans/heap-stats.ts';
@@ -361,10 +360,9 @@ export class Collector implements AllocCollector, GcContext {
     const account = (t.ref + PROC_ASSIST) >>> 1;
     if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
     const started = performance.now();
-    let slept = 0;
-    const trace = t.trace.number;
-    if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    const trace = t.trace.assistBegin(bytes);
     let scanned = 0;
+    let slept = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
@@ -386,10 +384,10 @@ export class Collector implements AllocCollector, GcContext {
       this.awaitWork();
       slept += performance.now() - now;
     }
-    const ns = (performance.now() - started) * 1e6;
+    const ms = performance.now() - started;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    count(this.mem, this.t.ref, TM_ASSIST_NS, ns - slept * 1e6);
-    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
+    count(this.mem, this.t.ref, TM_ASSIST_NS, (ms - slept) * 1e6);
+    t.trace.assistEnd(trace, ms * 1e6, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -411,7 +409,7 @@ export class Collector implements AllocCollector, GcContext {
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
     const ns = (performance.now() - started) * 1e6;
     count(this.mem, this.t.ref, TM_MARK_NS, ns);
-    if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
+    this.t.trace.marked(ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }

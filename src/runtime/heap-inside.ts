@@ -115,15 +115,6 @@ export abstract class HeapInside {
   }
 
   /**
-   * A view of the heap as observers have it, for this thread: pages, spans, caches, objects, numbers of now. It reads and
-   * does nothing else, so it works after `detach` too. Other threads make theirs by `viewHeap(heap.share())`.
-   */
-  view(): HeapView {
-    const { t, classes } = this.cache.heap;
-    return new HeapView(readerOf(t.mem, classes));
-  }
-
-  /**
    * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
    * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
    * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms in 10 MiB of small
@@ -133,6 +124,15 @@ export abstract class HeapInside {
     this.check();
     this.trace = new AllocTrace(this.cache.heap, options);
     return this.trace;
+  }
+
+  /**
+   * A view of the heap as observers have it, for this thread: pages, spans, caches, objects, numbers of now. It reads and
+   * does nothing else, so it works after `detach` too. Other threads make theirs by `viewHeap(heap.share())`.
+   */
+  view(): HeapView {
+    const { t, classes } = this.cache.heap;
+    return new HeapView(readerOf(t.mem, classes));
   }
 
   /**
