@@ -95,6 +95,12 @@ export function libraryOf(captureFile: string): ((file: string) => boolean) | nu
   return root === undefined ? null : (file) => file.startsWith(root);
 }
 
+/** What a function of the library is called where it is documented. */
+export function publicName(functionName: string): string {
+  // The bundler renames a class that refers to itself; and all references have one class for each type, which is named R.
+  return functionName.replace(/^_(?=[A-Z])/, '').replace(/^R\./, 'Reference.');
+}
+
 /** What may be called between `captureStack` and the program, when files do not tell. */
 const ALLOCATOR = new Set(
   'captureStack refs sample onSample sampled popDue reuse small smallSlow smallScan nextFree tiny newTinyBlock route allocNoscan allocScan guardedMalloc mallocLarge mallocgc newobject allocZeroed copyOut'.split(

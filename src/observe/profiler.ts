@@ -16,7 +16,7 @@ import { SPAN_CACHE, SPAN_CLASS, SPAN_LARGE_TYPE, SPAN_OWNER, SPAN_TYPES } from 
 import { KIND_PROFILE, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_PROFILE_BUCKET } from '../layout/special.ts';
 import { slotIndex, spanOf } from '../spans/mspan.ts';
 import { countSampled } from '../spans/profile.ts';
-import { internBucket, internFrame, internStack } from '../spans/profile-records.ts';
+import { internBucket, internFrame, internStack, type StackFrame } from '../spans/profile-records.ts';
 import { linkSpecial, newSpecial } from '../spans/special-list.ts';
 import type { Proc } from '../sync/proc.ts';
 import {
@@ -26,6 +26,7 @@ import {
   frameOfSite,
   libraryOf,
   parseStack,
+  publicName,
   withoutLibrary,
 } from './js-stack.ts';
 
@@ -99,14 +100,14 @@ export class Profiler {
   /** The records of the frames of this moment, the innermost first, `depth` at most. */
   refs(depth: number): Ref[] {
     const found = captureStack(depth + OWN_FRAMES);
-    const places =
-      typeof found === 'string'
-        ? parseStack(found).map((frame) => ({ ...frame, record: this.#record(frame) }))
-        : found.map((site) => this.#place(site));
-    if (this.#isLibrary === undefined && places.length > 0) this.#isLibrary = libraryOf(places[0]!.file);
+    const stack = typeof found === 'string' ? parseStack(found) : found;
+    if (this.#isLibrary === undefined && stack.length > 0) this.#isLibrary = libraryOf(fileOf(stack[0]!));
+    const places = stack.map((at) => ('file' in at ? this.#noted(at) : this.#place(at)));
     // Where the library ends cannot be told: all is noted, for whoever has source maps.
-    const kept = this.#isLibrary ? withoutLibrary(places, this.#isLibrary) : places;
-    return kept.slice(0, this.#isLibrary ? depth : depth + OWN_FRAMES).map(({ record }) => record);
+    if (!this.#isLibrary) return places.map(({ record }) => record);
+    return withoutLibrary(places, this.#isLibrary)
+      .slice(0, depth)
+      .map(({ record }) => record);
   }
 
   #place(site: CallSite): Place {
@@ -122,16 +123,22 @@ export class Profiler {
     // Without a file, a position may be one in any of several scripts.
     const known = file === '' ? undefined : inFile.get(position);
     if (known !== undefined) return known;
-    const frame = frameOfSite(site);
-    const place = { file, functionName: frame.functionName, record: this.#record(frame) };
+    const place = this.#noted(frameOfSite(site));
     inFile.set(position, place);
     this.#count++;
     return place;
   }
 
-  #record(frame: Parameters<typeof internFrame>[1]): Ref {
-    const record = internFrame(this.#t, frame);
+  #noted(frame: StackFrame): Place {
+    const { file } = frame;
+    const isOurs = this.#isLibrary?.(file) === true;
+    const functionName = isOurs ? publicName(frame.functionName) : frame.functionName;
+    const record = internFrame(this.#t, { ...frame, functionName });
     if (record === NIL) throw new RangeError('no memory for the heap profile');
-    return record;
+    return { file, functionName, record };
   }
+}
+
+function fileOf(at: CallSite | StackFrame): string {
+  return 'file' in at ? at.file : fileOfSite(at);
 }

@@ -7,7 +7,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AnyMap, originalPositionFor, type TraceMap } from '@jridgewell/trace-mapping';
-import { isWhole, libraryOf, withoutLibrary } from '../observe/js-stack.ts';
+import { isWhole, libraryOf, publicName, withoutLibrary } from '../observe/js-stack.ts';
 import type { StackFrame } from '../spans/profile-records.ts';
 
 /** Scripts whose maps are kept between two profiles. */
@@ -106,7 +106,11 @@ export class Sources {
   /** The stack as its sources have it, without the frames of the library that were noted for want of a source map. */
   resolve(stack: readonly StackFrame[]): readonly StackFrame[] {
     const frames = stack.map((frame) => this.#original(frame));
-    return isWhole(frames) ? withoutLibrary(frames, libraryOf(frames[0]!.file)) : frames;
+    if (!isWhole(frames)) return frames;
+    const isLibrary = libraryOf(frames[0]!.file);
+    return withoutLibrary(frames, isLibrary).map((frame) =>
+      isLibrary?.(frame.file) === true ? { ...frame, functionName: publicName(frame.functionName) } : frame,
+    );
   }
 
   #original(frame: StackFrame): StackFrame {
