@@ -92,7 +92,8 @@ export class Recorder {
   #addWindow(point: Point, params: StepParams, changes: readonly WordChange[]): void {
     const { mem } = this.#malloc.t;
     const names = new WordNames(mem, this.#malloc.cache.heap.tinySpanClass, mem.m);
-    const isWindow = (c: WordChange): boolean => WINDOW_FIELDS.has(names.name(c.word).field);
+    const isWindow = ({ word }: WordChange): boolean =>
+      WINDOW_FIELDS.has(names.name(word).field.replace(/\[\d+\]$/, ''));
     const linked = changes.filter((c) => !isWindow(c));
     if (linked.length > 0) this.add(LINKED, params, linked);
     this.add(point, params, changes.filter(isWindow));
@@ -129,6 +130,8 @@ const WINDOW_FIELDS = new Set([
   'needzero',
   'freeindex',
   'allocCount',
+  'nextSample',
+  'meters',
 ]);
 
 /** Points that are passed many times in a row for one thing. */

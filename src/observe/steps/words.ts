@@ -69,7 +69,7 @@ const CLASS_FIELDS = [
   'windowWord',
   'windowTypes',
   'reuse.top',
-  'reuse.limit',
+  'nextSample',
   'spanclass',
   'elemsize',
   'alloc',
