@@ -63,7 +63,12 @@ function Head(): JSX.Element {
   return (
     <header class="head">
       <h1>
-        <a href={linkTo('overview')}>spanheap</a>
+        <a
+          href={linkTo('overview')}
+          title={info.value === null ? undefined : t('app.version', { version: info.value.version })}
+        >
+          spanheap
+        </a>
       </h1>
       <nav aria-label={t('app.views')}>
         <ul>

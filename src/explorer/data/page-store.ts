@@ -49,6 +49,11 @@ export class PageStore {
   /** Chunks with fresh pages. */
   readonly #warm: Set<number> = new Set();
 
+  /** Whether any page is fresh. */
+  get hasFresh(): boolean {
+    return this.#warm.size > 0;
+  }
+
   get chunks(): number {
     return Math.ceil(this.grown / CHUNK);
   }

@@ -32,7 +32,7 @@ interface PageMapProps {
 }
 
 /** The most height that the window gives the map. */
-function roomFor(box: HTMLElement): number {
+function roomFor(box: Element): number {
   return Number.parseFloat(getComputedStyle(box).maxHeight) || box.clientHeight;
 }
 
@@ -68,7 +68,7 @@ export function PageMap(props: PageMapProps): JSX.Element {
   useEffect(() => {
     const resize = new ResizeObserver(([entry]) => {
       width.value = Math.floor(entry!.contentRect.width);
-      height.value = roomFor(box.current!);
+      height.value = roomFor(entry!.target);
       paint();
     });
     resize.observe(box.current!);

@@ -92,8 +92,8 @@ export class MapPainter {
     ctx.fillRect(0, 0, f.width, f.height);
     ctx.imageSmoothingEnabled = false;
     const rows = visibleRows(l, f.top, f.height);
-    for (const row of rows) this.#paintRow(ctx, this.#pixels, row, f);
-    if (l.cell < LINES_FROM) for (const row of rows) this.#paintRow(ctx, this.#marks, row, f);
+    this.#paintRows(ctx, this.#pixels, rows, f);
+    if (l.cell < LINES_FROM && this.#store.hasFresh) this.#paintRows(ctx, this.#marks, rows, f);
     if (l.cell >= LINES_FROM) {
       this.#paintLines(ctx, rows, f);
       this.#paintFresh(ctx, rows, f);
@@ -104,6 +104,21 @@ export class MapPainter {
       ctx.fillText(f.arenaLabel(arena), 0, y - f.top + LABEL - 7);
     }
     if (f.cursor >= 0) this.#paintCursor(ctx, f);
+  }
+
+  #paintRows(ctx: CanvasRenderingContext2D, picture: HTMLCanvasElement, rows: readonly MapRow[], f: Frame): void {
+    const { cell, perRow } = f.layout;
+    for (let i = 0; i < rows.length; ) {
+      const row = rows[i]!;
+      let n = 1;
+      if (perRow === CHUNK) {
+        // A row is a chunk, here as in the picture: those of an arena are one piece.
+        while (rows[i + n]?.y === row.y + n * cell && rows[i + n]!.pages === CHUNK) n++;
+      }
+      if (n > 1) ctx.drawImage(picture, 0, row.page / CHUNK, CHUNK, n, 0, row.y - f.top, CHUNK * cell, n * cell);
+      else this.#paintRow(ctx, picture, row, f);
+      i += n;
+    }
   }
 
   #paintRow(ctx: CanvasRenderingContext2D, picture: HTMLCanvasElement, row: MapRow, f: Frame): void {

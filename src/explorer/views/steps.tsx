@@ -255,26 +255,7 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
             {step.changes.length === 0 ? t('steps.noChange') : t('steps.words', { n: shown.written(index) })}
           </p>
         </div>
-        <div class="buttons">
-          <button type="button" aria-disabled={index === 0} onClick={() => seek(0)}>
-            ⇤ {t('steps.first')}
-          </button>
-          <button type="button" aria-disabled={index === 0} onClick={() => seek(index - 1)}>
-            ← {t('steps.back')}
-          </button>
-          <button
-            type="button"
-            class="primary"
-            aria-disabled={index === steps.length - 1}
-            onClick={() => seek(index + 1)}
-            title={t('steps.keys')}
-          >
-            {t('steps.forward')} →
-          </button>
-          <button type="button" aria-disabled={index === steps.length - 1} onClick={() => seek(steps.length - 1)}>
-            {t('steps.last')} ⇥
-          </button>
-        </div>
+        <Buttons index={index} last={steps.length - 1} seek={seek} />
       </div>
       <div class="walk">
         <nav aria-label={t('steps.path')}>
@@ -303,5 +284,35 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
         </div>
       </div>
     </>
+  );
+}
+
+function Buttons(props: {
+  readonly index: number;
+  readonly last: number;
+  readonly seek: (to: number) => void;
+}): JSX.Element {
+  const { index, last, seek } = props;
+  return (
+    <div class="buttons">
+      <button type="button" aria-disabled={index === 0} onClick={() => seek(0)}>
+        ⇤ {t('steps.first')}
+      </button>
+      <button type="button" aria-disabled={index === 0} onClick={() => seek(index - 1)}>
+        ← {t('steps.back')}
+      </button>
+      <button
+        type="button"
+        class="primary"
+        aria-disabled={index === last}
+        onClick={() => seek(index + 1)}
+        title={t('steps.keys')}
+      >
+        {t('steps.forward')} →
+      </button>
+      <button type="button" aria-disabled={index === last} onClick={() => seek(last)}>
+        {t('steps.last')} ⇥
+      </button>
+    </div>
   );
 }

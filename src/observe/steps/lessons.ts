@@ -85,7 +85,7 @@ function fullChunk(heap: StepHeap): void {
 /** One cycle, piece by piece. a → b → c, and d that nobody refers to. */
 function gcLesson(heap: StepHeap): Walk {
   const { malloc, collector, node } = heap;
-  const make = (): number => malloc.mallocgc(node.size, node, true);
+  const make = (): number => malloc.mallocgc(KIB, node, true);
   const [a, b, c, d] = [make(), make(), make(), make()];
   heap.writePointer(a, b);
   heap.writePointer(b, c);

@@ -55,10 +55,10 @@ if (isMainThread) {
   const heap = createHeap({ maxBytes: 2 ** 30, gcPercent: large ? -1 : 100 });
   if (large) {
     const big = 1 << 20;
-    for (let i = 0; i < 500; i++) heap.raw.pin(heap.raw.mallocgc(big, null, false));
+    for (let i = 0; i < 530; i++) heap.raw.pin(heap.raw.mallocgc(big, null, false));
     const sizes = [48, 256, 1024, 4096, 16384];
     heap.scope(() => {
-      for (let bytes = 0, i = 0; bytes < 400 * big; i++) {
+      for (let bytes = 0, i = 0; bytes < 410 * big; i++) {
         const size = sizes[i % sizes.length] * 4;
         heap.raw.mallocgc(size, null, false);
         bytes += size;
@@ -75,8 +75,13 @@ if (isMainThread) {
   const held = [];
   setInterval(() => {
     renew();
-    if (large) for (let i = 0; i < 40; i++) held.push(heap.raw.mallocgc(60_000, null, false));
-    if (held.length > 400) for (const addr of held.splice(0, 300)) heap.raw.free(addr);
+    if (large) for (let i = 0; i < 40; i++) held.push(heap.raw.pin(heap.raw.mallocgc(60_000, null, false)));
+    if (held.length > 400) {
+      for (const pin of held.splice(0, 300)) {
+        heap.raw.free(pin.addr);
+        pin.unpin();
+      }
+    }
   }, 60);
 } else {
   const heap = attachHeap(workerData.shared);
