@@ -1,4 +1,12 @@
 /** spanheap/observe: what looks at heaps from outside, for Node. */
+
+export { SnapshotError, type SnapshotErrorCode } from './analyze/errors.ts';
+export type { GraphRoot, GraphType, HeapGraph } from './analyze/graph.ts';
+export { graphOf, type LoadOptions, loadGraph } from './analyze/load-graph.ts';
+export { SnapshotObjects } from './analyze/read-object.ts';
+export { Snapshot } from './analyze/snapshot.ts';
+export { bytesSource, type Source } from './analyze/source.ts';
+export { type VerifyRow, verifySnapshot } from './analyze/verify-snapshot.ts';
 export {
   type ExplorableHeap,
   type ExploreOptions,
@@ -17,6 +25,12 @@ export {
   metricsText,
   registerHeapMetrics,
 } from './serve/prometheus.ts';
+export {
+  openSnapshotFile,
+  type WriteSnapshotOptions,
+  writeSnapshot,
+  writeSnapshotSync,
+} from './serve/snapshot-file.ts';
 export {
   type RecordOptions,
   recordTrace,

@@ -10,6 +10,17 @@ export function typeNameOf(graph: HeapGraph, node: number): string {
   return graph.types[graph.type[node]!]!.name;
 }
 
+/** The least slot. */
+const LEAST_SLOT = 8;
+
+/**
+ * Whether an object of so many bytes holds several values. No size class is twice as large as what it is taken for, but the
+ * first: a struct of one pointer has room for two of them, and is one all the same.
+ */
+function isRowOf(size: number, isStruct: boolean, objectBytes: number): boolean {
+  return size > 0 && objectBytes >= 2 * size && (objectBytes > LEAST_SLOT || !isStruct);
+}
+
 /** What is at a byte offset in an object. */
 interface Place {
   /** Which of the values that the object holds in a row; −1 when it holds one, or nothing is known. */
@@ -18,23 +29,24 @@ interface Place {
   readonly field: string;
 }
 
-function placeAt({ size, fields }: GraphType, objectBytes: number, offset: number): Place | undefined {
+function placeAt({ size, fields, kind }: GraphType, objectBytes: number, offset: number): Place | undefined {
   if (size === 0) return undefined;
   const index = Math.floor(offset / size);
   const rest = offset - index * size;
-  const field = fields.findLast((f) => f.offset <= rest)?.name ?? '';
-  const isRow = objectBytes >= 2 * size;
+  const field = fields.findLast((f) => f.offset <= rest)?.name ?? (kind === 'slice' ? 'array' : '');
+  const isRow = isRowOf(size, fields.length > 0, objectBytes);
   return isRow || field !== '' ? { index: isRow ? index : -1, field } : undefined;
 }
 
 /**
  * What is at a byte offset in an object: `.replies`, or `[3].replies` when the object holds several values of its type in
- * a row, `[3]` of an array, `+12` when nothing is known.
+ * a row, `[3]` of an array, `.array` of a slice, `+12` when nothing is known.
  */
 export function placeIn(type: GraphType, objectBytes: number, offset: number): string {
   const place = placeAt(type, objectBytes, offset);
   if (place === undefined) return `+${offset}`;
-  return (place.index < 0 ? '' : `[${place.index}]`) + (place.field === '' ? '' : `.${place.field}`);
+  const { index, field } = place;
+  return (index < 0 ? '' : `[${index}]`) + (field === '' || field.startsWith('[') ? field : `.${field}`);
 }
 
 /** Elements of structs that get names of their own. */
@@ -51,8 +63,8 @@ export function edgeLabels(graph: HeapGraph): (from: number, edge: number) => nu
     const number = graph.type[from]!;
     const type = graph.types[number]!;
     const bytes = graph.size[from]!;
-    const isRow = type.size > 0 && bytes >= 2 * type.size;
-    if (isRow && type.fields.length === 0) return Math.floor(offset / type.size);
+    const isRow = isRowOf(type.size, type.fields.length > 0, bytes);
+    if (isRow && type.fields.length === 0 && type.kind !== 'slice') return Math.floor(offset / type.size);
     if (isRow && offset >= MOST_INDEXED * type.size) {
       return `[…].${placeAt(type, bytes, offset)?.field}`;
     }

@@ -24,18 +24,23 @@ export interface RootGroups {
 /** What the roots of a kind are called in the plural. */
 const PLURAL: Readonly<Record<GraphRoot['kind'], string>> = {
   named: 'named roots',
-  handle: 'handles',
+  handle: 'persistent references',
   stack: 'local references',
   finalizer: 'objects with finalizers',
   cleanup: 'values that cleanups were given',
   interned: 'interned text',
   tiny: 'tiny blocks being filled',
-  other: 'other roots',
+  other: 'large objects being made',
 };
 
 function nameOf(root: GraphRoot): string {
   if (root.kind === 'named') return `root ${JSON.stringify(root.name)}`;
   return root.thread === 0 ? PLURAL[root.kind] : `${PLURAL[root.kind]} of thread ${root.thread}`;
+}
+
+function rootsWithEdges({ roots, firstEdge, edgeOffset }: HeapGraph): GraphRoot[] {
+  const numbers = edgeOffset.slice(firstEdge[0]!, firstEdge[1]!).sort();
+  return [...new Set(numbers)].map((number) => roots[number]!);
 }
 
 /** The groups of a graph, in the order in which their first root comes; named roots, which say most, before all others. */
@@ -44,8 +49,9 @@ export function groupRoots(graph: HeapGraph): RootGroups {
   const groups = new Map<string, RootGroup & { count: number }>();
   const keyOf = (root: GraphRoot): string =>
     root.kind === 'named' ? `named ${root.name}` : `${root.kind} ${root.thread}`;
+  const present = rootsWithEdges(graph);
   for (const named of [true, false]) {
-    for (const root of roots) {
+    for (const root of present) {
       if ((root.kind === 'named') !== named) continue;
       const group = groups.get(keyOf(root));
       if (group !== undefined) group.count++;
@@ -53,7 +59,7 @@ export function groupRoots(graph: HeapGraph): RootGroups {
     }
   }
   const numbers = new Map([...groups.keys()].map((key, i) => [key, i]));
-  const ofRoot = Uint32Array.from(roots, (root) => numbers.get(keyOf(root)) as number);
+  const ofRoot = Uint32Array.from(roots, (root) => numbers.get(keyOf(root)) ?? 0);
   const ends = firstEdge[1]!;
   const first = new Uint32Array(groups.size + 1);
   for (let e = firstEdge[0]!; e < ends; e++) first[ofRoot[edgeOffset[e]!]! + 1]!++;
@@ -64,11 +70,21 @@ export function groupRoots(graph: HeapGraph): RootGroups {
   return { list: [...groups.values()], first, edges };
 }
 
-/** For each edge of node 0, by its number: which group it is of. */
-export function groupOfEdges(groups: RootGroups, edgesOfRoot: number): Uint32Array {
-  const of = new Uint32Array(edgesOfRoot);
-  for (let g = 0; g < groups.list.length; g++) {
-    for (let i = groups.first[g]!; i < groups.first[g + 1]!; i++) of[groups.edges[i]!] = g;
+/** What threads hold for the moment: references of JavaScript, which goes on to hold them until it collects its garbage. */
+const PASSING: ReadonlySet<GraphRoot['kind']> = new Set(['handle', 'stack', 'tiny', 'other']);
+
+/**
+ * Leaves only what is held for good: named roots, and what finalizers, cleanups and interned text need. Changes the graph's
+ * arrays: the edges of node 0 do not begin with the first edge any more.
+ */
+export function dropPassingRoots(graph: HeapGraph): void {
+  const { roots, firstEdge, edgeTo, edgeOffset } = graph;
+  let at = firstEdge[1]!;
+  for (let e = firstEdge[1]! - 1; e >= firstEdge[0]!; e--) {
+    if (PASSING.has(roots[edgeOffset[e]!]!.kind)) continue;
+    at--;
+    edgeTo[at] = edgeTo[e]!;
+    edgeOffset[at] = edgeOffset[e]!;
   }
-  return of;
+  firstEdge[0] = at;
 }

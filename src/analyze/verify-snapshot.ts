@@ -7,14 +7,14 @@
  * changes, unless it is exact.
  */
 import { isPowerOfTwo } from '../base/bits.ts';
-import { VerifyError } from '../base/errors.ts';
 import { KIND_CLEANUP, KIND_FINALIZER } from '../layout/special.ts';
 import { ROOT_ALLOCATING, ROOT_NAMED, ROOT_TINY, type SnapshotType } from '../observe/snapshot/format.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SpanTable } from './span-table.ts';
 import { SnapshotTypes } from './types.ts';
-import { type LoadedPages, loadPages } from './verify-pages.ts';
+import { fail, hex } from './verify-fail.ts';
+import { loadPages } from './verify-pages.ts';
 import { checkValues } from './verify-values.ts';
 
 /** What was checked, and how much there was of it. */
@@ -25,12 +25,6 @@ export interface VerifyRow {
 
 const PAGE_SIZE = 8192;
 const BLOCK = 16;
-
-export function fail(invariant: string, detail: string): never {
-  throw new VerifyError(invariant, detail);
-}
-
-export const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
 
 /**
  * Checks an open snapshot. `report` is called with each group of checks that was passed. Throws VerifyError, which names the
@@ -64,8 +58,6 @@ export function verifySnapshot(
   passed(snapshot.exact ? 'maps, with all entries' : 'maps, as far as they cannot change', counts.maps);
   if (counts.passedOver > 0) passed('lengths passed over: their pointers changed meanwhile', counts.passedOver);
 }
-
-export type { LoadedPages };
 
 function checkTypes(registered: readonly SnapshotType[], types: SnapshotTypes): void {
   const names = new Set<string>();

@@ -8,8 +8,8 @@ import { type MapChecker, type MapMemory, mapChecker, mapLayout } from '../types
 import { STRING_LEN } from '../types/strings.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SnapshotTypes } from './types.ts';
+import { fail, hex } from './verify-fail.ts';
 import type { LoadedPages } from './verify-pages.ts';
-import { fail, hex } from './verify-snapshot.ts';
 
 export interface ValueCounts {
   pointers: number;

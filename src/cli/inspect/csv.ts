@@ -51,8 +51,8 @@ function linesOf({ diff, path, retainers, object, type, strings, sizes, roots, o
     return [['type', 'address', 'bytes', 'retained bytes'], ...lines];
   }
   if (strings !== undefined) {
-    const lines = strings.duplicates.map((d): Line => [d.text, d.copies, d.bytes, d.wastedBytes]);
-    return [['text', 'copies', 'bytes each', 'wasted bytes'], ...lines];
+    const lines = strings.duplicates.map((d): Line => [d.text, d.length, d.copies, d.wastedBytes]);
+    return [['text', 'length', 'copies', 'wasted bytes'], ...lines];
   }
   if (sizes !== undefined) {
     const lines = sizes.map((s): Line => [s.isLarge ? 'large' : s.size, s.count, s.bytes]);

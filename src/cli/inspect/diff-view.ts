@@ -1,9 +1,8 @@
 /** Two snapshots side by side, or three. */
 import { changesByType, keepThoseIn, matchObjects, newAndOutermost, type ObjectList } from '../../analyze/diff.ts';
-import type { HeapGraph } from '../../analyze/graph.ts';
-import { addressText, edgeName, typeNameOf } from '../../analyze/labels.ts';
+import { addressText, typeNameOf } from '../../analyze/labels.ts';
 import type { DiffView } from './outcome.ts';
-import { objectLine, type Subject } from './subject.ts';
+import { objectLine, placeOf, type Subject } from './subject.ts';
 
 export interface OlderSnapshot {
   readonly file: string;
@@ -19,7 +18,7 @@ export function diffOf(subject: Subject, older: OlderSnapshot, middle: OlderSnap
   const sum = (figure: (change: (typeof types)[number]) => number): number =>
     types.reduce((total, change) => total + figure(change), 0);
   const outermost = newAndOutermost(graph, dominators, matching.isNew, top);
-  const holders = holdersOf(graph, outermost, matching.isNew);
+  const holders = holdersOf(subject, outermost, matching.isNew);
   return {
     older: older.file,
     middle: middle?.file ?? null,
@@ -35,7 +34,8 @@ export function diffOf(subject: Subject, older: OlderSnapshot, middle: OlderSnap
 }
 
 /** A place that each of the objects is pointed to from: a root, else an old object, else a new one. */
-function holdersOf(graph: HeapGraph, objects: readonly number[], isNew: Uint8Array): Map<number, string> {
+function holdersOf(subject: Subject, objects: readonly number[], isNew: Uint8Array): Map<number, string> {
+  const { graph } = subject;
   const wanted = new Set(objects);
   const found = new Map<number, { from: number; edge: number }>();
   const rank = (from: number): number => (from === 0 ? 2 : isNew[from] === 0 ? 1 : 0);
@@ -49,7 +49,7 @@ function holdersOf(graph: HeapGraph, objects: readonly number[], isNew: Uint8Arr
     }
   }
   const told = ({ from, edge }: { from: number; edge: number }): string => {
-    const place = edgeName(graph, from, edge);
+    const place = placeOf(subject, from, edge);
     return from === 0 ? place : `${typeNameOf(graph, from)} ${addressText(graph.address[from]!)} ${place}`;
   };
   return new Map([...found].map(([node, holder]) => [node, told(holder)]));

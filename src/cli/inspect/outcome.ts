@@ -35,10 +35,17 @@ export interface RootLine {
 }
 
 export interface Summary {
+  /** When the heap stood still: ISO 8601. */
+  readonly time: string;
+  /** Off: objects that nothing leads to are in use all the same. */
+  readonly gc: 'on' | 'off';
+  readonly threads: number;
+  /** --named-roots was given: what only threads hold counts as unreachable. */
+  readonly namedRoots: boolean;
   readonly objects: number;
   readonly bytes: number;
   readonly pointers: number;
-  /** Garbage that was not collected yet, or that was made while the snapshot was begun. */
+  /** Garbage that was not collected yet; also what only threads hold if they were left out. */
   readonly unreachableObjects: number;
   readonly unreachableBytes: number;
 }
@@ -117,10 +124,12 @@ export interface RetainersView {
 
 /** Texts that are more than once in the heap. */
 export interface DuplicateText {
+  /** Its first 1024 bytes; of bytes, which are no string, a few in hexadecimal. */
   readonly text: string;
+  /** Bytes of the text itself. */
+  readonly length: number;
   readonly copies: number;
-  /** Bytes of one copy's slot, and those of all but one. */
-  readonly bytes: number;
+  /** Bytes of the slots of all copies but one. */
   readonly wastedBytes: number;
   readonly addresses: readonly string[];
 }

@@ -18,10 +18,10 @@ import type {
   TypeLine,
   TypeView,
 } from './outcome.ts';
+import { textInQuotes } from './values.ts';
 
 /** Steps of a path that are shown at each end of it. */
 const STEPS_SHOWN = 12;
-const TEXT_SHOWN = 60;
 
 export function inspectReport(outcome: InspectOutcome, top: number, colors: Colors): string {
   const { overview, roots, sizes, type, object, path, retainers, strings, diff } = outcome;
@@ -44,8 +44,13 @@ export function inspectReport(outcome: InspectOutcome, top: number, colors: Colo
 }
 
 function heading({ file, summary }: InspectOutcome, { colors }: Page): string {
-  const what = `${counted(summary.objects, 'object')}, ${formatBytes(summary.bytes)}`;
+  const what = `${counted(summary.objects, 'object')}, ${formatBytes(summary.bytes)}, taken ${timeText(summary.time)}`;
   return `${colors.bold(printable(file))}  ${colors.dim(what)}`;
+}
+
+/** `2026-03-01 12:00:00 UTC`. */
+function timeText(iso: string): string {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(iso) ? `${iso.slice(0, 19).replace('T', ' ')} UTC` : printable(iso);
 }
 
 function overviewParts({ summary }: InspectOutcome, overview: Overview, page: Page): string[] {
@@ -67,13 +72,10 @@ function overviewParts({ summary }: InspectOutcome, overview: Overview, page: Pa
 function summaryPart(summary: InspectOutcome['summary'], { roots }: RootsView, { colors }: Page): string {
   const { objects, bytes, pointers, unreachableObjects, unreachableBytes } = summary;
   const alive = bytes - unreachableBytes;
+  const unreachable = unreachableText(summary);
   const rows: Row[] = [
     ['reachable', formatBytes(alive), counted(objects - unreachableObjects, 'object')],
-    [
-      'unreachable',
-      formatBytes(unreachableBytes),
-      `${counted(unreachableObjects, 'object')}: garbage not collected yet`,
-    ],
+    ['unreachable', formatBytes(unreachableBytes), `${counted(unreachableObjects, 'object')}: ${unreachable}`],
     [
       'pointers',
       formatCount(pointers),
@@ -84,6 +86,11 @@ function summaryPart(summary: InspectOutcome['summary'], { roots }: RootsView, {
     ],
   ];
   return figuresTable(rows, colors);
+}
+
+function unreachableText({ gc, namedRoots }: InspectOutcome['summary']): string {
+  const lost = gc === 'on' ? 'garbage not collected yet' : 'in use all the same, the collector is off';
+  return namedRoots ? `held by references of threads only, or ${lost}` : lost;
 }
 
 function typesPart(types: readonly TypeLine[], page: Page): string {
@@ -211,7 +218,9 @@ function objectParts(view: ObjectView, page: Page): string[] {
       page,
       'Kept alive by',
       'all ways from the roots go through these, the nearest first',
-      columns(page, DOMINATOR_COLUMNS, dominators, dominators.length + moreDominators),
+      dominators.length > 0
+        ? columns(page, DOMINATOR_COLUMNS, dominators, dominators.length + moreDominators)
+        : noDominator(object, page),
     ),
     section(
       page,
@@ -220,6 +229,10 @@ function objectParts(view: ObjectView, page: Page): string[] {
       objectTable(dominates, page, dominates.length + moreDominated),
     ),
   ];
+}
+
+function noDominator({ retainedBytes }: ObjectLine, { colors }: Page): string {
+  return colors.dim(retainedBytes === null ? '  nothing: it is garbage' : '  nothing alone: several roots lead to it');
 }
 
 const DOMINATOR_COLUMNS: readonly Column<ObjectLine | RootLine>[] = [
@@ -299,9 +312,14 @@ function stringsPart({ strings, bytes, distinct, wastedBytes, duplicates }: Stri
   const table = columns(
     page,
     [
-      { head: 'text', align: 'left', of: (d: (typeof duplicates)[number]) => quotedText(d.text), strong: true },
+      {
+        head: 'text',
+        align: 'left',
+        of: (d: (typeof duplicates)[number]) => printable(textInQuotes(d.text)),
+        strong: true,
+      },
       { head: 'copies', align: 'right', of: (d) => formatCount(d.copies) },
-      { head: 'bytes each', align: 'right', of: (d) => formatBytes(d.bytes) },
+      { head: 'length', align: 'right', of: (d) => formatBytes(d.length) },
       { head: 'wasted', align: 'right', of: (d) => formatBytes(d.wastedBytes) },
       { head: 'one of them', align: 'left', of: (d) => d.addresses[0] ?? '' },
     ],
@@ -309,9 +327,4 @@ function stringsPart({ strings, bytes, distinct, wastedBytes, duplicates }: Stri
     duplicates.length,
   );
   return section(page, 'Duplicate strings', note, table);
-}
-
-function quotedText(text: string): string {
-  const shown = [...text].length > TEXT_SHOWN ? `${[...text].slice(0, TEXT_SHOWN - 1).join('')}…` : text;
-  return `"${printable(shown)}"`;
 }

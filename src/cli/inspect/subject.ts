@@ -3,7 +3,7 @@ import { LISTS_AT_ONCE, retainedByTypes, type TypeTotals } from '../../analyze/b
 import { type Dominators, UNREACHED } from '../../analyze/dominators.ts';
 import { aroundAddress, namesLike, nodeAt, typesNamed } from '../../analyze/find.ts';
 import type { HeapGraph } from '../../analyze/graph.ts';
-import { addressText, typeNameOf } from '../../analyze/labels.ts';
+import { addressText, edgeName, typeNameOf } from '../../analyze/labels.ts';
 import { CliError, printable, quoted, UsageError } from '../errors.ts';
 import type { ObjectLine, RootLine, TypeLine } from './outcome.ts';
 
@@ -13,6 +13,13 @@ export interface Subject {
   readonly file: string;
   readonly graph: HeapGraph;
   readonly dominators: Dominators;
+  /** The name of a place in a map, by its key; undefined if the pointer is in no map. */
+  readonly keyedPlace?: (from: number, edge: number) => string | undefined;
+}
+
+/** The place that a pointer is in, or the root. */
+export function placeOf({ graph, keyedPlace }: Subject, from: number, edge: number): string {
+  return keyedPlace?.(from, edge) ?? edgeName(graph, from, edge);
 }
 
 export function objectLine({ graph, dominators }: Subject, node: number): ObjectLine {

@@ -2,9 +2,10 @@
 import { greatest } from '../../analyze/biggest.ts';
 import { totalsByType } from '../../analyze/by-type.ts';
 import { UNREACHED } from '../../analyze/dominators.ts';
-import { edgeName, sourceOf } from '../../analyze/labels.ts';
+import { sourceOf } from '../../analyze/labels.ts';
 import { pathsTo } from '../../analyze/paths.ts';
 import { dominatedBy, dominatorsAbove, holdersOfTypes, retainersOf } from '../../analyze/retainers.ts';
+import type { SnapshotMeta } from '../../observe/snapshot/format.ts';
 import type {
   FieldLine,
   ObjectView,
@@ -16,9 +17,10 @@ import type {
   TypeView,
   ValueLine,
 } from './outcome.ts';
-import { findObject, findTypes, objectLine, rootLine, type Subject, typeLines } from './subject.ts';
+import { findObject, findTypes, objectLine, placeOf, rootLine, type Subject, typeLines } from './subject.ts';
 
-export function summaryOf({ graph, dominators }: Subject): Summary {
+/** `meta`: what the snapshot says of the heap. */
+export function summaryOf({ graph, dominators }: Subject, meta: SnapshotMeta, namedRoots: boolean): Summary {
   const { nodes, size, firstEdge } = graph;
   let bytes = 0;
   let unreachableBytes = 0;
@@ -27,6 +29,10 @@ export function summaryOf({ graph, dominators }: Subject): Summary {
     if (dominators.idom[node] === UNREACHED) unreachableBytes += size[node]!;
   }
   return {
+    time: meta.time,
+    gc: meta.gc,
+    threads: meta.threads.length,
+    namedRoots,
     objects: nodes - 1,
     bytes,
     pointers: firstEdge[nodes]! - firstEdge[1]!,
@@ -85,7 +91,7 @@ export function objectOf(
   const edges = graph.firstEdge[node + 1]! - first;
   const pointers = Array.from({ length: Math.min(edges, top) }, (_, i): FieldLine => {
     const edge = first + i;
-    return { place: edgeName(graph, node, edge), object: objectLine(subject, graph.edgeTo[edge]!) };
+    return { place: placeOf(subject, node, edge), object: objectLine(subject, graph.edgeTo[edge]!) };
   });
   const above = dominatorsAbove(dominators, node);
   const below = dominatedBy(graph, dominators, node, top);
@@ -119,7 +125,7 @@ export function pathOf(subject: Subject, address: number, most: number): PathVie
 function stepAlong(subject: Subject, edge: number): PathView['paths'][number][number] {
   const { graph } = subject;
   return {
-    place: edgeName(graph, sourceOf(graph, edge), edge),
+    place: placeOf(subject, sourceOf(graph, edge), edge),
     object: objectLine(subject, graph.edgeTo[edge]!),
   };
 }
@@ -132,7 +138,7 @@ export function retainersView(subject: Subject, address: number, top: number): R
     object: objectLine(subject, node),
     count: all.length,
     retainers: all.slice(0, top).map(({ from, edge }) => ({
-      place: edgeName(graph, from, edge),
+      place: placeOf(subject, from, edge),
       object: from === 0 ? null : objectLine(subject, from),
     })),
   };

@@ -18,6 +18,7 @@ import {
   summaryOf,
   typeOf,
 } from '../../../../src/cli/inspect/views.ts';
+import type { SnapshotMeta } from '../../../../src/observe/snapshot/format.ts';
 import { addressOf, type GraphSketch, graphOf, UNKNOWN_TYPE } from '../../../support/heap-graph.ts';
 
 const POST = {
@@ -51,16 +52,32 @@ function subjectOf(sketch = SKETCH, file = 'heap.snapshot'): Subject {
   return { file, graph, dominators: dominatorsOf(graph) };
 }
 
+const META: SnapshotMeta = {
+  format: 'spanheap snapshot',
+  time: '2026-03-01T12:00:00.123Z',
+  maxBytes: 1 << 20,
+  gc: 'on',
+  sizeClasses: [],
+  tinySpanClass: -1,
+  threads: [],
+  rootNames: [],
+  stats: null,
+};
+
 const subject = subjectOf();
 const at = (node: number): string => `0x${addressOf(node).toString(16)}`;
 const show = (views: Partial<InspectOutcome>, top = 10): string =>
-  inspectReport({ file: 'heap.snapshot', summary: summaryOf(subject), ...views }, top, pico.createColors(false));
+  inspectReport(
+    { file: 'heap.snapshot', summary: summaryOf(subject, META, false), ...views },
+    top,
+    pico.createColors(false),
+  );
 const noValues = () => null;
 
 describe('for people', () => {
   test('what is in the heap', () => {
     const report = show({ overview: overviewOf(subject, 10) });
-    expect(report).toMatch(/^heap\.snapshot {2}6 objects, 2\.08 KiB$/m);
+    expect(report).toMatch(/^heap\.snapshot {2}6 objects, 2\.08 KiB, taken 2026-03-01 12:00:00 UTC$/m);
     expect(report).toMatch(/reachable +2\.06 KiB +5 objects/);
     expect(report).toMatch(/unreachable +16 B +1 object: /);
     expect(report).toMatch(/pointers +6 +and 2 roots/);
@@ -161,19 +178,21 @@ describe('for people', () => {
     const name = `\x1b[2J${'x'.repeat(100)}`;
     const hostile = subjectOf({ ...SKETCH, types: TYPES.map((t) => ({ ...t, name })) });
     const report = inspectReport(
-      { file: '\x07', summary: summaryOf(hostile), overview: overviewOf(hostile, 5) },
+      { file: '\x07', summary: summaryOf(hostile, META, false), overview: overviewOf(hostile, 5) },
       5,
       pico.createColors(false),
     );
     expect(report).toContain('\\x1b[2Jxxx');
     expect(report.replaceAll('\n', '')).not.toMatch(/\p{Cc}|x{70}/u);
-    expect(inspectReport({ file: 'f', summary: summaryOf(hostile) }, 5, pico.createColors(true))).toContain('\x1b[1m');
+    expect(
+      inspectReport({ file: 'f', summary: summaryOf(hostile, META, false) }, 5, pico.createColors(true)),
+    ).toContain('\x1b[1m');
   });
 });
 
 test('for spreadsheets', () => {
   const csv = (views: Partial<InspectOutcome>): string[] =>
-    inspectCsv({ file: 'f', summary: summaryOf(subject), ...views }).split('\r\n');
+    inspectCsv({ file: 'f', summary: summaryOf(subject, META, false), ...views }).split('\r\n');
   expect(csv({ overview: overviewOf(subject, 5) }).slice(0, 3)).toEqual([
     'type,objects,bytes,retained bytes,unreachable objects,unreachable bytes',
     'string bytes,1,2048,2048,0,0',
