@@ -101,8 +101,8 @@ export function touched(walk: Walk, names: WordNames): Touched[] {
   for (const step of walk.steps) {
     for (const word of [...step.changes.map((c) => c.word), ...step.looks]) {
       const { kind, id, field } = names.name(word);
-      // A cycle that begins sets all reuse stacks; that is no reason to show every class.
-      if (kind === 'class' && field.startsWith('reuse') && step.text.startsWith('gc')) continue;
+      // A cycle that begins sets all reuse stacks and meters; that is no reason to show every class.
+      if (kind === 'class' && /^(?:reuse|meters)/.test(field) && step.text.startsWith('gc')) continue;
       found.set(`${kind} ${id}`, { kind, id });
     }
   }
@@ -335,6 +335,14 @@ export class CardMaker {
     ];
   }
 
+  /** A double that was written, by its number among the doubles. */
+  #double(name: string, at: number): FieldRow {
+    const now = this.#m.slice(2 * at, 2 * at + 2);
+    const old = now.map((word, i) => this.#changes.get(2 * at + i) ?? word);
+    const show = (words: Words): string => String(Math.round(new Float64Array(words.slice().buffer)[0]! * 1000) / 1000);
+    return { name, value: show(now), before: show(old), lit: 'changed' };
+  }
+
   /** Words of this structure that were written and are not among its fields. */
   #others(kind: CardKind, id: number): FieldRow[] {
     const rows: FieldRow[] = [];
@@ -342,6 +350,11 @@ export class CardMaker {
       if (this.#shown.has(word)) continue;
       const name = this.#names.name(word);
       if (name.kind !== kind || name.id !== id) continue;
+      if (name.double === true) {
+        // Both halves together, once.
+        if ((word & 1) === 0 || !this.#changes.has(word - 1)) rows.push(this.#double(name.field, word >>> 1));
+        continue;
+      }
       rows.push({ name: name.field, value: String(this.#m[word]), before: String(before), lit: 'changed' });
     }
     return rows;
