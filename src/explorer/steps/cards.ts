@@ -19,7 +19,6 @@ import {
 import { CHUNK_ALLOC, CHUNK_SCAV, CHUNK_WORDS, SUM_END, SUM_MAX, SUM_START, SUM_WORDS } from '../../layout/pages.ts';
 import {
   MC_FULL_COUNT,
-  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_SPAN,
   MC_TOP,
@@ -54,6 +53,7 @@ import {
   SPAN_SWEEPGEN,
 } from '../../layout/span.ts';
 import { CARD_KINDS, type CardKind, type Step, type Walk, type WordNames } from '../../observe/steps.ts';
+import { stackWords } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { Bit } from '../parts/bits.tsx';
 
@@ -210,7 +210,7 @@ export class CardMaker {
 
   #class(spanClass: number): { fields: FieldRow[]; bits: BitRow[] } {
     const c = this.#proc + PROC_CLASSES + spanClass * MC_WORDS;
-    const limit = this.#m[c + MC_LIMIT];
+    const limit = stackWords(this.#m, this.#proc, c);
     const stack = this.#proc + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) - limit;
     const slots = (top: number): string => `${(top - stack) / 2} / ${limit / 2}`;
     const fields = [

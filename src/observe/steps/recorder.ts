@@ -136,6 +136,7 @@ const WINDOW_FIELDS = new Set([
   'needzero',
   'freeindex',
   'allocCount',
+  'nextSample',
   'meters.taken',
 ]);
 

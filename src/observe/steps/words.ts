@@ -76,7 +76,7 @@ const CLASS_FIELDS = [
   'windowWord',
   'windowTypes',
   'reuse.top',
-  'reuse.limit',
+  'nextSample',
   'direct',
   'elemsize',
   'alloc',
