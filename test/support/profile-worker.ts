@@ -19,6 +19,24 @@ function allocateInWorker(): void {
   });
 }
 
+/** Lists that are garbage when the next is made. */
+function churnInWorker(): void {
+  for (let round = 0; round < 40; round++) {
+    heap.scope(() => {
+      let list = heap.new(Item, { n: 0 });
+      for (let n = 1; n < 2000; n++) list = heap.new(Item, { n, next: list });
+    });
+  }
+}
+
 allocateInWorker();
-parentPort!.once('message', () => heap.detach());
+parentPort!.on('message', (message) => {
+  if (message === 'churn') {
+    churnInWorker();
+    parentPort!.postMessage('done');
+  } else {
+    heap.detach();
+    parentPort!.close();
+  }
+});
 parentPort!.postMessage('done');
