@@ -14,8 +14,34 @@ export {
   explore,
 } from './serve/explorer/explore.ts';
 export {
+  type PprofResponse,
+  type ProfiledHeap,
+  pprofResponse,
+  writeHeapProfile,
+} from './serve/pprof.ts';
+export { type EncodeOptions, encodeHeapProfile, type SampleType } from './serve/pprof-encode.ts';
+export {
+  type HeapMetric,
+  type HeapMetricsOptions,
+  type HeapSample,
+  type MeteredHeap,
+  type MetricRegistry,
+  type MetricsRequest,
+  type MetricsResponse,
+  metricsHandler,
+  metricsText,
+  registerHeapMetrics,
+} from './serve/prometheus.ts';
+export {
   openSnapshotFile,
   type WriteSnapshotOptions,
   writeSnapshot,
   writeSnapshotSync,
 } from './serve/snapshot-file.ts';
+export {
+  type RecordOptions,
+  recordTrace,
+  type TraceFormat,
+  type TraceRecording,
+  type TraceSummary,
+} from './serve/trace-files.ts';

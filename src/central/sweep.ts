@@ -26,7 +26,7 @@ import {
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
 import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN, H_TRACE } from '../layout/header.ts';
-import { PROC_LARGE_FREES, PROC_SWEEPING, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
+import { PROC_SWEEPING, TM_LARGE_FREE, TM_SWEPT_BYTES, TM_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -49,12 +49,14 @@ import {
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
   SPAN_SWEEPGEN,
+  SPAN_TINY_COUNTED,
 } from '../layout/span.ts';
 import { allocBits, bitsWords, tryAllocBits } from '../spans/bits-arena.ts';
+import { count, countFreed, countLarge } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { countTiny, noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
 import { traceSweep } from './sweep-trace.ts';
 
@@ -123,7 +125,7 @@ function claim(heap: MHeap, s: SpanRef, gen: number): void {
  */
 function sweepBits(heap: MHeap, s: SpanRef): number {
   const { t } = heap;
-  const { m, mf } = t.mem;
+  const { m } = t.mem;
   const nelems = m[s + SPAN_NELEMS];
   // All words, also those beyond the last slot: an address in the tail of the span may have left a mark there.
   const words = bitsWords(nelems);
@@ -132,9 +134,10 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   // First of all: it may revive objects that are not marked.
   if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
-  if (m[s + SPAN_DEFER] !== NIL) takeNotes(heap, s);
+  // Freed by hand, or blocks that are empty: not what is swept, but freed all the same.
+  let freed = m[s + SPAN_DEFER] !== NIL ? takeNotes(heap, s) : 0;
   if (m[H_TRACE] !== 0) traceSweep(heap, s);
-  if (m[s + SPAN_CLASS] === heap.tinySpanClass) sweepTiny(heap, s);
+  if (m[s + SPAN_CLASS] === heap.tinySpanClass) freed += sweepTiny(heap, s);
   let live = 0;
   let before = 0;
   for (let w = 0; w < words; w++) {
@@ -149,10 +152,12 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   if (live < before) {
     m[s + SPAN_NEEDZERO] = 1;
     const size = small ? m[s + SPAN_ELEMSIZE] : m[s + SPAN_ELEMSIZE] >>> 0;
-    mf[(t.ref + PROC_SWEPT_BYTES) >>> 1] += (before - live) * size;
-    mf[(t.ref + PROC_SWEPT_OBJECTS) >>> 1] += before - live;
-    if (!small) mf[(t.ref + PROC_LARGE_FREES) >>> 1]++;
+    count(t.mem, t.ref, TM_SWEPT_BYTES, (before - live) * size);
+    count(t.mem, t.ref, TM_SWEPT_OBJECTS, before - live);
+    if (small) freed += before - live;
+    else countLarge(t.mem, t.ref, size, TM_LARGE_FREE);
   }
+  if (freed > 0) countFreed(t.mem, t.ref, m[s + SPAN_CLASS], freed);
   t.pause('sweep');
   renewBits(heap, s, words);
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
@@ -192,16 +197,18 @@ function renewBits(heap: MHeap, s: SpanRef, words: number): void {
   m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
 }
 
-/** Frees that other threads noted since: what they name is dead, whatever the marker saw. */
-function takeNotes(heap: MHeap, s: SpanRef): void {
+/** Frees that other threads noted since: what they name is dead, whatever the marker saw. Returns the slots freed. */
+function takeNotes(heap: MHeap, s: SpanRef): number {
   const { m } = heap.t.mem;
   const defer = m[s + SPAN_DEFER];
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
   const words = (m[s + SPAN_NELEMS] + 31) >>> 5;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
+  let freed = 0;
   for (let w = 0; w < words; w++) {
     const noted = Atomics.exchange(m, defer + w, 0);
     if (!isTiny) {
+      freed += popcount32(m[alloc + w] & noted);
       m[alloc + w] &= ~noted;
       continue;
     }
@@ -209,23 +216,37 @@ function takeNotes(heap: MHeap, s: SpanRef): void {
       const index = (w << 5) + 31 - Math.clz32(bits & -bits);
       const starts = Atomics.exchange(m, defer + words + index, 0);
       const word = tinyMaskWord(m, s, index);
-      for (let i = 0; i < 16; i++) if ((starts & m[word] & (1 << i)) !== 0) m[word] = tinyWithout(m[word], i);
+      for (let i = 0; i < 16; i++) {
+        if ((starts & m[word] & (1 << i)) === 0) continue;
+        m[word] = tinyWithout(m[word], i);
+        noteTinyFree(heap.t.mem, heap.t.ref, s);
+      }
     }
   }
+  return freed;
 }
 
-/** Dead blocks hold no objects; and a block that holds none is dead. */
-function sweepTiny(heap: MHeap, s: SpanRef): void {
-  const { m } = heap.t.mem;
+/** Dead blocks hold no objects; and a block that holds none is dead. Returns the slots freed because of the latter. */
+function sweepTiny(heap: MHeap, s: SpanRef): number {
+  const { mem, ref } = heap.t;
+  const { m } = mem;
+  countTiny(mem, ref, s);
+  let freed = 0;
   const alloc = m[s + SPAN_ALLOC_BITS];
   const mark = m[s + SPAN_GCMARK_BITS];
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const bit = 1 << i;
     const word = tinyMaskWord(m, s, i);
     const live = (m[(alloc + i) >>> 5] & m[(mark + i) >>> 5] & bit) !== 0;
-    if (!live) m[word] = 0;
-    else if (m[word] === 0) m[(alloc + i) >>> 5] &= ~bit;
+    if (!live) {
+      m[s + SPAN_TINY_COUNTED] -= popcount32(m[word] & 0xffff);
+      m[word] = 0;
+    } else if (m[word] === 0) {
+      m[(alloc + i) >>> 5] &= ~bit;
+      freed++;
+    }
   }
+  return freed;
 }
 
 /** Zombies (Go: `reportZombies`): a free slot that is marked was reached by a pointer. And `clobberFree`. */

@@ -46,16 +46,9 @@ export function App(): JSX.Element {
   }, [route.value.view]);
   return (
     <>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         {t('app.skip')}
-      </a>
+      </button>
       <Head />
       <Banner />
       <main id="main" ref={main} tabIndex={-1}>
@@ -70,7 +63,12 @@ function Head(): JSX.Element {
   return (
     <header class="head">
       <h1>
-        <a href={linkTo('overview')}>spanheap</a>
+        <a
+          href={linkTo('overview')}
+          title={info.value === null ? undefined : t('app.version', { version: info.value.version })}
+        >
+          spanheap
+        </a>
       </h1>
       <nav aria-label={t('app.views')}>
         <ul>
@@ -205,7 +203,6 @@ function GoTo(): JSX.Element {
   return (
     <form
       class="goto"
-      role="search"
       onSubmit={(event) => {
         event.preventDefault();
         const address = parseAddress(text.value);

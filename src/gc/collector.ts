@@ -43,18 +43,18 @@ import {
 } from '../layout/pacer.ts';
 import {
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
-  PROC_MARK_NS,
   PROC_MARKING,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
+  TM_ASSIST_NS,
+  TM_MARK_NS,
+  TM_SWEEP_NS,
 } from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
-import { EV_ASSIST_BEGIN, EV_ASSIST_END, EV_MARK } from '../layout/trace.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { count } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
@@ -306,12 +306,12 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
       const started = performance.now();
       this.mark(MAX_ALLOC);
-      mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+      count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) {
@@ -360,10 +360,9 @@ export class Collector implements AllocCollector, GcContext {
     const account = (t.ref + PROC_ASSIST) >>> 1;
     if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
     const started = performance.now();
-    let slept = 0;
-    const trace = t.trace.number;
-    if (trace !== 0) t.trace.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    const trace = t.trace.assistBegin(bytes);
     let scanned = 0;
+    let slept = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
     while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
@@ -385,10 +384,10 @@ export class Collector implements AllocCollector, GcContext {
       this.awaitWork();
       slept += performance.now() - now;
     }
-    const ns = (performance.now() - started) * 1e6;
+    const ms = performance.now() - started;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += ns - slept * 1e6;
-    if (trace !== 0 && t.trace.number === trace) t.trace.numbers(EV_ASSIST_END, 0, ns, scanned);
+    count(this.mem, this.t.ref, TM_ASSIST_NS, (ms - slept) * 1e6);
+    t.trace.assistEnd(trace, ms * 1e6, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -404,13 +403,13 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
     const ns = (performance.now() - started) * 1e6;
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += ns;
-    if (done > 0 && this.t.trace.number !== 0) this.t.trace.numbers(EV_MARK, 0, ns, done);
+    count(this.mem, this.t.ref, TM_MARK_NS, ns);
+    this.t.trace.marked(ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }
@@ -420,7 +419,7 @@ export class Collector implements AllocCollector, GcContext {
   #sweepTimed(): boolean {
     const started = performance.now();
     const pages = sweepOne(this.heap);
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     return pages >= 0;
   }
 
@@ -429,7 +428,7 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     let more = true;
     for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     if (!more) this.sweepPacing.finish();
     return more;
   }

@@ -2,7 +2,7 @@
  * Where each region of allocator memory begins. A pure function of the reservation's size and the number of threads,
  * so that every thread that attaches computes the same plan.
  *
- *   header | mcentrals | fixallocs | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
+ *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
  *   rings | types | snapshotBits | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
@@ -17,6 +17,7 @@ import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
 import { PROC_WORDS, STACK_WORDS } from './proc.ts';
 import { SNAP_BITS_PER_PAGE } from './snapshot.ts';
+import { STATS_WORDS } from './stats.ts';
 import { RING_WORDS } from './trace.ts';
 
 /** All in words, from the start of allocator memory. */
@@ -25,6 +26,7 @@ export interface MetaPlan {
   readonly maxProcs: number;
   readonly centrals: number;
   readonly fixallocs: number;
+  readonly stats: number;
   readonly procs: number;
   readonly gcBits: number;
   readonly gcBitsEnd: number;
@@ -67,6 +69,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   take(HEADER_WORDS);
   const centrals = take(MAX_SPAN_CLASSES * CENTRAL_WORDS);
   const fixallocs = take(FIXALLOCS * FIX_WORDS);
+  const stats = take(STATS_WORDS);
   const procs = take(maxProcs * PROC_WORDS, STACK_WORDS);
   // Two bitmaps for each 8-byte slot, in up to three roles at once, and room for blocks that are not full.
   const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS, ARENA_WORDS);
@@ -96,6 +99,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     maxProcs,
     centrals,
     fixallocs,
+    stats,
     procs,
     gcBits,
     gcBitsEnd: gcBits + bitsWords,

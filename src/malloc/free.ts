@@ -10,7 +10,7 @@ import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
+import { TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -28,6 +28,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
+import { count, countLarge } from '../spans/heap-stats.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
@@ -120,7 +121,7 @@ function throwDouble(op: string, ptr: number): never {
 /** `free` of anything the fast path left over. */
 export function freeSlow(a: Malloc, ptr: number): void {
   if (ptr === 0 || ptr === a.zerobase) return;
-  const { m, mf } = a.t.mem;
+  const { m } = a.t.mem;
   const { heap } = a.cache;
   for (;;) {
     const { span: s, index, start, usable } = findObject(a, ptr, 'free');
@@ -137,6 +138,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
     }
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === a.cache.id) {
+      a.cache.reopen(s);
       if (start >= 0) freeTiny(a.cache, s, index, start);
       else a.cache.freeSlot(s, index);
       return;
@@ -152,7 +154,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
       continue;
     }
     if (!deferFree(heap, s, owner, index, deferBit(start))) throwDouble('free', ptr);
-    mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
+    count(a.t.mem, a.cache.ref, TM_REMOTE_FREES, 1);
     return;
   }
 }
@@ -169,11 +171,11 @@ function freeTinyLater({ cache: { heap } }: Malloc, s: SpanRef, index: number, s
 /** Whoever clears the allocation bit has freed the object; the span then goes back to mheap. */
 function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const { t } = a;
-  const { m, mf } = t.mem;
+  const { m } = t.mem;
   const bit = m[s + SPAN_ALLOC_BITS];
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
   t.pause('large.free');
-  mf[(a.cache.ref + PROC_LARGE_FREES) >>> 1]++;
+  countLarge(t.mem, t.ref, m[s + SPAN_ELEMSIZE] >>> 0, TM_LARGE_FREE);
   // While the collector marks no span goes back: this one will be found dead, and swept.
   if (m[H_WRITE_BARRIER] !== 0) return;
   // In this thread's hand, while it waits for the lock: see threads/repair.ts.

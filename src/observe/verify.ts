@@ -56,6 +56,7 @@ import { verifyGc } from './verify-gc.ts';
 import { verifyMetadata } from './verify-metadata.ts';
 import { verifySnapshotLog } from './verify-snapshot.ts';
 import { verifySpecials } from './verify-specials.ts';
+import { verifyStats } from './verify-stats.ts';
 import { type VerifyOptions, verifyTypes } from './verify-types.ts';
 
 export type Words = Int32Array<ArrayBufferLike>;
@@ -106,6 +107,7 @@ export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): V
       verifyGc(heap, spans);
       verifySpecials(heap, spans);
       verifyTypes(heap, spans, verifySnapshotLog(heap), options);
+      verifyStats(heap.t.mem);
       return { spans: spans.length, objects, threads: attachedProcs(heap.t.mem).length };
     },
     options,

@@ -39,10 +39,15 @@ import {
   PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
+  PC_LAST_SCAV,
   PROC_PAGE_CACHE,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   SPAN_CACHE_MAX,
+  TM_IN_HEAP,
+  TM_IN_STACKS,
+  TM_MAPPED,
+  TM_RELEASED,
 } from '../layout/proc.ts';
 import {
   LIST_NONE,
@@ -77,6 +82,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TABLE,
   SPAN_TABLE_CLASS,
+  SPAN_TINY_COUNTED,
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
@@ -85,6 +91,7 @@ import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-c
 import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
+import { beginStats, count, endStats } from './heap-stats.ts';
 import type { SpanHooks } from './hooks.ts';
 import { addLive, spanBase } from './mspan.ts';
 import type { SizeClassTable } from './size-classes.ts';
@@ -103,6 +110,8 @@ export class MHeap {
   hooks: SpanHooks = {};
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
+  /** Pages without memory among those that `#allocPages` has found last. */
+  #fresh = 0;
 
   constructor(t: Proc, classes: SizeClassTable) {
     this.t = t;
@@ -232,6 +241,7 @@ export class MHeap {
       this.t.pause('span.forget');
     }
     Atomics.sub(m, H_PAGES_IN_USE, npages);
+    this.#countSpan(s, -npages, 0);
     m[s + SPAN_OWNER] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
   }
@@ -268,12 +278,25 @@ export class MHeap {
     m[s + SPAN_LARGE_TYPE] = 0;
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;
+    m[s + SPAN_TINY_COUNTED] = 0;
     m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
     this.#countPages(npages);
+    this.#countSpan(s, npages, -this.#fresh);
     this.t.pause('span.publish');
     Atomics.store(m, s + SPAN_STATE, state);
+  }
+
+  /** In the books: `npages` more in spans of this kind, `fresh` more without memory. */
+  #countSpan(s: SpanRef, npages: number, fresh: number): void {
+    const { mem, ref } = this.t;
+    const isManual = mem.m[s + SPAN_NELEMS] === 0;
+    beginStats(mem, ref);
+    this.t.pause('stats');
+    count(mem, ref, isManual ? TM_IN_STACKS : TM_IN_HEAP, npages * PAGE_SIZE);
+    count(mem, ref, TM_RELEASED, fresh * PAGE_SIZE);
+    endStats(mem, ref);
   }
 
   #countPages(npages: number): void {
@@ -291,14 +314,14 @@ export class MHeap {
     const m = this.#m;
     const { t, pages } = this;
     if (npages < PAGE_CACHE_MAX_REQUEST) {
-      let page = this.#cacheAlloc(npages);
+      let page = this.#allocCached(npages);
       if (page >= 0) return page;
       if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
         t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
-        if (filled) page = this.#cacheAlloc(npages);
+        if (filled) page = this.#allocCached(npages);
         if (page >= 0) return page;
       }
     }
@@ -313,6 +336,7 @@ export class MHeap {
       page = pages.alloc(npages);
     }
     t.pause('pageAlloc.alloc');
+    this.#fresh = pages.scavengedPages;
     t.unlock(H_HEAP_LOCK);
     if (grown === 0) return page;
     if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
@@ -320,9 +344,10 @@ export class MHeap {
     return page;
   }
 
-  #cacheAlloc(npages: number): number {
+  #allocCached(npages: number): number {
     const page = cacheAlloc(this.t.mem, this.#cache, npages);
     this.t.pause('pageCache.alloc');
+    this.#fresh = this.#m[this.#cache + PC_LAST_SCAV];
     return page;
   }
 
@@ -337,6 +362,11 @@ export class MHeap {
     m[H_GROWN_PAGES] = to;
     // Page 0 is never handed out, so that address 0 is nil.
     if (from === 0) this.pages.allocRange(0, 1);
+    const { mem, ref } = this.t;
+    beginStats(mem, ref);
+    count(mem, ref, TM_MAPPED, (to - from) * PAGE_SIZE);
+    count(mem, ref, TM_RELEASED, (to - Math.max(from, 1)) * PAGE_SIZE);
+    endStats(mem, ref);
     return to - from;
   }
 

@@ -41,7 +41,10 @@ import {
 import { PROC_TRACE_PENDING } from '../layout/proc.ts';
 import {
   EV_ALLOC,
+  EV_ASSIST_BEGIN,
+  EV_ASSIST_END,
   EV_LOST,
+  EV_MARK,
   EV_SWEEP_DONE,
   EVENT_A,
   EVENT_B,
@@ -131,6 +134,22 @@ export class TraceWriter {
     this.event(EV_SWEEP_DONE, 0, cycle, 0, 0, 0);
   }
 
+  /** This thread begins to assist the collector. Returns what `assistEnd` is to be given. */
+  assistBegin(bytes: number): number {
+    const trace = this.number;
+    if (trace !== 0) this.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    return trace;
+  }
+
+  assistEnd(begun: number, ns: number, scanned: number): void {
+    if (begun !== 0 && this.number === begun) this.numbers(EV_ASSIST_END, 0, ns, scanned);
+  }
+
+  /** This thread has marked in the background. */
+  marked(ns: number, scanned: number): void {
+    if (this.number !== 0 && scanned > 0) this.numbers(EV_MARK, 0, ns, scanned);
+  }
+
   /** Writes an event. A trace must be under way. No lock may be held; may block shortly when the ring is full. */
   event(kind: number, flags: number, a: number, b: number, c: number, d: number): void {
     const w = this.begin(kind, flags);
@@ -203,16 +222,24 @@ export class TraceWriter {
   /** Whether a full ring has room after all. May block for WAIT_INSIDE_MS, or call `onFull`. */
   private room(): boolean {
     if (this.used() < this.capacity) return true;
-    if (this.m[H_TRACE_READER] === this.t.id) this.fill();
+    if (this.m[H_TRACE_READER] === this.t.id) this.readHere();
     else this.awaitReader(this.capacity, WAIT_INSIDE_MS);
     return this.used() < this.capacity;
   }
 
-  private fill(): void {
+  /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
+  private readHere(): void {
     if (this.filling || this.onFull === undefined) return;
+    const until = performance.now() + WAIT_INSIDE_MS;
     this.filling = true;
     try {
-      this.onFull();
+      while (this.used() >= this.capacity && this.tail !== this.stalled) {
+        const before = this.tail;
+        this.onFull();
+        if (this.used() < this.capacity) return;
+        if (!this.t.mem.shared || performance.now() > until) this.stalled = this.tail;
+        else if (this.tail === before) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
+      }
     } finally {
       this.filling = false;
     }

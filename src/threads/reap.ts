@@ -24,7 +24,7 @@ import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
 import { endTraceOf } from '../sync/trace.ts';
-import { freeProc, retireCounters } from './attach.ts';
+import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';
 import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
@@ -51,7 +51,6 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
       repair(heap, ref, id);
       releaseLocksOf(mem, id);
       closeCallbacks(t, ref);
-      retireCounters(mem, ref);
       endTraceOf(mem, id);
       if (t.trace.number !== 0) t.trace.event(EV_REAPED, 0, id, 0, 0, 0);
       freeProc(mem, ref);

@@ -104,16 +104,18 @@ import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
 import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
 import { fixForget } from '../spans/fixalloc.ts';
+import { repairStats } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
-import { finishSpecials } from '../spans/specials.ts';
+import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { repairSnapshot } from './repair-snapshot.ts';
 import { repairSpecials } from './repair-specials.ts';
+import { recount } from './repair-stats.ts';
 import { attachedProcs } from './stop-the-world.ts';
 
 /** Repairs what the thread with this id was changing, and takes its spans and pages back. */
@@ -125,6 +127,7 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
   const lost = Atomics.load(m, H_RECLAIMER) === 0 ? [dead] : [...living, dead];
   const ids = new Set(lost.map((p) => m[p + PROC_ID]));
   const transition = Atomics.load(m, H_RECLAIMER) !== 0;
+  for (const p of lost) repairStats(mem, p);
   repairSnapshot(mem, dead, id);
   repairSpansTable(heap, id);
   forgetQueues(mem, [...living, dead]);
@@ -142,6 +145,7 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
     repairSpan(heap, s, ids, heldHeap);
   });
   rebuildMaps(heap, living);
+  recount(mem, dead);
   Atomics.store(m, H_RECLAIMER, 0);
 }
 
@@ -241,6 +245,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
     takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
+  dropUnborn(mem, s);
   const halfSwept = m[s + SPAN_SWEEPGEN] === gen - 1;
   if (halfSwept) {
     finishSpecials(heap, s);

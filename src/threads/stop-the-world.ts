@@ -12,11 +12,12 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
-import { GC_WORK_LOCK } from '../layout/gc.ts';
+import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
+  PROC_EPOCH,
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
@@ -25,10 +26,12 @@ import {
   PROC_STOPPED,
   PROC_THREAD,
 } from '../layout/proc.ts';
-import { EV_STOP_BEGIN, EV_STOP_END, WHY_OTHER } from '../layout/trace.ts';
+import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
+import { threadMeter } from '../spans/heap-stats.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { recordStop } from './pauses.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
@@ -57,6 +60,27 @@ export function allProcs(mem: Mem): ProcRef[] {
 /** Records of the threads that are attached, dead ones included. */
 export function attachedProcs(mem: Mem): ProcRef[] {
   return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
+}
+
+/**
+ * Records of all threads that ever were attached: what they have counted stays there. The lowest free record is always the
+ * next that is claimed, so they are the first ones; and the one that is set aside for the background worker.
+ */
+export function usedProcs(mem: Mem): ProcRef[] {
+  const { m, plan } = mem;
+  const reserved = m[GC_RESERVED];
+  const isUsed = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_EPOCH) !== 0;
+  const procs: ProcRef[] = [];
+  for (let id = 1; id <= plan.maxProcs && (id === reserved || isUsed(id)); id++) {
+    if (id !== reserved) procs.push(procRef(mem, id));
+  }
+  if (reserved !== 0 && isUsed(reserved)) procs.push(procRef(mem, reserved));
+  return procs;
+}
+
+/** The sum of one of the meters TM_… over all threads, those that are gone included. */
+export function sumMeter(mem: Mem, meter: number): number {
+  return usedProcs(mem).reduce((sum, p) => sum + mem.mf[threadMeter(p, meter)], 0);
 }
 
 /** All leaf locks. */
@@ -94,7 +118,7 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
   const asked = performance.now();
   const why = options.why ?? WHY_OTHER;
   const trace = t.trace.number;
-  let stopped = asked;
+  let stopped: number | undefined;
   if (trace !== 0) t.trace.event(EV_STOP_BEGIN, why, 0, 0, 0, 0);
   try {
     if (t.mem.shared && !stopAll(t, options)) return undefined;
@@ -104,9 +128,11 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
     // A trace that this stop was for begins or ends in its middle.
     const now = performance.now();
     if (trace !== 0 && t.trace.number === trace) {
-      t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, (stopped - asked) * 1e6);
+      t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, ((stopped ?? asked) - asked) * 1e6);
     }
     if (t.mem.shared) startAll(t);
+    const gc = why === WHY_MARK_SETUP || why === WHY_MARK_TERMINATION;
+    if (stopped !== undefined) recordStop(t.mem, gc, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
   }
 }
 

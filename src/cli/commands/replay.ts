@@ -19,11 +19,12 @@ import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
 import { parseCount, parseSize } from '../sizes.ts';
 import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
+import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 /** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
 const MOST_THREADS = 64;
 
-interface CommandOptions extends ExploreFlags {
+interface CommandOptions extends ExploreFlags, TraceFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly sizeClasses: ReplayOptions['sizeClasses'];
@@ -62,10 +63,10 @@ export function addReplayCommand(program: Command, workerUrl: URL): void {
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
     .option('--html <file>', 'write a page with the curves over time and the waste by size class')
     .option('--snapshot <file>', 'write a snapshot of the heap at the end, compressed if the name ends in .gz');
-  addExploreFlags(command)
+  addExploreFlags(addTraceFlag(command))
     .addHelpText('after', EXAMPLES)
     .action((files: string[], options: CommandOptions) =>
-      exploring(options, 'replay', () => replay(files, options, workerUrl)),
+      exploring(options, 'replay', () => tracing(options, () => replay(files, options, workerUrl))),
     );
 }
 
@@ -121,7 +122,7 @@ async function replayOne(recording: Recording, options: CommandOptions, workerUr
 
 /** Finds out before the work, not after it, that a result has no place to go. */
 function checkOutputs(files: readonly string[], options: CommandOptions): void {
-  const { json, html, snapshot } = options;
+  const { json, html, trace, snapshot } = options;
   if (snapshot !== undefined && files.length > 1) {
     throw new UsageError('--snapshot: each recording has a heap of its own; give one recording');
   }
@@ -132,4 +133,7 @@ function checkOutputs(files: readonly string[], options: CommandOptions): void {
   }
   if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
   if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
+  if (trace === undefined) return;
+  checkOutput(trace, '--trace', files, 'recordings');
+  if (files.length > 1) throw new UsageError('--trace records one heap: give one recording');
 }

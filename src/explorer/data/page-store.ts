@@ -6,7 +6,9 @@ import { PAGES_CHUNK_BYTES, PAGES_HEADER_BYTES, PAGES_MAGIC } from '../../serve/
 
 export const CHUNK = 512;
 /** Updates for which a page that changed is shown as changed. */
-export const FRESH = 8;
+export const FRESH = 4;
+/** What makes a page another one: its state, class, and whether a span begins there; not how full that is. */
+const IDENTITY = 0x1fff;
 
 export interface PagesAnswer {
   readonly version: number;
@@ -47,6 +49,11 @@ export class PageStore {
   /** Chunks with fresh pages. */
   readonly #warm: Set<number> = new Set();
 
+  /** Whether any page is fresh. */
+  get hasFresh(): boolean {
+    return this.#warm.size > 0;
+  }
+
   get chunks(): number {
     return Math.ceil(this.grown / CHUNK);
   }
@@ -60,8 +67,8 @@ export class PageStore {
       if (chunk >= this.chunks) continue;
       const from = chunk * CHUNK;
       for (let i = 0; i < CHUNK; i++) {
-        if (this.pages[from + i] === pages[i]) continue;
-        if (!first) this.fresh[from + i] = FRESH;
+        const same = ((this.pages[from + i]! ^ pages[i]!) & IDENTITY) === 0;
+        if (!same && !first) this.fresh[from + i] = FRESH;
       }
       this.pages.set(pages, from);
       this.dirty.add(chunk);

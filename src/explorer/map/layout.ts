@@ -14,7 +14,7 @@ const ARENA_PAGES = CHUNK_PAGES * ARENA_CHUNKS;
 /** Height of the line of text above an arena. */
 export const LABEL = 22;
 /** Sizes of a cell that can be chosen. */
-export const CELL_SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24];
+export const CELL_SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24];
 
 export interface MapLayout {
   readonly cell: number;
@@ -35,6 +35,11 @@ export function layoutMap(pages: number, width: number, cell: number): MapLayout
   const rest = pages % ARENA_PAGES;
   const restHeight = rest === 0 ? 0 : LABEL + Math.ceil(rest / perRow) * cell;
   return { cell, perRow, arenaHeight, width: perRow * cell, height: whole * arenaHeight + restHeight, pages };
+}
+
+/** The largest cells with which the whole map can be seen in a window of that size; the smallest if none. */
+export function fitCell(pages: number, width: number, height: number): number {
+  return CELL_SIZES.findLast((cell) => layoutMap(pages, width, cell).height <= height) ?? CELL_SIZES[0]!;
 }
 
 /** Left upper corner of a page's cell. */

@@ -15,7 +15,12 @@ interface Entry {
   readonly pages: number;
 }
 
-export function Legend(props: { readonly store: PageStore; readonly by: Colouring }): JSX.Element {
+export function Legend(props: {
+  readonly store: PageStore;
+  readonly by: Colouring;
+  /** That of the store: another one, and the pages are counted again. */
+  readonly version: number;
+}): JSX.Element {
   return (
     <ul class="legend" aria-label={t('pages.legend')}>
       {entries(props.store, props.by).map((e) => (

@@ -11,7 +11,7 @@ import { go } from '../data/route.ts';
 import { dark, reducedMotion } from '../data/settings.ts';
 import { hex, t } from '../i18n/index.ts';
 import { type Colouring, holdsObjects } from './colours.ts';
-import { CELL_SIZES, cellAt, LABEL, layoutMap, type MapLayout, moveCursor, pageAt } from './layout.ts';
+import { CELL_SIZES, cellAt, fitCell, LABEL, layoutMap, type MapLayout, moveCursor, pageAt } from './layout.ts';
 import { pageText } from './page-text.ts';
 import { MapPainter } from './painter.ts';
 
@@ -21,11 +21,19 @@ interface PageMapProps {
   readonly version: Signal<number>;
   readonly by: Colouring;
   readonly cell: number;
+  /** The cells are to be as large as all of the map can be seen with; `onFit` is told how large that is. */
+  readonly fit: boolean;
+  readonly onFit: (cell: number) => void;
   readonly changes: boolean;
   readonly cursor: Signal<number>;
   readonly onCell: (cell: number) => void;
   /** Told of frames painted, for those who measure. */
   readonly onFrame: () => void;
+}
+
+/** The most height that the window gives the map. */
+function roomFor(box: Element): number {
+  return Number.parseFloat(getComputedStyle(box).maxHeight) || box.clientHeight;
 }
 
 /** Rows of pixels above the cursor that stay in sight. */
@@ -50,6 +58,7 @@ export function PageMap(props: PageMapProps): JSX.Element {
   const latest = useRef(props);
   latest.current = props;
   const width = useSignal(0);
+  const height = useSignal(0);
   const hover = useSignal<{ page: number; x: number; y: number } | null>(null);
   const layout = layoutMap(store.grown, Math.max(64, width.value), props.cell);
 
@@ -59,6 +68,7 @@ export function PageMap(props: PageMapProps): JSX.Element {
   useEffect(() => {
     const resize = new ResizeObserver(([entry]) => {
       width.value = Math.floor(entry!.contentRect.width);
+      height.value = roomFor(entry!.target);
       paint();
     });
     resize.observe(box.current!);
@@ -70,6 +80,9 @@ export function PageMap(props: PageMapProps): JSX.Element {
       stopCursor();
     };
   }, []);
+  useEffect(() => {
+    if (props.fit && width.value > 0) props.onFit(fitCell(store.grown, width.value, height.value));
+  });
   useEffect(() => {
     const colours = { ground: cssColour('--page'), text: cssColour('--muted'), focus: cssColour('--focus') };
     const painter = state.current?.painter ?? new MapPainter(store);
@@ -95,6 +108,7 @@ export function PageMap(props: PageMapProps): JSX.Element {
   return (
     <div class="map-box" ref={box} onScroll={paint}>
       <div class="map-height" style={{ height: `${layout.height}px` }}>
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: it has keys of its own, which a reader must pass on */}
         <canvas
           ref={canvas}
           tabIndex={0}

@@ -6,7 +6,7 @@
 
 import { PAGE_FIRST } from '../../serve/explorer/protocol.ts';
 import { CHUNK, FRESH, type PageStore } from '../data/page-store.ts';
-import { type Colouring, colourTable, css, type Rgb } from './colours.ts';
+import { type Colouring, colourTable, type Rgb } from './colours.ts';
 import { cellAt, LABEL, type MapLayout, type MapRow, visibleArenas, visibleRows } from './layout.ts';
 
 /** Cells of this size and larger have lines between spans. */
@@ -77,7 +77,7 @@ export class MapPainter {
       for (let i = 0; i < CHUNK; i++) {
         const age = store.fresh[from + i]!;
         const fresh = !options.changes || (options.still && age < FRESH) ? 0 : age;
-        words[i] = fresh === 0 ? 0 : (((Math.round((fresh / FRESH) * 230) << 24) >>> 0) | mark) >>> 0;
+        words[i] = fresh === 0 ? 0 : (((Math.round((fresh / FRESH) * 150) << 24) >>> 0) | mark) >>> 0;
       }
       marks.putImageData(row, 0, chunk);
     }
@@ -92,16 +92,33 @@ export class MapPainter {
     ctx.fillRect(0, 0, f.width, f.height);
     ctx.imageSmoothingEnabled = false;
     const rows = visibleRows(l, f.top, f.height);
-    for (const picture of [this.#pixels, this.#marks]) {
-      for (const row of rows) this.#paintRow(ctx, picture, row, f);
+    this.#paintRows(ctx, this.#pixels, rows, f);
+    if (l.cell < LINES_FROM && this.#store.hasFresh) this.#paintRows(ctx, this.#marks, rows, f);
+    if (l.cell >= LINES_FROM) {
+      this.#paintLines(ctx, rows, f);
+      this.#paintFresh(ctx, rows, f);
     }
-    if (l.cell >= LINES_FROM) this.#paintLines(ctx, rows, f);
     ctx.fillStyle = f.text;
     ctx.font = '11px system-ui, sans-serif';
     for (const { arena, y } of visibleArenas(l, f.top, f.height)) {
       ctx.fillText(f.arenaLabel(arena), 0, y - f.top + LABEL - 7);
     }
     if (f.cursor >= 0) this.#paintCursor(ctx, f);
+  }
+
+  #paintRows(ctx: CanvasRenderingContext2D, picture: HTMLCanvasElement, rows: readonly MapRow[], f: Frame): void {
+    const { cell, perRow } = f.layout;
+    for (let i = 0; i < rows.length; ) {
+      const row = rows[i]!;
+      let n = 1;
+      if (perRow === CHUNK) {
+        // A row is a chunk, here as in the picture: those of an arena are one piece.
+        while (rows[i + n]?.y === row.y + n * cell && rows[i + n]!.pages === CHUNK) n++;
+      }
+      if (n > 1) ctx.drawImage(picture, 0, row.page / CHUNK, CHUNK, n, 0, row.y - f.top, CHUNK * cell, n * cell);
+      else this.#paintRow(ctx, picture, row, f);
+      i += n;
+    }
   }
 
   #paintRow(ctx: CanvasRenderingContext2D, picture: HTMLCanvasElement, row: MapRow, f: Frame): void {
@@ -134,6 +151,26 @@ export class MapPainter {
     ctx.fill();
   }
 
+  /** Cells that are large enough keep their colour when they change, and get a dot. */
+  #paintFresh(ctx: CanvasRenderingContext2D, rows: readonly MapRow[], f: Frame): void {
+    const { cell } = f.layout;
+    const { fresh } = this.#store;
+    const options = this.#options;
+    if (options === undefined || !options.changes) return;
+    const size = Math.max(2, Math.round(cell / 4));
+    const off = Math.floor((cell - 1 - size) / 2);
+    for (let age = options.still ? FRESH : 1; age <= FRESH; age++) {
+      ctx.fillStyle = freshCss(options.dark, age / FRESH);
+      ctx.beginPath();
+      for (const row of rows) {
+        for (let i = 0; i < row.pages; i++) {
+          if (fresh[row.page + i] === age) ctx.rect(i * cell + off, row.y - f.top + off, size, size);
+        }
+      }
+      ctx.fill();
+    }
+  }
+
   #paintCursor(ctx: CanvasRenderingContext2D, f: Frame): void {
     const { x, y } = cellAt(f.layout, f.cursor);
     const size = Math.max(f.layout.cell, 6);
@@ -157,7 +194,8 @@ export function freshColour(isDark: boolean): Rgb {
   return isDark ? [255, 255, 255] : [20, 20, 24];
 }
 
-/** As CSS. */
-export function freshCss(isDark: boolean): string {
-  return css(freshColour(isDark));
+/** As CSS, with how opaque it is. */
+export function freshCss(isDark: boolean, opacity: number): string {
+  const [r, g, b] = freshColour(isDark);
+  return `rgb(${r} ${g} ${b} / ${opacity})`;
 }

@@ -12,7 +12,6 @@ export function Bits(props: {
   return (
     <span class="bits" role="img" aria-label={props.label} title={props.label}>
       {props.bits.map((bit, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a bit is known by its place
         <i key={i} class={`${bit} ${props.lit?.(i) ?? ''}`} />
       ))}
     </span>

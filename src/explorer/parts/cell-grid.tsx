@@ -1,6 +1,6 @@
 /** Slots of a span on a canvas: a cell each, with colour and marks; arrow keys and a line that tells what the cursor is on. */
 import { useSignal } from '@preact/signals';
-import type { JSX } from 'preact';
+import type { JSX, RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { dark } from '../data/settings.ts';
 
@@ -27,33 +27,24 @@ function cellSize(n: number): number {
   return n <= 1024 ? 16 : 12;
 }
 
-export function CellGrid(props: CellGridProps): JSX.Element {
-  const box = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const width = useSignal(600);
-  const cursor = useSignal(-1);
-  const n = props.cells.length;
-  const size = cellSize(n);
-  const perRow = Math.max(1, 2 ** Math.floor(Math.log2(width.value / size)));
-  const rows = Math.ceil(n / perRow);
-  useEffect(() => {
-    const resize = new ResizeObserver(([entry]) => {
-      width.value = Math.max(size, Math.floor(entry!.contentRect.width));
-    });
-    resize.observe(box.current!);
-    return () => resize.disconnect();
-  }, []);
-  useEffect(
-    () => paintCells(canvas.current!, props.cells, size, perRow, cursor.value),
-    [props.cells, size, perRow, cursor.value, dark.value],
-  );
-  const at = (event: MouseEvent): number => {
-    const area = canvas.current!.getBoundingClientRect();
-    const column = Math.floor((event.clientX - area.left) / size);
-    const index = Math.floor((event.clientY - area.top) / size) * perRow + column;
-    return column >= 0 && column < perRow && index < n ? index : -1;
-  };
-  const keys: Readonly<Record<string, number>> = {
+/** Where cells are: their size, and how many are in a row. */
+interface Grid {
+  readonly n: number;
+  readonly size: number;
+  readonly perRow: number;
+}
+
+/** The cell at a point of the canvas; −1: none. */
+function cellUnder(event: MouseEvent, { n, size, perRow }: Grid): number {
+  const area = (event.currentTarget as HTMLElement).getBoundingClientRect();
+  const column = Math.floor((event.clientX - area.left) / size);
+  const index = Math.floor((event.clientY - area.top) / size) * perRow + column;
+  return column >= 0 && column < perRow && index < n ? index : -1;
+}
+
+/** Where a key takes the cursor; null: the key is none of these. */
+function moved(cursor: number, key: string, { n, perRow }: Grid): number | null {
+  const steps: Readonly<Record<string, number>> = {
     ArrowLeft: -1,
     ArrowRight: 1,
     ArrowUp: -perRow,
@@ -61,31 +52,61 @@ export function CellGrid(props: CellGridProps): JSX.Element {
     Home: -n,
     End: n,
   };
+  const by = steps[key];
+  return by === undefined ? null : Math.min(Math.max(cursor + by, 0), n - 1);
+}
+
+/** The grid for the width that there is; `box` is what it is in. */
+function useGrid(box: RefObject<HTMLElement | null>, n: number): Grid {
+  const width = useSignal(600);
+  const size = cellSize(n);
+  useEffect(() => {
+    const resize = new ResizeObserver(([entry]) => {
+      width.value = Math.floor(entry!.contentRect.width);
+    });
+    resize.observe(box.current!);
+    return () => resize.disconnect();
+  }, []);
+  return { n, size, perRow: Math.max(1, 2 ** Math.floor(Math.log2(Math.max(size, width.value) / size))) };
+}
+
+export function CellGrid(props: CellGridProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const cursor = useSignal(-1);
+  const grid = useGrid(box, props.cells.length);
+  const { n, size, perRow } = grid;
+  useEffect(
+    () => paintCells(canvas.current!, props.cells, size, perRow, cursor.value),
+    [props.cells, size, perRow, cursor.value, dark.value],
+  );
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const to = moved(cursor.value, event.key, grid);
+    if (to !== null) cursor.value = to;
+    else if (event.key === 'Enter' && cursor.value >= 0) props.onOpen(cursor.value);
+    else return;
+    event.preventDefault();
+  };
   return (
     <div ref={box} class="cells">
+      {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: it has keys of its own, which a reader must pass on */}
       <canvas
         ref={canvas}
         tabIndex={0}
         role="application"
         aria-label={props.label}
         aria-describedby={`${props.describedBy} cell-text`}
-        style={{ width: `${perRow * size}px`, height: `${rows * size}px` }}
+        style={{ width: `${perRow * size}px`, height: `${Math.ceil(n / perRow) * size}px` }}
         onFocus={() => {
           if (cursor.value < 0) cursor.value = 0;
         }}
-        onKeyDown={(event) => {
-          const by = keys[event.key];
-          if (by !== undefined) cursor.value = Math.min(Math.max(cursor.value + by, 0), n - 1);
-          else if (event.key === 'Enter' && cursor.value >= 0) props.onOpen(cursor.value);
-          else return;
-          event.preventDefault();
-        }}
+        onKeyDown={onKeyDown}
         onMouseMove={(event) => {
-          const index = at(event);
+          const index = cellUnder(event, grid);
           if (index >= 0) cursor.value = index;
         }}
         onClick={(event) => {
-          const index = at(event);
+          const index = cellUnder(event, grid);
           if (index >= 0) props.onOpen(index);
         }}
       />

@@ -5,7 +5,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { CycleRecord } from '../../serve/explorer/protocol.ts';
 import { dark } from '../data/settings.ts';
-import { language } from '../i18n/index.ts';
+import { language, t } from '../i18n/index.ts';
 import { bandsOf, type Values } from './series.ts';
 
 export interface ChartLine {
@@ -25,10 +25,16 @@ interface ChartProps {
   readonly cycles: readonly CycleRecord[];
   readonly show: (value: number) => string;
   readonly height: number;
+  /** The values are bytes. */
+  readonly binary?: boolean;
 }
 
-/** Least width of a pause on the screen, so that it can be seen. */
-const MARK_PX = 1.5;
+/** Least width of a pause on the screen, so that it can be seen, and the height of the strip that has them. */
+const MARK_PX = 1;
+const STRIP_PX = 7;
+
+/** Bytes between lines of the grid: 1, 2, 4, … of each unit. */
+const BINARY_STEPS = Array.from({ length: 41 }, (_, i) => 2 ** i);
 
 /** A colour of style.css. */
 function colour(name: string): string {
@@ -51,7 +57,8 @@ function bandPlugin(cycles: () => readonly CycleRecord[]): uPlot.Plugin {
           if (to < bbox.left || from > bbox.left + bbox.width) continue;
           ctx.fillStyle = colour(`--band-${band.kind}`);
           const width = Math.max(to - from, MARK_PX * devicePixelRatio);
-          ctx.fillRect(from, bbox.top, width, bbox.height);
+          const height = band.kind === 'stop' ? STRIP_PX * devicePixelRatio : bbox.height;
+          ctx.fillRect(from, bbox.top, width, height);
         }
         ctx.restore();
       },
@@ -59,9 +66,18 @@ function bandPlugin(cycles: () => readonly CycleRecord[]): uPlot.Plugin {
   };
 }
 
+function known(value: number | null | undefined, show: (value: number) => string): string {
+  return value === null || value === undefined ? '–' : show(value);
+}
+
+function seconds(value: number | undefined): string {
+  return value === undefined ? '–' : `${value.toFixed(1)} s`;
+}
+
 function makePlot(into: HTMLElement, first: ChartProps, props: () => ChartProps): uPlot {
   const grid = { stroke: colour('--rule'), width: 1 };
   const text = colour('--muted');
+  const binary = first.binary === true ? { incrs: BINARY_STEPS } : {};
   const axis = { stroke: text, grid, ticks: grid, font: '11px system-ui, sans-serif' };
   return new uPlot(
     {
@@ -72,10 +88,10 @@ function makePlot(into: HTMLElement, first: ChartProps, props: () => ChartProps)
       scales: { x: { time: false }, y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.05 : 1] } },
       axes: [
         { ...axis, values: (_u, ticks) => ticks.map((s) => `${Math.round(s * 10) / 10} s`), size: 28 },
-        { ...axis, values: (_u, ticks) => ticks.map((v) => props().show(v)), size: 72 },
+        { ...axis, values: (_u, ticks) => ticks.map((v) => props().show(v)), size: 78, ...binary },
       ],
       series: [
-        { label: 's', value: (_u, v) => (v === null ? '–' : `${v.toFixed(2)} s`) },
+        { label: t('overview.span'), value: (u, v) => seconds(v ?? u.data[0].at(-1)) },
         ...first.lines.map((line): uPlot.Series => {
           const stroke = colour(`--line-${line.key}`);
           return {
@@ -83,7 +99,8 @@ function makePlot(into: HTMLElement, first: ChartProps, props: () => ChartProps)
             stroke,
             width: 1.5,
             points: { show: false },
-            value: (_u, v) => (v === null ? '–' : props().show(v)),
+            // Without a cursor: what is now.
+            value: (u, v, i, at) => known(at === null ? u.data[i]?.at(-1) : v, props().show),
             ...(line.fill === true ? { fill: `color-mix(in srgb, ${stroke} 14%, transparent)` } : {}),
             ...(line.dash === true ? { dash: [5, 4] } : {}),
           };

@@ -101,7 +101,8 @@ export function Table<T>(props: {
 }): JSX.Element {
   const { columns } = props;
   return (
-    <div class="table-scroll" tabIndex={0} role="region" aria-label={props.caption}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be within reach of the keyboard
+    <section class="table-scroll" tabIndex={0} aria-label={props.caption}>
       <table>
         <caption class={props.captionHidden === true ? 'hidden' : undefined}>{props.caption}</caption>
         <thead>
@@ -132,7 +133,7 @@ export function Table<T>(props: {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

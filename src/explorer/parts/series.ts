@@ -7,11 +7,16 @@ export function column(samples: readonly ViewSample[], pick: (s: ViewSample) => 
   return samples.map(pick);
 }
 
-/** How much of something was added between each sample and the one before it, by second; null for the first one. */
+/** Milliseconds over which a rate is taken: short enough to see a burst, long enough to read. */
+const RATE_MS = 1000;
+
+/** How much of something was added by second, over the second before each sample; null where that is not known yet. */
 function perSecond(samples: readonly ViewSample[], pick: (s: ViewSample) => number): Values {
+  let from = 0;
   return samples.map((s, i) => {
-    const before = samples[i - 1];
-    if (before === undefined || s.at <= before.at) return null;
+    while (from + 1 < i && s.at - samples[from + 1]!.at >= RATE_MS) from++;
+    const before = samples[from]!;
+    if (i === 0 || s.at <= before.at) return null;
     return Math.max(0, ((pick(s) - pick(before)) / (s.at - before.at)) * 1000);
   });
 }

@@ -70,7 +70,6 @@ function Elements(props: { readonly elements: readonly ViewValue[]; readonly all
   return (
     <ol class="elements" start={0}>
       {shown.map((element, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: an element is known by its place
         <li key={i}>
           <Value value={element} />
         </li>
@@ -85,7 +84,6 @@ function Entries({ value }: { readonly value: Extract<ViewValue, { is: 'map' }> 
   return (
     <dl class="fields">
       {shown.map(([key, entry], i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: keys of maps are values, not always text
         <div key={i}>
           <dt>
             <Value value={key} />

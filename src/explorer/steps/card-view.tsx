@@ -43,7 +43,6 @@ export function CardView({ card, player }: { readonly card: Card; readonly playe
       {card.others.length > 0 && (
         <dl class="words others">
           {card.others.slice(0, LISTED).map((field, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: several words can have the same name
             <Field key={`${field.name} ${i}`} field={field} />
           ))}
           {card.others.length > LISTED && (

@@ -1,6 +1,7 @@
 /** Where the memory of each size class goes: live objects, free slots, ends of spans; as a heat map and as a table. */
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import type { ViewClassUse } from '../../serve/explorer/protocol.ts';
+import { info } from '../data/connection.ts';
 import { useResource } from '../data/resource.ts';
 import { bytes, count, percent, t } from '../i18n/index.ts';
 import { css, ramp } from '../map/colours.ts';
@@ -34,25 +35,50 @@ function waste(use: ViewClassUse): number {
   return use.spanBytes === 0 ? 0 : (use.freeBytes + use.tailBytes) / use.spanBytes;
 }
 
-/** One cell a class; its colour is the share that is free, its size does not matter. */
+/** Rows with pointers and without, a column a size class; the colour is the share that is no live object. */
 function HeatMap({ list }: { readonly list: readonly ViewClassUse[] }): JSX.Element {
+  const uses = new Map(list.map((use) => [use.spanClass, use]));
+  const classes = info.value?.sizeClasses ?? [];
+  const columns = classes.map((_, i) => i);
   return (
-    <ol class="heat">
-      {list.map((use) => {
-        const share = waste(use);
-        const detail = `${classText(use.spanClass, use.size)}: ${percent(share)}`;
-        return (
-          <li
-            key={use.spanClass}
-            title={t('classes.heat', { detail })}
-            style={{ backgroundColor: css(ramp(share)), color: share > 0.55 ? '#000' : '#fff' }}
-          >
-            <span aria-hidden="true">{use.size === 0 ? '∞' : count(use.size)}</span>
-            <span class="hidden">{detail}</span>
-          </li>
-        );
-      })}
-    </ol>
+    <figure class="heat">
+      <div class="heat-grid" style={{ gridTemplateColumns: `110px repeat(${columns.length}, minmax(0, 1fr))` }}>
+        {[0, 1].map((noscan) => (
+          <Fragment key={noscan}>
+            <span class="label">{t(noscan === 1 ? 'class.noscan' : 'class.scan')}</span>
+            {columns.map((i) => (
+              <HeatCell key={i} use={uses.get(i * 2 + noscan)} />
+            ))}
+          </Fragment>
+        ))}
+        <span class="label">{t('classes.size')}</span>
+        {columns.map((i) => (
+          <span key={i} class="tick" aria-hidden="true">
+            {i % 8 === 1 ? bytes(classes[i]!.size) : ''}
+          </span>
+        ))}
+      </div>
+      <figcaption class="note">
+        <span class="ramp" aria-hidden="true" style={{ background: RAMP }} /> 0 – {percent(1)}: {t('classes.waste')}
+      </figcaption>
+    </figure>
+  );
+}
+
+const RAMP = `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map((at) => css(ramp(at))).join(', ')})`;
+
+function HeatCell({ use }: { readonly use: ViewClassUse | undefined }): JSX.Element {
+  if (use === undefined) return <span class="heat-cell" aria-hidden="true" />;
+  const share = waste(use);
+  const detail = `${classText(use.spanClass, use.size)}: ${percent(share)}, ${bytes(use.freeBytes + use.tailBytes)}`;
+  return (
+    <span
+      class="heat-cell used"
+      role="img"
+      aria-label={detail}
+      title={t('classes.heat', { detail })}
+      style={{ backgroundColor: css(ramp(share)) }}
+    />
   );
 }
 

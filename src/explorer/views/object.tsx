@@ -214,7 +214,7 @@ function Pointers({ object }: { readonly object: ViewObject }): JSX.Element {
         rows={pointers}
         rowKey={(pointer) => pointer.offset}
         columns={[
-          { title: t('object.offset'), end: true, cell: (pointer) => pointer.offset },
+          { title: t('object.offset'), cell: (pointer) => pointer.offset },
           { title: t('object.leadsTo'), cell: (pointer) => <ObjectLink address={pointer.to} /> },
           { title: t('object.type'), cell: targetType },
           {

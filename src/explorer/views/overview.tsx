@@ -2,7 +2,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
-import type { CycleRecord, NumberedSample, ViewThread, ViewTypes } from '../../serve/explorer/protocol.ts';
+import type { CycleRecord, NumberedSample, ViewThread, ViewType, ViewTypes } from '../../serve/explorer/protocol.ts';
 import { cycles, info, paused, samples } from '../data/connection.ts';
 import { useResource } from '../data/resource.ts';
 import { bytes, count, duration, percent, t } from '../i18n/index.ts';
@@ -50,12 +50,10 @@ export function OverviewView(): JSX.Element {
       </div>
       {last === undefined ? <p class="quiet">{t('overview.empty')}</p> : <Now sample={last} />}
       <Charts samples={window} cycles={shown.value.cycles} />
+      <CyclesTable cycles={shown.value.cycles} />
       <div class="columns">
-        <CyclesTable cycles={shown.value.cycles} />
-        <div>
-          <TypesTable />
-          <ThreadsTable />
-        </div>
+        <TypesTable />
+        <ThreadsTable />
       </div>
     </>
   );
@@ -120,7 +118,15 @@ function Charts(props: {
   return (
     <>
       <Section title={t('overview.heap')} note={t('overview.heap.help')}>
-        <Chart label={t('overview.heap')} times={times} lines={heap} cycles={props.cycles} show={bytes} height={260} />
+        <Chart
+          label={t('overview.heap')}
+          times={times}
+          lines={heap}
+          cycles={props.cycles}
+          show={bytes}
+          height={270}
+          binary
+        />
       </Section>
       <div class="columns">
         <Section title={t('overview.rate')}>
@@ -131,6 +137,7 @@ function Charts(props: {
             cycles={props.cycles}
             show={(n) => `${bytes(n)}/s`}
             height={140}
+            binary
           />
         </Section>
         <Section title={t('overview.cpu')}>
@@ -200,9 +207,9 @@ function TypesTable(): JSX.Element {
                 ...top.types.slice(0, 12).map((type) => ({ ...type, share: type.bytes / Math.max(1, top.bytes) })),
                 ...others(top),
               ]}
-              rowKey={(type) => `${type.number} ${type.name}`}
+              rowKey={(type) => `${type.number} ${type.name} ${type.slotSize}`}
               columns={[
-                { title: t('types.type'), cell: (type) => <span class="mono">{type.name}</span> },
+                { title: t('types.type'), cell: (type) => <TypeName type={type} /> },
                 { title: t('types.objects'), end: true, cell: (type) => count(type.objects) },
                 { title: t('types.bytes'), end: true, cell: (type) => bytes(type.bytes) },
                 { title: '%', end: true, cell: (type) => <Share share={type.share} /> },
@@ -215,8 +222,17 @@ function TypesTable(): JSX.Element {
   );
 }
 
+/** A type's name; objects without pointers have none, and are told by their size. */
+function TypeName({ type }: { readonly type: ViewType }): JSX.Element {
+  if (type.slotSize === null) return <span class={type.number < 0 ? 'quiet' : 'mono'}>{type.name}</span>;
+  if (type.slotSize < 0) return <span>{t('types.tiny')}</span>;
+  return (
+    <span>{type.slotSize === 0 ? t('types.noscanLarge') : t('types.noscan', { size: bytes(type.slotSize) })}</span>
+  );
+}
+
 /** Those behind the first twelve, and what the server itself put together, as one row. */
-function others(top: ViewTypes): { number: number; name: string; objects: number; bytes: number; share: number }[] {
+function others(top: ViewTypes): (ViewType & { readonly share: number })[] {
   const rest = top.types.slice(12);
   const types = rest.length + top.others.types;
   if (types === 0) return [];
@@ -225,7 +241,14 @@ function others(top: ViewTypes): { number: number; name: string; objects: number
   const total = sum((type) => type.bytes);
   const name = t('types.others', { n: types });
   return [
-    { number: -1, name, objects: sum((type) => type.objects), bytes: total, share: total / Math.max(1, top.bytes) },
+    {
+      number: -1,
+      slotSize: null,
+      name,
+      objects: sum((type) => type.objects),
+      bytes: total,
+      share: total / Math.max(1, top.bytes),
+    },
   ];
 }
 

@@ -21,8 +21,15 @@ const version = signal(0);
 const failure = signal<string | null>(null);
 const cursor = signal(-1);
 const colouring = signal<Colouring>('state');
-const cell = signal(4);
+/** 0: as large as all of the map can be seen with. */
+const cell = signal(0);
+/** What that comes to. */
+const shownCell = signal(4);
 const changes = signal(true);
+function choose(size: number): void {
+  cell.value = size;
+  shownCell.value = size;
+}
 let storedHeap: number | null | string = 'none';
 
 /** Fetches what has changed. One request at a time; whoever asks meanwhile is served by the next tick. */
@@ -80,12 +87,14 @@ export function PagesView(): JSX.Element {
               store={store}
               version={version}
               by={colouring.value}
-              cell={cell.value}
+              cell={shownCell.value}
+              fit={cell.value === 0}
+              onFit={(size) => {
+                shownCell.value = size;
+              }}
               changes={changes.value}
               cursor={cursor}
-              onCell={(size) => {
-                cell.value = size;
-              }}
+              onCell={choose}
               onFrame={countFrame}
             />
           )}
@@ -96,7 +105,7 @@ export function PagesView(): JSX.Element {
             {t('pages.keys')}
           </p>
         </div>
-        <Legend store={store} by={colouring.value} />
+        <Legend store={store} by={colouring.value} version={version.value} />
       </div>
       {store.grown > 0 && <ChunkTable chunk={Math.floor(Math.max(0, page) / CHUNK)} />}
     </>
@@ -133,21 +142,26 @@ function Toolbar(): JSX.Element {
         <button
           type="button"
           aria-label={t('pages.zoomOut')}
-          disabled={cell.value === CELL_SIZES[0]}
-          onClick={() => {
-            cell.value = nextCell(cell.value, -1);
-          }}
+          aria-disabled={shownCell.value === CELL_SIZES[0]}
+          onClick={() => choose(nextCell(shownCell.value, -1))}
         >
           −
         </button>
-        <output class="number">{cell.value} px</output>
+        <button
+          type="button"
+          aria-pressed={cell.value === 0}
+          onClick={() => {
+            cell.value = 0;
+          }}
+        >
+          {t('pages.zoomAll')}
+        </button>
+        <output class="number">{shownCell.value} px</output>
         <button
           type="button"
           aria-label={t('pages.zoomIn')}
-          disabled={cell.value === CELL_SIZES.at(-1)}
-          onClick={() => {
-            cell.value = nextCell(cell.value, 1);
-          }}
+          aria-disabled={shownCell.value === CELL_SIZES.at(-1)}
+          onClick={() => choose(nextCell(shownCell.value, 1))}
         >
           +
         </button>

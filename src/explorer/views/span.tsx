@@ -175,7 +175,7 @@ function Slots({
             rows={live.slice(0, LISTED)}
             rowKey={(i) => i}
             columns={[
-              { title: t('object.slot'), end: true, cell: (i) => span.from + i },
+              { title: t('object.slot'), cell: (i) => span.from + i },
               { title: t('app.address'), cell: (i) => <ObjectLink address={addressOf(span, span.from + i)} /> },
               { title: t('object.type'), cell: (i) => span.typeNames[String(span.types[i] ?? 0)] ?? '–' },
             ]}

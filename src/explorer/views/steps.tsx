@@ -7,6 +7,7 @@ import { linkTo, route } from '../data/route.ts';
 import { hex, type Key, t } from '../i18n/index.ts';
 import { Segments } from '../parts/common.tsx';
 import { CardView } from '../steps/card-view.tsx';
+import type { Card } from '../steps/cards.ts';
 import { Diagram } from '../steps/diagram.tsx';
 import { Player } from '../steps/player.ts';
 import { makeSandbox, type Sandbox } from '../steps/sandbox.ts';
@@ -207,6 +208,11 @@ function Own(): JSX.Element {
   );
 }
 
+/** Cards of words that come and go are there only while there are such. */
+function hasContent(card: Card): boolean {
+  return card.active || card.fields.length > 0 || card.bits.length > 0;
+}
+
 /** Parameters of a text: addresses as addresses. */
 const ADDRESSES = new Set(['address', 'a', 'b', 'c', 'd', 'e']);
 function textOf(step: Step): string {
@@ -249,32 +255,12 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
             {step.changes.length === 0 ? t('steps.noChange') : t('steps.words', { n: shown.written(index) })}
           </p>
         </div>
-        <div class="buttons">
-          <button type="button" aria-disabled={index === 0} onClick={() => seek(0)}>
-            ⇤ {t('steps.first')}
-          </button>
-          <button type="button" aria-disabled={index === 0} onClick={() => seek(index - 1)}>
-            ← {t('steps.back')}
-          </button>
-          <button
-            type="button"
-            class="primary"
-            aria-disabled={index === steps.length - 1}
-            onClick={() => seek(index + 1)}
-            title={t('steps.keys')}
-          >
-            {t('steps.forward')} →
-          </button>
-          <button type="button" aria-disabled={index === steps.length - 1} onClick={() => seek(steps.length - 1)}>
-            {t('steps.last')} ⇥
-          </button>
-        </div>
+        <Buttons index={index} last={steps.length - 1} seek={seek} />
       </div>
       <div class="walk">
         <nav aria-label={t('steps.path')}>
           <ol ref={list} class="path">
             {steps.map((s, i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a step is known by its place
               <li key={i}>
                 <button
                   type="button"
@@ -289,11 +275,44 @@ function Play({ player: shown }: { readonly player: Player }): JSX.Element {
           </ol>
         </nav>
         <div class="cards">
-          {shown.cards(index).map((card) => (
-            <CardView key={card.key} card={card} player={shown} />
-          ))}
+          {shown
+            .cards(index)
+            .filter(hasContent)
+            .map((card) => (
+              <CardView key={card.key} card={card} player={shown} />
+            ))}
         </div>
       </div>
     </>
+  );
+}
+
+function Buttons(props: {
+  readonly index: number;
+  readonly last: number;
+  readonly seek: (to: number) => void;
+}): JSX.Element {
+  const { index, last, seek } = props;
+  return (
+    <div class="buttons">
+      <button type="button" aria-disabled={index === 0} onClick={() => seek(0)}>
+        ⇤ {t('steps.first')}
+      </button>
+      <button type="button" aria-disabled={index === 0} onClick={() => seek(index - 1)}>
+        ← {t('steps.back')}
+      </button>
+      <button
+        type="button"
+        class="primary"
+        aria-disabled={index === last}
+        onClick={() => seek(index + 1)}
+        title={t('steps.keys')}
+      >
+        {t('steps.forward')} →
+      </button>
+      <button type="button" aria-disabled={index === last} onClick={() => seek(last)}>
+        {t('steps.last')} ⇥
+      </button>
+    </div>
   );
 }

@@ -23,11 +23,7 @@ export function ThreadsView(): JSX.Element {
           list.length === 0 ? (
             <p class="quiet">{t('threads.none')}</p>
           ) : (
-            <>
-              {list.map((thread) => (
-                <Thread key={thread.id} thread={thread} />
-              ))}
-            </>
+            list.map((thread) => <Thread key={thread.id} thread={thread} />)
           )
         }
       </Loaded>
@@ -210,7 +206,6 @@ function PageAllocator({ alloc }: { readonly alloc: ViewPageAlloc }): JSX.Elemen
       <p class="quiet small">{t('pagealloc.help')}</p>
       <div class="pyramid">
         {alloc.levels.map((level, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a level is known by its number
           <div key={i} class="level">
             <span class="label">{t('pagealloc.level', { level: i, size: bytes(level.pages * PAGE) })}</span>
             <ol>

@@ -2,6 +2,7 @@
  * The lessons of step mode: each makes a situation on an empty heap, with ordinary calls, and then takes down the one
  * call that shows what happens in it.
  */
+import { releaseAll } from '../../cache/release.ts';
 import { sweepOne } from '../../central/sweep.ts';
 import type { Collector } from '../../gc/collector.ts';
 import { begin } from '../../gc/cycle.ts';
@@ -84,7 +85,7 @@ function fullChunk(heap: StepHeap): void {
 /** One cycle, piece by piece. a → b → c, and d that nobody refers to. */
 function gcLesson(heap: StepHeap): Walk {
   const { malloc, collector, node } = heap;
-  const make = (): number => malloc.mallocgc(node.size, node, true);
+  const make = (): number => malloc.mallocgc(KIB, node, true);
   const [a, b, c, d] = [make(), make(), make(), make()];
   heap.writePointer(a, b);
   heap.writePointer(b, c);
@@ -129,7 +130,7 @@ export const LESSONS: readonly Lesson[] = [
   }),
   mallocLesson('mcentral', KIB, (h) => {
     noscan(h, KIB, 3);
-    h.malloc.cache.releaseAll();
+    releaseAll(h.malloc.cache);
   }),
   mallocLesson('sweep', KIB, unswept),
   mallocLesson('newSpan', KIB, (h) => {
