@@ -62,10 +62,12 @@ function wordOf(heap: HeapView, addr: number, words: number): number {
 /** Living tables, in the order of the hashes they are for. */
 function eachTable(heap: HeapView, header: number, visit: (table: number) => void): void {
   const { i32 } = heap;
-  for (let hash = 0; ; ) {
+  for (let hash = 0, last = 0; ; ) {
     const table = tableFor(heap, header, hash);
-    if (table === 0) return;
+    // A table has all hashes that begin with its prefix: it comes once.
+    if (table === 0 || table === last) return;
     visit(table);
+    last = table;
     const depth = i32[table + TABLE_DEPTH]!;
     const next = depth > 0 && depth <= MAX_DEPTH ? (i32[table + TABLE_PREFIX]! + 2 ** (32 - depth)) >>> 0 : 0;
     if (next <= hash) return;

@@ -161,18 +161,19 @@ export class ObjectViewer {
       spanClass: m[s + SPAN_CLASS],
       slot,
       bits: slotBits(this.#heap, s, slot, slot + 1)[0]!,
-      previous: this.#neighbour(s, slot, -1, -1),
-      next: this.#neighbour(s, slot, 1, slotsOf(m, s)),
+      previous: this.#neighbour(s, slot, -1),
+      next: this.#neighbour(s, slot, 1),
     };
   }
 
   /** Address of the first object in the next slot that has one. */
-  #neighbour(s: SpanRef, slot: number, step: number, end: number): number | null {
+  #neighbour(s: SpanRef, slot: number, step: number): number | null {
     const { m } = this.#heap.t.mem;
     if (m[s + SPAN_CLASS] < 2) return null;
+    const slots = slotsOf(m, s);
     let i = slot + step;
-    while (i !== end && !bitAt(m, m[s + SPAN_ALLOC_BITS] + i)) i += step;
-    if (i === end) return null;
+    while (i >= 0 && i < slots && !bitAt(m, m[s + SPAN_ALLOC_BITS] + i)) i += step;
+    if (i < 0 || i >= slots) return null;
     const start = spanBase(m, s) + i * (m[s + SPAN_ELEMSIZE] >>> 0);
     if (m[s + SPAN_CLASS] !== this.#heap.tinySpanClass) return start;
     for (let byte = 0; byte < TINY_SIZE; byte++) if (objectAt(this.#heap, start + byte) !== null) return start + byte;
