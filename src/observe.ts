@@ -14,6 +14,13 @@ export {
   explore,
 } from './serve/explorer/explore.ts';
 export {
+  type PprofResponse,
+  type ProfiledHeap,
+  pprofResponse,
+  writeHeapProfile,
+} from './serve/pprof.ts';
+export { type EncodeOptions, encodeHeapProfile, type SampleType } from './serve/pprof-encode.ts';
+export {
   type HeapMetric,
   type HeapMetricsOptions,
   type HeapSample,

@@ -19,7 +19,6 @@ import {
   MC_WIN_WORD,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
-  PROC_NO_REUSE,
   PROC_TINY,
   PROC_TINY_MASK,
 } from '../layout/proc.ts';
@@ -94,5 +93,5 @@ export function endMarking(cache: MCache): void {
   m.fill(0, ref + PROC_TINY, ref + PROC_TINY_MASK + 1);
   m[ref + PROC_EMPTY_PAGES] = 0;
   m[ref + PROC_FLUSH_GEN] = m[H_SWEEPGEN] + 2;
-  cache.setReuse(m[ref + PROC_NO_REUSE] === 0);
+  cache.setReuse(true);
 }

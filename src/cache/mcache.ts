@@ -31,13 +31,13 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
-import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_DIRECT,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
-  MC_LIMIT,
+  MC_LEFT,
   MC_METERS,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
@@ -58,12 +58,10 @@ import {
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
-  PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
+  PROC_REUSE,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
-  REUSE_MAX,
   STACK_MASK,
   STACK_SHIFT,
   TM_REFILLS,
@@ -87,6 +85,7 @@ import {
   SPAN_NELEMS,
   SPAN_NPAGES,
   SPAN_OWNER,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_FREEING,
   SPAN_SWEEPGEN,
@@ -95,13 +94,11 @@ import {
 import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { stackWords } from '../spans/reuse-stack.ts';
 import { countTiny } from '../spans/tiny-mask.ts';
 import { blacken, unblacken } from './marking.ts';
-import { drawSample, untilSample } from './sampling.ts';
+import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
-/** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
-const REUSE_BYTES = 8 << 10;
-const REUSE_MIN = 2;
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 const KEEP_PAGES = 128;
 /** Frees straight back into spans after which a refill moves them on: far from what 31 bits hold, and rarely reached. */
@@ -115,10 +112,14 @@ export class MCache {
   readonly classes: number;
   /** Id of that thread. */
   readonly id: number;
-  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: no profiler. Set by `setSampleRate`. */
+  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: none are taken. See sampling.ts. */
   sampleRate = 0;
+  /** That of this thread's own hook, which it goes by instead of the heap's. */
+  hookRate: number | undefined;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
+  /** Where the gaps between samples come from. */
+  random: () => number = () => Math.random();
   /**
    * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
    * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
@@ -150,7 +151,7 @@ export class MCache {
     }
     this.#limitStacks(true);
     endStats(this.heap.t.mem, this.ref);
-    m[this.ref + PROC_NO_REUSE] = 0;
+    initSampling(this);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
 
@@ -169,7 +170,7 @@ export class MCache {
     endStats(this.heap.t.mem, this.ref);
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
-    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0 && !this.marking);
+    this.setReuse(!this.marking);
   }
 
   spanOf(addr: number): SpanRef {
@@ -178,7 +179,7 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
+    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
   }
 
   classRef(spanClass: number): number {
@@ -205,11 +206,9 @@ export class MCache {
 
   #limitStacks(on: boolean): void {
     const m = this.m;
-    const { size } = this.heap.classes;
+    m[this.ref + PROC_REUSE] = on ? 1 : 0;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
-      const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
-      m[c + MC_LIMIT] = slots * 2;
       const stack = this.stackOf(c);
       m[c + MC_TOP] = stack;
       m.fill(0, stack - 2, stack);
@@ -259,20 +258,23 @@ export class MCache {
       from = 0;
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
-      if (this.sampleRate !== 0) {
-        const taken = untilSample(this, free, m[c + MC_SIZE]);
-        if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
-        free = taken;
+      let taken = popcount32(free);
+      const left = m[c + MC_LEFT];
+      if (taken <= left) {
+        m[c + MC_LEFT] = left - taken;
+      } else {
+        free = untilSample(this, c, free);
+        taken = popcount32(free);
+        next = (w << 5) + 32 - Math.clz32(free);
       }
       m[c + MC_WIN_WORD] = bits + w;
       m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      const slots = popcount32(free);
-      m[s + SPAN_ALLOC_COUNT] += slots;
+      m[s + SPAN_ALLOC_COUNT] += taken;
       // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
-      this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += slots;
+      this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       this.heap.t.pause('mcache.window');
@@ -285,22 +287,6 @@ export class MCache {
   /** No span may go back to mheap now: see above. */
   private get marking(): boolean {
     return this.m[H_WRITE_BARRIER] !== 0;
-  }
-
-  /**
-   * Sets the mean gap between profile samples in bytes; 0 turns sampling off. While it is on, freed slots go back to
-   * their spans at once, so that every object comes from a window, and windows end where a sample is due.
-   */
-  setSampleRate(rate: number): void {
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      this.flushClass(this.classRef(spanClass), true);
-    }
-    this.makeRoom(MAX_ALLOC / PAGE_SIZE);
-    this.sampleRate = rate;
-    this.sampleDue = false;
-    this.m[this.ref + PROC_NO_REUSE] = rate === 0 ? 0 : 1;
-    this.setReuse(rate === 0 && !this.marking);
-    if (rate !== 0) drawSample(this);
   }
 
   /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */
@@ -345,13 +331,22 @@ export class MCache {
   }
 
   /**
-   * Lets the fast path of `free` at a span, unless other threads free in it. One that begins to stores `defer` first and
-   * 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
+   * Lets the fast path of `free` at a span, unless it has specials, or other threads free in it. One that begins to stores
+   * `defer` first and 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
    */
   #openFast(c: number, s: SpanRef): void {
     const m = this.m;
+    if (m[s + SPAN_SPECIALS] !== NIL) return;
     Atomics.store(m, s + SPAN_CACHE, c | cacheTag(m));
     if (Atomics.load(m, s + SPAN_DEFER) !== NIL) m[s + SPAN_CACHE] = 0;
+  }
+
+  /** An own span has lost specials: if they were all, the fast path of `free` may come again. */
+  reopen(s: SpanRef): void {
+    const m = this.m;
+    if (m[s + SPAN_CACHE] === 0 && m[s + SPAN_DEFER] === NIL && m[s + SPAN_CLASS] !== this.heap.tinySpanClass) {
+      this.#openFast(this.classRef(m[s + SPAN_CLASS]), s);
+    }
   }
 
   /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
@@ -426,8 +421,7 @@ export class MCache {
     this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
     endStats(this.heap.t.mem, this.ref);
     m[s + SPAN_ALLOC_COUNT] -= free;
-    // Taken as allocated when the window was made.
-    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] += free * m[c + MC_SIZE];
+    giveBackSlots(m, c, free);
     m[s + SPAN_FREEINDEX] = 0;
   }
 

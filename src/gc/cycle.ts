@@ -51,6 +51,7 @@ import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
 import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
 import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
+import { beginPeriod, prepareStage } from '../spans/profile.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
 import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
 import { cpuTimes } from './books.ts';
@@ -175,6 +176,7 @@ export function tryFinish(ctx: GcContext): boolean {
     marker.share(true);
     if (hasWork(ctx)) return false;
     t.pause('gc.ragged');
+    prepareStage(mem.m);
     let done = false;
     const onStopped = (ns: number): void => {
       if (!done) return;
@@ -235,6 +237,7 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, GC_HEAP_LIVE, marked);
   Atomics.store(m, GC_HEAP_SCAN, Math.min(marked, Math.max(0, m[GC_SCAN_WORK])));
   for (const word of [GC_SWEEP_CLASS, GC_PAGES_SWEPT, GC_RECLAIM_INDEX, GC_RECLAIM_CREDIT]) Atomics.store(m, word, 0);
+  beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);

@@ -116,6 +116,8 @@ export const H_CLASS_TABLE = 10 * LINE;
 
 /** The collector's words, GC_WORDS of them: layout/gc.ts. */
 export const H_GC = 26 * LINE;
+/** The heap profile's words: layout/profile.ts. */
+export const H_PROFILE = 212 * LINE;
 
 /**
  * Number of the allocation trace that is under way, 0: none is. Changes only while the world is stopped. See sync/trace.ts

@@ -44,7 +44,7 @@ export const PROC_TINY_OFFSET = 39;
 export const PROC_TINY_MASK = 40;
 /** Pages of the empty spans that this thread keeps, at the ends of its partial lists. */
 export const PROC_EMPTY_PAGES = 41;
-/** Bytes until the next profile sample (Go: `nextSample`). */
+/** Bytes of large objects until the next profile sample (Go: `nextSample`). A double. */
 export const PROC_NEXT_SAMPLE = 42;
 
 /** Span records this thread holds for coming spans (Go: `mspancache`): count, then the records. */
@@ -75,8 +75,8 @@ export const PROC_ALLOCATING = 76;
 export const PROC_RAGGED = 77;
 /** 1 while this thread counts among GC_WORKING. */
 export const PROC_MARKING = 78;
-/** 1: freed slots go back to their spans at once, by the thread's own wish (profile samples). */
-export const PROC_NO_REUSE = 79;
+/** 1 while freed slots go on the reuse stacks; 0: back to their spans at once. */
+export const PROC_REUSE = 79;
 /** Words in the write-barrier buffer (Go: `wbBuf`). */
 export const PROC_WB_COUNT = 80;
 /** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
@@ -110,8 +110,8 @@ export const MC_WIN_TYPES = 3;
  * when `top & STACK_MASK` is 0. Below its first pair is a pair of zeros: it is empty when the address on top is 0.
  */
 export const MC_TOP = 4;
-/** Words a full stack has, two a slot. */
-export const MC_LIMIT = 5;
+/** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
+export const MC_LEFT = 5;
 /** Frees by the owner that went straight back into a span, since they were moved into MT_RETURNED. See METERS below. */
 export const MC_DIRECT = 6;
 export const MC_SIZE = 7;

@@ -10,6 +10,8 @@ import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-map.ts';
+import './registry-pages.ts';
+import './registry-profile.ts';
 import './registry-special.ts';
 import './registry-stats.ts';
 import './registry-trace.ts';
@@ -68,6 +70,7 @@ import {
   H_PEAK_PAGES,
   H_PERSISTENT_NEXT,
   H_PROCS,
+  H_PROFILE,
   H_RANGES,
   H_RECLAIMER,
   H_RELEASED_PAGES,
@@ -134,18 +137,6 @@ import {
   SWEEP_PAGES_SWEPT_BASIS,
 } from './pacer.ts';
 import {
-  CHUNK_ALLOC,
-  CHUNK_SCAV,
-  CHUNK_WORDS,
-  RANGE_BASE,
-  RANGE_LIMIT,
-  RANGE_WORDS,
-  SUM_END,
-  SUM_MAX,
-  SUM_START,
-  SUM_WORDS,
-} from './pages.ts';
-import {
   MC_SHIFT,
   MC_WORDS,
   METER_WORDS,
@@ -167,11 +158,11 @@ import {
   PROC_MARKING,
   PROC_METERS,
   PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
   PROC_PAGE_CACHE,
   PROC_PAUSES,
   PROC_RAGGED,
   PROC_REMOTE_HEAD,
+  PROC_REUSE,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
@@ -287,6 +278,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   zerobase: [H_ZEROBASE, 'addr', 'immutable'],
   emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
   gc: [H_GC, 'words', 'atomic', GC_WORDS],
+  profile: [H_PROFILE, 'words', 'atomic', LINE],
   statsEpoch: [H_STATS_EPOCH, 'u32', 'atomic'],
   statsReader: [H_STATS_READER, 'u32', 'atomic'],
   bucketWords: [H_BUCKET_WORDS, 'u32', 'locked'],
@@ -328,7 +320,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
   specialsGen: [SPAN_SPECIALS_GEN, 'u32', 'locked'],
   largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
-  largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
+  largeSize: [SPAN_LARGE_SIZE, 'u32', 'racy'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
   bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
   table: [SPAN_TABLE, 'ref', 'owner'],
@@ -372,7 +364,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   allocating: [PROC_ALLOCATING, 'addr', 'owner'],
   ragged: [PROC_RAGGED, 'u32', 'owner'],
   marking: [PROC_MARKING, 'u32', 'owner'],
-  noReuse: [PROC_NO_REUSE, 'u32', 'owner'],
+  reuse: [PROC_REUSE, 'u32', 'owner'],
   awaiting: [PROC_AWAITING, 'u32', 'owner'],
   sweeping: [PROC_SWEEPING, 'u32', 'atomic'],
   pauses: [PROC_PAUSES, 'u32', 'owner'],
@@ -386,16 +378,6 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
   wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],
   meters: [PROC_METERS, 'words', 'owner', METER_WORDS],
-});
-
-defineStruct('chunk', 'pallocData', CHUNK_WORDS, {
-  alloc: [CHUNK_ALLOC, 'words', 'locked', 16],
-  scavenged: [CHUNK_SCAV, 'words', 'locked', 16],
-});
-
-defineStruct('range', 'addrRange', RANGE_WORDS, {
-  base: [RANGE_BASE, 'page', 'locked'],
-  limit: [RANGE_LIMIT, 'page', 'locked'],
 });
 
 defineStruct('fixalloc', 'fixalloc', FIX_WORDS, {
@@ -429,12 +411,6 @@ defineStruct('root', '', ROOT_NAME, {
   addr: [ROOT_ADDR, 'addr', 'locked'],
   type: [ROOT_TYPE, 'u32', 'locked'],
   nameBytes: [ROOT_NAME_BYTES, 'u32', 'immutable'],
-});
-
-defineStruct('summary', 'pallocSum', SUM_WORDS, {
-  start: [SUM_START, 'u32', 'locked'],
-  max: [SUM_MAX, 'u32', 'locked'],
-  end: [SUM_END, 'u32', 'locked'],
 });
 
 // Doubles throughout, so an offset counts twice.

@@ -138,6 +138,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
     }
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === a.cache.id) {
+      a.cache.reopen(s);
       if (start >= 0) freeTiny(a.cache, s, index, start);
       else a.cache.freeSlot(s, index);
       return;

@@ -6,7 +6,7 @@ import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
-import { sampleLarge } from '../cache/sampling.ts';
+import { followRate, sampleLarge, samplePop } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
@@ -75,6 +75,7 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const trace = t.trace.number;
   t.pause('malloc.nextFree');
   t.poll();
+  followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
   const spanClass = cache.classOf(c);
@@ -87,8 +88,21 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   cache.sampleDue = false;
   const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
   if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
-  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  if (sample) sampled(a, addr, size);
   return addr;
+}
+
+/** An object has come from the reuse stack, and used up the gap before the next profile sample. */
+export function popDue(a: Malloc, c: number, addr: Addr): void {
+  const { cache } = a;
+  if (samplePop(cache, c)) sampled(a, addr, cache.heap.t.mem.m[c + MC_SIZE]);
+  followRate(cache);
+}
+
+/** The object is live, has its type, and nobody knows it yet. `size`: bytes of its slot. */
+function sampled(a: Malloc, addr: Addr, size: number): void {
+  if (a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  else a.onSample(addr, size);
 }
 
 /** An object of a call during which a trace has begun, or has ended; what was asked for is not known here. */
@@ -112,6 +126,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const { heap } = cache;
   const trace = t.trace.number;
   t.poll();
+  followRate(cache);
   const npages = Math.ceil(size / PAGE_SIZE);
   a.collector.beforeSpan(npages * PAGE_SIZE);
   drainDeferred(cache);
@@ -150,9 +165,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   m[cache.ref + PROC_ALLOCATING] = 0;
-  if (cache.sampleRate !== 0 && sampleLarge(cache, size) && a.hooks.onSample !== undefined) {
-    a.hooks.onSample(addr, size);
-  }
+  if (sampleLarge(cache, npages * PAGE_SIZE)) sampled(a, addr, npages * PAGE_SIZE);
   return addr;
 }
 

@@ -1,9 +1,13 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
 import type { MCache } from '../cache/mcache.ts';
+import { followRate } from '../cache/sampling.ts';
+import { H_PROFILE_RATE } from '../layout/profile.ts';
 import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
+import { type MemProfile, readMemProfile } from '../observe/mem-profile.ts';
 import { type MemStats, readMemStats } from '../observe/mem-stats.ts';
 import { describeMetrics, type MetricDescription, type MetricValues, readMetrics } from '../observe/metrics.ts';
+import { Profiler } from '../observe/profiler.ts';
 import type { SnapshotOptions } from '../observe/snapshot/capture.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
@@ -11,6 +15,7 @@ import type { VerifyOptions } from '../observe/verify-types.ts';
 import { HeapView } from '../observe/view.ts';
 import { readerOf } from '../spans/heap-reader.ts';
 import type { HeapGC } from './heap-gc.ts';
+import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { snapshot, snapshotSync } from './snapshots.ts';
 
@@ -26,6 +31,8 @@ export abstract class HeapInside {
     this.cache = cache;
     this.allocator = allocator;
     this.collector = collector;
+    const profiler = new Profiler(cache.heap.t);
+    allocator.onSample = (addr, size) => profiler.sample(addr, size, cache.sampleRate);
   }
 
   /** Throws SpanheapError when this thread is not attached any more. */
@@ -58,6 +65,35 @@ export abstract class HeapInside {
   }
 
   /**
+   * The heap profile (Go: `runtime.MemProfile`): what was sampled of this heap, by all threads, those that have ended too, and
+   * which of it was in use at the end of the last completed collection (with `gc: 'off'`, and before the first: now). Plain
+   * data; numbers are those of the samples: `encodeHeapProfile` of `spanheap/observe` scales them. Call `gc()` first for
+   * what is in use now. O(stacks); does not block.
+   */
+  memProfile(): MemProfile {
+    return readMemProfile(this.cache.heap.t.mem, this.allocator.typeTable);
+  }
+
+  /**
+   * Sets the mean number of bytes between two samples of the heap profile, for all threads; 0 turns sampling off, what was
+   * sampled stays. Returns what it was. Another thread follows with its next span, or when it enters a scope. Throws
+   * ArgumentError.
+   */
+  setMemProfileRate(bytes: number): number {
+    this.check();
+    const { t } = this.cache.heap;
+    const rate = checkProfileRate(bytes, 'setMemProfileRate: the value');
+    const old = Atomics.exchange(t.mem.m, H_PROFILE_RATE, rate);
+    t.enter();
+    try {
+      followRate(this.cache);
+    } finally {
+      t.leave();
+    }
+    return old;
+  }
+
+  /**
    * Go's `runtime.MemStats` of this heap: its names, units (bytes, nanoseconds) and meanings. Does not stop the world and
    * does not look at spans: some microseconds a thread. Any time, also after this thread has detached.
    */
@@ -81,8 +117,8 @@ export abstract class HeapInside {
   /**
    * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
    * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
-   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms in 10 MiB of small
-   * objects. Throws ArgumentError for options that are wrong, and while another trace is under way.
+   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms for each 2 million
+   * objects that are alive. Throws ArgumentError for options that are wrong, and while another trace is under way.
    */
   startTrace(options: TraceOptions = {}): AllocTrace {
     this.check();

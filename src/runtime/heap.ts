@@ -3,6 +3,7 @@
  * wires what flows upwards.
  */
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
+import { followRate, MEM_PROFILE_RATE } from '../cache/sampling.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
@@ -344,8 +345,9 @@ export class Heap extends HeapInside {
 
   /**
    * Attaches observers and the collector to the slow paths; replaces what was attached before. With `onAlloc` or
-   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`. `onDelay` is called
-   * inside the slow paths, for tests that make rare interleavings common.
+   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which
+   * gets this thread's samples instead of the heap profile. `onDelay` is called inside the slow paths, for tests that make
+   * rare interleavings common.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
     this.check();
@@ -354,9 +356,10 @@ export class Heap extends HeapInside {
     try {
       this.allocator.hooks = hooks;
       this.cache.heap.hooks = hooks;
-      this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
+      this.allocator.plainWindows = hooks.onRefill === undefined;
       t.delay = hooks.onDelay;
-      this.cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
+      this.cache.hookRate = hooks.onSample === undefined ? undefined : (hooks.sampleRate ?? MEM_PROFILE_RATE);
+      followRate(this.cache);
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;
     } finally {
       t.leave();

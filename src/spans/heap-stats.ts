@@ -39,7 +39,6 @@ import { H_SIZE_CLASSES, H_STATS_EPOCH } from '../layout/header.ts';
 import {
   CUT_METERS,
   MC_DIRECT,
-  MC_LIMIT,
   MC_SHIFT,
   MC_TOP,
   MC_WIN,
@@ -60,6 +59,7 @@ import {
 } from '../layout/proc.ts';
 import { fence } from '../sync/fence.ts';
 import type { Mem } from '../sys/mem.ts';
+import { stackWords } from './reuse-stack.ts';
 
 /** Lowest bit of TAG: the copies are being made. */
 export const CUTTING = 1;
@@ -82,7 +82,7 @@ export function spanClassCount(m: Int32Array<ArrayBufferLike>): number {
 /** Slots on the reuse stack of a class; 0 for a record that is being made ready. */
 function stacked(m: Int32Array<ArrayBufferLike>, p: ProcRef, spanClass: number): number {
   const c = p + PROC_CLASSES + (spanClass << MC_SHIFT);
-  const stack = p + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) - m[c + MC_LIMIT];
+  const stack = p + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) - stackWords(m, p, c);
   return Math.max(0, m[c + MC_TOP] - stack) >> 1;
 }
 

@@ -108,7 +108,7 @@ import { repairStats } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
-import { finishSpecials } from '../spans/specials.ts';
+import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
@@ -245,6 +245,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
     takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
+  dropUnborn(mem, s);
   const halfSwept = m[s + SPAN_SWEEPGEN] === gen - 1;
   if (halfSwept) {
     finishSpecials(heap, s);

@@ -93,8 +93,15 @@ export class Recorder {
     const { mem } = this.#malloc.t;
     const names = new WordNames(mem, this.#malloc.cache.heap.tinySpanClass, mem.m);
     const isWindow = (c: WordChange): boolean => WINDOW_FIELDS.has(names.name(c.word).field);
-    const linked = changes.filter((c) => !isWindow(c));
-    if (linked.length > 0) this.add(LINKED, params, linked);
+    if (!changes.some((c) => names.name(c.word).field === 'alloc')) {
+      this.add(point, params, changes);
+      return;
+    }
+    this.add(
+      LINKED,
+      params,
+      changes.filter((c) => !isWindow(c)),
+    );
     this.add(point, params, changes.filter(isWindow));
   }
 
@@ -129,6 +136,8 @@ const WINDOW_FIELDS = new Set([
   'needzero',
   'freeindex',
   'allocCount',
+  'nextSample',
+  'meters.taken',
 ]);
 
 /** Points that are passed many times in a row for one thing. */

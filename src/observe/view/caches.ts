@@ -1,11 +1,11 @@
 /** What threads hold for themselves, as a view tells it: mcache, page cache, tiny block, counters. */
+
 import { popcount32 } from '../../base/bits.ts';
 import type { ProcRef } from '../../base/brand.ts';
 import { PAGE_CACHE_PAGES } from '../../layout/constants.ts';
 import { GC_RESERVED } from '../../layout/gc.ts';
 import {
   MC_FULL_COUNT,
-  MC_LIMIT,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_SIZE,
@@ -59,6 +59,7 @@ import {
 } from '../../layout/proc.ts';
 import { SPAN_REMOTE_NEXT } from '../../layout/span.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
+import { stackWords } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import type { ViewCacheClass, ViewThread } from '../view-types.ts';
@@ -93,7 +94,7 @@ function viewClass(mem: Mem, p: ProcRef, spanClass: number): ViewCacheClass {
     windowAddress: m[c + MC_WIN_ADDR] >>> 0,
     windowBits: m[c + MC_WIN] >>> 0,
     stack: stackAddresses.length,
-    stackLimit: m[c + MC_LIMIT] >>> 1,
+    stackLimit: stackWords(m, p, c) >>> 1,
     stackAddresses,
     partial: m[c + MC_PARTIAL_COUNT],
     full: m[c + MC_FULL_COUNT],
