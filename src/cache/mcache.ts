@@ -52,6 +52,7 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  MT_DRAWN,
   MT_TAKEN,
   PROC_ASSIST,
   PROC_CLASSES,
@@ -143,6 +144,10 @@ export class MCache {
     const m = this.m;
     const { size } = this.heap.classes;
     beginStats(this.heap.t.mem, this.ref);
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
+      const c = this.classRef(spanClass);
+      this.mf[(c + MC_METERS + MT_DRAWN) >>> 1] -= m[c + MC_LEFT];
+    }
     m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
