@@ -34,6 +34,8 @@ import { index } from './suites/index.ts';
 import { malloc } from './suites/malloc.ts';
 import { map } from './suites/map.ts';
 import { mapThreads } from './suites/map-threads.ts';
+import { observeAnalyze } from './suites/observe-analyze.ts';
+import { observeTrace } from './suites/observe-trace.ts';
 import { references } from './suites/references.ts';
 import { replay } from './suites/replay.ts';
 import { structs } from './suites/structs.ts';
@@ -41,7 +43,17 @@ import { threads } from './suites/threads.ts';
 
 const TYPED = [references, graph, map, mapThreads, structs, index];
 const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
-const SUITES = [malloc, churn, threads, replay, create, ...TYPED, ...COLLECTOR] as unknown as readonly Suite[];
+const OBSERVERS = [observeAnalyze, observeTrace];
+const SUITES = [
+  malloc,
+  churn,
+  threads,
+  replay,
+  create,
+  ...TYPED,
+  ...COLLECTOR,
+  ...OBSERVERS,
+] as unknown as readonly Suite[];
 const ROUNDS = 7;
 const ROUNDS_QUICK = 3;
 const BEGIN = '<!-- bench:begin -->';

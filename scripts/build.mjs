@@ -84,7 +84,12 @@ if (existsSync('src/explorer/index.html')) {
     base: './',
     logLevel: 'warn',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-    build: { outDir: '../../dist/explorer', emptyOutDir: true, modulePreload: { polyfill: false } },
+    build: {
+      outDir: '../../dist/explorer',
+      emptyOutDir: true,
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
   });
 }
 if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);

@@ -8,16 +8,19 @@ export {
   OutOfRangeError,
   PointerError,
   SliceError,
+  SnapshotAbortedError,
   SpanheapError,
   StaleRefError,
   TypeMismatchError,
   VerifyError,
   WrongTypeError,
 } from './base/errors.ts';
+export { MEM_PROFILE_RATE } from './cache/sampling.ts';
 export type { CycleRecord } from './gc/stats.ts';
 export type { AllocHooks } from './malloc/hooks.ts';
 export type { RType, RTypeSpec } from './malloc/rtype.ts';
 export type { RawSlice } from './malloc/slices.ts';
+export type { AllocTrace, TraceOptions } from './observe/alloc-trace.ts';
 export type {
   InspectedMap,
   InspectedRef,
@@ -27,7 +30,13 @@ export type {
 } from './observe/decode.ts';
 export type { GCStats } from './observe/gc-stats.ts';
 export type { ObjectInfo, TypeField, TypeInfo } from './observe/inspect.ts';
+export type { MemProfile, MemProfileRecord } from './observe/mem-profile.ts';
+export type { BySize, MemStats } from './observe/mem-stats.ts';
+export type { Float64Histogram, MetricKind } from './observe/metric-list.ts';
+export type { MetricDescription, MetricValues } from './observe/metrics.ts';
+export type { SnapshotOptions } from './observe/snapshot/capture.ts';
 export type { ClassStats, HeapStats } from './observe/stats.ts';
+export type { AllocEvent, AllocEventKind, EventVisitor, StopReason } from './observe/trace-events.ts';
 export type { VerifyReport } from './observe/verify.ts';
 export type { VerifyOptions } from './observe/verify-types.ts';
 export type { ObjectOptions } from './observe/view/object.ts';
@@ -40,6 +49,7 @@ export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';
 export { viewHeap } from './runtime/view-heap.ts';
+export type { StackFrame } from './spans/profile-records.ts';
 export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
 export type {
   ArrayKind,

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'ERR_DETACHED'
   | 'ERR_TOO_MANY_THREADS'
   | 'ERR_CORRUPT'
+  | 'ERR_SNAPSHOT'
   | 'ERR_FATAL';
 
 export class SpanheapError extends Error {
@@ -96,6 +97,13 @@ export class VerifyError extends SpanheapError {
   constructor(invariant: string, detail: string) {
     super('ERR_CORRUPT', `${invariant}: ${detail}`);
     this.invariant = invariant;
+  }
+}
+
+/** A snapshot could not be taken, or was given up before its end; the message says why. The heap is as it was. */
+export class SnapshotAbortedError extends SpanheapError {
+  constructor(message: string) {
+    super('ERR_SNAPSHOT', message);
   }
 }
 

@@ -28,7 +28,7 @@ import { ctz32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
 import { isUnswept } from '../central/sweep.ts';
 import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
-import { H_HEAP_LOCK } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_ID, PROC_REMOTE_HEAD } from '../layout/proc.ts';
 import {
   SPAN_CACHE,
@@ -77,8 +77,15 @@ export function deferBit(start: number): number {
  * for spans of tiny blocks; 0 otherwise. False: it was noted before, the object is freed twice.
  */
 export function deferFree(heap: MHeap, s: SpanRef, owner: number, index: number, tinyBit: number): boolean {
-  const { mem } = heap.t;
-  const { m } = mem;
+  if (!noteFree(heap, s, index, tinyBit)) return false;
+  heap.t.pause('defer.noted');
+  queue(heap.t.mem.m, s, procRef(heap.t.mem, owner));
+  return true;
+}
+
+/** The note alone: whoever sweeps the span next takes it. */
+export function noteFree(heap: MHeap, s: SpanRef, index: number, tinyBit: number): boolean {
+  const { m } = heap.t.mem;
   const defer = Atomics.load(m, s + SPAN_DEFER);
   const bit = 1 << index;
   if (tinyBit !== 0) {
@@ -88,8 +95,6 @@ export function deferFree(heap: MHeap, s: SpanRef, owner: number, index: number,
   } else if ((Atomics.or(m, defer + (index >>> 5), bit) & bit) !== 0) {
     return false;
   }
-  heap.t.pause('defer.noted');
-  queue(m, s, procRef(mem, owner));
   return true;
 }
 
@@ -179,11 +184,17 @@ export function takeDeferred(heap: MHeap, ref: ProcRef, take: TakeSlot): void {
   const id = m[ref + PROC_ID];
   for (const s of spans) {
     // Its notes are taken when it is swept.
-    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && isUnswept(m, s)) continue;
+    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && (isUnswept(m, s) || waitsForSweep(heap, s))) continue;
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === id || owner === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) takeSpan(heap, s, take);
     else queue(m, s, procRef(heap.t.mem, owner));
   }
+}
+
+/** While the collector marks, tiny blocks are not changed by notes: a snapshot may be reading their masks. */
+export function waitsForSweep(heap: MHeap, s: SpanRef): boolean {
+  const { m } = heap.t.mem;
+  return m[H_WRITE_BARRIER] !== 0 && m[s + SPAN_CLASS] === heap.tinySpanClass;
 }
 
 /** Takes the notes of one span. */

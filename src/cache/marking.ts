@@ -19,11 +19,11 @@ import {
   MC_WIN_WORD,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
-  PROC_NO_REUSE,
   PROC_TINY,
   PROC_TINY_MASK,
 } from '../layout/proc.ts';
 import { LIST_PROC_FULL, SPAN_ALLOC_BITS, SPAN_ELEMSIZE, SPAN_GCMARK_BITS } from '../layout/span.ts';
+import { beginStats, emptyClass, endStats } from '../spans/heap-stats.ts';
 import { listPush, setPageMark } from '../spans/mspan.ts';
 import type { Mem } from '../sys/mem.ts';
 import type { MCache } from './mcache.ts';
@@ -72,6 +72,7 @@ export function endMarking(cache: MCache): void {
   const { mem } = heap.t;
   const { m } = mem;
   const empty = m[H_EMPTY_SPAN] as SpanRef;
+  beginStats(mem, ref);
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
     const s = m[c + MC_SPAN] as SpanRef;
@@ -80,6 +81,7 @@ export function endMarking(cache: MCache): void {
       listPush(m, c + MC_FULL_FIRST, s, LIST_PROC_FULL);
       m[c + MC_FULL_COUNT]++;
     }
+    emptyClass(mem, ref, spanClass);
     m[c + MC_WIN] = 0;
     m[c + MC_SPAN] = empty;
     spliceUnswept(mem, spanClass, CENTRAL_PARTIAL, c + MC_PARTIAL_FIRST, m[c + MC_PARTIAL_COUNT]);
@@ -87,8 +89,9 @@ export function endMarking(cache: MCache): void {
     m[c + MC_PARTIAL_COUNT] = 0;
     m[c + MC_FULL_COUNT] = 0;
   }
+  endStats(mem, ref);
   m.fill(0, ref + PROC_TINY, ref + PROC_TINY_MASK + 1);
   m[ref + PROC_EMPTY_PAGES] = 0;
   m[ref + PROC_FLUSH_GEN] = m[H_SWEEPGEN] + 2;
-  cache.setReuse(m[ref + PROC_NO_REUSE] === 0);
+  cache.setReuse(true);
 }

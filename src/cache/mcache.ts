@@ -29,20 +29,21 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
-import { MAX_ALLOC, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
-  MC_CLASS,
+  MC_DIRECT,
   MC_FULL_COUNT,
   MC_FULL_FIRST,
-  MC_LIMIT,
+  MC_LEFT,
+  MC_METERS,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
+  MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
   MC_TOP,
@@ -51,20 +52,19 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  MT_TAKEN,
   PROC_ASSIST,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
-  PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
-  PROC_REFILLS,
+  PROC_REUSE,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
-  REUSE_MAX,
   STACK_MASK,
   STACK_SHIFT,
+  TM_REFILLS,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -85,19 +85,20 @@ import {
   SPAN_NELEMS,
   SPAN_NPAGES,
   SPAN_OWNER,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_FREEING,
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { beginStats, count, emptyClass, endStats, foldDirect } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { stackWords } from '../spans/reuse-stack.ts';
+import { countTiny } from '../spans/tiny-mask.ts';
 import { blacken, unblacken } from './marking.ts';
-import { drawSample, untilSample } from './sampling.ts';
+import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
-/** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
-const REUSE_BYTES = 8 << 10;
-const REUSE_MIN = 2;
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 const KEEP_PAGES = 128;
 
@@ -109,10 +110,14 @@ export class MCache {
   readonly classes: number;
   /** Id of that thread. */
   readonly id: number;
-  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: no profiler. Set by `setSampleRate`. */
+  /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: none are taken. See sampling.ts. */
   sampleRate = 0;
+  /** That of this thread's own hook, which it goes by instead of the heap's. */
+  hookRate: number | undefined;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
+  /** Where the gaps between samples come from. */
+  random: () => number = () => Math.random();
   /**
    * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
    * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
@@ -133,31 +138,35 @@ export class MCache {
   init(): void {
     const m = this.m;
     const { size } = this.heap.classes;
+    beginStats(this.heap.t.mem, this.ref);
     m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       m[c + MC_SIZE] = size[spanClass >>> 1];
-      m[c + MC_CLASS] = spanClass;
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
-    this.setReuse(true);
-    m[this.ref + PROC_NO_REUSE] = 0;
+    this.#limitStacks(true);
+    endStats(this.heap.t.mem, this.ref);
+    initSampling(this);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
 
   /** Forgets all slots and spans, without a look at them. For repair, world stopped. */
   forget(): void {
     const m = this.m;
+    beginStats(this.heap.t.mem, this.ref);
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
+      emptyClass(this.heap.t.mem, this.ref, spanClass);
       m[c + MC_WIN] = 0;
       m[c + MC_TOP] = this.stackOf(c);
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
       m.fill(0, c + MC_PARTIAL_FIRST, c + MC_WORDS);
     }
+    endStats(this.heap.t.mem, this.ref);
     m.fill(0, this.ref + PROC_TINY, this.ref + PROC_TINY_MASK + 1);
     m[this.ref + PROC_EMPTY_PAGES] = 0;
-    this.setReuse(m[this.ref + PROC_NO_REUSE] === 0 && !this.marking);
+    this.setReuse(!this.marking);
   }
 
   spanOf(addr: number): SpanRef {
@@ -166,11 +175,16 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.m[c + MC_CLASS] + 1) << STACK_SHIFT) - this.m[c + MC_LIMIT];
+    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
   }
 
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
+  }
+
+  /** Span class of a record. */
+  classOf(c: number): SpanClass {
+    return ((c - this.classes) >>> MC_SHIFT) as SpanClass;
   }
 
   /** For a thread that attaches while the collector marks. World lock held, nothing allocated yet. */
@@ -181,12 +195,16 @@ export class MCache {
 
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
+    beginStats(this.heap.t.mem, this.ref);
+    this.#limitStacks(on);
+    endStats(this.heap.t.mem, this.ref);
+  }
+
+  #limitStacks(on: boolean): void {
     const m = this.m;
-    const { size } = this.heap.classes;
+    m[this.ref + PROC_REUSE] = on ? 1 : 0;
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
-      const slots = on ? Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / size[spanClass >>> 1]))) : 0;
-      m[c + MC_LIMIT] = slots * 2;
       const stack = this.stackOf(c);
       m[c + MC_TOP] = stack;
       m.fill(0, stack - 2, stack);
@@ -208,10 +226,15 @@ export class MCache {
       if (old !== m[H_EMPTY_SPAN]) {
         listPush(m, c + MC_FULL_FIRST, old, LIST_PROC_FULL);
         m[c + MC_FULL_COUNT]++;
+        if (spanClass === this.heap.tinySpanClass) countTiny(this.heap.t.mem, this.ref, old);
       }
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
-      this.heap.t.mem.mf[(this.ref + PROC_REFILLS) >>> 1]++;
+      // Others may have allocated in it: a checkpoint.
+      beginStats(this.heap.t.mem, this.ref);
+      foldDirect(this.heap.t.mem, this.ref, spanClass);
+      endStats(this.heap.t.mem, this.ref);
+      count(this.heap.t.mem, this.ref, TM_REFILLS, 1);
     }
     return true;
   }
@@ -233,19 +256,26 @@ export class MCache {
       from = 0;
       if (free === 0) continue;
       let next = rest < 32 ? nelems : (w + 1) << 5;
-      if (this.sampleRate !== 0) {
-        const taken = untilSample(this, free, m[c + MC_SIZE]);
-        if (taken !== free) next = (w << 5) + 32 - Math.clz32(taken);
-        free = taken;
+      let taken = popcount32(free);
+      const left = m[c + MC_LEFT];
+      if (taken <= left) {
+        m[c + MC_LEFT] = left - taken;
+      } else {
+        free = untilSample(this, c, free);
+        taken = popcount32(free);
+        next = (w << 5) + 32 - Math.clz32(free);
       }
       m[c + MC_WIN_WORD] = bits + w;
       m[c + MC_WIN_ADDR] = m[s + SPAN_BASE] + (w << 5) * m[c + MC_SIZE];
       m[c + MC_WIN_TYPES] = m[s + SPAN_TYPES] + (w << 5);
       m[c + MC_NEEDZERO] = m[s + SPAN_NEEDZERO];
       m[s + SPAN_FREEINDEX] = next;
-      m[s + SPAN_ALLOC_COUNT] += popcount32(free);
+      m[s + SPAN_ALLOC_COUNT] += taken;
+      // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
+      this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
+      this.heap.t.pause('mcache.window');
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;
@@ -255,22 +285,6 @@ export class MCache {
   /** No span may go back to mheap now: see above. */
   private get marking(): boolean {
     return this.m[H_WRITE_BARRIER] !== 0;
-  }
-
-  /**
-   * Sets the mean gap between profile samples in bytes; 0 turns sampling off. While it is on, freed slots go back to
-   * their spans at once, so that every object comes from a window, and windows end where a sample is due.
-   */
-  setSampleRate(rate: number): void {
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      this.flushClass(this.classRef(spanClass), true);
-    }
-    this.makeRoom(MAX_ALLOC / PAGE_SIZE);
-    this.sampleRate = rate;
-    this.sampleDue = false;
-    this.m[this.ref + PROC_NO_REUSE] = rate === 0 ? 0 : 1;
-    this.setReuse(rate === 0 && !this.marking);
-    if (rate !== 0) drawSample(this);
   }
 
   /** A span with free slots: an own one, one of mcentral, a new one. Owned, on no list. */
@@ -315,13 +329,22 @@ export class MCache {
   }
 
   /**
-   * Lets the fast path of `free` at a span, unless other threads free in it. One that begins to stores `defer` first and
-   * 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
+   * Lets the fast path of `free` at a span, unless it has specials, or other threads free in it. One that begins to stores
+   * `defer` first and 0 here afterwards; so whoever of the two comes second sees the other, and 0 is what stays.
    */
   #openFast(c: number, s: SpanRef): void {
     const m = this.m;
+    if (m[s + SPAN_SPECIALS] !== NIL) return;
     Atomics.store(m, s + SPAN_CACHE, c | cacheTag(m));
     if (Atomics.load(m, s + SPAN_DEFER) !== NIL) m[s + SPAN_CACHE] = 0;
+  }
+
+  /** An own span has lost specials: if they were all, the fast path of `free` may come again. */
+  reopen(s: SpanRef): void {
+    const m = this.m;
+    if (m[s + SPAN_CACHE] === 0 && m[s + SPAN_DEFER] === NIL && m[s + SPAN_CLASS] !== this.heap.tinySpanClass) {
+      this.#openFast(this.classRef(m[s + SPAN_CLASS]), s);
+    }
   }
 
   /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
@@ -334,6 +357,7 @@ export class MCache {
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     } else if ((top & STACK_MASK) !== 0) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
@@ -343,6 +367,7 @@ export class MCache {
       this.flushClass(c);
       this.#beginReturn(c, s);
       m[s + SPAN_ALLOC_COUNT]--;
+      m[c + MC_DIRECT]++;
       this.#settle(c, s);
     }
   }
@@ -359,7 +384,10 @@ export class MCache {
     const stack = this.stackOf(c);
     if (all) this.#dropWindow(c);
     // Before anything else: an empty span must not be freed while the stack names its slots.
+    beginStats(this.heap.t.mem, this.ref);
+    foldDirect(this.heap.t.mem, this.ref, this.classOf(c), (top - stack) >>> 1);
     m[c + MC_TOP] = stack;
+    endStats(this.heap.t.mem, this.ref);
     let i = stack;
     while (i < top) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
@@ -381,10 +409,12 @@ export class MCache {
     if (m[s + SPAN_FREEINDEX] === 0) return;
     const free = popcount32(m[c + MC_WIN]);
     if (this.marking) unblacken(this.heap.t.mem, c);
+    beginStats(this.heap.t.mem, this.ref);
     m[c + MC_WIN] = 0;
+    this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
+    endStats(this.heap.t.mem, this.ref);
     m[s + SPAN_ALLOC_COUNT] -= free;
-    // Taken as allocated when the window was made.
-    this.heap.t.mem.mf[(this.ref + PROC_NEXT_SAMPLE) >>> 1] += free * m[c + MC_SIZE];
+    giveBackSlots(m, c, free);
     m[s + SPAN_FREEINDEX] = 0;
   }
 
@@ -453,47 +483,5 @@ export class MCache {
     m[s + SPAN_OWNER] = this.heap.t.id;
     m[s + SPAN_CACHE] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
-  }
-
-  /** Gives every span up: to mheap the empty ones, to mcentral the others (Go: `releaseAll`). */
-  releaseAll(): void {
-    const m = this.m;
-    const { t } = this.heap;
-    const empty = m[H_EMPTY_SPAN] as SpanRef;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      this.flushClass(c, true);
-      const current = m[c + MC_SPAN] as SpanRef;
-      m[c + MC_SPAN] = empty;
-      if (current !== empty) this.#release(spanClass, current);
-      for (const list of [c + MC_PARTIAL_FIRST, c + MC_FULL_FIRST]) {
-        for (let s = m[list] as SpanRef; s !== NIL; s = m[list] as SpanRef) {
-          listRemove(m, list, s);
-          t.pause('mcache.release');
-          this.#release(spanClass, s);
-        }
-      }
-      m[c + MC_PARTIAL_COUNT] = 0;
-      m[c + MC_FULL_COUNT] = 0;
-    }
-    m[this.ref + PROC_EMPTY_PAGES] = 0;
-  }
-
-  #release(spanClass: number, s: SpanRef): void {
-    const m = this.m;
-    const { t } = this.heap;
-    if (m[s + SPAN_ALLOC_COUNT] === 0 && !this.marking) {
-      this.beginFree(s);
-      this.heap.free(s);
-      return;
-    }
-    const lock = centralLock(t.mem, spanClass);
-    t.lock(lock);
-    m[s + SPAN_FREEINDEX] = 0;
-    m[s + SPAN_CACHE] = 0;
-    m[s + SPAN_SWEEPGEN] = m[s + SPAN_SWEEPGEN] - 3;
-    m[s + SPAN_OWNER] = 0;
-    centralPush(t.mem, s);
-    t.unlock(lock);
   }
 }

@@ -8,7 +8,7 @@ import { ensureSwept, isUnswept } from '../central/sweep.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
 import { GC_FREED_MARKING } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_BAD_DEFERRED, PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../layout/proc.ts';
+import { PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET, TM_BAD_DEFERRED } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_BASE,
@@ -17,7 +17,8 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { count } from '../spans/heap-stats.ts';
+import { noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import { deferBit, deferFree, takeDeferred } from './defer.ts';
 import type { MCache } from './mcache.ts';
@@ -34,6 +35,7 @@ export function freeTiny(cache: MCache, s: SpanRef, index: number, start: number
   const { m } = mem;
   const word = tinyMaskWord(m, s, index);
   m[word] = tinyWithout(m[word], start);
+  noteTinyFree(mem, cache.ref, s);
   if (m[word] !== 0) return;
   const p = cache.ref;
   if (m[p + PROC_TINY] !== 0 && m[p + PROC_TINY_MASK] === word) {
@@ -81,7 +83,8 @@ function takeNoted(cache: MCache, s: SpanRef, index: number, tiny: number): void
 
 /** `start` −1: the slot is one object. */
 function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): void {
-  const { m, mf } = cache.heap.t.mem;
+  const { mem } = cache.heap.t;
+  const { m } = mem;
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   // Notes of a span that is still to be swept are taken by the one who sweeps it; this one was taken before.
   if (isUnswept(m, s)) ensureSwept(cache.heap, s);
@@ -92,7 +95,7 @@ function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): voi
   } else if (owner !== cache.id) {
     deferFree(cache.heap, s, owner, index, deferBit(start));
   } else if (!isObject(cache, s, index, start)) {
-    mf[(cache.ref + PROC_BAD_DEFERRED) >>> 1]++;
+    count(mem, cache.ref, TM_BAD_DEFERRED, 1);
   } else {
     noteFreed(m);
     if (start < 0) cache.freeSlot(s, index);

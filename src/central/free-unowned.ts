@@ -14,8 +14,9 @@ import {
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { countFreed } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove } from './mcentral.ts';
 
 /** 'owned': another thread took the span in the meantime, look at it again. */
@@ -39,12 +40,14 @@ export function freeUnowned(heap: MHeap, s: SpanRef, index: number, start: numbe
   }
   if (start >= 0) {
     m[word] = tinyWithout(m[word], start);
+    noteTinyFree(t.mem, t.ref, s);
     if (m[word] !== 0) {
       t.unlock(lock);
       return 'freed';
     }
   }
   m[bit >>> 5] &= ~(1 << bit);
+  countFreed(t.mem, t.ref, m[s + SPAN_CLASS], 1);
   m[s + SPAN_NEEDZERO] = 1;
   centralRemove(t.mem, s);
   m[s + SPAN_ALLOC_COUNT]--;

@@ -107,6 +107,7 @@ export function popOwned(heap: MHeap, lock: number, set: number): SpanRef {
     centralRemove(t.mem, s);
     m[s + SPAN_OWNER] = t.id;
   }
+  t.pause('mcentral.pop');
   t.unlock(lock);
   return s;
 }

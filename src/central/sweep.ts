@@ -21,11 +21,12 @@ import {
   GC_DEBUG_CLOBBER,
   GC_DEBUG_ZOMBIES,
   GC_FREED_MARKING,
+  GC_MARKED,
   GC_PAGES_SWEPT,
   GC_SWEEP_CLASS,
 } from '../layout/gc.ts';
-import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN } from '../layout/header.ts';
-import { PROC_LARGE_FREES, PROC_SWEEPING, PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
+import { H_BITS_EPOCH, H_HEAP_LOCK, H_SIZE_CLASSES, H_SWEEPGEN, H_TRACE } from '../layout/header.ts';
+import { PROC_SWEEPING, TM_LARGE_FREE, TM_SWEPT_BYTES, TM_SWEPT_OBJECTS } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -48,13 +49,16 @@ import {
   SPAN_STATE_FREEING,
   SPAN_STATE_IN_USE,
   SPAN_SWEEPGEN,
+  SPAN_TINY_COUNTED,
 } from '../layout/span.ts';
 import { allocBits, bitsWords, tryAllocBits } from '../spans/bits-arena.ts';
+import { count, countFreed, countLarge } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { countTiny, noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
+import { traceSweep } from './sweep-trace.ts';
 
 /** Unswept spans that one request looks at before it takes a new span (Go: 100, 1 % of space against time). */
 const SPAN_BUDGET = 100;
@@ -100,6 +104,7 @@ function takeUnswept(heap: MHeap, spanClass: number, kind: number): SpanRef {
   t.lock(lock);
   const s = m[set + SET_FIRST] as SpanRef;
   if (s !== NIL) claim(heap, s, gen);
+  t.pause('mcentral.claim');
   t.unlock(lock);
   return s;
 }
@@ -120,7 +125,7 @@ function claim(heap: MHeap, s: SpanRef, gen: number): void {
  */
 function sweepBits(heap: MHeap, s: SpanRef): number {
   const { t } = heap;
-  const { m, mf } = t.mem;
+  const { m } = t.mem;
   const nelems = m[s + SPAN_NELEMS];
   // All words, also those beyond the last slot: an address in the tail of the span may have left a mark there.
   const words = bitsWords(nelems);
@@ -129,8 +134,10 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   // First of all: it may revive objects that are not marked.
   if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
-  if (m[s + SPAN_DEFER] !== NIL) takeNotes(heap, s);
-  if (m[s + SPAN_CLASS] === heap.tinySpanClass) sweepTiny(heap, s);
+  // Freed by hand, or blocks that are empty: not what is swept, but freed all the same.
+  let freed = m[s + SPAN_DEFER] !== NIL ? takeNotes(heap, s) : 0;
+  if (m[H_TRACE] !== 0) traceSweep(heap, s);
+  if (m[s + SPAN_CLASS] === heap.tinySpanClass) freed += sweepTiny(heap, s);
   let live = 0;
   let before = 0;
   for (let w = 0; w < words; w++) {
@@ -145,15 +152,18 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   if (live < before) {
     m[s + SPAN_NEEDZERO] = 1;
     const size = small ? m[s + SPAN_ELEMSIZE] : m[s + SPAN_ELEMSIZE] >>> 0;
-    mf[(t.ref + PROC_SWEPT_BYTES) >>> 1] += (before - live) * size;
-    mf[(t.ref + PROC_SWEPT_OBJECTS) >>> 1] += before - live;
-    if (!small) mf[(t.ref + PROC_LARGE_FREES) >>> 1]++;
+    count(t.mem, t.ref, TM_SWEPT_BYTES, (before - live) * size);
+    count(t.mem, t.ref, TM_SWEPT_OBJECTS, before - live);
+    if (small) freed += before - live;
+    else countLarge(t.mem, t.ref, size, TM_LARGE_FREE);
   }
+  if (freed > 0) countFreed(t.mem, t.ref, m[s + SPAN_CLASS], freed);
   t.pause('sweep');
   renewBits(heap, s, words);
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_COUNTED] = live;
+  t.pause('sweep.renewed');
   return live;
 }
 
@@ -187,16 +197,18 @@ function renewBits(heap: MHeap, s: SpanRef, words: number): void {
   m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
 }
 
-/** Frees that other threads noted since: what they name is dead, whatever the marker saw. */
-function takeNotes(heap: MHeap, s: SpanRef): void {
+/** Frees that other threads noted since: what they name is dead, whatever the marker saw. Returns the slots freed. */
+function takeNotes(heap: MHeap, s: SpanRef): number {
   const { m } = heap.t.mem;
   const defer = m[s + SPAN_DEFER];
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
   const words = (m[s + SPAN_NELEMS] + 31) >>> 5;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
+  let freed = 0;
   for (let w = 0; w < words; w++) {
     const noted = Atomics.exchange(m, defer + w, 0);
     if (!isTiny) {
+      freed += popcount32(m[alloc + w] & noted);
       m[alloc + w] &= ~noted;
       continue;
     }
@@ -204,23 +216,37 @@ function takeNotes(heap: MHeap, s: SpanRef): void {
       const index = (w << 5) + 31 - Math.clz32(bits & -bits);
       const starts = Atomics.exchange(m, defer + words + index, 0);
       const word = tinyMaskWord(m, s, index);
-      for (let i = 0; i < 16; i++) if ((starts & m[word] & (1 << i)) !== 0) m[word] = tinyWithout(m[word], i);
+      for (let i = 0; i < 16; i++) {
+        if ((starts & m[word] & (1 << i)) === 0) continue;
+        m[word] = tinyWithout(m[word], i);
+        noteTinyFree(heap.t.mem, heap.t.ref, s);
+      }
     }
   }
+  return freed;
 }
 
-/** Dead blocks hold no objects; and a block that holds none is dead. */
-function sweepTiny(heap: MHeap, s: SpanRef): void {
-  const { m } = heap.t.mem;
+/** Dead blocks hold no objects; and a block that holds none is dead. Returns the slots freed because of the latter. */
+function sweepTiny(heap: MHeap, s: SpanRef): number {
+  const { mem, ref } = heap.t;
+  const { m } = mem;
+  countTiny(mem, ref, s);
+  let freed = 0;
   const alloc = m[s + SPAN_ALLOC_BITS];
   const mark = m[s + SPAN_GCMARK_BITS];
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const bit = 1 << i;
     const word = tinyMaskWord(m, s, i);
     const live = (m[(alloc + i) >>> 5] & m[(mark + i) >>> 5] & bit) !== 0;
-    if (!live) m[word] = 0;
-    else if (m[word] === 0) m[(alloc + i) >>> 5] &= ~bit;
+    if (!live) {
+      m[s + SPAN_TINY_COUNTED] -= popcount32(m[word] & 0xffff);
+      m[word] = 0;
+    } else if (m[word] === 0) {
+      m[(alloc + i) >>> 5] &= ~bit;
+      freed++;
+    }
   }
+  return freed;
 }
 
 /** Zombies (Go: `reportZombies`): a free slot that is marked was reached by a pointer. And `clobberFree`. */
@@ -262,6 +288,7 @@ function publish(heap: MHeap, s: SpanRef, live: number): void {
   m[s + SPAN_SWEEPGEN] = gen;
   Atomics.store(m, s + SPAN_OWNER, 0);
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   Atomics.store(m, t.ref + PROC_SWEEPING, 0);
 }
@@ -283,6 +310,7 @@ export function sweepOne(heap: MHeap): number {
     if (s !== NIL) return sweepClaimed(heap, s as SpanRef);
     Atomics.compareExchange(m, GC_SWEEP_CLASS, c, c + 1);
   }
+  if (m[H_TRACE] !== 0) heap.t.trace.sweepDone(m[GC_MARKED]);
   return -1;
 }
 

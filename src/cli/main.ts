@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addExploreCommand } from './commands/explore.ts';
 import { addIndexCommand } from './commands/index.ts';
+import { addInspectCommand } from './commands/inspect.ts';
 import { addReplayCommand } from './commands/replay.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { CliError } from './errors.ts';
 
 /** Built, this file is dist/cli.js: the workers stand beside it, the package's manifest above. */
@@ -31,6 +33,8 @@ function createProgram(): Command {
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
+  addInspectCommand(program);
+  addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
   return program;
 }

@@ -18,6 +18,26 @@ export function replayProgress(file: string, events: number): Progress {
   return bar(`replaying ${printable(file)}`, events, (n) => `${formatCount(n)} events`);
 }
 
+export function analysisProgress(file: string, objects: number): Progress {
+  return bar(`analysing ${printable(file)}`, objects, (n) => `${formatCount(n)} objects`);
+}
+
+export function exportProgress(file: string, objects: number): Progress {
+  return bar(`writing ${printable(file)}`, objects, (n) => `${formatCount(n)} objects`);
+}
+
+/** How much there will be is known when the first piece comes. */
+export function snapshotProgress(file: string): { update(done: number, total: number): void; stop(): void } {
+  let progress: Progress | undefined;
+  return {
+    update(done, total) {
+      progress ??= bar(`writing ${printable(file)}`, total, formatBytes);
+      progress.update(done);
+    },
+    stop: () => progress?.stop(),
+  };
+}
+
 function bar(label: string, total: number, format: (n: number) => string): Progress {
   if (process.stderr.isTTY !== true || total <= 0) return SILENT;
   const single = new SingleBar({

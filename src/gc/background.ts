@@ -20,6 +20,7 @@ import {
 } from '../layout/gc.ts';
 import { H_PROCS } from '../layout/header.ts';
 import { PROC_EPOCH } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -88,14 +89,12 @@ export function runBackground(c: Collector): void {
   t.enter();
   while (Atomics.load(m, H_PROCS) > 1 && Atomics.load(m, GC_WORKER) === t.id) {
     const seen = Atomics.load(m, GC_WAKE);
-    if (isMarking(c)) turn(c);
+    if (isMarking(c)) turn(c, seen);
     else if (!c.isSwept()) c.sweep(SWEEP_BATCH);
     else {
       c.startPeriodic(FORCE_PERIOD);
       if (isMarking(c)) continue;
-      t.release();
-      parkWhile(m, GC_WAKE, seen, NAP_MS);
-      t.resume();
+      nap(c, seen);
     }
     t.poll();
   }
@@ -103,8 +102,16 @@ export function runBackground(c: Collector): void {
   Atomics.compareExchange(m, GC_WORKER, t.id, 0);
 }
 
-function turn(c: Collector): void {
+/** `seen`: GC_WAKE before it was looked whether there is something to do. */
+function turn(c: Collector, seen: number): void {
   if (c.markForAll(TURN) > 0 || !isMarking(c) || hasFreeWork(c)) return;
   if (hasWork(c)) c.awaitWork();
-  else tryFinish(c);
+  else if (!tryFinish(c) && isHeld(c.mem.m)) nap(c, seen);
+}
+
+/** Until there is something to do, or for a while. */
+function nap({ t, mem }: Collector, seen: number): void {
+  t.release();
+  parkWhile(mem.m, GC_WAKE, seen, NAP_MS);
+  t.resume();
 }

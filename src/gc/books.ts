@@ -3,22 +3,16 @@
 import { isAllSwept } from '../central/sweep.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_HEAP_SCAN, GC_MARKED, GC_PAGES_SWEPT, GC_SCAN_WORK, GC_STACK_SCAN } from '../layout/gc.ts';
-import { H_BITS_REGION_NEXT, H_PAGES_IN_USE, H_PERSISTENT_NEXT, H_RETIRED } from '../layout/header.ts';
-import { COUNTERS, PROC_ASSIST_NS, PROC_MARK_NS, PROC_SWEEP_NS } from '../layout/proc.ts';
+import { H_BITS_REGION_NEXT, H_PAGES_IN_USE, H_PERSISTENT_NEXT } from '../layout/header.ts';
+import { TM_ASSIST_NS, TM_MARK_NS, TM_SWEEP_NS } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
-import { attachedProcs } from '../threads/stop-the-world.ts';
+import { sumMeter } from '../threads/stop-the-world.ts';
 import type { LimiterBooks } from './limiter.ts';
 import type { PacerBooks } from './pacer.ts';
 
 /** Counters are in units of 8 bytes. A sum that threads are changing may be below 0 for a moment. */
 function bytes(m: Int32Array<ArrayBufferLike>, word: number): number {
   return Math.max(0, Atomics.load(m, word)) * 8;
-}
-
-/** The sum of a counter over all threads, those that are gone included. */
-export function sumCounter(mem: Mem, counter: (typeof COUNTERS)[number]): number {
-  const retired = mem.mf[(H_RETIRED >>> 1) + COUNTERS.indexOf(counter)];
-  return attachedProcs(mem).reduce((sum, p) => sum + mem.mf[(p + counter) >>> 1], retired);
 }
 
 export interface CpuTimes {
@@ -30,9 +24,9 @@ export interface CpuTimes {
 
 export function cpuTimes(mem: Mem): CpuTimes {
   return {
-    mark: sumCounter(mem, PROC_MARK_NS),
-    assist: sumCounter(mem, PROC_ASSIST_NS),
-    sweep: sumCounter(mem, PROC_SWEEP_NS),
+    mark: sumMeter(mem, TM_MARK_NS),
+    assist: sumMeter(mem, TM_ASSIST_NS),
+    sweep: sumMeter(mem, TM_SWEEP_NS),
   };
 }
 
@@ -106,7 +100,7 @@ export class Books implements PacerBooks, LimiterBooks {
   }
 
   takeAssistTime(): number {
-    const all = sumCounter(this.#mem, PROC_ASSIST_NS);
+    const all = sumMeter(this.#mem, TM_ASSIST_NS);
     const fresh = Math.max(0, all - this.#assistTold);
     this.#assistTold = all;
     return fresh;

@@ -12,7 +12,6 @@
  *
  * With nobody in the background the marking is incremental: assists alone, and steps on request.
  */
-import { NIL } from '../base/brand.ts';
 import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
@@ -44,31 +43,31 @@ import {
 } from '../layout/pacer.ts';
 import {
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
-  PROC_MARK_NS,
   PROC_MARKING,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
-  PROC_WB,
-  PROC_WB_COUNT,
-  WB_WORDS,
+  TM_ASSIST_NS,
+  TM_MARK_NS,
+  TM_SWEEP_NS,
 } from '../layout/proc.ts';
+import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { count } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { freeAbortedLog, giveUp } from '../threads/hold.ts';
 import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
-import type { WriteHook } from './barrier.ts';
 import { Books } from './books.ts';
 import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 import { begin, hasFreeWork, hasWork, isMarking, type Trigger, tryFinish } from './cycle.ts';
+import { HeldCycle } from './held-cycle.ts';
 import { GCCPULimiter } from './limiter.ts';
 import { type Marker, makeMarker } from './marker.ts';
 import { GCController } from './pacer.ts';
@@ -107,6 +106,8 @@ export class Collector implements AllocCollector, GcContext {
   readonly sweepPacing: SweepPacing;
   readonly stop: StopOptions;
   readonly onCycle: (record: CycleRecord) => void;
+  /** Cycles that snapshots hold open. */
+  readonly held: HeldCycle;
   /** Wired by `runtime`: called when a cycle has begun, to have somebody in the background. */
   wakeBackground: () => void = () => {};
   /** The cycle that the marker's stack belongs to. */
@@ -131,6 +132,7 @@ export class Collector implements AllocCollector, GcContext {
     this.sweepPacing = new SweepPacing(words);
     this.stop = options.stop;
     this.onCycle = options.onCycle;
+    this.held = new HeldCycle(this);
     t.onRagged = () => {
       this.marker.flushBarrier(t.ref);
       if (this.mem.m[t.ref + PROC_MARKING] === 0) this.marker.share(true);
@@ -212,7 +214,7 @@ export class Collector implements AllocCollector, GcContext {
   };
 
   #start(trigger: Trigger): void {
-    this.#sweepRest();
+    this.sweepRest();
     if (begin(this, trigger, this.#due)) this.wakeBackground();
   }
 
@@ -221,15 +223,18 @@ export class Collector implements AllocCollector, GcContext {
     const { mf } = this.mem;
     const due = (): boolean => this.#mayBegin() && nanotime() - mf[GC_T_END >>> 1] > periodNs;
     if (!due() || isMarking(this)) return;
-    this.#sweepRest();
+    this.sweepRest();
     if (begin(this, 'time', due)) this.wakeBackground();
   }
 
   onOutOfMemory(): boolean {
     const { m } = this.mem;
-    if (m[GC_ENABLED] === 0) return false;
-    this.collect();
-    return true;
+    // What was freed since a snapshot began is to be had when its cycle has ended.
+    const gaveUp = giveUp(m, WHY_MEMORY);
+    if (gaveUp) freeAbortedLog(this.heap, this.stop);
+    if (m[GC_ENABLED] !== 0) this.collect();
+    else if (gaveUp) this.held.finish();
+    return gaveUp || m[GC_ENABLED] !== 0;
   }
 
   /**
@@ -301,16 +306,17 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks until marking number `cycle` is over. In a region; waits outside of it while others have all the work. */
   markToEnd(cycle: number): void {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
       const started = performance.now();
       this.mark(MAX_ALLOC);
-      mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+      count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
-      if (!hasWork(this)) tryFinish(this);
-      else {
+      if (!hasWork(this)) {
+        if (!tryFinish(this) && isHeld(m)) this.held.await(patience);
+      } else {
         this.awaitWork();
         this.#checkMarkers(patience);
       }
@@ -352,8 +358,10 @@ export class Collector implements AllocCollector, GcContext {
     const { t, pacer, mem } = this;
     const { m, mf } = mem;
     const account = (t.ref + PROC_ASSIST) >>> 1;
-    if (this.limiter.limiting()) return;
+    if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
     const started = performance.now();
+    const trace = t.trace.assistBegin(bytes);
+    let scanned = 0;
     let slept = 0;
     pacer.update();
     const cycle = m[GC_STARTED];
@@ -361,10 +369,13 @@ export class Collector implements AllocCollector, GcContext {
       let work = pacer.assistWork(bytes - mf[account]);
       const stolen = this.#stealCredit(work);
       work -= stolen;
-      let paid = stolen;
-      if (work > 0) paid += this.mark(work);
+      const marked = work > 0 ? this.mark(work) : 0;
+      const paid = stolen + marked;
+      scanned += marked;
       mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
       if (mf[account] >= bytes || paid > 0) continue;
+      // A snapshot keeps the cycle open: its end is not to be had by marking.
+      if (isHeld(m)) break;
       // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
       const now = performance.now();
       const waited = now - started;
@@ -373,8 +384,10 @@ export class Collector implements AllocCollector, GcContext {
       this.awaitWork();
       slept += performance.now() - now;
     }
+    const ms = performance.now() - started;
     // Waiting takes no CPU time of anybody: the limiter must not count it.
-    mf[(t.ref + PROC_ASSIST_NS) >>> 1] += (performance.now() - started - slept) * 1e6;
+    count(this.mem, this.t.ref, TM_ASSIST_NS, (ms - slept) * 1e6);
+    t.trace.assistEnd(trace, ms * 1e6, scanned);
   }
 
   /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
@@ -390,11 +403,13 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const { m, mf } = this.mem;
+    const { m } = this.mem;
     const started = performance.now();
     const done = this.mark(limit);
     Atomics.add(m, GC_BG_CREDIT, done >>> 3);
-    mf[(this.t.ref + PROC_MARK_NS) >>> 1] += (performance.now() - started) * 1e6;
+    const ns = (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_MARK_NS, ns);
+    this.t.trace.marked(ns, done);
     if (isMarking(this)) this.pacer.update();
     return done;
   }
@@ -404,7 +419,7 @@ export class Collector implements AllocCollector, GcContext {
   #sweepTimed(): boolean {
     const started = performance.now();
     const pages = sweepOne(this.heap);
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     return pages >= 0;
   }
 
@@ -413,12 +428,13 @@ export class Collector implements AllocCollector, GcContext {
     const started = performance.now();
     let more = true;
     for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
-    this.mem.mf[(this.t.ref + PROC_SWEEP_NS) >>> 1] += (performance.now() - started) * 1e6;
+    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
     if (!more) this.sweepPacing.finish();
     return more;
   }
 
-  #sweepRest(): void {
+  /** In a region, at a safepoint. */
+  sweepRest(): void {
     while (this.sweep(16)) this.t.poll();
   }
 
@@ -428,15 +444,16 @@ export class Collector implements AllocCollector, GcContext {
   collect(): void {
     const { m } = this.mem;
     // A cycle that is under way may have seen things alive that are dead now.
+    this.held.refuseOwn();
     const wanted = (m[GC_STARTED] + 1) | 0;
     while (((m[GC_MARKED] - wanted) | 0) < 0) {
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
       else {
-        this.#sweepRest();
+        this.sweepRest();
         if (begin(this, 'forced', () => ((m[GC_STARTED] - wanted) | 0) < 0)) this.wakeBackground();
       }
     }
-    this.#sweepRest();
+    this.sweepRest();
     this.#awaitSweepers();
   }
 
@@ -458,7 +475,7 @@ export class Collector implements AllocCollector, GcContext {
       if (isMarking(this)) {
         if (this.markForAll(SLICE) === 0 && isMarking(this)) {
           if (hasWork(this)) this.awaitWork();
-          else tryFinish(this);
+          else if (!tryFinish(this) && isHeld(this.mem.m)) return false;
         }
       } else if (!this.sweep(10)) {
         return false;
@@ -466,27 +483,4 @@ export class Collector implements AllocCollector, GcContext {
     } while (performance.now() < until);
     return isMarking(this) || !this.isSwept();
   }
-}
-
-/**
- * What the write barrier does while the collector marks (Go: `wbBuf`): old and new value go into the thread's buffer, to be
- * shaded when it is full, or in the ragged barrier. Between the barrier's test, this and the store there is no safepoint.
- */
-export function makeWriteHook(collector: Collector): WriteHook {
-  const { t, marker } = collector;
-  const { m } = collector.mem;
-  const count = t.ref + PROC_WB_COUNT;
-  const buffer = t.ref + PROC_WB;
-
-  return function onWrite(_slot: number, old: number, value: number): void {
-    let n = m[count];
-    if (n > WB_WORDS - 2) {
-      marker.flushBarrier(t.ref);
-      if (m[t.ref + PROC_MARKING] === 0) marker.share(true);
-      n = 0;
-    }
-    if (old !== NIL) m[buffer + n++] = old;
-    if (value !== NIL) m[buffer + n++] = value;
-    m[count] = n;
-  };
 }

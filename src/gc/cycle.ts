@@ -21,6 +21,7 @@ import {
   GC_CPU_BASE,
   GC_DEBUG,
   GC_DEBUG_CHECKMARK,
+  GC_ENABLED,
   GC_EPOCH_SWEEPGEN,
   GC_FORCED,
   GC_FREED_MARKING,
@@ -45,15 +46,19 @@ import {
   GC_WORK_COUNT,
   GC_WORKING,
 } from '../layout/gc.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
+import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_TRACE, H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_ASSIST, PROC_WB_COUNT } from '../layout/proc.ts';
+import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
+import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
+import { beginPeriod, prepareStage } from '../spans/profile.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
 import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
 import { cpuTimes } from './books.ts';
 import { checkmark } from './checkmark.ts';
 import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
+import { markEverything } from './keep-all.ts';
 import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';
 import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
 
@@ -61,7 +66,7 @@ import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
 const LAST_WORK = 32 << 10;
 
 /** Why a cycle begins. */
-export type Trigger = 'heap' | 'time' | 'forced';
+export type Trigger = 'heap' | 'time' | 'forced' | 'snapshot';
 
 /** Whether the collector marks now. */
 export function isMarking(ctx: GcContext): boolean {
@@ -70,9 +75,10 @@ export function isMarking(ctx: GcContext): boolean {
 
 /**
  * Begins a cycle, if `due` still says so when the world has stopped and none has begun. All spans must be swept; what has
- * not been is swept here. In a region or not, at a safepoint. Blocks until the world has stopped.
+ * not been is swept here. `onBegun` runs before the world starts again. In a region or not, at a safepoint. Blocks until
+ * the world has stopped.
  */
-export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boolean {
+export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean, onBegun?: () => void): boolean {
   const { t, heap } = ctx;
   let begun = false;
   withWorldStopped(
@@ -83,8 +89,9 @@ export function begin(ctx: GcContext, trigger: Trigger, due: () => boolean): boo
       while (sweepOne(heap) >= 0);
       startMarking(ctx, trigger);
       begun = true;
+      onBegun?.();
     },
-    { ...ctx.stop, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
+    { ...ctx.stop, why: WHY_MARK_SETUP, onStopped: (ns) => begun && recordPause(ctx.mem, ns, true) },
   );
   if (begun) t.pause('gc.begun');
   return begun;
@@ -121,15 +128,25 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   mf.set([cpu.mark, cpu.assist, cpu.sweep], GC_CPU_BASE >>> 1);
   pacer.startCycle(now, ctx.procs(), trigger === 'time');
   mf[GC_GOAL >>> 1] = pacer.heapGoal();
-  m[GC_WHY] = trigger === 'forced' ? 1 : 0;
+  m[GC_WHY] = trigger === 'forced' || trigger === 'snapshot' ? 1 : 0;
+  // A heap without collector is not to lose what only the program knows the addresses of.
+  m[SNAP_KEEP] = trigger === 'snapshot' && m[GC_ENABLED] === 0 ? KEEP_LATER : 0;
   m[GC_FORCED] = m[GC_FORCED] + m[GC_WHY];
   Atomics.store(m, GC_STARTED, m[GC_STARTED] + 1);
   Atomics.store(m, H_WRITE_BARRIER, 1);
   Atomics.store(m, H_RECLAIMER, 0);
   mf[GC_T_MARK >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_MARK >>> 1]);
+  if (m[H_TRACE] !== 0) {
+    t.trace.event(EV_CYCLE_BEGIN, 0, m[GC_STARTED], mf[GC_HEAP0 >>> 1] / 8, goalUnits(pacer.heapGoal()), m[GC_WHY]);
+  }
   // This thread goes on inside its region, where free has a slow path only from here on.
   t.refresh();
+}
+
+/** A goal in units of 8 bytes; none is the largest. */
+export function goalUnits(bytes: number): number {
+  return Math.min(bytes / 8, 0x7fffffff);
 }
 
 /** Whether anything is left that a marker could do, or somebody holds grey objects. */
@@ -146,24 +163,27 @@ export function hasFreeWork(ctx: GcContext): boolean {
 /**
  * Ends the marking if nothing is grey (Go: `gcMarkDone`). First each thread shades what its write-barrier buffer holds,
  * at a safepoint of its own; if that made nothing grey, the world is stopped and it is looked at again, since threads went
- * on storing pointers meanwhile. False: there is work, or somebody else was faster. At a safepoint, in a region.
+ * on storing pointers meanwhile. False: there is work, or somebody else was faster, or a snapshot holds the cycle open. At
+ * a safepoint, in a region.
  */
 export function tryFinish(ctx: GcContext): boolean {
   const { t, mem, marker } = ctx;
   let record: CycleRecord | undefined;
+  if (isHeld(mem.m)) return false;
   const finished = withWorldLocked(t, () => {
-    if (!isMarking(ctx) || hasWork(ctx)) return false;
+    if (!isMarking(ctx) || isHeld(mem.m) || hasWork(ctx)) return false;
     if (!raggedBarrier(t, (p) => marker.flushBarrier(p), ctx.stop)) return false;
     marker.share(true);
     if (hasWork(ctx)) return false;
     t.pause('gc.ragged');
+    prepareStage(mem.m);
     let done = false;
     const onStopped = (ns: number): void => {
       if (!done) return;
       recordPause(mem, ns, false);
       record = recordCycle(ctx);
     };
-    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, onStopped });
+    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, why: WHY_MARK_TERMINATION, onStopped });
     return done;
   });
   if (record !== undefined) ctx.onCycle(record);
@@ -201,7 +221,9 @@ function markTermination(ctx: GcContext): void {
   limiter.startGCTransition(false, now);
   const cpu = cpuTimes(mem);
   const share = ctx.backgroundShare();
-  pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
+  if (m[SNAP_KEEP] === KEEP_LATER) markEverything(mem);
+  if (m[SNAP_CYCLE] === m[GC_STARTED]) pacer.endHeldCycle();
+  else pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
   mf[GC_HEAP1 >>> 1] = books.heapLive();
   Atomics.store(m, H_RECLAIMER, t.id);
   Atomics.store(m, H_WRITE_BARRIER, 0);
@@ -215,10 +237,15 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, GC_HEAP_LIVE, marked);
   Atomics.store(m, GC_HEAP_SCAN, Math.min(marked, Math.max(0, m[GC_SCAN_WORK])));
   for (const word of [GC_SWEEP_CLASS, GC_PAGES_SWEPT, GC_RECLAIM_INDEX, GC_RECLAIM_CREDIT]) Atomics.store(m, word, 0);
+  beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);
   ctx.repace(false);
+  if (m[H_TRACE] !== 0) {
+    const before = mf[GC_HEAP1 >>> 1] / 8;
+    t.trace.event(EV_MARK_TERMINATION, 0, m[GC_MARKED], before, goalUnits(pacer.heapGoal()), marked);
+  }
   t.refresh();
   mf[GC_T_END >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_END >>> 1]);

@@ -300,6 +300,11 @@ export class GCController {
     rules.addConsMark(words, (grown * (utilization + idle)) / (work * (1 - utilization)));
   }
 
+  /** In place of `endCycle`, for a cycle that was kept from ending: how much the heap grew in it says nothing. */
+  endHeldCycle(): void {
+    this.words[PACER_LAST_HEAP_GOAL] = this.heapGoal();
+  }
+
   /**
    * The cycle is over: `bytesMarked` survived it. Keeps its scan work as what the next one expects; the books take over
    * what this leaves to them (see the top), and `commit` follows.

@@ -21,8 +21,10 @@ import {
   GC_WHY,
   PAUSE_RING,
 } from '../layout/gc.ts';
+import { STATS_PAUSE_END, STATS_PAUSE_NS, STATS_RING } from '../layout/stats.ts';
 import type { Mem } from '../sys/mem.ts';
 import { cpuTimes } from './books.ts';
+import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 
 /** Counts a stop of the world of so many nanoseconds; `first`: that a cycle began with. World lock. */
@@ -94,6 +96,9 @@ export function recordCycle(ctx: GcContext): CycleRecord {
   const { mf } = ctx.mem;
   const record = lastCycle(ctx);
   const at = cycleAt(record.cycle);
+  const ring = (ctx.mem.plan.stats >>> 1) + ((record.cycle - 1) % STATS_RING);
+  mf[ring + (STATS_PAUSE_NS >>> 1)] = record.sweepTermination + record.markTermination;
+  mf[ring + (STATS_PAUSE_END >>> 1)] = nanotime();
   for (const [i, field] of FIELDS.entries()) mf[at + i] = Number(record[field]);
   return record;
 }

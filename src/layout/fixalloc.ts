@@ -16,6 +16,8 @@ export const FIX_NCHUNK = 3;
 export const FIX_CHUNK_WORDS = 4;
 /** Records handed out. */
 export const FIX_IN_USE = 5;
+/** Words taken from the persistent region, in all. */
+export const FIX_TAKEN = 6;
 export const FIX_WORDS = 8;
 
 /** Room for this many size classes: MAX_SIZE_CLASSES. */

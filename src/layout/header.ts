@@ -116,6 +116,31 @@ export const H_CLASS_TABLE = 10 * LINE;
 
 /** The collector's words, GC_WORDS of them: layout/gc.ts. */
 export const H_GC = 26 * LINE;
-/** Counters of threads that are gone, in the order of layout/proc.ts's COUNTERS, doubles. World lock. */
-export const H_RETIRED = 210 * LINE;
+/** The heap profile's words: layout/profile.ts. */
+export const H_PROFILE = 212 * LINE;
+
+/**
+ * Number of the allocation trace that is under way, 0: none is. Changes only while the world is stopped. See sync/trace.ts
+ * for this line.
+ */
+export const H_TRACE = 213 * LINE;
+/** How many traces there have been. World lock. */
+export const H_TRACE_COUNT = 213 * LINE + 1;
+/** Sequence number of the next event: heap-wide, from 0, as a 32-bit number that wraps. */
+export const H_TRACE_SEQ = 213 * LINE + 2;
+/** Id of the thread that reads the rings. */
+export const H_TRACE_READER = 213 * LINE + 3;
+/** Events that a ring has room for in this trace, a power of 2. */
+export const H_TRACE_CAPACITY = 213 * LINE + 4;
+/** When the trace began: milliseconds since the epoch, a double. */
+export const H_TRACE_START = 213 * LINE + 6;
+/** The cycle of the collector whose end of sweeping was traced last. */
+export const H_TRACE_SWEPT = 213 * LINE + 8;
+
+/** Raised by 2 by whoever begins to read all threads' meters: layout/proc.ts, spans/heap-stats.ts. Atomic. */
+export const H_STATS_EPOCH = 215 * LINE;
+/** Not 0 while somebody does. Only politeness: nothing depends on it. Atomic. */
+export const H_STATS_READER = 215 * LINE + 1;
+/** Words of allocator memory that the heap profile's buckets take (Go: `BuckHashSys`). Heap lock. */
+export const H_BUCKET_WORDS = 215 * LINE + 2;
 export const HEADER_WORDS = 216 * LINE;

@@ -2,8 +2,8 @@
  * Where each region of allocator memory begins. A pure function of the reservation's size and the number of threads,
  * so that every thread that attaches computes the same plan.
  *
- *   header | mcentrals | fixallocs | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   types | persistent
+ *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
+ *   rings | types | snapshotBits | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.
@@ -16,6 +16,9 @@ import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
 import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
 import { PROC_WORDS, STACK_WORDS } from './proc.ts';
+import { SNAP_BITS_PER_PAGE } from './snapshot.ts';
+import { STATS_WORDS } from './stats.ts';
+import { RING_WORDS } from './trace.ts';
 
 /** All in words, from the start of allocator memory. */
 export interface MetaPlan {
@@ -23,6 +26,7 @@ export interface MetaPlan {
   readonly maxProcs: number;
   readonly centrals: number;
   readonly fixallocs: number;
+  readonly stats: number;
   readonly procs: number;
   readonly gcBits: number;
   readonly gcBitsEnd: number;
@@ -45,7 +49,11 @@ export interface MetaPlan {
   /** One bit a chunk: it may have pages to scavenge (Go: `scavengeIndex.chunks`). */
   readonly scavIndex: number;
   readonly ranges: number;
+  /** The allocation trace's ring of each thread slot, RING_WORDS words each. */
+  readonly rings: number;
   readonly types: number;
+  /** One bit a 4-byte slot of object memory: the slot is in the log of a snapshot (layout/snapshot.ts). */
+  readonly snapshotBits: number;
   readonly persistent: number;
   /** Words of allocator memory in all. */
   readonly end: number;
@@ -61,6 +69,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   take(HEADER_WORDS);
   const centrals = take(MAX_SPAN_CLASSES * CENTRAL_WORDS);
   const fixallocs = take(FIXALLOCS * FIX_WORDS);
+  const stats = take(STATS_WORDS);
   const procs = take(maxProcs * PROC_WORDS, STACK_WORDS);
   // Two bitmaps for each 8-byte slot, in up to three roles at once, and room for blocks that are not full.
   const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS, ARENA_WORDS);
@@ -80,7 +89,9 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const summaries = summaryCounts.map((n) => take(n * SUM_WORDS));
   const scavIndex = take((chunkCount + 31) >>> 5);
   const ranges = take((chunkCount + 2) * RANGE_WORDS);
+  const rings = take(maxProcs * RING_WORDS);
   const types = take(MAX_TYPES + 1);
+  const snapshotBits = take(pages * SNAP_BITS_PER_PAGE);
   // Span records, type tables and deferred-free records of a heap full of 8-byte objects: under 40 % of it.
   const persistent = take((1 << 20) + Math.ceil((pages * PAGE_SIZE) / 10));
   return {
@@ -88,6 +99,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     maxProcs,
     centrals,
     fixallocs,
+    stats,
     procs,
     gcBits,
     gcBitsEnd: gcBits + bitsWords,
@@ -102,7 +114,9 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     summaryCounts,
     scavIndex,
     ranges,
+    rings,
     types,
+    snapshotBits,
     persistent,
     end: roundUp(next, 16),
   };

@@ -44,7 +44,7 @@ export const PROC_TINY_OFFSET = 39;
 export const PROC_TINY_MASK = 40;
 /** Pages of the empty spans that this thread keeps, at the ends of its partial lists. */
 export const PROC_EMPTY_PAGES = 41;
-/** Bytes until the next profile sample (Go: `nextSample`). */
+/** Bytes of large objects until the next profile sample (Go: `nextSample`). A double. */
 export const PROC_NEXT_SAMPLE = 42;
 
 /** Span records this thread holds for coming spans (Go: `mspancache`): count, then the records. */
@@ -59,14 +59,6 @@ export const SPAN_CACHE_MAX = 16;
 export const PROC_BITS_NEXT = 61;
 export const PROC_BITS_END = 62;
 export const PROC_BITS_EPOCH = 63;
-
-// Counters since the heap was made, each its thread's own; heap.stats() adds them up. 64-bit floats, exact to 2^53.
-export const PROC_LARGE_ALLOCS = 64;
-export const PROC_LARGE_FREES = 66;
-export const PROC_REFILLS = 68;
-/** Frees noted for other threads, and notes that turned out to be second frees. */
-export const PROC_REMOTE_FREES = 70;
-export const PROC_BAD_DEFERRED = 72;
 
 /**
  * Shadow stack: the local references of the thread's open scopes (Go: a goroutine's stack, as far as it holds pointers).
@@ -83,8 +75,8 @@ export const PROC_ALLOCATING = 76;
 export const PROC_RAGGED = 77;
 /** 1 while this thread counts among GC_WORKING. */
 export const PROC_MARKING = 78;
-/** 1: freed slots go back to their spans at once, by the thread's own wish (profile samples). */
-export const PROC_NO_REUSE = 79;
+/** 1 while freed slots go on the reuse stacks; 0: back to their spans at once. */
+export const PROC_REUSE = 79;
 /** Words in the write-barrier buffer (Go: `wbBuf`). */
 export const PROC_WB_COUNT = 80;
 /** Bytes this thread may allocate before it must assist the marking (Go: `gcAssistBytes`); negative: debt. A double. */
@@ -99,13 +91,8 @@ export const PROC_PAUSES = 86;
 export const PROC_CALLBACKS = 88;
 /** PROC_EPOCH while the thread takes callbacks, 0 otherwise. Set by the thread itself, cleared while the world is stopped. */
 export const PROC_CALLBACKS_EPOCH = 89;
-// CPU nanoseconds of this thread: marking in the background or on request, assists, sweeping. Doubles.
-export const PROC_MARK_NS = 96;
-export const PROC_ASSIST_NS = 98;
-export const PROC_SWEEP_NS = 100;
-/** Bytes and objects freed by this thread's sweeping. Doubles. */
-export const PROC_SWEPT_BYTES = 102;
-export const PROC_SWEPT_OBJECTS = 104;
+/** 1 while the thread may have a sequence number of the trace whose event is not published yet. */
+export const PROC_TRACE_PENDING = 106;
 
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
@@ -123,9 +110,10 @@ export const MC_WIN_TYPES = 3;
  * when `top & STACK_MASK` is 0. Below its first pair is a pair of zeros: it is empty when the address on top is 0.
  */
 export const MC_TOP = 4;
-/** Words a full stack has, two a slot. */
-export const MC_LIMIT = 5;
-export const MC_CLASS = 6;
+/** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
+export const MC_LEFT = 5;
+/** Frees by the owner that went straight back into a span, since they were moved into MT_RETURNED. See METERS below. */
+export const MC_DIRECT = 6;
 export const MC_SIZE = 7;
 /** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
 export const MC_SPAN = 8;
@@ -153,7 +141,70 @@ export const STACK_MASK = 255;
 /** The write-barrier buffer: addresses of objects to shade (Go: 512 words as well). */
 export const PROC_WB = PROC_STACKS + PROC_SPAN_CLASSES * STACK_WORDS;
 export const WB_WORDS = 512;
-export const PROC_WORDS = PROC_WB + WB_WORDS;
+
+/**
+ * METERS: what the threads that had this record have counted, since the heap was made. Doubles, exact to 2^53. Written by
+ * the owner of the record, or by who acts for it while it is stopped. Never cleared: the record's next thread counts on, so
+ * that no sum ever loses a thread that is gone. Who reads them and how: spans/heap-stats.ts, observe/tally.ts.
+ *
+ * First one line of 16 words for each span class. In slots; a tiny block is one.
+ */
+export const PROC_METERS = PROC_WB + WB_WORDS;
+/** Slots put into windows, less those that were taken out of them again unused. */
+export const MT_TAKEN = 0;
+/** Slots freed: flushed from the reuse stack, put straight back (MC_DIRECT, from time to time), swept, freed for nobody. */
+export const MT_RETURNED = 2;
+/** Slots handed out, and slots freed, as they were at the first checkpoint of epoch TM_TAG: see spans/heap-stats.ts. */
+export const MT_CUT_ALLOCS = 4;
+export const MT_CUT_FREES = 6;
+/** From a class record to its line of meters. */
+export const MC_METERS = PROC_METERS - 128;
+/** log2 of the words of a line; a class record has as many. */
+export const MT_SHIFT = 4;
+
+// Then those of the thread as a whole, here as words from PROC_METERS on. First the ones that are cut as well.
+/** Bytes that the page allocator knows, and those of them whose memory is not there. Sums of what this thread changed. */
+export const TM_MAPPED = PROC_SPAN_CLASSES * 16;
+export const TM_RELEASED = TM_MAPPED + 2;
+/** Bytes of spans of objects, and of spans managed by hand. May be negative: others free what this thread made. */
+export const TM_IN_HEAP = TM_MAPPED + 4;
+export const TM_IN_STACKS = TM_MAPPED + 6;
+/** Bytes and number of large objects made, and freed. */
+export const TM_LARGE_ALLOC = TM_MAPPED + 8;
+export const TM_LARGE_ALLOCS = TM_MAPPED + 10;
+export const TM_LARGE_FREE = TM_MAPPED + 12;
+export const TM_LARGE_FREES = TM_MAPPED + 14;
+/** Objects put into tiny blocks, as far as they were counted. */
+export const TM_TINY_ALLOCS = TM_MAPPED + 16;
+/** How many that are, and their copies. */
+export const CUT_METERS = 9;
+export const TM_CUT = TM_MAPPED + 2 * CUT_METERS;
+
+// Events, each for itself.
+export const TM_REFILLS = TM_CUT + 2 * CUT_METERS;
+/** Frees noted for other threads, and notes that turned out to be second frees. */
+export const TM_REMOTE_FREES = TM_REFILLS + 2;
+export const TM_BAD_DEFERRED = TM_REFILLS + 4;
+/** CPU nanoseconds: marking in the background or on request, assists, sweeping. */
+export const TM_MARK_NS = TM_REFILLS + 6;
+export const TM_ASSIST_NS = TM_REFILLS + 8;
+export const TM_SWEEP_NS = TM_REFILLS + 10;
+/** Bytes and objects freed by this thread's sweeping. */
+export const TM_SWEPT_BYTES = TM_REFILLS + 12;
+export const TM_SWEPT_OBJECTS = TM_REFILLS + 14;
+/** Callbacks that came into their thread's queue, and those that were called. */
+export const TM_CLEANUPS_QUEUED = TM_REFILLS + 16;
+export const TM_CLEANUPS_CALLED = TM_REFILLS + 18;
+export const TM_FINALIZERS_QUEUED = TM_REFILLS + 20;
+export const TM_FINALIZERS_CALLED = TM_REFILLS + 22;
+
+/** Odd while meters are changed that belong together. Only the owner writes it. */
+export const TM_SEQ = TM_REFILLS + 32;
+/** Epoch of the copies; lowest bit 1: they are being made. And the epoch that the thread was in before. */
+export const TM_TAG = TM_SEQ + 1;
+export const TM_PREV = TM_SEQ + 2;
+export const METER_WORDS = 4352;
+export const PROC_WORDS = PROC_METERS + METER_WORDS;
 
 /** Words of a segment of a shadow stack or handle table, one page, and the first that is a slot. */
 export const SEGMENT_WORDS = 2048;
@@ -174,17 +225,3 @@ export const PROC_DEAD = 4;
 export const PROC_BLOCKED = 5;
 
 export const PROC_STATUS_NAMES = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'];
-
-/** All counters, in the order in which the header sums up those of threads that are gone. */
-export const COUNTERS = [
-  PROC_LARGE_ALLOCS,
-  PROC_LARGE_FREES,
-  PROC_REFILLS,
-  PROC_REMOTE_FREES,
-  PROC_BAD_DEFERRED,
-  PROC_MARK_NS,
-  PROC_ASSIST_NS,
-  PROC_SWEEP_NS,
-  PROC_SWEPT_BYTES,
-  PROC_SWEPT_OBJECTS,
-] as const;

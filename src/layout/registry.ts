@@ -9,7 +9,12 @@
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
+import './registry-map.ts';
+import './registry-pages.ts';
+import './registry-profile.ts';
 import './registry-special.ts';
+import './registry-stats.ts';
+import './registry-trace.ts';
 import { defineStruct } from './define.ts';
 import {
   FIX_CHUNK,
@@ -19,6 +24,7 @@ import {
   FIX_NCHUNK,
   FIX_SIZE,
   FIX_TABLES,
+  FIX_TAKEN,
   FIX_TINY_TABLES,
   FIX_WORDS,
 } from './fixalloc.ts';
@@ -44,6 +50,7 @@ import {
   H_BITS_NEXT,
   H_BITS_PREVIOUS,
   H_BITS_REGION_NEXT,
+  H_BUCKET_WORDS,
   H_CHUNK_END,
   H_CHUNK_START,
   H_CLASS_TABLE,
@@ -63,10 +70,10 @@ import {
   H_PEAK_PAGES,
   H_PERSISTENT_NEXT,
   H_PROCS,
+  H_PROFILE,
   H_RANGES,
   H_RECLAIMER,
   H_RELEASED_PAGES,
-  H_RETIRED,
   H_ROOTS,
   H_SCAV_MARKED,
   H_SCAV_PAGE,
@@ -74,9 +81,12 @@ import {
   H_SIZE_CLASSES,
   H_SPECIAL_IN_HAND,
   H_SPECIALS_LOCK,
+  H_STATS_EPOCH,
+  H_STATS_READER,
   H_STOP,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
   H_TYPES,
   H_VERSION,
   H_WEAK_SERIAL,
@@ -127,27 +137,13 @@ import {
   SWEEP_PAGES_SWEPT_BASIS,
 } from './pacer.ts';
 import {
-  CHUNK_ALLOC,
-  CHUNK_SCAV,
-  CHUNK_WORDS,
-  RANGE_BASE,
-  RANGE_LIMIT,
-  RANGE_WORDS,
-  SUM_END,
-  SUM_MAX,
-  SUM_START,
-  SUM_WORDS,
-} from './pages.ts';
-import {
-  COUNTERS,
   MC_SHIFT,
   MC_WORDS,
+  METER_WORDS,
   PAGE_CACHE_WORDS,
   PROC_ALLOCATING,
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
-  PROC_BAD_DEFERRED,
   PROC_BITS_END,
   PROC_BITS_EPOCH,
   PROC_BITS_NEXT,
@@ -159,32 +155,26 @@ import {
   PROC_FLUSH_GEN,
   PROC_HANDLES,
   PROC_ID,
-  PROC_LARGE_ALLOCS,
-  PROC_LARGE_FREES,
-  PROC_MARK_NS,
   PROC_MARKING,
+  PROC_METERS,
   PROC_NEXT_SAMPLE,
-  PROC_NO_REUSE,
   PROC_PAGE_CACHE,
   PROC_PAUSES,
   PROC_RAGGED,
-  PROC_REFILLS,
-  PROC_REMOTE_FREES,
   PROC_REMOTE_HEAD,
+  PROC_REUSE,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   PROC_SPAN_CLASSES,
   PROC_STACKS,
   PROC_STATUS,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
-  PROC_SWEPT_BYTES,
-  PROC_SWEPT_OBJECTS,
   PROC_THREAD,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  PROC_TRACE_PENDING,
   PROC_WB,
   PROC_WB_COUNT,
   PROC_WORDS,
@@ -206,6 +196,15 @@ import {
   RTYPE_PTR_BYTES,
   RTYPE_SIZE,
 } from './rtype.ts';
+import {
+  LOG_ENTRIES,
+  LOG_PAGES,
+  LOG_ROOM,
+  PROC_SNAP_LOG,
+  SNAP_BITS_PER_PAGE,
+  SNAP_STATE,
+  SNAP_WORDS,
+} from './snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -237,6 +236,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TABLE,
   SPAN_TABLE_CLASS,
+  SPAN_TINY_COUNTED,
   SPAN_TYPES,
   SPAN_WORDS,
 } from './span.ts';
@@ -278,7 +278,10 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   zerobase: [H_ZEROBASE, 'addr', 'immutable'],
   emptySpan: [H_EMPTY_SPAN, 'ref', 'immutable'],
   gc: [H_GC, 'words', 'atomic', GC_WORDS],
-  retired: [H_RETIRED, 'words', 'locked', 2 * COUNTERS.length],
+  profile: [H_PROFILE, 'words', 'atomic', LINE],
+  statsEpoch: [H_STATS_EPOCH, 'u32', 'atomic'],
+  statsReader: [H_STATS_READER, 'u32', 'atomic'],
+  bucketWords: [H_BUCKET_WORDS, 'u32', 'locked'],
   specialsLock: [H_SPECIALS_LOCK, 'u32', 'atomic'],
   specialInHand: [H_SPECIAL_IN_HAND, 'ref', 'locked'],
   weakSerial: [H_WEAK_SERIAL, 'u32', 'locked', 2],
@@ -286,7 +289,9 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   internSize: [H_INTERN_SIZE, 'u32', 'locked'],
   internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
   internCount: [H_INTERN_COUNT, 'u32', 'locked'],
+  trace: [H_TRACE, 'words', 'atomic', LINE],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],
+  snapshot: [SNAP_STATE, 'words', 'atomic', SNAP_WORDS],
 });
 
 defineStruct('mspan', 'mspan', SPAN_WORDS, {
@@ -315,12 +320,13 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
   specialsGen: [SPAN_SPECIALS_GEN, 'u32', 'locked'],
   largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
-  largeSize: [SPAN_LARGE_SIZE, 'u32', 'immutable'],
+  largeSize: [SPAN_LARGE_SIZE, 'u32', 'racy'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
   bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
   table: [SPAN_TABLE, 'ref', 'owner'],
   tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
   counted: [SPAN_COUNTED, 'u32', 'owner'],
+  tinyCounted: [SPAN_TINY_COUNTED, 'u32', 'owner'],
 });
 
 defineStruct('workbuf', 'workbuf', WORKBUF_WORDS, {
@@ -353,42 +359,25 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   bitsNext: [PROC_BITS_NEXT, 'ref', 'owner'],
   bitsEnd: [PROC_BITS_END, 'ref', 'owner'],
   bitsEpoch: [PROC_BITS_EPOCH, 'u32', 'owner'],
-  largeAllocs: [PROC_LARGE_ALLOCS, 'f64', 'owner'],
-  largeFrees: [PROC_LARGE_FREES, 'f64', 'owner'],
-  refills: [PROC_REFILLS, 'f64', 'owner'],
-  remoteFrees: [PROC_REMOTE_FREES, 'f64', 'owner'],
-  badDeferred: [PROC_BAD_DEFERRED, 'f64', 'owner'],
   shadowTop: [PROC_SHADOW_TOP, 'u32', 'owner'],
   handles: [PROC_HANDLES, 'u32', 'owner'],
   allocating: [PROC_ALLOCATING, 'addr', 'owner'],
   ragged: [PROC_RAGGED, 'u32', 'owner'],
   marking: [PROC_MARKING, 'u32', 'owner'],
-  noReuse: [PROC_NO_REUSE, 'u32', 'owner'],
+  reuse: [PROC_REUSE, 'u32', 'owner'],
   awaiting: [PROC_AWAITING, 'u32', 'owner'],
   sweeping: [PROC_SWEEPING, 'u32', 'atomic'],
   pauses: [PROC_PAUSES, 'u32', 'owner'],
   wbCount: [PROC_WB_COUNT, 'u32', 'owner'],
   assist: [PROC_ASSIST, 'f64', 'owner'],
-  markNs: [PROC_MARK_NS, 'f64', 'owner'],
-  assistNs: [PROC_ASSIST_NS, 'f64', 'owner'],
-  sweepNs: [PROC_SWEEP_NS, 'f64', 'owner'],
-  sweptBytes: [PROC_SWEPT_BYTES, 'f64', 'owner'],
-  sweptObjects: [PROC_SWEPT_OBJECTS, 'f64', 'owner'],
+  tracePending: [PROC_TRACE_PENDING, 'u32', 'atomic'],
   callbacks: [PROC_CALLBACKS, 'ref', 'locked'],
   callbacksEpoch: [PROC_CALLBACKS_EPOCH, 'u32', 'racy'],
+  snapLog: [PROC_SNAP_LOG, 'u32', 'owner'],
   classes: [PROC_CLASSES, 'words', 'owner', PROC_SPAN_CLASSES * MC_WORDS],
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
   wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],
-});
-
-defineStruct('chunk', 'pallocData', CHUNK_WORDS, {
-  alloc: [CHUNK_ALLOC, 'words', 'locked', 16],
-  scavenged: [CHUNK_SCAV, 'words', 'locked', 16],
-});
-
-defineStruct('range', 'addrRange', RANGE_WORDS, {
-  base: [RANGE_BASE, 'page', 'locked'],
-  limit: [RANGE_LIMIT, 'page', 'locked'],
+  meters: [PROC_METERS, 'words', 'owner', METER_WORDS],
 });
 
 defineStruct('fixalloc', 'fixalloc', FIX_WORDS, {
@@ -398,6 +387,7 @@ defineStruct('fixalloc', 'fixalloc', FIX_WORDS, {
   nchunk: [FIX_NCHUNK, 'u32', 'locked'],
   chunkWords: [FIX_CHUNK_WORDS, 'u32', 'immutable'],
   inUse: [FIX_IN_USE, 'u32', 'locked'],
+  taken: [FIX_TAKEN, 'u32', 'locked'],
 });
 
 defineStruct('gcBitsArena', 'gcBitsArena', ARENA_WORDS, {
@@ -421,12 +411,6 @@ defineStruct('root', '', ROOT_NAME, {
   addr: [ROOT_ADDR, 'addr', 'locked'],
   type: [ROOT_TYPE, 'u32', 'locked'],
   nameBytes: [ROOT_NAME_BYTES, 'u32', 'immutable'],
-});
-
-defineStruct('summary', 'pallocSum', SUM_WORDS, {
-  start: [SUM_START, 'u32', 'locked'],
-  max: [SUM_MAX, 'u32', 'locked'],
-  end: [SUM_END, 'u32', 'locked'],
 });
 
 // Doubles throughout, so an offset counts twice.
@@ -483,7 +467,10 @@ const agree: Record<string, boolean> = {
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,
   'the collector’s words are where layout/gc.ts has them':
-    GC_ENABLED === H_GC && H_GC + GC_WORDS === H_RETIRED && H_RETIRED + 2 * COUNTERS.length <= HEADER_WORDS,
+    GC_ENABLED === H_GC && H_GC + GC_WORDS <= H_STATS_EPOCH && H_STATS_EPOCH + LINE <= HEADER_WORDS,
+  'a page has one bit for each 4-byte slot': SNAP_BITS_PER_PAGE * 32 * 4 === PAGE_SIZE,
+  'the words of snapshots are in their line': SNAP_STATE === 214 * LINE && SNAP_WORDS <= LINE,
+  'a segment of the log is full before it ends': LOG_ENTRIES + LOG_ROOM + 2 === LOG_PAGES * SEGMENT_WORDS,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };
 for (const [what, holds] of Object.entries(agree)) if (!holds) throw new Error(`layout: ${what} no longer holds`);

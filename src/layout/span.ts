@@ -46,7 +46,8 @@ export const SPAN_TYPES = 11;
 /**
  * What `free` goes by: the word index of the owner's class record, with two bits of the sweep generation on top, so that
  * no value of an earlier cycle passes for one of this; 0 for spans that its fast path leaves alone: without
- * owner, of large objects, of tiny blocks, and those in which other threads have freed (SPAN_DEFER is not 0).
+ * owner, of large objects, of tiny blocks, those in which other threads have freed (SPAN_DEFER is not 0), and those with
+ * specials.
  */
 export const SPAN_CACHE = 12;
 /** Neighbours in the list the span is on. */
@@ -76,6 +77,11 @@ export const SPAN_LARGE_TYPE = 22;
 /** Bytes the user asked for, of a large object. */
 export const SPAN_LARGE_SIZE = 23;
 /**
+ * The same word, of a span of small objects: which slots may have specials. Bit i is for slots with i in the low 5 bits of
+ * their index; 0 while the span has none. Specials lock; the owner looks at it without.
+ */
+export const SPAN_SPECIAL_SLOTS = 23;
+/**
  * What the record keeps when it is freed, so that its next use rarely needs the heap lock: the words of each of its
  * two bitmaps and the epoch they were cut in; its side table and the size class that one is for.
  */
@@ -85,6 +91,8 @@ export const SPAN_TABLE = 26;
 export const SPAN_TABLE_CLASS = 27;
 /** Slots that GC_HEAP_LIVE counts: those alive after the last sweep; all, once a thread has allocated from the span. */
 export const SPAN_COUNTED = 30;
+/** Of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
+export const SPAN_TINY_COUNTED = 31;
 
 export const SPAN_WORDS = 32;
 

@@ -12,6 +12,7 @@
  *   callbacks  proc         its epoch     its callback    next in queue
  *   weak       serial, low  serial, high
  *   interned   serial, low  serial, high  bytes of text   hash of text    next in bucket
+ *   profile    bucket
  */
 
 /** Next record of the span. The link of the free list as well. */
@@ -40,6 +41,9 @@ export const SPECIAL_BYTES = 5;
 export const SPECIAL_HASH = 6;
 export const SPECIAL_BUCKET_NEXT = 7;
 
+/** A sampled object: its bucket of the heap profile (layout/profile.ts). */
+export const SPECIAL_PROFILE_BUCKET = 3;
+
 export const SPECIAL_WORDS = 8;
 
 /** In the free list, or about to be. */
@@ -57,4 +61,16 @@ export const KIND_CLEANUP = 5;
 /** Only in queues: the callback was removed by another thread, or its object was freed by hand. It is to be forgotten. */
 export const KIND_DROPPED = 6;
 
-export const KIND_NAMES = ['none', 'finalizer', 'pending finalizer', 'weak', 'interned', 'cleanup', 'dropped'];
+/** An object that the heap profile has sampled (Go: `_KindSpecialProfile`): its death is counted. Keeps nothing alive. */
+export const KIND_PROFILE = 7;
+
+export const KIND_NAMES = [
+  'none',
+  'finalizer',
+  'pending finalizer',
+  'weak',
+  'interned',
+  'cleanup',
+  'dropped',
+  'profile',
+];

@@ -19,6 +19,8 @@ import type { Addr, SpanRef } from '../base/brand.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
+  MC_DIRECT,
+  MC_LEFT,
   MC_NEEDZERO,
   MC_SIZE,
   MC_TOP,
@@ -32,6 +34,7 @@ import {
   PROC_TINY_OFFSET,
   STACK_MASK,
 } from '../layout/proc.ts';
+import { H_PROFILE_RATE } from '../layout/profile.ts';
 import {
   DIV_SHIFT,
   SPAN_ALLOC_BITS,
@@ -46,7 +49,7 @@ import {
 import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
-import { smallSlow, typeSlot } from './malloc-slow.ts';
+import { popDue, smallSlow, typeSlot } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
@@ -116,21 +119,17 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
   }
 
+  /** The slot freed last, on top of the reuse stack, which is never known to be zero. If there is none, one of the window. */
   function small(c: number, needzero: boolean): Addr {
     const w = m;
     const top = (w[c | MC_TOP] - 2) | 0;
     const last = w[top];
     if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
-    return reuse(c, top, last, needzero);
-  }
-
-  /** The slot freed last, which is on top of the stack. It is never known to be zero. */
-  function reuse(c: number, top: number, last: number, needzero: boolean): Addr {
-    const w = m;
     const bitIndex = w[top | 1];
     if (needzero) zeroSmall(f64, last, w[c | MC_SIZE]);
     w[c | MC_TOP] = top;
     w[bitIndex >>> 5] |= 1 << bitIndex;
+    if (--w[c | MC_LEFT] < 0) popDue(a, c, last as Addr);
     return (last >>> 0) as Addr;
   }
 
@@ -180,11 +179,10 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const top = (m[c | MC_TOP] - 2) | 0;
-    const last = m[top];
+    const last = m[(m[c | MC_TOP] - 2) | 0];
     if (last !== 0) {
       m16[typeSlot(a, last >>> 0)] = type;
-      return reuse(c, top, last, needzero);
+      return small(c, needzero);
     }
     const window = m[c];
     if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
@@ -202,7 +200,9 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. `type` 0: noscan. */
   function nextFree(c: number, type: number, needzero: boolean): Addr {
     const quiet = m[H_STOP] === 0 && m[remoteHead] === 0 && a.plainWindows;
-    if (!quiet || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
+    // A sample is due, or sampling begins or ends.
+    const sampling = m[c | MC_LEFT] === 0 || m[H_PROFILE_RATE] !== cache.sampleRate;
+    if (!quiet || sampling || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
     return type === 0 ? small(c, needzero) : smallScan(c, type, needzero);
   }
 
@@ -246,6 +246,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
         w[word] = rest;
         w[s | SPAN_ALLOC_COUNT] = taken;
         w[s | SPAN_NEEDZERO] = 1;
+        w[(classes + record) | MC_DIRECT]++;
         return;
       }
     }

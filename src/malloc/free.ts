@@ -4,13 +4,14 @@
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
-import { deferBit, deferFree, isNoted, makeDeferRecord } from '../cache/defer.ts';
+import { deferBit, deferFree, isNoted, makeDeferRecord, noteFree } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_LARGE_FREES, PROC_REMOTE_FREES } from '../layout/proc.ts';
+import { TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -26,6 +27,8 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
+import { count, countLarge } from '../spans/heap-stats.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
@@ -33,18 +36,23 @@ import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
 
-/** `free` outside a region, or with hooks that must see each object. */
+/** `free` outside a region, with hooks that must see each object, or while a trace is under way. */
 export function guardedFree(a: Malloc, ptr: number): void {
   const { t } = a;
   t.enter();
   try {
-    if (a.hooks.onFree !== undefined && ptr !== 0 && ptr !== a.zerobase) {
-      a.hooks.onFree(findObject(a, ptr, 'free').addr as Addr);
-    }
+    const seen = a.hooks.onFree !== undefined || t.trace.number !== 0;
+    if (seen && ptr !== 0 && ptr !== a.zerobase) traceFree(a, findObject(a, ptr, 'free').addr);
     a.freeOwn(ptr);
   } finally {
     t.leave();
   }
+}
+
+/** Tells trace and hooks of an object that is about to be freed. No safepoint follows before it is. */
+function traceFree(a: Malloc, addr: number): void {
+  if (a.t.trace.number !== 0) a.t.trace.event(EV_FREE, 0, addr, 0, 0, 0);
+  a.hooks.onFree?.(addr as Addr);
 }
 
 const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr));
@@ -113,19 +121,24 @@ function throwDouble(op: string, ptr: number): never {
 /** `free` of anything the fast path left over. */
 export function freeSlow(a: Malloc, ptr: number): void {
   if (ptr === 0 || ptr === a.zerobase) return;
-  const { m, mf } = a.t.mem;
+  const { m } = a.t.mem;
   const { heap } = a.cache;
   for (;;) {
     const { span: s, index, start, usable } = findObject(a, ptr, 'free');
     // Objects in tiny blocks have no pointers, and their block no other tenant in this cycle.
     if (m[H_WRITE_BARRIER] !== 0 && start < 0) a.collector.beforeFree(ptr);
     if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
+    if (start >= 0 && isHeld(m)) {
+      freeTinyLater(a, s, index, start, ptr);
+      return;
+    }
     if (m[s + SPAN_CLASS] < 2) {
       freeLarge(a, s, ptr);
       return;
     }
     const owner = Atomics.load(m, s + SPAN_OWNER);
     if (owner === a.cache.id) {
+      a.cache.reopen(s);
       if (start >= 0) freeTiny(a.cache, s, index, start);
       else a.cache.freeSlot(s, index);
       return;
@@ -141,19 +154,28 @@ export function freeSlow(a: Malloc, ptr: number): void {
       continue;
     }
     if (!deferFree(heap, s, owner, index, deferBit(start))) throwDouble('free', ptr);
-    mf[(a.cache.ref + PROC_REMOTE_FREES) >>> 1]++;
+    count(a.t.mem, a.cache.ref, TM_REMOTE_FREES, 1);
     return;
   }
+}
+
+/**
+ * While a snapshot is taken a tiny block stays as it is: the free is only noted, for the sweep at the end of the cycle.
+ */
+function freeTinyLater({ cache: { heap } }: Malloc, s: SpanRef, index: number, start: number, ptr: number): void {
+  const { m } = heap.t.mem;
+  if (m[s + SPAN_DEFER] === NIL && !makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+  if (!noteFree(heap, s, index, deferBit(start))) throwDouble('free', ptr);
 }
 
 /** Whoever clears the allocation bit has freed the object; the span then goes back to mheap. */
 function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const { t } = a;
-  const { m, mf } = t.mem;
+  const { m } = t.mem;
   const bit = m[s + SPAN_ALLOC_BITS];
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
   t.pause('large.free');
-  mf[(a.cache.ref + PROC_LARGE_FREES) >>> 1]++;
+  countLarge(t.mem, t.ref, m[s + SPAN_ELEMSIZE] >>> 0, TM_LARGE_FREE);
   // While the collector marks no span goes back: this one will be found dead, and swept.
   if (m[H_WRITE_BARRIER] !== 0) return;
   // In this thread's hand, while it waits for the lock: see threads/repair.ts.
@@ -181,25 +203,48 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
   if (size >>> 0 !== size) return throwSize(a, size);
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
-  const { onFree } = a.hooks;
   if (size === 0) {
-    onFree?.(old.addr as Addr);
+    traceFree(a, old.addr);
     a.freeOwn(ptr);
     return a.zerobase;
   }
   if (size <= old.usable && old.start < 0 && a.roundup(size) === old.usable) {
     if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
+    if (a.t.trace.number !== 0) a.t.trace.event(EV_REALLOC, 0, ptr, size, old.type, ptr);
     return ptr;
   }
-  const to = reallocTo(a, size, old.type);
-  moveBytes(a.t.mem, to, ptr, Math.min(size, old.usable));
-  onFree?.(old.addr as Addr);
-  a.freeOwn(ptr);
+  return move(a, old, size);
+}
+
+/** To an object of its own. In the trace it is one event, unless that begins in the middle of the call. */
+function move(a: Malloc, old: Found, size: number): number {
+  const { trace } = a.t;
+  if (trace.number !== 0) trace.awaitRoom();
+  const before = trace.number;
+  const to = take(a, size, old.type);
+  moveBytes(a.t.mem, to, old.addr, Math.min(size, old.usable));
+  a.hooks.onAlloc?.(to as Addr, size, old.type);
+  if (before !== 0 && trace.number === before) {
+    trace.event(EV_REALLOC, 0, old.addr, size, old.type, to);
+    a.hooks.onFree?.(old.addr as Addr);
+  } else {
+    traceFree(a, old.addr);
+  }
+  a.freeOwn(old.addr);
   return to;
 }
 
+function take(a: Malloc, size: number, type: number): number {
+  return type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, type, true);
+}
+
 function reallocTo(a: Malloc, size: number, type: number): number {
-  const to = type === 0 ? a.allocNoscan(size, false) : a.allocScan(size, type, true);
-  if (to !== a.zerobase) a.hooks.onAlloc?.(to, size, type);
+  const { trace } = a.t;
+  if (trace.number !== 0) trace.awaitRoom();
+  const before = trace.number;
+  const to = take(a, size, type);
+  if (to === a.zerobase) return to;
+  if (before !== 0 && trace.number === before) trace.alloc(to, size, type, type !== 0);
+  a.hooks.onAlloc?.(to as Addr, size, type);
   return to;
 }

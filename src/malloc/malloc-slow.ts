@@ -6,13 +6,13 @@ import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
-import { sampleLarge } from '../cache/sampling.ts';
+import { followRate, sampleLarge, samplePop } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { MC_CLASS, MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, PROC_LARGE_ALLOCS } from '../layout/proc.ts';
+import { MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, TM_LARGE_ALLOC } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -27,22 +27,30 @@ import {
   SPAN_OWNER,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { countLarge } from '../spans/heap-stats.ts';
 import { addLive, setPageMark, slotIndex, spanOf } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
+import type { Proc } from '../sync/proc.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
 import type { RType } from './rtype.ts';
 
-/** `mallocgc` outside a region, or with hooks that must see each object. */
+/**
+ * `mallocgc` outside a region, with hooks that must see each object, or while a trace is under way. A trace that begins in
+ * the middle of the call is seen further down, by whoever takes the slot or the pages: at that point, and not here, it is
+ * known whether the object was made before it began or after.
+ */
 export function guardedMalloc(a: Malloc, size: number, type: RType | null, needzero: boolean): Addr {
   const { t } = a;
   t.enter();
   try {
+    if (t.trace.number !== 0) t.trace.awaitRoom();
+    const trace = t.trace.number;
     const scan = type !== null && type.ptrBytes !== 0;
     const addr = scan ? a.allocScan(size, type.number, needzero) : a.allocNoscan(size, needzero);
-    if (a.hooks.onAlloc !== undefined && addr !== a.zerobase) {
-      a.hooks.onAlloc(addr, size, scan ? type.number : 0);
-    }
+    if (addr === a.zerobase) return addr;
+    if (trace !== 0 && t.trace.number === trace) t.trace.alloc(addr, size, scan ? type.number : 0, needzero);
+    if (a.hooks.onAlloc !== undefined) a.hooks.onAlloc(addr, size, scan ? type.number : 0);
     return addr;
   } finally {
     t.leave();
@@ -64,10 +72,13 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
   const { m } = t.mem;
+  const trace = t.trace.number;
+  t.pause('malloc.nextFree');
   t.poll();
+  followRate(cache);
   if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
-  const spanClass = m[c + MC_CLASS] as SpanClass;
+  const spanClass = cache.classOf(c);
   const size = m[c + MC_SIZE];
   if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
@@ -76,12 +87,32 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const sample = cache.sampleDue;
   cache.sampleDue = false;
   const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
-  if (sample && a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
+  if (sample) sampled(a, addr, size);
   return addr;
+}
+
+/** An object has come from the reuse stack, and used up the gap before the next profile sample. */
+export function popDue(a: Malloc, c: number, addr: Addr): void {
+  const { cache } = a;
+  if (samplePop(cache, c)) sampled(a, addr, cache.heap.t.mem.m[c + MC_SIZE]);
+  followRate(cache);
+}
+
+/** The object is live, has its type, and nobody knows it yet. `size`: bytes of its slot. */
+function sampled(a: Malloc, addr: Addr, size: number): void {
+  if (a.hooks.onSample !== undefined) a.hooks.onSample(addr, size);
+  else a.onSample(addr, size);
+}
+
+/** An object of a call during which a trace has begun, or has ended; what was asked for is not known here. */
+function traceNew(t: Proc, addr: Addr, size: number, type: number, needzero: boolean): void {
+  if (t.trace.number !== 0) t.trace.alloc(addr, size, type, needzero);
 }
 
 /** Tries to find memory: garbage first, then what the threads' caches hold. Or throws. */
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
+  a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   if (a.collector.onOutOfMemory() && attempt()) return;
   reclaimCaches(a.cache.heap);
@@ -91,9 +122,11 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */
 export function mallocLarge(a: Malloc, size: number, type: number, needzero: boolean): Addr {
   const { cache, t } = a;
-  const { m, mf, plan } = t.mem;
+  const { m, plan } = t.mem;
   const { heap } = cache;
+  const trace = t.trace.number;
   t.poll();
+  followRate(cache);
   const npages = Math.ceil(size / PAGE_SIZE);
   a.collector.beforeSpan(npages * PAGE_SIZE);
   drainDeferred(cache);
@@ -117,12 +150,14 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   m[bit >>> 5] |= 1 << bit;
   m[s + SPAN_COUNTED] = 1;
   addLive(m, s, 1);
+  if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
   if (m[H_WRITE_BARRIER] !== 0) blackenLarge(a, s);
-  mf[(cache.ref + PROC_LARGE_ALLOCS) >>> 1]++;
+  countLarge(t.mem, t.ref, npages * PAGE_SIZE, TM_LARGE_ALLOC);
   const lock = centralLock(t.mem, spanClass);
   t.lock(lock);
   m[s + SPAN_OWNER] = 0;
   centralPush(t.mem, s);
+  t.pause('mcentral.push');
   t.unlock(lock);
   // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
   // pointers are left in it: until then it holds none that the collector looks at.
@@ -130,9 +165,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   m[cache.ref + PROC_ALLOCATING] = 0;
-  if (cache.sampleRate !== 0 && sampleLarge(cache, size) && a.hooks.onSample !== undefined) {
-    a.hooks.onSample(addr, size);
-  }
+  if (sampleLarge(cache, npages * PAGE_SIZE)) sampled(a, addr, npages * PAGE_SIZE);
   return addr;
 }
 

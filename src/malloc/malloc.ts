@@ -29,12 +29,16 @@
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
 import type { MCache } from '../cache/mcache.ts';
+import { followRate } from '../cache/sampling.ts';
 import { ownerOf } from '../central/sweep.ts';
 import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
-import { H_ZEROBASE } from '../layout/header.ts';
+import { H_WRITE_BARRIER, H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
-import { SPAN_CLASS, SPAN_DEFER, SPAN_TYPES } from '../layout/span.ts';
-import { tinyWithout } from '../spans/tiny-mask.ts';
+import { isHeld } from '../layout/snapshot.ts';
+import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_DEFER, SPAN_ELEMSIZE, SPAN_TYPES } from '../layout/span.ts';
+import { slotIndex } from '../spans/mspan.ts';
+import { maySpecial } from '../spans/special-list.ts';
+import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
 import type { Gate, Proc } from '../sync/proc.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
@@ -69,6 +73,11 @@ export class Malloc implements Gate {
   hooks: AllocHooks = {};
   /** The collector of this thread, wired by `runtime`. */
   collector: Collector = NO_COLLECTOR;
+  /**
+   * Called with each object that the heap profile samples, and the bytes of its slot (Go: `profilealloc`): live, typed, and
+   * known to nobody yet. Wired by `runtime`. Reaches no safepoint.
+   */
+  onSample: (addr: Addr, size: number) => void = () => {};
   /** No hook wants to see windows: set by `heap.setHooks`. */
   plainWindows = true;
   readonly tinySpanClass: number;
@@ -110,6 +119,7 @@ export class Malloc implements Gate {
 
   /** Gate: a region begins or ends. */
   setOpen(open: boolean): void {
+    if (open) followRate(this.cache);
     this.#open = open;
     this.#setOpen(open);
   }
@@ -163,12 +173,20 @@ export class Malloc implements Gate {
   freeOwn(ptr: number): void {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
-    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0;
-    if (own && m[s | SPAN_CLASS] === this.tinySpanClass && ptr >>> 0 === ptr) {
-      this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
-    } else {
-      freeSlow(this, ptr);
-    }
+    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0 && !isHeld(m);
+    if (!own || ptr >>> 0 !== ptr) freeSlow(this, ptr);
+    else if (m[s | SPAN_CLASS] === this.tinySpanClass) this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
+    else this.#freeBeside(ptr, s as SpanRef);
+  }
+
+  /** An object of an own span in which some have specials, or outside of a region: what the fast path does, if it has none. */
+  #freeBeside(ptr: number, s: SpanRef): void {
+    const m = this.#m;
+    const index = slotIndex(m, s, ptr);
+    const bitIndex = m[s | SPAN_ALLOC_BITS] + index;
+    const live = (m[bitIndex >>> 5] & (1 << bitIndex)) !== 0 && (ptr - m[s]) >>> 0 === index * m[s | SPAN_ELEMSIZE];
+    if (!live || maySpecial(m, s, index) || m[H_WRITE_BARRIER] !== 0) freeSlow(this, ptr);
+    else this.cache.freeSlot(s, index);
   }
 
   /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */
@@ -179,11 +197,13 @@ export class Malloc implements Gate {
     const start = (ptr - m[s] - (index << 4)) | 0;
     const rest = tinyWithout(mask, start);
     // A mask of 0 is that of a free block, or of the one being filled: no object starts in it.
-    if ((mask & (1 << start)) === 0 || (rest === 0 && m[this.cache.ref | PROC_TINY_MASK] === word)) {
+    const last = rest === 0 && m[this.cache.ref | PROC_TINY_MASK] === word;
+    if ((mask & (1 << start)) === 0 || last || maySpecial(m, s as SpanRef, index)) {
       freeSlow(this, ptr);
       return;
     }
     m[word] = rest;
+    noteTinyFree(this.t.mem, this.t.ref, s as SpanRef);
     if (rest === 0) this.cache.freeSlot(s as SpanRef, index);
   }
 }

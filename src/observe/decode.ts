@@ -5,13 +5,12 @@
  */
 
 import { SLICE_CAP, SLICE_LEN } from '../layout/slice.ts';
-import type { HeapReader } from '../spans/heap-reader.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { STRING_LEN } from '../types/strings.ts';
+import type { HeapView } from './heap-view.ts';
 import { mapEntries } from './map-entries.ts';
-import { objectAt } from './objects.ts';
 
 /** A pointer: to an object of this type. */
 export interface InspectedRef {
@@ -71,14 +70,14 @@ function invalid(addr: number): InvalidValue {
 
 /** Reads one value; make another for the next. */
 export class ValueReader {
-  readonly #heap: HeapReader;
+  readonly #heap: HeapView;
   readonly #view: DataView;
   #left = MAX_VALUES;
   #depth = 0;
 
-  constructor(heap: HeapReader) {
+  constructor(heap: HeapView) {
     this.#heap = heap;
-    this.#view = new DataView(heap.t.mem.data);
+    this.#view = new DataView(heap.data);
   }
 
   /** The value of a kind at this address. */
@@ -132,7 +131,7 @@ export class ValueReader {
 
   /** The text that these bytes are, or the bytes. */
   text(kind: 'string' | 'bytes', addr: number, length: number): string | Uint8Array {
-    const { u8 } = this.#heap.t.mem;
+    const { u8 } = this.#heap;
     const copy = Uint8Array.from(u8.subarray(addr, addr + Math.min(length, MAX_TEXT)));
     return kind === 'bytes' ? copy : decoder.decode(copy);
   }
@@ -149,20 +148,20 @@ export class ValueReader {
   /** The key of a map's slot. Small integers have a word of their own there. */
   #key(kind: KeyKind, slot: number): InspectedValue {
     if (kind.kind !== 'string' && kind.kind !== 'bytes') return this.read(kind, slot);
-    const { from, length } = textKey(this.#heap.t.mem.i32, slot);
+    const { from, length } = textKey(this.#heap.i32, slot);
     return this.#isWhole(from, length) ? this.text(kind.kind, from, length) : invalid(from);
   }
 
   /** `bytes` from the pointer on are in one live object. */
   #isWhole(pointer: number, bytes: number): boolean {
-    const object = objectAt(this.#heap, pointer);
+    const object = this.#heap.objectAt(pointer);
     return object !== null && pointer + bytes <= object.start + object.size;
   }
 
   #follow(addr: number, then: (to: number) => InspectedValue): InspectedValue {
     const to = this.#word(addr);
     if (to === 0) return null;
-    return objectAt(this.#heap, to) === null ? invalid(to) : then(to);
+    return this.#heap.objectAt(to) === null ? invalid(to) : then(to);
   }
 
   #ref(target: Kind, addr: number): InspectedValue {

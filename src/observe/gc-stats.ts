@@ -3,7 +3,7 @@
  * not stop the world: while a cycle is under way the parts belong to slightly different moments.
  */
 import { isAllSwept } from '../central/sweep.ts';
-import { Books, cpuTimes, sumCounter } from '../gc/books.ts';
+import { Books, cpuTimes } from '../gc/books.ts';
 import { GCCPULimiter } from '../gc/limiter.ts';
 import { GCController } from '../gc/pacer.ts';
 import { NO_LIMIT } from '../gc/pacing/goals.ts';
@@ -23,9 +23,10 @@ import {
 } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PACER_GC_PERCENT, PACER_MEMORY_LIMIT, PACER_WORDS } from '../layout/pacer.ts';
-import { PROC_SWEPT_BYTES, PROC_SWEPT_OBJECTS } from '../layout/proc.ts';
+import { TM_SWEPT_BYTES, TM_SWEPT_OBJECTS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import type { Mem } from '../sys/mem.ts';
+import { sumMeter } from '../threads/stop-the-world.ts';
 
 /** Times in nanoseconds. Counts and sums are since the heap was made, of all threads together. */
 export interface GCStats {
@@ -70,17 +71,11 @@ export interface GCStats {
 export function readGCStats(heap: MHeap): GCStats {
   const { mem } = heap.t;
   const { m, mf } = mem;
-  const words = mf.subarray(GC_PACER >>> 1, (GC_PACER >>> 1) + PACER_WORDS);
+  const words = pacerWords(mem);
   const books = new Books(mem);
-  const pacer = new GCController(words, books);
   const limiter = new GCCPULimiter(words, books);
   const { mark, assist, sweep } = cpuTimes(mem);
   const trigger = Atomics.load(m, GC_TRIGGER);
-  const gcPercent = words[PACER_GC_PERCENT];
-  const limit = words[PACER_MEMORY_LIMIT];
-  // The pacer has finite numbers, above all sizes, for "none".
-  const memoryLimit = limit >= NO_LIMIT ? Number.POSITIVE_INFINITY : limit;
-  const isUnlimited = gcPercent < 0 && memoryLimit === Number.POSITIVE_INFINITY;
   return {
     enabled: m[GC_ENABLED] !== 0 && Atomics.load(m, GC_PAUSED) === 0,
     phase: phaseOf(mem),
@@ -95,16 +90,33 @@ export function readGCStats(heap: MHeap): GCStats {
     assistNs: assist,
     sweepNs: sweep,
     markedBytes: mf[GC_LAST_MARKED >>> 1],
-    freedBytes: sumCounter(mem, PROC_SWEPT_BYTES),
-    freedObjects: sumCounter(mem, PROC_SWEPT_OBJECTS),
+    freedBytes: sumMeter(mem, TM_SWEPT_BYTES),
+    freedObjects: sumMeter(mem, TM_SWEPT_OBJECTS),
     heapLiveBytes: books.heapLive(),
-    goalBytes: isUnlimited ? Number.POSITIVE_INFINITY : pacer.heapGoal(),
+    goalBytes: goalBytes(mem),
     triggerBytes: trigger === TRIGGER_NEVER ? Number.POSITIVE_INFINITY : trigger * 8,
-    gcPercent,
-    memoryLimit,
+    gcPercent: words[PACER_GC_PERCENT],
+    memoryLimit: memoryLimit(mem),
     limiting: limiter.limiting(),
     lastLimitedCycle: limiter.lastEnabledCycle(),
   };
+}
+
+function pacerWords({ mf }: Mem): Float64Array<ArrayBufferLike> {
+  return mf.subarray(GC_PACER >>> 1, (GC_PACER >>> 1) + PACER_WORDS);
+}
+
+/** The setting in bytes, Infinity for none: the pacer has a finite number, above all sizes, for that. */
+export function memoryLimit(mem: Mem): number {
+  const limit = pacerWords(mem)[PACER_MEMORY_LIMIT];
+  return limit >= NO_LIMIT ? Number.POSITIVE_INFINITY : limit;
+}
+
+/** Live bytes by which the marking should be done; Infinity when nothing limits them. */
+export function goalBytes(mem: Mem): number {
+  const words = pacerWords(mem);
+  const isUnlimited = words[PACER_GC_PERCENT] < 0 && memoryLimit(mem) === Number.POSITIVE_INFINITY;
+  return isUnlimited ? Number.POSITIVE_INFINITY : new GCController(words, new Books(mem)).heapGoal();
 }
 
 function phaseOf({ m }: Mem): GCStats['phase'] {

@@ -9,13 +9,13 @@
 import { ArgumentError, PointerError } from '../base/errors.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import type { RType, TypeList } from '../malloc/rtype.ts';
-import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { DefinedKinds } from '../types/definition.ts';
 import type { Kind, KindName, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { listRoots } from '../types/roots.ts';
 import { type InspectedValue, MAX_TEXT, ValueReader } from './decode.ts';
+import { type HeapView, liveView } from './heap-view.ts';
 import { type LiveObject, objectAt, whatIsAt } from './objects.ts';
 import { type Search, searchType, type Typing } from './type-search.ts';
 
@@ -104,15 +104,8 @@ export function inspectObject(heap: MHeap, table: TypeList, address: number, giv
       : ((own && typeAllocated(kinds, object, own)) ?? searchType(heap, table, kinds, object, searchAll(heap)));
   const { start, size } = object;
   const place = { address, offset: address - start, start, size };
-  if (typing !== undefined) return { ...place, ...describe(heap, object, typing) };
-  const bytes = new ValueReader(heap).text('bytes', start, Math.min(size, MAX_TEXT));
-  return {
-    ...place,
-    type: own?.name ?? null,
-    typeFrom: own === undefined ? null : 'allocated',
-    valueAt: start,
-    value: bytes,
-  };
+  const view = liveView(heap);
+  return { ...place, ...(typing === undefined ? describeBytes(view, object, own) : describe(view, object, typing)) };
 }
 
 /** Looks everywhere, and lets the world stop between. */
@@ -155,12 +148,26 @@ export function typeGiven(
   return { kind, from: 'given', base: address, bytes, isTarget };
 }
 
-function describe(
-  heap: HeapReader,
+/** What an object is, without where it is. */
+type Described = Omit<ObjectInfo, 'address' | 'offset' | 'start' | 'size'>;
+
+/** An object of which nothing is known but its bytes, and perhaps the name of its type. */
+export function describeBytes(
+  view: HeapView,
+  { start, size }: LiveObject,
+  own: Pick<RType, 'name'> | undefined,
+): Described {
+  const value = new ValueReader(view).text('bytes', start, Math.min(size, MAX_TEXT));
+  return { type: own?.name ?? null, typeFrom: own === undefined ? null : 'allocated', valueAt: start, value };
+}
+
+/** An object of a type. */
+export function describe(
+  view: HeapView,
   object: LiveObject,
   { kind, from, via, base, bytes, isTarget }: Typing,
-): Omit<ObjectInfo, 'address' | 'offset' | 'start' | 'size'> {
-  const reader = new ValueReader(heap);
+): Described {
+  const reader = new ValueReader(view);
   const known = {
     type: layoutOf(kind).name,
     typeFrom: from,
@@ -169,23 +176,23 @@ function describe(
   };
   if (isTarget && kind.kind === 'map') return { ...known, value: reader.map(kind as MapKind, base) };
   if (isTarget) return { ...known, value: reader.text(kind.kind as 'string' | 'bytes', base, bytes) };
-  const count = countOf(heap, object, kind, base, bytes);
+  const count = countOf(view, object, kind, base, bytes);
   if (count === 1) return { ...known, value: reader.read(kind, base) };
   return { ...known, count, value: reader.elements(kind, base, count) };
 }
 
 /** Values of a kind in so many bytes. */
-export function countOf(heap: HeapReader, object: LiveObject, kind: Kind, base: number, bytes: number): number {
+export function countOf(view: HeapView, object: LiveObject, kind: Kind, base: number, bytes: number): number {
   const { size } = layoutOf(kind);
   if (size === 0) return 1;
   const fit = Math.floor(bytes / size);
   // One value in the smallest slot there is for it leaves room for another only if it is tiny: see whether that is used.
-  const smallest = heap.classes.roundupsize(size) === object.size;
-  if (fit > 1 && smallest && isZero(heap, base + size, base + bytes)) return 1;
+  const smallest = view.roundupsize(size) === object.size;
+  if (fit > 1 && smallest && isZero(view, base + size, base + bytes)) return 1;
   return fit;
 }
 
-function isZero({ t }: HeapReader, from: number, to: number): boolean {
-  for (let addr = from; addr < to; addr++) if (t.mem.u8[addr] !== 0) return false;
+function isZero({ u8 }: HeapView, from: number, to: number): boolean {
+  for (let addr = from; addr < to; addr++) if (u8[addr] !== 0) return false;
   return true;
 }

@@ -25,11 +25,10 @@ import {
   TABLE_USED,
   TABLE_WORDS,
 } from '../layout/map.ts';
-import type { HeapReader } from '../spans/heap-reader.ts';
 import { groupKind } from '../types/definition.ts';
 import type { ArrayKind, Kind, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import { objectAt } from './objects.ts';
+import type { HeapView } from './heap-view.ts';
 
 /** Replaced tables on the way to a living one; more are garbage. */
 const MAX_STEPS = 64;
@@ -40,9 +39,9 @@ const MAX_STEPS = 64;
  */
 type Visit = (slot: number, value: Kind, valueAddr: number) => boolean;
 
-/** Calls `visit` for the entries of the map with this header, and returns how many the map says it has. */
-export function mapEntries(heap: HeapReader, kind: MapKind, header: number, visit: Visit): number {
-  const { i32 } = heap.t.mem;
+/** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
+export function mapEntries(heap: HeapView, kind: MapKind, header: number, visit: Visit): number {
+  const { i32 } = heap;
   let size = 0;
   let wanted = true;
   eachTable(heap, header, (table) => {
@@ -53,16 +52,16 @@ export function mapEntries(heap: HeapReader, kind: MapKind, header: number, visi
 }
 
 /** Word of the object at `addr`, if there is one with so many words from there on; else 0. */
-function wordOf(heap: HeapReader, addr: number, words: number): number {
-  const object = objectAt(heap, addr);
+function wordOf(heap: HeapView, addr: number, words: number): number {
+  const object = heap.objectAt(addr);
   return object !== null && addr % PTR_SIZE === 0 && addr + words * PTR_SIZE <= object.start + object.size
     ? addr >>> 2
     : 0;
 }
 
 /** Living tables, in the order of the hashes they are for. */
-function eachTable(heap: HeapReader, header: number, visit: (table: number) => void): void {
-  const { i32 } = heap.t.mem;
+function eachTable(heap: HeapView, header: number, visit: (table: number) => void): void {
+  const { i32 } = heap;
   for (let hash = 0, last = 0; ; ) {
     const table = tableFor(heap, header, hash);
     // A table has all hashes that begin with its prefix: it comes once.
@@ -76,8 +75,8 @@ function eachTable(heap: HeapReader, header: number, visit: (table: number) => v
   }
 }
 
-function tableFor(heap: HeapReader, header: number, hash: number): number {
-  const { i32 } = heap.t.mem;
+function tableFor(heap: HeapView, header: number, hash: number): number {
+  const { i32 } = heap;
   const root = i32[(header >>> 2) + MAP_ROOT]! >>> 0;
   const tag = i32[(root >>> 2) + TABLE_TAG]!;
   const entry = root + (hash >>> i32[(root >>> 2) + DIR_SHIFT]!) * DIR_ENTRY_WORDS * PTR_SIZE;
@@ -90,19 +89,19 @@ function tableFor(heap: HeapReader, header: number, hash: number): number {
 }
 
 /** The table that a word leads to. */
-function follow(heap: HeapReader, word: number): number {
-  return wordOf(heap, heap.t.mem.i32[word]! >>> 0, TABLE_WORDS);
+function follow(heap: HeapView, word: number): number {
+  return wordOf(heap, heap.i32[word]! >>> 0, TABLE_WORDS);
 }
 
 /** False: `visit` wants no more. */
-function eachEntry(heap: HeapReader, kind: MapKind, table: number, visit: Visit): boolean {
-  const { i32, u8 } = heap.t.mem;
+function eachEntry(heap: HeapView, kind: MapKind, table: number, visit: Visit): boolean {
+  const { i32, u8 } = heap;
   const group = layoutOf(groupKind(kind));
   const slots = group.fields![1]!;
   const slot = layoutOf((slots.kind as ArrayKind).elem);
   const value = slot.fields!.at(-1)!;
   const groups = i32[table + TABLE_GROUPS]! >>> 0;
-  const object = objectAt(heap, groups);
+  const object = heap.objectAt(groups);
   const room = object === null ? 0 : Math.floor((object.start + object.size - groups) / group.size);
   for (let g = 0; g < Math.min(i32[table + TABLE_MASK]! + 1, room); g++) {
     for (let i = 0; i < GROUP_SLOTS; i++) {

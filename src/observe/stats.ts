@@ -3,20 +3,9 @@
  * the parts belong to slightly different moments.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { CHUNK_PAGES, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
-import {
-  H_BITS_REGION_NEXT,
-  H_GROWN_PAGES,
-  H_PAGES_IN_USE,
-  H_PEAK_PAGES,
-  H_PERSISTENT_NEXT,
-  H_PROCS,
-  H_RELEASED_PAGES,
-  H_RETIRED,
-  HEADER_WORDS,
-} from '../layout/header.ts';
-import { CHUNK_WORDS } from '../layout/pages.ts';
-import { COUNTERS, PROC_STACKS } from '../layout/proc.ts';
+import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
+import { H_GROWN_PAGES, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_RELEASED_PAGES } from '../layout/header.ts';
+import { TM_BAD_DEFERRED, TM_LARGE_ALLOCS, TM_LARGE_FREES, TM_REFILLS, TM_REMOTE_FREES } from '../layout/proc.ts';
 import {
   SPAN_CLASS,
   SPAN_ELEMSIZE,
@@ -27,12 +16,12 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../layout/span.ts';
-import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
-import { attachedProcs } from '../threads/stop-the-world.ts';
+import { sumMeter } from '../threads/stop-the-world.ts';
 import { type GCStats, readGCStats } from './gc-stats.ts';
+import { metadataBytes } from './sys-memory.ts';
 
 /** One span class; size class 0 stands for all large objects. All sizes in bytes. */
 export interface ClassStats {
@@ -112,7 +101,6 @@ export function readStats(heap: MHeap): HeapStats {
   });
   const classes = [...sums].sort(([a], [b]) => a - b).map(([spanClass, sum]) => classStats(spanClass, sum));
   const total = (pick: (c: ClassStats) => number): number => classes.reduce((n, c) => n + pick(c), 0);
-  const counters = readCounters(heap);
   return {
     maxBytes: plan.pages * PAGE_SIZE,
     heapInUseBytes: total((c) => c.spanBytes) + manualBytes,
@@ -120,18 +108,18 @@ export function readStats(heap: MHeap): HeapStats {
     heapSysBytes: grown * PAGE_SIZE,
     freePageBytes: Math.max(0, grown - Atomics.load(m, H_PAGES_IN_USE)) * PAGE_SIZE,
     heapReleasedBytes: m[H_RELEASED_PAGES] * PAGE_SIZE,
-    metadataBytes: metadataBytes(heap),
+    metadataBytes: metadataBytes(mem),
     liveBytes: total((c) => c.liveBytes),
     freeSlotBytes: total((c) => c.freeSlotBytes),
     tailBytes: total((c) => c.tailBytes),
     manualBytes,
     liveObjects: total((c) => c.objects),
     threads: m[H_PROCS],
-    largeAllocs: counters[0]!,
-    largeFrees: counters[1]!,
-    refills: counters[2]!,
-    remoteFrees: counters[3]!,
-    badRemoteFrees: counters[4]!,
+    largeAllocs: sumMeter(mem, TM_LARGE_ALLOCS),
+    largeFrees: sumMeter(mem, TM_LARGE_FREES),
+    refills: sumMeter(mem, TM_REFILLS),
+    remoteFrees: sumMeter(mem, TM_REMOTE_FREES),
+    badRemoteFrees: sumMeter(mem, TM_BAD_DEFERRED),
     gc: readGCStats(heap),
     classes,
   };
@@ -180,29 +168,4 @@ function classStats(spanClass: number, sum: Sum): ClassStats {
     freeSlotBytes: sum.spanBytes - sum.liveBytes - sum.tailBytes,
     tailBytes: sum.tailBytes,
   };
-}
-
-function readCounters(heap: MHeap): number[] {
-  const { mem } = heap.t;
-  return COUNTERS.map((counter, i) =>
-    attachedProcs(mem).reduce((n, p) => n + mem.mf[(p + counter) >>> 1], mem.mf[(H_RETIRED >>> 1) + i]),
-  );
-}
-
-/** Words that are in use of each region; the rest of allocator memory was never touched. */
-export function metadataBytes(heap: HeapReader): number {
-  const { m, plan } = heap.t.mem;
-  const grown = m[H_GROWN_PAGES];
-  const chunks = Math.ceil(grown / CHUNK_PAGES);
-  const words =
-    HEADER_WORDS +
-    (plan.procs - plan.centrals) +
-    attachedProcs(heap.t.mem).length * PROC_STACKS +
-    (m[H_BITS_REGION_NEXT] - plan.gcBits) +
-    grown +
-    3 * (grown >>> 5) +
-    chunks * CHUNK_WORDS +
-    (plan.ranges - plan.summaries[0]!) +
-    (m[H_PERSISTENT_NEXT] - plan.persistent);
-  return words * 4;
 }

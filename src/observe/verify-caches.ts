@@ -5,7 +5,7 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
-import { hasDeferred } from '../cache/defer.ts';
+import { hasDeferred, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
@@ -14,7 +14,6 @@ import { H_EMPTY_SPAN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_FULL_COUNT,
   MC_FULL_FIRST,
-  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_SIZE,
@@ -55,12 +54,14 @@ import {
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
+  SPAN_SPECIALS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
+import { stackWords } from '../spans/reuse-stack.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';
@@ -153,7 +154,8 @@ function verifyClass(cache: MCache, spanClass: number, seen: Set<SpanRef>): numb
     if (m[s + SPAN_OWNER] !== m[ref + PROC_ID])
       fail('mcache.owner', `${at}: ${describeSpan(m, s)} is owned by thread ${m[s + SPAN_OWNER]}`);
     if (m[s + SPAN_CLASS] !== spanClass) fail('mcache.class', `${at}: ${describeSpan(m, s)}`);
-    const word = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL ? 0 : c | cacheTag(m);
+    const isSlow = spanClass === heap.tinySpanClass || m[s + SPAN_DEFER] !== NIL || m[s + SPAN_SPECIALS] !== NIL;
+    const word = isSlow ? 0 : c | cacheTag(m);
     if (m[s + SPAN_CACHE] !== word) {
       fail('span.cache', `${at}: ${describeSpan(m, s)} has ${hex(m[s + SPAN_CACHE])}, not ${hex(word)}`);
     }
@@ -236,8 +238,8 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   const stack = cache.stackOf(c);
   const top = m[c + MC_TOP];
   const used = top - stack;
-  if (used < 0 || used > m[c + MC_LIMIT] || used % 2 !== 0) {
-    fail('mcache.stack', `${at}: ${used} words of ${m[c + MC_LIMIT]}`);
+  if (used < 0 || used > stackWords(m, cache.ref, c) || used % 2 !== 0) {
+    fail('mcache.stack', `${at}: ${used} words of ${stackWords(m, cache.ref, c)}`);
   }
   if ((m[stack - 2] | m[stack - 1]) !== 0) fail('mcache.stack', `${at}: no zeros below the reuse stack`);
   const slots = new Set<number>();
@@ -296,7 +298,7 @@ function verifyNotes(heap: MHeap, spans: readonly SpanRef[], procs: readonly Pro
   }
   for (const s of spans) {
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || m[s + SPAN_OWNER] === 0) continue;
-    if (hasDeferred(m, s) && !queued.has(s))
+    if (hasDeferred(m, s) && !queued.has(s) && !waitsForSweep(heap, s))
       fail('defer.lost', `${describeSpan(m, s)} has deferred frees, but is on no thread's stack`);
   }
 }

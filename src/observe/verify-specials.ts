@@ -1,4 +1,4 @@
-/** `heap.verify()`: special records, the queues of callbacks, the table of interned text. */
+/** `heap.verify()`: special records, the queues of callbacks, the table of interned text, the heap profile. */
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import {
@@ -10,7 +10,15 @@ import {
   H_SPECIAL_IN_HAND,
 } from '../layout/header.ts';
 import { PROC_CALLBACKS, PROC_CALLBACKS_EPOCH, PROC_EPOCH, PROC_ID } from '../layout/proc.ts';
-import { SPAN_ALLOC_BITS, SPAN_NPAGES, SPAN_SPECIALS, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_CLASS,
+  SPAN_NPAGES,
+  SPAN_SPECIAL_SLOTS,
+  SPAN_SPECIALS,
+  SPAN_STATE,
+  SPAN_STATE_IN_USE,
+} from '../layout/span.ts';
 import {
   KIND_CLEANUP,
   KIND_DROPPED,
@@ -18,6 +26,7 @@ import {
   KIND_INTERNED,
   KIND_NAMES,
   KIND_PENDING,
+  KIND_PROFILE,
   SPECIAL_ADDR,
   SPECIAL_BUCKET_NEXT,
   SPECIAL_HASH,
@@ -28,9 +37,10 @@ import {
 } from '../layout/special.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
-import { slotOf } from '../spans/special-list.ts';
+import { maySpecial, slotOf } from '../spans/special-list.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';
+import { verifyProfile } from './verify-profile.ts';
 
 /** World stopped. */
 export function verifySpecials(heap: MHeap, spans: readonly SpanRef[]): void {
@@ -44,6 +54,7 @@ export function verifySpecials(heap: MHeap, spans: readonly SpanRef[]): void {
   verifyPageSpecials(heap);
   verifyQueues(heap, listed);
   verifyInterned(m, listed);
+  verifyProfile(heap.t.mem, listed);
 }
 
 function checkRecord(heap: MHeap, r: number, at: string): void {
@@ -63,14 +74,19 @@ function verifyList(heap: MHeap, s: SpanRef, listed: Map<number, number>): void 
     const kind = m[r + SPECIAL_KIND];
     const what = `${at}: ${KIND_NAMES[kind] ?? kind} of ${hex(addr)}`;
     listed.set(r, kind);
-    if (kind < KIND_FINALIZER || kind > KIND_CLEANUP) fail('specials.kind', what);
+    const isKnown = (kind >= KIND_FINALIZER && kind <= KIND_CLEANUP) || kind === KIND_PROFILE;
+    if (!isKnown) fail('specials.kind', what);
     if (addr < lastAddr || (addr === lastAddr && kind < lastKind)) fail('specials.order', `${what} is out of order`);
     if (addr - spanBase(m, s) >= m[s + SPAN_NPAGES] * 2 ** PAGE_SHIFT) fail('specials.addr', `${what} is outside`);
-    const bit = m[s + SPAN_ALLOC_BITS] + slotOf(m, s, addr);
+    const slot = slotOf(m, s, addr);
+    if (m[s + SPAN_CLASS] >= 2 && !maySpecial(m, s, slot)) fail('specials.slots', `${what}: bit of slot ${slot} is 0`);
+    const bit = m[s + SPAN_ALLOC_BITS] + slot;
     if ((m[bit >>> 5] & (1 << bit)) === 0) fail('specials.object', `${what}, where there is no object`);
     lastAddr = addr;
     lastKind = kind;
   }
+  if (m[s + SPAN_CLASS] >= 2 && m[s + SPAN_SPECIALS] === NIL && m[s + SPAN_SPECIAL_SLOTS] !== 0)
+    fail('specials.slots', `${at}: ${hex(m[s + SPAN_SPECIAL_SLOTS])}, without specials`);
 }
 
 function verifyPageSpecials(heap: MHeap): void {

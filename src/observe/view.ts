@@ -17,6 +17,8 @@ import { GC_T_CREATED } from '../layout/gc.ts';
 import { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { listTypes } from './inspect.ts';
+import { type MemStats, readMemStats } from './mem-stats.ts';
+import { type MetricValues, readMetrics } from './metrics.ts';
 import { viewThreadStates, viewThreads } from './view/caches.ts';
 import { viewCentral, viewPageAlloc } from './view/central.ts';
 import { type ObjectOptions, ObjectViewer } from './view/object.ts';
@@ -94,6 +96,16 @@ export class HeapView {
   /** Numbers of now: sizes, goals, counters. O(threads). */
   stats(): ViewSample {
     return viewSample(this.#heap, this.#turnover);
+  }
+
+  /** See Heap.memStats. Of all that a view does, this and `metrics` alone write: a word that tells threads to copy what they count. */
+  memStats(): MemStats {
+    return readMemStats(this.#heap.t.mem);
+  }
+
+  /** See Heap.metrics. Throws ArgumentError for a name that is none. */
+  metrics(names?: readonly string[]): MetricValues {
+    return readMetrics(this.#heap.t.mem, names);
   }
 
   /** The collector: settings, the last cycles and pauses. */

@@ -2,10 +2,13 @@
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
-import { Collector, makeWriteHook } from '../gc/collector.ts';
+import { Collector } from '../gc/collector.ts';
+import { makeWriteHook } from '../gc/write-hook.ts';
 import { GC_PAUSED, GC_RESERVED } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_PAUSES } from '../layout/proc.ts';
+import { SNAP_SERIAL, WHY_DETACHED } from '../layout/snapshot.ts';
+import { endSnapshot, giveUp, snapshotOwner } from '../threads/hold.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
@@ -126,6 +129,10 @@ export class HeapGC {
     const pauses = m[t.ref + PROC_PAUSES];
     if (pauses !== 0) this.#configure(() => Atomics.sub(m, GC_PAUSED, pauses));
     m[t.ref + PROC_PAUSES] = 0;
+    if (snapshotOwner(m) === t.id) {
+      giveUp(m, WHY_DETACHED);
+      endSnapshot(this.#cache.heap, m[SNAP_SERIAL], this.collector.stop);
+    }
     if (t.mem.m[H_WRITE_BARRIER] === 0) return;
     this.collector.marker.flushBarrier(t.ref);
     this.collector.marker.share(true);

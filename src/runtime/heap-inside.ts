@@ -1,24 +1,38 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
 import type { MCache } from '../cache/mcache.ts';
+import { followRate } from '../cache/sampling.ts';
+import { H_PROFILE_RATE } from '../layout/profile.ts';
+import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
+import { type MemProfile, readMemProfile } from '../observe/mem-profile.ts';
+import { type MemStats, readMemStats } from '../observe/mem-stats.ts';
+import { describeMetrics, type MetricDescription, type MetricValues, readMetrics } from '../observe/metrics.ts';
+import { Profiler } from '../observe/profiler.ts';
+import type { SnapshotOptions } from '../observe/snapshot/capture.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
 import { HeapView } from '../observe/view.ts';
 import { readerOf } from '../spans/heap-reader.ts';
 import type { HeapGC } from './heap-gc.ts';
+import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
+import { snapshot, snapshotSync } from './snapshots.ts';
 
 export abstract class HeapInside {
   protected readonly cache: MCache;
   /** What `raw` is. */
   protected readonly allocator: RawAllocator;
   protected readonly collector: HeapGC;
+  /** The trace that this thread has begun last. */
+  protected trace: AllocTrace | undefined;
 
   protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {
     this.cache = cache;
     this.allocator = allocator;
     this.collector = collector;
+    const profiler = new Profiler(cache.heap.t);
+    allocator.onSample = (addr, size) => profiler.sample(addr, size, cache.sampleRate);
   }
 
   /** Throws SpanheapError when this thread is not attached any more. */
@@ -51,12 +65,105 @@ export abstract class HeapInside {
   }
 
   /**
+   * The heap profile (Go: `runtime.MemProfile`): what was sampled of this heap, by all threads, those that have ended too, and
+   * which of it was in use at the end of the last completed collection (with `gc: 'off'`, and before the first: now). Plain
+   * data; numbers are those of the samples: `encodeHeapProfile` of `spanheap/observe` scales them. Call `gc()` first for
+   * what is in use now. O(stacks); does not block.
+   */
+  memProfile(): MemProfile {
+    return readMemProfile(this.cache.heap.t.mem, this.allocator.typeTable);
+  }
+
+  /**
+   * Sets the mean number of bytes between two samples of the heap profile, for all threads; 0 turns sampling off, what was
+   * sampled stays. Returns what it was. Another thread follows with its next span, or when it enters a scope. Throws
+   * ArgumentError.
+   */
+  setMemProfileRate(bytes: number): number {
+    this.check();
+    const { t } = this.cache.heap;
+    const rate = checkProfileRate(bytes, 'setMemProfileRate: the value');
+    const old = Atomics.exchange(t.mem.m, H_PROFILE_RATE, rate);
+    t.enter();
+    try {
+      followRate(this.cache);
+    } finally {
+      t.leave();
+    }
+    return old;
+  }
+
+  /**
+   * Go's `runtime.MemStats` of this heap: its names, units (bytes, nanoseconds) and meanings. Does not stop the world and
+   * does not look at spans: some microseconds a thread. Any time, also after this thread has detached.
+   */
+  memStats(): MemStats {
+    return readMemStats(this.cache.heap.t.mem);
+  }
+
+  /**
+   * Go's `runtime/metrics` of this heap: those with these names, or all, by name. Units are in the names. As cheap as
+   * `memStats`. Throws ArgumentError for a name that is not one of `metricDescriptions()`.
+   */
+  metrics(names?: readonly string[]): MetricValues {
+    return readMetrics(this.cache.heap.t.mem, names);
+  }
+
+  /** All metrics, sorted by name: what they mean, what kind of value they have (Go: `metrics.All`). */
+  metricDescriptions(): MetricDescription[] {
+    return describeMetrics();
+  }
+
+  /**
+   * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
+   * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
+   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms for each 2 million
+   * objects that are alive. Throws ArgumentError for options that are wrong, and while another trace is under way.
+   */
+  startTrace(options: TraceOptions = {}): AllocTrace {
+    this.check();
+    this.trace = new AllocTrace(this.cache.heap, options);
+    return this.trace;
+  }
+
+  /**
    * A view of the heap as observers have it, for this thread: pages, spans, caches, objects, numbers of now. It reads and
    * does nothing else, so it works after `detach` too. Other threads make theirs by `viewHeap(heap.share())`.
    */
   view(): HeapView {
     const { t, classes } = this.cache.heap;
     return new HeapView(readerOf(t.mem, classes));
+  }
+
+  /**
+   * Takes a snapshot of the heap: its objects with their types, and all pointers, as they are at one moment, as a stream of
+   * pieces of about 1 MiB of a file that `spanheap inspect` and `spanheap verify` read. Numbers in objects are as they were
+   * when their page was copied, unless nobody changes the heap meanwhile.
+   *
+   *     for await (const piece of heap.snapshot()) file.write(piece);
+   *     await pipeline(heap.snapshot(), createWriteStream('heap.sphsnap'))   // node:stream/promises
+   *
+   * All threads go on, this one between pieces. It begins with the first piece that is asked for; a full collection comes
+   * before. Until it ends no memory that is freed is used again, so the heap may grow; `gc()` of other threads waits for its
+   * end, and on this thread throws SnapshotAbortedError. It is given up when the heap is full, when more pointers are stored
+   * meanwhile than can be noted (an eighth of `maxBytes`), or when nobody asks for the next piece for a minute while
+   * another thread waits; then the stream throws SnapshotAbortedError.
+   *
+   * Throws ArgumentError inside a scope and for wrong options; the stream throws SnapshotAbortedError while another snapshot
+   * of the heap is under way.
+   */
+  snapshot(options: SnapshotOptions = {}): AsyncGenerator<Uint8Array, void> {
+    this.check();
+    return snapshot(this.collector.collector, this.allocator.typeTable, options);
+  }
+
+  /**
+   * The same at once: `write` gets the pieces one after the other, and must not use the heap. Works inside a scope. Blocks
+   * this thread until it is done; other threads go on.
+   */
+  snapshotSync(write: (piece: Uint8Array) => void, options: SnapshotOptions = {}): void {
+    this.check();
+    snapshotSync(this.collector.collector, this.allocator.typeTable, write, options);
   }
 
   /** Numbers of the whole heap. O(spans), does not stop the world. */

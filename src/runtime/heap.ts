@@ -3,6 +3,7 @@
  * wires what flows upwards.
  */
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
+import { followRate, MEM_PROFILE_RATE } from '../cache/sampling.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
 import type { AllocHooks } from '../malloc/hooks.ts';
@@ -330,6 +331,7 @@ export class Heap extends HeapInside {
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
       throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+    this.trace?.stop();
     t.enter();
     this.#typed.release();
     this.collector.release();
@@ -343,8 +345,9 @@ export class Heap extends HeapInside {
 
   /**
    * Attaches observers and the collector to the slow paths; replaces what was attached before. With `onAlloc` or
-   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`. `onDelay` is called
-   * inside the slow paths, for tests that make rare interleavings common.
+   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which
+   * gets this thread's samples instead of the heap profile. `onDelay` is called inside the slow paths, for tests that make
+   * rare interleavings common.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
     this.check();
@@ -353,9 +356,10 @@ export class Heap extends HeapInside {
     try {
       this.allocator.hooks = hooks;
       this.cache.heap.hooks = hooks;
-      this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onSample === undefined;
+      this.allocator.plainWindows = hooks.onRefill === undefined;
       t.delay = hooks.onDelay;
-      this.cache.setSampleRate(hooks.onSample === undefined ? 0 : (hooks.sampleRate ?? 512 * 1024));
+      this.cache.hookRate = hooks.onSample === undefined ? undefined : (hooks.sampleRate ?? MEM_PROFILE_RATE);
+      followRate(this.cache);
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;
     } finally {
       t.leave();

@@ -34,6 +34,7 @@ import {
 import { bitsWords } from '../spans/bits-arena.ts';
 import '../layout/registry.ts';
 import { planMeta } from '../layout/plan.ts';
+import { H_PROFILE_DEPTH, H_PROFILE_RATE } from '../layout/profile.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
 import { SPECIAL_WORDS } from '../layout/special.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
@@ -57,6 +58,8 @@ export function initMem(o: CheckedOptions): Mem {
   m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
   m[GC_DEBUG] = o.gc.debug;
   m[GC_TRACE] = o.gc.trace === true ? 1 : 0;
+  m[H_PROFILE_RATE] = o.profileRate;
+  m[H_PROFILE_DEPTH] = o.profileDepth;
   if (background) m[GC_RESERVED] = mem.plan.maxProcs;
   // Nothing to sweep yet.
   m[GC_SWEEP_CLASS] = MAX_SPAN_CLASSES;

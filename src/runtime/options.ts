@@ -47,6 +47,14 @@ export interface HeapOptions {
    * use the heap. Default: false.
    */
   readonly gctrace?: boolean | ((line: string) => void);
+  /**
+   * The heap profile: on average one object in so many bytes that are allocated is noted with its stack (Go:
+   * MemProfileRate). 1: every object; 0: none. `MEM_PROFILE_RATE`, 512 KiB, is the usual value: each sample costs some 10 µs.
+   * See `heap.memProfile`. Default: 0.
+   */
+  readonly memProfileRate?: number;
+  /** Frames that the heap profile notes of a stack at most, 1 … 512. Default: 64. */
+  readonly memProfileDepth?: number;
   /** After how many milliseconds a thread that reaches no safepoint is named in a warning. Default: 5000. */
   readonly stopWarning?: number;
   /**
@@ -75,6 +83,8 @@ export interface CheckedOptions {
   readonly maxThreads: number;
   readonly tiny: boolean;
   readonly gc: GcOptions;
+  readonly profileRate: number;
+  readonly profileDepth: number;
 }
 
 const KNOWN = [
@@ -88,12 +98,16 @@ const KNOWN = [
   'memoryLimit',
   'background',
   'gctrace',
+  'memProfileRate',
+  'memProfileDepth',
   'stopWarning',
   'debug',
 ];
 const DEBUG = { checkmark: GC_DEBUG_CHECKMARK, zombies: GC_DEBUG_ZOMBIES, clobberFree: GC_DEBUG_CLOBBER };
 /** Page 0 is nil, so a heap needs one more to hold anything. */
 const MAX_PERCENT = 1_000_000;
+const MAX_PROFILE_RATE = 2 ** 31 - 1;
+const MAX_DEPTH = 512;
 const MIN_BYTES = 2 * PAGE_SIZE;
 
 function bad(text: string): never {
@@ -124,6 +138,8 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
     maxThreads: shared ? maxThreads : 1,
     tiny: flag('tiny', options.tiny, true),
     gc: checkGc(options, shared),
+    profileRate: checkProfileRate(options.memProfileRate ?? 0, 'createHeap: memProfileRate'),
+    profileDepth: checkDepth(options.memProfileDepth ?? 64),
   };
 }
 
@@ -134,6 +150,21 @@ export function checkPercent(value: unknown, where: string): number {
     'ERR_INVALID_ARGUMENT',
     `${where} must be a number of percent from 0 to ${MAX_PERCENT}, or -1 for off, not ${String(value)}`,
   );
+}
+
+/** Bytes between two samples. Throws ArgumentError. */
+export function checkProfileRate(value: unknown, where: string): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_PROFILE_RATE)
+    return value as number;
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    `${where} must be a whole number of bytes from 0 to ${MAX_PROFILE_RATE}, not ${String(value)}`,
+  );
+}
+
+function checkDepth(value: unknown): number {
+  if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_DEPTH) return value as number;
+  return bad(`memProfileDepth must be a whole number from 1 to ${MAX_DEPTH}, not ${String(value)}`);
 }
 
 /** Bytes, or Infinity. Throws ArgumentError. */

@@ -143,6 +143,20 @@ interface Scheduler {
   setTimeout: (fn: () => void, ms: number) => { unref?: () => void } | number;
 }
 
+/** Settles when the event loop has had a turn. Keeps the process alive until then. */
+export function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as unknown as { setImmediate?: (fn: () => void) => unknown };
+  if (setImmediate !== undefined) return new Promise((resolve) => void setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
 /** Calls `fn` soon from the event loop; does not keep the process alive. */
 export function whenIdle(fn: () => void): void {
   const scheduler = globalThis as unknown as Scheduler;

@@ -12,7 +12,7 @@
  */
 import { NIL, type ProcRef, type Ref, type SpanRef } from '../base/brand.ts';
 import { H_SPECIAL_IN_HAND, H_SPECIALS_LOCK } from '../layout/header.ts';
-import { PROC_CALLBACKS, PROC_CALLBACKS_EPOCH } from '../layout/proc.ts';
+import { PROC_CALLBACKS, PROC_CALLBACKS_EPOCH, TM_CLEANUPS_QUEUED, TM_FINALIZERS_QUEUED } from '../layout/proc.ts';
 import {
   KIND_FINALIZER,
   KIND_PENDING,
@@ -23,6 +23,7 @@ import {
 } from '../layout/special.ts';
 import { type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { count } from './heap-stats.ts';
 import { freeSpecials, unlinkSpecial } from './special-list.ts';
 
 /** Whether the thread that registered this callback is still there to be called. In a region. */
@@ -45,6 +46,7 @@ export function pushCallback(mem: Mem, r: Ref): void {
  */
 export function queueCallback(t: Proc, s: SpanRef, r: Ref, from?: number): void {
   const { m } = t.mem;
+  const meter = m[r + SPECIAL_KIND] === KIND_FINALIZER ? TM_FINALIZERS_QUEUED : TM_CLEANUPS_QUEUED;
   Atomics.store(m, H_SPECIAL_IN_HAND, r);
   t.pause('special.hand');
   leaveList(t.mem, s, r, from);
@@ -52,6 +54,7 @@ export function queueCallback(t: Proc, s: SpanRef, r: Ref, from?: number): void 
   pushCallback(t.mem, r);
   t.pause('special.queued');
   Atomics.store(m, H_SPECIAL_IN_HAND, NIL);
+  count(t.mem, t.ref, meter, 1);
 }
 
 function leaveList(mem: Mem, s: SpanRef, r: Ref, from?: number): void {

@@ -13,6 +13,7 @@ import {
   FIX_NCHUNK,
   FIX_SIZE,
   FIX_SPANS,
+  FIX_TAKEN,
   FIX_WORDS,
 } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
@@ -49,6 +50,7 @@ export function fixAlloc(t: Proc, index: number): Ref {
     if (m[f + FIX_NCHUNK] < size) {
       const chunk = persistentAlloc(t, m[f + FIX_CHUNK_WORDS], index === FIX_SPANS ? SPAN_WORDS : 2);
       if (chunk === NIL) return NIL as Ref;
+      m[f + FIX_TAKEN] = m[f + FIX_TAKEN] + m[f + FIX_CHUNK_WORDS];
       m[f + FIX_CHUNK] = chunk;
       m[f + FIX_NCHUNK] = m[f + FIX_CHUNK_WORDS];
     }

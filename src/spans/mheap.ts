@@ -24,6 +24,7 @@ import {
   PAGE_SIZE,
 } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_TABLES, FIX_TINY_TABLES } from '../layout/fixalloc.ts';
+import { GC_HEAP_LIVE } from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
   H_GROWN_PAGES,
@@ -32,15 +33,21 @@ import {
   H_PEAK_PAGES,
   H_SWEEPGEN,
   H_TINY,
+  H_TRACE,
 } from '../layout/header.ts';
 import {
   PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
+  PC_LAST_SCAV,
   PROC_PAGE_CACHE,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   SPAN_CACHE_MAX,
+  TM_IN_HEAP,
+  TM_IN_STACKS,
+  TM_MAPPED,
+  TM_RELEASED,
 } from '../layout/proc.ts';
 import {
   LIST_NONE,
@@ -75,13 +82,16 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TABLE,
   SPAN_TABLE_CLASS,
+  SPAN_TINY_COUNTED,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-cache.ts';
 import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
+import { beginStats, count, endStats } from './heap-stats.ts';
 import type { SpanHooks } from './hooks.ts';
 import { addLive, spanBase } from './mspan.ts';
 import type { SizeClassTable } from './size-classes.ts';
@@ -100,6 +110,8 @@ export class MHeap {
   hooks: SpanHooks = {};
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
+  /** Pages without memory among those that `#allocPages` has found last. */
+  #fresh = 0;
 
   constructor(t: Proc, classes: SizeClassTable) {
     this.t = t;
@@ -118,11 +130,13 @@ export class MHeap {
   alloc(npages: number, spanClass: SpanClass): SpanRef {
     const s = this.#takeRecord();
     if (s === NIL) return s;
+    this.t.pause('span.record');
     const nelems = spanClass < 2 ? 1 : this.classes.nelems[spanClass >>> 1];
     if (!this.#prepareBits(s, nelems) || !this.#prepareTable(s, spanClass)) {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
+    this.t.pause('span.bits');
     const page = this.#allocPages(npages);
     if (page < 0) {
       this.#putRecord(s);
@@ -135,6 +149,7 @@ export class MHeap {
     m[s + SPAN_ELEMSIZE] = size;
     m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, 0, s);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
     return s;
   }
@@ -156,6 +171,7 @@ export class MHeap {
     m[s + SPAN_NELEMS] = 0;
     m[s + SPAN_ELEMSIZE] = npages * PAGE_SIZE;
     this.#initSpan(s, page, npages, SPAN_STATE_MANUAL);
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, FLAG_MANUAL, s);
     return s;
   }
 
@@ -163,16 +179,17 @@ export class MHeap {
     if (Atomics.compareExchange(this.#m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
       fatal('freeManual of a span that is not manual');
     }
-    this.free(s);
+    this.free(s, FLAG_MANUAL);
   }
 
   /**
    * Gives the pages of an empty span back. The caller made it FREEING in its own name and took it off its list. Pages of
-   * the block that the thread's page cache holds go there, without a lock.
+   * the block that the thread's page cache holds go there, without a lock. `flags`: of the event in a trace.
    */
-  free(s: SpanRef): void {
+  free(s: SpanRef, flags = 0): void {
     const { t } = this;
     const m = this.#m;
+    if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_FREE, flags, s);
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     t.pause('span.free');
     addLive(m, s, -m[s + SPAN_COUNTED]);
@@ -183,6 +200,7 @@ export class MHeap {
     if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
       this.#forgetSpan(s, page, npages);
       cacheFree(t.mem, this.#cache, page, npages);
+      t.pause('pageCache.free');
       this.#keepRecord(s);
       return;
     }
@@ -194,8 +212,15 @@ export class MHeap {
     }
     this.#forgetSpan(s, page, npages);
     this.pages.free(page, npages);
+    t.pause('pageAlloc.free');
     if (!this.#keepRecord(s)) fixFree(t, FIX_SPANS, s);
     t.unlock(H_HEAP_LOCK);
+  }
+
+  #traceSpan(kind: number, flags: number, s: SpanRef): void {
+    const m = this.#m;
+    const pages = m[s + SPAN_NPAGES] | (m[s + SPAN_CLASS] << SPAN_CLASS_SHIFT);
+    this.t.trace.event(kind, flags, m[s + SPAN_BASE], pages, m[GC_HEAP_LIVE], m[H_PAGES_IN_USE]);
   }
 
   #inPageCache(page: number, npages: number): boolean {
@@ -216,6 +241,7 @@ export class MHeap {
       this.t.pause('span.forget');
     }
     Atomics.sub(m, H_PAGES_IN_USE, npages);
+    this.#countSpan(s, -npages, 0);
     m[s + SPAN_OWNER] = 0;
     Atomics.store(m, s + SPAN_STATE, SPAN_STATE_DEAD);
   }
@@ -252,12 +278,25 @@ export class MHeap {
     m[s + SPAN_LARGE_TYPE] = 0;
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;
+    m[s + SPAN_TINY_COUNTED] = 0;
     m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
     this.#countPages(npages);
+    this.#countSpan(s, npages, -this.#fresh);
     this.t.pause('span.publish');
     Atomics.store(m, s + SPAN_STATE, state);
+  }
+
+  /** In the books: `npages` more in spans of this kind, `fresh` more without memory. */
+  #countSpan(s: SpanRef, npages: number, fresh: number): void {
+    const { mem, ref } = this.t;
+    const isManual = mem.m[s + SPAN_NELEMS] === 0;
+    beginStats(mem, ref);
+    this.t.pause('stats');
+    count(mem, ref, isManual ? TM_IN_STACKS : TM_IN_HEAP, npages * PAGE_SIZE);
+    count(mem, ref, TM_RELEASED, fresh * PAGE_SIZE);
+    endStats(mem, ref);
   }
 
   #countPages(npages: number): void {
@@ -275,13 +314,14 @@ export class MHeap {
     const m = this.#m;
     const { t, pages } = this;
     if (npages < PAGE_CACHE_MAX_REQUEST) {
-      let page = cacheAlloc(t.mem, this.#cache, npages);
+      let page = this.#allocCached(npages);
       if (page >= 0) return page;
       if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
+        t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
-        if (filled) page = cacheAlloc(t.mem, this.#cache, npages);
+        if (filled) page = this.#allocCached(npages);
         if (page >= 0) return page;
       }
     }
@@ -292,10 +332,22 @@ export class MHeap {
       const n = this.#grow(npages);
       if (n === 0) break;
       grown += n;
+      t.pause('mheap.grow');
       page = pages.alloc(npages);
     }
+    t.pause('pageAlloc.alloc');
+    this.#fresh = pages.scavengedPages;
     t.unlock(H_HEAP_LOCK);
-    if (grown > 0 && this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    if (grown === 0) return page;
+    if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
+    if (this.hooks.onGrow !== undefined) this.hooks.onGrow(m[H_GROWN_PAGES] - grown, grown);
+    return page;
+  }
+
+  #allocCached(npages: number): number {
+    const page = cacheAlloc(this.t.mem, this.#cache, npages);
+    this.t.pause('pageCache.alloc');
+    this.#fresh = this.#m[this.#cache + PC_LAST_SCAV];
     return page;
   }
 
@@ -310,6 +362,11 @@ export class MHeap {
     m[H_GROWN_PAGES] = to;
     // Page 0 is never handed out, so that address 0 is nil.
     if (from === 0) this.pages.allocRange(0, 1);
+    const { mem, ref } = this.t;
+    beginStats(mem, ref);
+    count(mem, ref, TM_MAPPED, (to - from) * PAGE_SIZE);
+    count(mem, ref, TM_RELEASED, (to - Math.max(from, 1)) * PAGE_SIZE);
+    endStats(mem, ref);
     return to - from;
   }
 

@@ -15,7 +15,7 @@ import { OutOfMemoryError } from '../base/errors.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_SPECIALS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE } from '../layout/header.ts';
-import { SPAN_CLASS, SPAN_SPECIALS } from '../layout/span.ts';
+import { SPAN_CLASS, SPAN_SPECIAL_SLOTS, SPAN_SPECIALS } from '../layout/span.ts';
 import { KIND_NONE, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_WORDS } from '../layout/special.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -72,6 +72,8 @@ export function linkSpecial(mem: Mem, s: SpanRef, r: Ref): void {
   let word = s + SPAN_SPECIALS;
   while (m[word] !== NIL && isBefore(m, m[word], addr, after)) word = m[word] + SPECIAL_NEXT;
   m[r + SPECIAL_NEXT] = m[word];
+  // Before the record: whoever owns the span looks at this word alone.
+  if (m[s + SPAN_CLASS] >= 2) Atomics.or(m, s + SPAN_SPECIAL_SLOTS, 1 << slotIndex(m, s, addr));
   Atomics.store(m, word, r);
   noteSpecials(mem, s);
 }
@@ -96,5 +98,22 @@ export function noteSpecials(mem: Mem, s: SpanRef): void {
   const page = spanBase(m, s) >>> PAGE_SHIFT;
   const word = plan.pageSpecials + (page >>> 5);
   if (m[s + SPAN_SPECIALS] !== NIL) Atomics.or(m, word, 1 << page);
-  else Atomics.and(m, word, ~(1 << page));
+  else {
+    Atomics.and(m, word, ~(1 << page));
+    if (m[s + SPAN_CLASS] >= 2) Atomics.store(m, s + SPAN_SPECIAL_SLOTS, 0);
+  }
+}
+
+/** Makes SPAN_SPECIAL_SLOTS name only slots that have specials, of a span that nobody uses. Specials lock. */
+export function noteSlots(m: Words, s: SpanRef): void {
+  if (m[s + SPAN_CLASS] < 2) return;
+  let slots = 0;
+  for (let r = m[s + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT])
+    slots |= 1 << slotIndex(m, s, m[r + SPECIAL_ADDR]);
+  Atomics.store(m, s + SPAN_SPECIAL_SLOTS, slots);
+}
+
+/** Whether slot `index` of an own span of small objects may have specials. */
+export function maySpecial(m: Words, s: SpanRef, index: number): boolean {
+  return (m[s + SPAN_SPECIAL_SLOTS] & (1 << index)) !== 0;
 }

@@ -9,20 +9,24 @@
  * The objects of a tiny block die with the block: if one of them is revived, all are.
  *
  * A callback whose thread has gone is dropped when it is met, and revives nothing.
+ *
+ * The record of a sampled object ends with the object, and keeps nothing alive: see profile.ts.
  */
 import { NIL, type Ref, type SpanRef } from '../base/brand.ts';
 import { H_SPECIALS_LOCK } from '../layout/header.ts';
-import { SPAN_GCMARK_BITS, SPAN_SPECIALS, SPAN_SPECIALS_GEN, SPAN_SWEEPGEN } from '../layout/span.ts';
+import { SPAN_ALLOC_BITS, SPAN_GCMARK_BITS, SPAN_SPECIALS, SPAN_SPECIALS_GEN, SPAN_SWEEPGEN } from '../layout/span.ts';
 import {
   KIND_CLEANUP,
   KIND_DROPPED,
   KIND_FINALIZER,
   KIND_INTERNED,
   KIND_PENDING,
+  KIND_PROFILE,
   KIND_WEAK,
   SPECIAL_ADDR,
   SPECIAL_KIND,
   SPECIAL_NEXT,
+  SPECIAL_PROFILE_BUCKET,
   SPECIAL_SERIAL,
   SPECIAL_SERIAL_HIGH,
 } from '../layout/special.ts';
@@ -30,7 +34,8 @@ import type { Mem } from '../sys/mem.ts';
 import { pushCallback, queueCallback, takesCallbacks } from './callback-queue.ts';
 import { unlinkInterned } from './intern-table.ts';
 import type { MHeap } from './mheap.ts';
-import { freeSpecials, slotOf, unlinkSpecial } from './special-list.ts';
+import { countFreed, countSwept } from './profile.ts';
+import { freeSpecials, noteSlots, slotOf, unlinkSpecial } from './special-list.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
 
@@ -72,6 +77,7 @@ function sweepList(heap: MHeap, s: SpanRef, freed: Ref[]): void {
     }
     while (m[link] !== NIL && slotOf(m, s, m[m[link] + SPECIAL_ADDR]) === index) link = m[link] + SPECIAL_NEXT;
   }
+  noteSlots(m, s);
   m[s + SPAN_SPECIALS_GEN] = m[s + SPAN_SWEEPGEN];
 }
 
@@ -97,6 +103,12 @@ function buryOrRevive(heap: MHeap, s: SpanRef, group: readonly Ref[], link: numb
   for (const r of group) {
     const kind = m[r + SPECIAL_KIND];
     if (kind === KIND_WEAK || kind === KIND_INTERNED) continue;
+    if (kind === KIND_PROFILE) {
+      if (revived) continue;
+      end(mem, s, r, freed, link);
+      countSwept(m, m[r + SPECIAL_PROFILE_BUCKET] as Ref);
+      continue;
+    }
     if (!takesCallbacks(mem, r)) end(mem, s, r, freed, link);
     else if (kind === KIND_FINALIZER || (kind === KIND_CLEANUP && !revived)) queueCallback(heap.t, s, r, link);
   }
@@ -120,7 +132,7 @@ function end(mem: Mem, s: SpanRef, r: Ref, freed: Ref[], link?: number): void {
 
 /**
  * Handles the specials of `size` bytes at `addr`, which are about to be freed by hand: weak pointers are cleared,
- * cleanups are queued, finalizers are dropped. In a region, the span is swept, no lock held.
+ * cleanups are queued, finalizers are dropped, a sampled object is counted. In a region, the span is swept, no lock held.
  */
 export function dropSpecials(heap: MHeap, s: SpanRef, addr: number, size: number): void {
   const { t } = heap;
@@ -133,7 +145,11 @@ export function dropSpecials(heap: MHeap, s: SpanRef, addr: number, size: number
     const at = m[r + SPECIAL_ADDR] >>> 0;
     if (at >= addr + size) break;
     if (at >= addr) {
-      if (killWeak(m, r) || !takesCallbacks(mem, r)) end(mem, s, r, freed);
+      if (m[r + SPECIAL_KIND] === KIND_PROFILE) {
+        end(mem, s, r, freed);
+        t.pause('special.freed');
+        countFreed(m, m[r + SPECIAL_PROFILE_BUCKET] as Ref);
+      } else if (killWeak(m, r) || !takesCallbacks(mem, r)) end(mem, s, r, freed);
       else if (m[r + SPECIAL_KIND] === KIND_CLEANUP) queueCallback(t, s, r);
       else dropCallback(mem, s, r);
     }
@@ -150,4 +166,18 @@ export function dropCallback(mem: Mem, s: SpanRef, r: Ref): void {
   unlinkSpecial(mem, s, r);
   m[r + SPECIAL_KIND] = KIND_DROPPED;
   if (!queued) pushCallback(mem, r);
+}
+
+/**
+ * Records of sampled objects in slots that hold none: a thread died between allocating a slot and giving it away. World
+ * stopped; the records are lost.
+ */
+export function dropUnborn(mem: Mem, s: SpanRef): void {
+  const { m } = mem;
+  for (let r = m[s + SPAN_SPECIALS] as Ref; r !== NIL; r = m[r + SPECIAL_NEXT] as Ref) {
+    const bit = m[s + SPAN_ALLOC_BITS] + slotOf(m, s, m[r + SPECIAL_ADDR]);
+    if (m[r + SPECIAL_KIND] !== KIND_PROFILE || (m[bit >>> 5] & (1 << bit)) !== 0) continue;
+    unlinkSpecial(mem, s, r);
+    countFreed(m, m[r + SPECIAL_PROFILE_BUCKET] as Ref);
+  }
 }

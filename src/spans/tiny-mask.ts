@@ -8,9 +8,12 @@
  * A word of 0 on a live slot: a block without objects that its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
  */
 
-import { ctz32 } from '../base/bits.ts';
-import type { SpanRef } from '../base/brand.ts';
-import { SPAN_TYPES } from '../layout/span.ts';
+import { ctz32, popcount32 } from '../base/bits.ts';
+import type { ProcRef, SpanRef } from '../base/brand.ts';
+import { TM_TINY_ALLOCS } from '../layout/proc.ts';
+import { SPAN_NELEMS, SPAN_TINY_COUNTED, SPAN_TYPES } from '../layout/span.ts';
+import type { Mem } from '../sys/mem.ts';
+import { count } from './heap-stats.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
 
@@ -29,4 +32,27 @@ export function tinySize(mask: number, start: number): number {
 export function tinyWithout(mask: number, start: number): number {
   const size = tinySize(mask, start);
   return mask & ~((1 << start) | (0x8000 << (start + size)));
+}
+
+/**
+ * Counts the objects in a span of tiny blocks that were not counted before (Go: `tinyAllocs`). `tiny` of malloc/fast.ts does
+ * not count: so an object is counted when its span is used up, swept, or when it is freed. Whoever may write the masks.
+ */
+export function countTiny(mem: Mem, p: ProcRef, s: SpanRef): void {
+  const { m } = mem;
+  const from = m[s + SPAN_TYPES];
+  let objects = 0;
+  // Two blocks at a time: the first bytes of both in one word.
+  for (let word = from, end = from + m[s + SPAN_NELEMS]; word < end; word += 2) {
+    objects += popcount32((m[word] & 0xffff) | (word + 1 < end ? m[word + 1] << 16 : 0));
+  }
+  count(mem, p, TM_TINY_ALLOCS, Math.max(0, objects - m[s + SPAN_TINY_COUNTED]));
+  m[s + SPAN_TINY_COUNTED] = objects;
+}
+
+/** An object of a tiny block is freed: it was counted, or is so now. Which ones were is not known, only how many. */
+export function noteTinyFree(mem: Mem, p: ProcRef, s: SpanRef): void {
+  const { m } = mem;
+  if (m[s + SPAN_TINY_COUNTED] > 0) m[s + SPAN_TINY_COUNTED]--;
+  else count(mem, p, TM_TINY_ALLOCS, 1);
 }

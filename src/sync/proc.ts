@@ -36,7 +36,7 @@
 import type { ProcRef } from '../base/brand.ts';
 import { fatal, SpanheapError } from '../base/errors.ts';
 import { GC_RAGGED } from '../layout/gc.ts';
-import { H_STOP, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
+import { H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -54,6 +54,7 @@ import {
 import type { Mem } from '../sys/mem.ts';
 import { parkWhile, unpark } from './park.ts';
 import { lockName } from './ranks.ts';
+import { TraceWriter } from './trace.ts';
 
 /** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
 export const LOCK_CONTENDED = 0x10000;
@@ -89,6 +90,8 @@ export class Proc {
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
   delay: DelayHook | undefined;
+  /** Writes this thread's part of the allocation trace, while one is under way. */
+  readonly trace: TraceWriter;
   /** What this thread does in a ragged barrier. */
   onRagged: () => void = () => {};
   readonly #m: Int32Array<ArrayBufferLike>;
@@ -101,6 +104,7 @@ export class Proc {
     this.id = mem.m[ref + PROC_ID];
     this.#m = mem.m;
     this.#epoch = mem.m[ref + PROC_EPOCH];
+    this.trace = new TraceWriter(this);
     // Nobody else can stop or wait for the only thread of an unshared heap: it is always inside its region.
     if (!mem.shared) {
       Atomics.store(mem.m, ref + PROC_STATUS, PROC_RUNNING);
@@ -118,7 +122,7 @@ export class Proc {
   enter(): void {
     if (this.depth === 0) this.acquire();
     this.depth++;
-    this.gate.setOpen(!this.#guarded);
+    this.refresh();
   }
 
   leave(): void {
@@ -185,9 +189,9 @@ export class Proc {
     unpark(m, this.ref + PROC_STATUS);
   }
 
-  /** After a stop: what the fast paths go by may have changed (see malloc/fast.ts). */
+  /** After a stop: what the fast paths go by may have changed (see malloc/fast.ts), and whether each call is traced. */
   refresh(): void {
-    this.gate.setOpen(this.depth > 0 && !this.#guarded);
+    this.gate.setOpen(this.depth > 0 && !this.#guarded && this.#m[H_TRACE] === 0);
   }
 
   /** A thread that enters again and again must not keep a coordinator waiting: it lets the stop go first. */

@@ -8,21 +8,14 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { MCache } from '../cache/mcache.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
-import { H_PROCS, H_RETIRED } from '../layout/header.ts';
-import {
-  COUNTERS,
-  PROC_CLASSES,
-  PROC_EPOCH,
-  PROC_FREE,
-  PROC_ID,
-  PROC_IDLE,
-  PROC_STATUS,
-  PROC_THREAD,
-} from '../layout/proc.ts';
+import { H_PROCS } from '../layout/header.ts';
+import { PROC_CLASSES, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_IDLE, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import { EV_ATTACH, EV_DETACH } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import { MHeap } from '../spans/mheap.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import { Proc, procRef } from '../sync/proc.ts';
+import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
 import { lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
@@ -41,6 +34,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
     lockWorldUnlessBroken(t);
     cache.joinCycle();
     Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
+    if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, thread, t.id, 0, 0);
     t.unlockWorld();
   }
   return cache;
@@ -76,18 +70,11 @@ export function detachProc(cache: MCache): void {
   withWorldStopped(heap.t, () => {
     releaseProc(cache);
     closeCallbacks(heap.t, ref);
-    retireCounters(mem, ref);
+    endTraceOf(mem, heap.t.id);
+    if (heap.t.trace.number !== 0) heap.t.trace.event(EV_DETACH, 0, 0, 0, 0, 0);
   });
   heap.t.quit();
   freeProc(mem, ref);
-}
-
-/** Adds what the thread has counted to the heap's sums. World stopped. */
-export function retireCounters(mem: Mem, ref: ProcRef): void {
-  COUNTERS.forEach((counter, i) => {
-    mem.mf[(H_RETIRED >>> 1) + i] += mem.mf[(ref + counter) >>> 1];
-    mem.mf[(ref + counter) >>> 1] = 0;
-  });
 }
 
 /** The record is free again. It holds nothing, and its status is FREE, or its thread is gone. */

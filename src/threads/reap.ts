@@ -18,11 +18,13 @@ import {
   WORKER_STARTING,
 } from '../layout/gc.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import { EV_REAPED } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
-import { freeProc, retireCounters } from './attach.ts';
+import { endTraceOf } from '../sync/trace.ts';
+import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';
 import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
@@ -49,7 +51,8 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
       repair(heap, ref, id);
       releaseLocksOf(mem, id);
       closeCallbacks(t, ref);
-      retireCounters(mem, ref);
+      endTraceOf(mem, id);
+      if (t.trace.number !== 0) t.trace.event(EV_REAPED, 0, id, 0, 0, 0);
       freeProc(mem, ref);
     },
     { ...options, reaping: true },

@@ -8,6 +8,7 @@
  */
 import { MCache } from '../cache/mcache.ts';
 import { drainDeferred, dropTiny } from '../cache/owner-free.ts';
+import { releaseAll } from '../cache/release.ts';
 import { H_RECLAIMER } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
@@ -29,6 +30,6 @@ export function reclaimCaches(heap: MHeap): void {
 export function releaseProc(cache: MCache): void {
   drainDeferred(cache);
   dropTiny(cache);
-  cache.releaseAll();
+  releaseAll(cache);
   cache.heap.flush(cache.ref);
 }

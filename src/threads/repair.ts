@@ -27,7 +27,7 @@
  */
 import { NIL, type ProcRef, type Ref, type SpanRef } from '../base/brand.ts';
 import { fatal } from '../base/errors.ts';
-import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan } from '../cache/defer.ts';
+import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { centralPush } from '../central/mcentral.ts';
@@ -71,6 +71,7 @@ import {
   PROC_WB,
   PROC_WB_COUNT,
 } from '../layout/proc.ts';
+import { isHeld } from '../layout/snapshot.ts';
 import {
   LIST_CENTRAL,
   LIST_NONE,
@@ -103,15 +104,18 @@ import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
 import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
 import { fixForget } from '../spans/fixalloc.ts';
+import { repairStats } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
-import { finishSpecials } from '../spans/specials.ts';
+import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { repairSnapshot } from './repair-snapshot.ts';
 import { repairSpecials } from './repair-specials.ts';
+import { recount } from './repair-stats.ts';
 import { attachedProcs } from './stop-the-world.ts';
 
 /** Repairs what the thread with this id was changing, and takes its spans and pages back. */
@@ -123,6 +127,8 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
   const lost = Atomics.load(m, H_RECLAIMER) === 0 ? [dead] : [...living, dead];
   const ids = new Set(lost.map((p) => m[p + PROC_ID]));
   const transition = Atomics.load(m, H_RECLAIMER) !== 0;
+  for (const p of lost) repairStats(mem, p);
+  repairSnapshot(mem, dead, id);
   repairSpansTable(heap, id);
   forgetQueues(mem, [...living, dead]);
   for (const p of lost) forgetCache(heap, p);
@@ -139,6 +145,7 @@ export function repair(heap: MHeap, dead: ProcRef, id: number): void {
     repairSpan(heap, s, ids, heldHeap);
   });
   rebuildMaps(heap, living);
+  recount(mem, dead);
   Atomics.store(m, H_RECLAIMER, 0);
 }
 
@@ -234,17 +241,20 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
     return;
   }
   requeue(mem, s, 0);
-  if (hasDeferred(m, s)) takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
+  if (hasDeferred(m, s) && !waitsForSweep(heap, s))
+    takeSpan(heap, s, (_, index, tiny) => applyNote(heap, s, index, tiny));
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
+  dropUnborn(mem, s);
   const halfSwept = m[s + SPAN_SWEEPGEN] === gen - 1;
   if (halfSwept) {
     finishSpecials(heap, s);
     renewHalfSwept(heap, s, heldHeap);
   }
   const marking = m[H_WRITE_BARRIER] !== 0;
-  // The slots of a lost window were marked when it was made.
-  if (marking) dropMarks(m, s);
+  // The slots of a lost window were marked when it was made. Those of objects freed since are marked too, and must stay so
+  // while a snapshot reads them.
+  if (marking && !isHeld(m)) dropMarks(m, s);
   const live = countLive(m, s);
   // What is counted of a span that was to be swept is what was marked of it, which nobody knows any more.
   if (!halfSwept) addLive(m, s, live - m[s + SPAN_COUNTED]);

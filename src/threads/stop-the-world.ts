@@ -12,11 +12,12 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
-import { GC_WORK_LOCK } from '../layout/gc.ts';
+import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
+  PROC_EPOCH,
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
@@ -25,9 +26,12 @@ import {
   PROC_STOPPED,
   PROC_THREAD,
 } from '../layout/proc.ts';
+import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
+import { threadMeter } from '../spans/heap-stats.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { recordStop } from './pauses.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
@@ -44,6 +48,8 @@ export interface StopOptions {
   readonly onStopped?: (ns: number) => void;
   /** What "long" is, in milliseconds. Default: 5000. */
   readonly warnAfterMs?: number;
+  /** What the stop is for, as the allocation trace tells it: one of the WHY_ values. Default: WHY_OTHER. */
+  readonly why?: number;
 }
 
 /** Record of every thread slot, attached or not. */
@@ -54,6 +60,27 @@ export function allProcs(mem: Mem): ProcRef[] {
 /** Records of the threads that are attached, dead ones included. */
 export function attachedProcs(mem: Mem): ProcRef[] {
   return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
+}
+
+/**
+ * Records of all threads that ever were attached: what they have counted stays there. The lowest free record is always the
+ * next that is claimed, so they are the first ones; and the one that is set aside for the background worker.
+ */
+export function usedProcs(mem: Mem): ProcRef[] {
+  const { m, plan } = mem;
+  const reserved = m[GC_RESERVED];
+  const isUsed = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_EPOCH) !== 0;
+  const procs: ProcRef[] = [];
+  for (let id = 1; id <= plan.maxProcs && (id === reserved || isUsed(id)); id++) {
+    if (id !== reserved) procs.push(procRef(mem, id));
+  }
+  if (reserved !== 0 && isUsed(reserved)) procs.push(procRef(mem, reserved));
+  return procs;
+}
+
+/** The sum of one of the meters TM_… over all threads, those that are gone included. */
+export function sumMeter(mem: Mem, meter: number): number {
+  return usedProcs(mem).reduce((sum, p) => sum + mem.mf[threadMeter(p, meter)], 0);
 }
 
 /** All leaf locks. */
@@ -89,11 +116,23 @@ export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = 
 /** As `withWorldStopped`, with the world lock held already. Undefined: given up, a thread is to be reaped first. */
 export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): { result: T } | undefined {
   const asked = performance.now();
-  if (!t.mem.shared) return { result: timed(fn, asked, options) };
+  const why = options.why ?? WHY_OTHER;
+  const trace = t.trace.number;
+  let stopped: number | undefined;
+  if (trace !== 0) t.trace.event(EV_STOP_BEGIN, why, 0, 0, 0, 0);
   try {
-    return stopAll(t, options) ? { result: timed(fn, asked, options) } : undefined;
+    if (t.mem.shared && !stopAll(t, options)) return undefined;
+    stopped = performance.now();
+    return { result: timed(fn, asked, options) };
   } finally {
-    startAll(t);
+    // A trace that this stop was for begins or ends in its middle.
+    const now = performance.now();
+    if (trace !== 0 && t.trace.number === trace) {
+      t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, ((stopped ?? asked) - asked) * 1e6);
+    }
+    if (t.mem.shared) startAll(t);
+    const gc = why === WHY_MARK_SETUP || why === WHY_MARK_TERMINATION;
+    if (stopped !== undefined) recordStop(t.mem, gc, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
   }
 }
 
@@ -163,12 +202,16 @@ export class Patience {
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
     }
+    this.mention(m, p, `has not reached a safepoint`, '; call heap.poll() in long loops');
+  }
+
+  /** Warns, once a thread, when it has been waited for long. `what` it does, `advice`. */
+  mention(m: Int32Array<ArrayBufferLike>, p: ProcRef, what: string, advice = ''): void {
+    const waited = performance.now() - this.#started;
     const limit = this.#options.warnAfterMs ?? WARN_MS;
     if (waited <= limit || this.#named === p) return;
     this.#named = p;
-    this.#options.warn?.(
-      `${nameOf(m, p)} has not reached a safepoint for ${limit / 1000} s; call heap.poll() in long loops`,
-    );
+    this.#options.warn?.(`${nameOf(m, p)} ${what} for ${limit / 1000} s${advice}`);
   }
 }
 

@@ -11,9 +11,10 @@ import { ArgumentError, WrongTypeError } from '../base/errors.ts';
 import { ensureSwept } from '../central/sweep.ts';
 import { addCleanup, addFinalizer, removeCleanup, removeFinalizer } from '../gc/specials.ts';
 import { H_SPECIALS_LOCK, H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_CALLBACKS } from '../layout/proc.ts';
+import { PROC_CALLBACKS, TM_CLEANUPS_CALLED, TM_FINALIZERS_CALLED } from '../layout/proc.ts';
 import { KIND_DROPPED, KIND_PENDING, SPECIAL_ADDR, SPECIAL_ID, SPECIAL_KIND } from '../layout/special.ts';
 import { takeCallbacks } from '../spans/callback-queue.ts';
+import { count } from '../spans/heap-stats.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { freeSpecials, unlinkSpecial } from '../spans/special-list.ts';
 import { type Env, inRegion, inScope } from './env.ts';
@@ -219,6 +220,7 @@ export class Callbacks {
     this.#forget(id);
     if (record === NIL) {
       if (dropped || callback === undefined) return false;
+      this.#count(TM_CLEANUPS_CALLED);
       callback.fn(callback.arg);
       return true;
     }
@@ -226,11 +228,18 @@ export class Callbacks {
       this.#env,
       () => {
         const ref = this.#revive(record, callback?.make);
-        if (ref !== undefined) callback!.fn(ref);
-        return ref !== undefined;
+        if (ref === undefined) return false;
+        this.#count(TM_FINALIZERS_CALLED);
+        callback!.fn(ref);
+        return true;
       },
       () => {},
     );
+  }
+
+  #count(meter: number): void {
+    const { t } = this.#env;
+    count(t.mem, t.ref, meter, 1);
   }
 
   /** Ends a pending finalizer and makes a reference to its object. In a scope, which keeps it alive from here on. */

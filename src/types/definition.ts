@@ -66,13 +66,16 @@ interface DefinedField {
   readonly type: string;
 }
 
+/** Where the registered types come from. */
+export type TypeSource = Pick<TypeList, 'find'>;
+
 /** The kinds of one heap's registered types. */
 export class DefinedKinds {
-  readonly #table: TypeList;
+  readonly #table: TypeSource;
   readonly #structs = new Map<string, StructKind>();
   readonly #byNumber = new Map<number, Kind>();
 
-  constructor(table: TypeList) {
+  constructor(table: TypeSource) {
     this.#table = table;
   }
 

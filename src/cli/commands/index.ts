@@ -15,12 +15,14 @@ import { indexReport } from '../index/report.ts';
 import { findFiles } from '../index/walker.ts';
 import { checkOutput, writeOutput } from '../output.ts';
 import { parseCount, parsePercent, parseSize } from '../sizes.ts';
+import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
+import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 const MOST_THREADS = 64;
 /** More workers than this read files faster than a disk gives them. */
 const MOST_THREADS_UNASKED = 8;
 
-interface CommandOptions extends ExploreFlags {
+interface CommandOptions extends ExploreFlags, TraceFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly query: readonly string[];
@@ -31,6 +33,7 @@ interface CommandOptions extends ExploreFlags {
   readonly memoryLimit: number;
   readonly gctrace?: boolean;
   readonly json?: string;
+  readonly snapshot?: string;
 }
 
 export function addIndexCommand(program: Command, workerUrl: URL): void {
@@ -71,11 +74,12 @@ export function addIndexCommand(program: Command, workerUrl: URL): void {
         'drop so many of 100 documents from the finished index, collect, and index them again in the same heap',
       ).argParser((text) => parseCount(text, '--drop', 1, 100)),
     );
-  addExploreFlags(addGcOptions(command))
+  addExploreFlags(addTraceFlag(addGcOptions(command)))
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
+    .option('--snapshot <file>', 'write a snapshot of the heap when all is done, compressed if the name ends in .gz')
     .addHelpText('after', EXAMPLES)
     .action((paths: string[], options: CommandOptions) =>
-      exploring(options, 'index', () => index(paths, options, workerUrl)),
+      exploring(options, 'index', () => tracing(options, () => index(paths, options, workerUrl))),
     );
 }
 
@@ -113,13 +117,16 @@ Exit code: 0 all went well (files that could not be read are reported), 1 the in
 the plain one, 2 the command line is wrong, 130 Ctrl-C.`;
 
 async function index(paths: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
-  const { threads, maxBytes, check = false, drop, json } = options;
+  const { threads, maxBytes, check = false, drop, json, snapshot } = options;
   if (json !== undefined && json !== '-') checkOutput(json, '--json', paths, 'files to index');
+  if (options.trace !== undefined) checkOutput(options.trace, '--trace', paths, 'files to index');
+  checkSnapshotOption(snapshot, paths, 'files to index', [json]);
   const found = findFiles(paths);
   const built = await buildIndex(found, { threads, maxBytes, check, gc: gcOptions(options), workerUrl });
   const isRight = firstDifference(built.check, null) === null;
   const recycled = drop !== undefined && isRight ? await recycle(built, drop) : null;
   const outcome = explaining(() => outcomeOf(built, recycled, { paths, threads, maxBytes, queries: options.query }));
+  if (snapshot !== undefined) takeSnapshot(built.heap, snapshot);
   // Standard output is either the report or the JSON, never both.
   const reportTo = json === '-' ? process.stderr : process.stdout;
   const colors = pico.createColors(pico.isColorSupported && reportTo.isTTY === true);

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
+import type { Heap } from '../../index.ts';
 import { CliError, UsageError } from '../errors.ts';
 import { type ExploreFlags, exploring } from '../explore/exploring.ts';
 import { addExploreFlags } from '../explore/flags.ts';
@@ -17,17 +18,20 @@ import { pageReport } from '../report/page.ts';
 import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
 import { parseCount, parseSize } from '../sizes.ts';
+import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
+import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 /** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
 const MOST_THREADS = 64;
 
-interface CommandOptions extends ExploreFlags {
+interface CommandOptions extends ExploreFlags, TraceFlags {
   readonly threads: number;
   readonly maxBytes: number;
   readonly sizeClasses: ReplayOptions['sizeClasses'];
   readonly verify?: boolean;
   readonly json?: string;
   readonly html?: string;
+  readonly snapshot?: string;
 }
 
 export function addReplayCommand(program: Command, workerUrl: URL): void {
@@ -57,11 +61,12 @@ export function addReplayCommand(program: Command, workerUrl: URL): void {
     )
     .option('--verify', "check every object's content, and the heap at the end")
     .option('--json <file>', 'write the figures as JSON; - for standard output, the report then goes to stderr')
-    .option('--html <file>', 'write a page with the curves over time and the waste by size class');
-  addExploreFlags(command)
+    .option('--html <file>', 'write a page with the curves over time and the waste by size class')
+    .option('--snapshot <file>', 'write a snapshot of the heap at the end, compressed if the name ends in .gz');
+  addExploreFlags(addTraceFlag(command))
     .addHelpText('after', EXAMPLES)
     .action((files: string[], options: CommandOptions) =>
-      exploring(options, 'replay', () => replay(files, options, workerUrl)),
+      exploring(options, 'replay', () => tracing(options, () => replay(files, options, workerUrl))),
     );
 }
 
@@ -104,10 +109,11 @@ async function read(file: string): Promise<Recording> {
 }
 
 async function replayOne(recording: Recording, options: CommandOptions, workerUrl: URL): Promise<ReplayOutcome> {
-  const { threads, maxBytes, sizeClasses, verify = false } = options;
+  const { threads, maxBytes, sizeClasses, verify = false, snapshot } = options;
   const progress = replayProgress(recording.file, recording.events);
   try {
-    const settings = { threads, maxBytes, sizeClasses, verify, workerUrl, onProgress: progress.update };
+    const onEnd = (heap: Heap): unknown => (snapshot === undefined ? undefined : takeSnapshot(heap, snapshot));
+    const settings = { threads, maxBytes, sizeClasses, verify, workerUrl, onProgress: progress.update, onEnd };
     return outcomeOf(recording, settings, await replayRecording(recording, settings));
   } finally {
     progress.stop();
@@ -116,11 +122,18 @@ async function replayOne(recording: Recording, options: CommandOptions, workerUr
 
 /** Finds out before the work, not after it, that a result has no place to go. */
 function checkOutputs(files: readonly string[], options: CommandOptions): void {
-  const { json, html } = options;
+  const { json, html, trace, snapshot } = options;
+  if (snapshot !== undefined && files.length > 1) {
+    throw new UsageError('--snapshot: each recording has a heap of its own; give one recording');
+  }
+  checkSnapshotOption(snapshot, files, 'recordings', [json, html]);
   if (html === '-') throw new UsageError('--html needs the name of a file');
   if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
     throw new UsageError('--json and --html name the same file');
   }
   if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
   if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
+  if (trace === undefined) return;
+  checkOutput(trace, '--trace', files, 'recordings');
+  if (files.length > 1) throw new UsageError('--trace records one heap: give one recording');
 }

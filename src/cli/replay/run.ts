@@ -24,6 +24,8 @@ export interface ReplayOptions {
   readonly workerUrl: URL;
   /** Told the number of events done, now and then. */
   readonly onProgress: (events: number) => void;
+  /** Called with the heap when all is replayed. */
+  readonly onEnd?: (heap: Heap) => unknown;
 }
 
 export interface ReplayRun {
@@ -47,10 +49,12 @@ export async function replayRecording(recording: Recording, options: ReplayOptio
   } catch (error) {
     throw error instanceof LaneError ? explainFailure(error.failure, recording, heap) : error;
   }
+  const finalStats = heap.stats();
+  options.onEnd?.(heap);
   return {
     plan,
     findings,
-    finalStats: heap.stats(),
+    finalStats,
     survivors: options.verify ? checkSurvivors(recording, input, findings.checks) : 0,
     brokenInvariant: options.verify ? verifyHeap(heap) : null,
   };

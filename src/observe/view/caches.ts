@@ -1,11 +1,11 @@
 /** What threads hold for themselves, as a view tells it: mcache, page cache, tiny block, counters. */
+
 import { popcount32 } from '../../base/bits.ts';
 import type { ProcRef } from '../../base/brand.ts';
 import { PAGE_CACHE_PAGES } from '../../layout/constants.ts';
 import { GC_RESERVED } from '../../layout/gc.ts';
 import {
   MC_FULL_COUNT,
-  MC_LIMIT,
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_SIZE,
@@ -20,31 +20,23 @@ import {
   PC_SCAV_HI,
   PC_SCAV_LO,
   PROC_ASSIST,
-  PROC_ASSIST_NS,
   PROC_AWAITING,
   PROC_CLASSES,
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_HANDLES,
   PROC_ID,
-  PROC_LARGE_ALLOCS,
-  PROC_LARGE_FREES,
-  PROC_MARK_NS,
   PROC_MARKING,
+  PROC_METERS,
   PROC_PAGE_CACHE,
   PROC_PAUSES,
-  PROC_REFILLS,
-  PROC_REMOTE_FREES,
   PROC_REMOTE_HEAD,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE_LEN,
   PROC_STACKS,
   PROC_STATUS,
   PROC_STATUS_NAMES,
-  PROC_SWEEP_NS,
   PROC_SWEEPING,
-  PROC_SWEPT_BYTES,
-  PROC_SWEPT_OBJECTS,
   PROC_THREAD,
   PROC_TINY,
   PROC_TINY_OFFSET,
@@ -55,9 +47,19 @@ import {
   SEGMENT_WORDS,
   STACK_SHIFT,
   STACK_WORDS,
+  TM_ASSIST_NS,
+  TM_LARGE_ALLOCS,
+  TM_LARGE_FREES,
+  TM_MARK_NS,
+  TM_REFILLS,
+  TM_REMOTE_FREES,
+  TM_SWEEP_NS,
+  TM_SWEPT_BYTES,
+  TM_SWEPT_OBJECTS,
 } from '../../layout/proc.ts';
 import { SPAN_REMOTE_NEXT } from '../../layout/span.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
+import { stackWords } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import type { ViewCacheClass, ViewThread } from '../view-types.ts';
@@ -92,7 +94,7 @@ function viewClass(mem: Mem, p: ProcRef, spanClass: number): ViewCacheClass {
     windowAddress: m[c + MC_WIN_ADDR] >>> 0,
     windowBits: m[c + MC_WIN] >>> 0,
     stack: stackAddresses.length,
-    stackLimit: m[c + MC_LIMIT] >>> 1,
+    stackLimit: stackWords(m, p, c) >>> 1,
     stackAddresses,
     partial: m[c + MC_PARTIAL_COUNT],
     full: m[c + MC_FULL_COUNT],
@@ -178,15 +180,15 @@ function viewThread({ t: { mem }, spanClasses }: HeapReader, p: ProcRef): ViewTh
     remoteSpans: remoteSpans(mem, p),
     freeSlots: classes.reduce((n, c) => n + c.window + c.stack, 0),
     freeBytes: classes.reduce((n, c) => n + (c.window + c.stack) * c.size, 0),
-    largeAllocs: double(PROC_LARGE_ALLOCS),
-    largeFrees: double(PROC_LARGE_FREES),
-    refills: double(PROC_REFILLS),
-    remoteFrees: double(PROC_REMOTE_FREES),
-    markNs: double(PROC_MARK_NS),
-    assistNs: double(PROC_ASSIST_NS),
-    sweepNs: double(PROC_SWEEP_NS),
-    sweptBytes: double(PROC_SWEPT_BYTES),
-    sweptObjects: double(PROC_SWEPT_OBJECTS),
+    largeAllocs: double(PROC_METERS + TM_LARGE_ALLOCS),
+    largeFrees: double(PROC_METERS + TM_LARGE_FREES),
+    refills: double(PROC_METERS + TM_REFILLS),
+    remoteFrees: double(PROC_METERS + TM_REMOTE_FREES),
+    markNs: double(PROC_METERS + TM_MARK_NS),
+    assistNs: double(PROC_METERS + TM_ASSIST_NS),
+    sweepNs: double(PROC_METERS + TM_SWEEP_NS),
+    sweptBytes: double(PROC_METERS + TM_SWEPT_BYTES),
+    sweptObjects: double(PROC_METERS + TM_SWEPT_OBJECTS),
     classes,
   };
 }

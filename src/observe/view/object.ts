@@ -14,6 +14,7 @@ import type { MapKind } from '../../types/kinds.ts';
 import { layoutOf } from '../../types/layout-of.ts';
 import { listRoots } from '../../types/roots.ts';
 import { MAX_TEXT, ValueReader } from '../decode.ts';
+import { liveView } from '../heap-view.ts';
 import { countOf, typeAllocated, typeGiven } from '../inspect.ts';
 import { type LiveObject, objectAt, whatIsAt } from '../objects.ts';
 import { searchType, type Typing, typeThrough } from '../type-search.ts';
@@ -103,13 +104,13 @@ export class ObjectViewer {
     typing: Typing | undefined,
   ): Pick<ViewObject, 'type' | 'typeFrom' | 'typeVia' | 'fields' | 'count' | 'valueAt' | 'value'> {
     if (typing === undefined) {
-      const bytes = new ValueReader(this.#heap).text('bytes', object.start, Math.min(object.size, MAX_TEXT));
+      const bytes = new ValueReader(liveView(this.#heap)).text('bytes', object.start, Math.min(object.size, MAX_TEXT));
       const known = { type: own?.name ?? null, typeFrom: own === undefined ? null : ('allocated' as const) };
       return { ...known, typeVia: null, fields: [], count: null, valueAt: object.start, value: viewPlain(bytes) };
     }
     const { kind, from, via, base, isTarget } = typing;
     const { name, fields = [] } = layoutOf(kind);
-    const count = isTarget ? 1 : countOf(this.#heap, object, kind, base, typing.bytes);
+    const count = isTarget ? 1 : countOf(liveView(this.#heap), object, kind, base, typing.bytes);
     return {
       type: name,
       typeFrom: from,
@@ -122,7 +123,7 @@ export class ObjectViewer {
   }
 
   #value({ kind, base, bytes, isTarget }: Typing, count: number): ViewValue {
-    const reader = new ValueReader(this.#heap);
+    const reader = new ValueReader(liveView(this.#heap));
     if (isTarget && kind.kind === 'map') return viewMap(kind as MapKind, reader.map(kind as MapKind, base));
     if (isTarget) return viewPlain(reader.text(kind.kind as 'string' | 'bytes', base, bytes));
     if (count === 1) return viewValue(kind, reader.read(kind, base));

@@ -35,7 +35,6 @@ import {
   H_PEAK_PAGES,
   H_PROCS,
   H_RELEASED_PAGES,
-  H_RETIRED,
   H_STOP,
   H_SWEEPGEN,
   H_TYPES,
@@ -49,34 +48,23 @@ import {
   PACER_MEMORY_LIMIT,
 } from '../../layout/pacer.ts';
 import {
-  COUNTERS,
-  PROC_ASSIST_NS,
-  PROC_LARGE_ALLOCS,
-  PROC_LARGE_FREES,
-  PROC_MARK_NS,
-  PROC_REFILLS,
-  PROC_REMOTE_FREES,
-  PROC_SWEEP_NS,
-  PROC_SWEPT_BYTES,
-  PROC_SWEPT_OBJECTS,
+  TM_ASSIST_NS,
+  TM_LARGE_ALLOCS,
+  TM_LARGE_FREES,
+  TM_MARK_NS,
+  TM_REFILLS,
+  TM_REMOTE_FREES,
+  TM_SWEEP_NS,
+  TM_SWEPT_BYTES,
+  TM_SWEPT_OBJECTS,
 } from '../../layout/proc.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { LOCK_OWNER } from '../../sync/proc.ts';
 import type { Mem } from '../../sys/mem.ts';
-import { attachedProcs } from '../../threads/stop-the-world.ts';
-import { metadataBytes } from '../stats.ts';
+import { sumMeter } from '../../threads/stop-the-world.ts';
+import { metadataBytes } from '../sys-memory.ts';
 import type { ViewGC, ViewSample } from '../view-types.ts';
 import { knownPages } from './records.ts';
-
-type Counter = (typeof COUNTERS)[number];
-
-/** The sums of all threads' counters, those of threads that are gone included. */
-function sumCounters(mem: Mem): (counter: Counter) => number {
-  const { mf } = mem;
-  const procs = attachedProcs(mem);
-  return (counter) =>
-    procs.reduce((sum, p) => sum + mf[(p + counter) >>> 1], mf[(H_RETIRED >>> 1) + COUNTERS.indexOf(counter)]);
-}
 
 /** Counted in units of 8 bytes. */
 function bytesAt({ m }: Mem, word: number): number {
@@ -124,7 +112,7 @@ export function viewSample(heap: HeapReader, turnover: Turnover): ViewSample {
   const { m, mf } = mem;
   const double = (word: number): number => mf[word >>> 1];
   const pacer = (index: number): number => mf[(GC_PACER >>> 1) + index];
-  const sum = sumCounters(mem);
+  const sum = (meter: number): number => sumMeter(mem, meter);
   const trigger = m[GC_TRIGGER];
   turnover.update(mem);
   const liveBytes = bytesAt(mem, GC_HEAP_LIVE);
@@ -146,29 +134,29 @@ export function viewSample(heap: HeapReader, turnover: Turnover): ViewSample {
     sysBytes: knownPages(mem) * PAGE_SIZE,
     releasedBytes: m[H_RELEASED_PAGES] * PAGE_SIZE,
     peakBytes: m[H_PEAK_PAGES] * PAGE_SIZE,
-    metadataBytes: metadataBytes(heap),
+    metadataBytes: metadataBytes(mem),
     allocatedBytes: turnover.allocated,
     freedBytes: Math.max(0, turnover.allocated - liveBytes),
     threads: m[H_PROCS],
     pauses: double(GC_PAUSES),
     pauseTotalNs: double(GC_PAUSE_TOTAL),
-    markNs: sum(PROC_MARK_NS),
-    assistNs: sum(PROC_ASSIST_NS),
-    sweepNs: sum(PROC_SWEEP_NS),
+    markNs: sum(TM_MARK_NS),
+    assistNs: sum(TM_ASSIST_NS),
+    sweepNs: sum(TM_SWEEP_NS),
     limiting: pacer(LIMITER_ENABLED) !== 0,
     stopping: m[H_STOP] & LOCK_OWNER,
     types: m[H_TYPES],
-    refills: sum(PROC_REFILLS),
-    largeAllocs: sum(PROC_LARGE_ALLOCS),
-    largeFrees: sum(PROC_LARGE_FREES),
-    remoteFrees: sum(PROC_REMOTE_FREES),
+    refills: sum(TM_REFILLS),
+    largeAllocs: sum(TM_LARGE_ALLOCS),
+    largeFrees: sum(TM_LARGE_FREES),
+    remoteFrees: sum(TM_REMOTE_FREES),
   };
 }
 
 export function viewGC({ t: { mem } }: HeapReader): ViewGC {
   const { m, mf } = mem;
   const pacer = (index: number): number => mf[(GC_PACER >>> 1) + index];
-  const sum = sumCounters(mem);
+  const sum = (meter: number): number => sumMeter(mem, meter);
   return {
     enabled: m[GC_ENABLED] !== 0 && m[GC_PAUSED] === 0,
     phase: phaseOf(mem),
@@ -176,8 +164,8 @@ export function viewGC({ t: { mem } }: HeapReader): ViewGC {
     gcPercent: pacer(PACER_GC_PERCENT),
     memoryLimit: orNone(pacer(PACER_MEMORY_LIMIT)),
     forcedCycles: m[GC_FORCED],
-    freedBytes: sum(PROC_SWEPT_BYTES),
-    freedObjects: sum(PROC_SWEPT_OBJECTS),
+    freedBytes: sum(TM_SWEPT_BYTES),
+    freedObjects: sum(TM_SWEPT_OBJECTS),
     limiting: pacer(LIMITER_ENABLED) !== 0,
     lastLimitedCycle: pacer(LIMITER_LAST_ENABLED_CYCLE),
     cycles: lastCycles(mem),

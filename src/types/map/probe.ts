@@ -59,7 +59,7 @@ export type Find = (groups: number, mask: number, hash: number, groupWords: numb
  * For keys of bytes: the slot's first three words are `tag`, and if the last of these is negative, the rest of the key
  * is compared by `sameRest`.
  */
-export function makeBytesFind({ i32 }: Mem, tag: Int32Array, sameRest: (slot: number) => boolean): Find {
+export function makeBytesFind({ i32 }: Pick<Mem, 'i32'>, tag: Int32Array, sameRest: (slot: number) => boolean): Find {
   function same(slot: number): boolean {
     if (i32[slot] !== tag[0] || i32[slot + 1] !== tag[1] || i32[slot + 2] !== tag[2]) return false;
     return tag[2]! >= 0 || sameRest(slot);
@@ -88,7 +88,7 @@ export function makeBytesFind({ i32 }: Mem, tag: Int32Array, sameRest: (slot: nu
 }
 
 /** For integers: the slot begins with `wanted`. A function of its own: one for both would inline neither comparison. */
-export function makeIntFind({ i32 }: Mem, wanted: Int32Array): Find {
+export function makeIntFind({ i32 }: Pick<Mem, 'i32'>, wanted: Int32Array): Find {
   const single = wanted.length === 1;
 
   function same(slot: number): boolean {

@@ -10,6 +10,7 @@ import * as gc from '../../../src/layout/gc.ts';
 import { H_GC, HEADER_WORDS } from '../../../src/layout/header.ts';
 import { CHUNK_WORDS, SUM_WORDS } from '../../../src/layout/pages.ts';
 import { PROC_WORDS, STACK_WORDS } from '../../../src/layout/proc.ts';
+import { RING_WORDS } from '../../../src/layout/trace.ts';
 
 describe('defineStruct', () => {
   test('refuses fields that overlap', () => {
@@ -69,6 +70,7 @@ function regions(plan: MetaPlan): [string, number, number][] {
     ]),
     ['scavIndex', plan.scavIndex, words(plan.chunkCount)],
     ['ranges', plan.ranges, 2],
+    ['rings', plan.rings, plan.maxProcs * RING_WORDS],
     ['types', plan.types, 65_536],
     ['persistent', plan.persistent, 1],
   ];

@@ -41,7 +41,7 @@ function watchedPaths(heap: Heap, begins: Begins): FastPaths {
     },
   });
   const { cache, tinySpanClass, hooks, plainWindows, collector } = real;
-  const t = { mem: { ...mem, m: watched }, poll: () => real.t.poll() };
+  const t = { mem: { ...mem, m: watched }, trace: real.t.trace, pause: () => {}, poll: () => real.t.poll() };
   const a = { t, cache, tinySpanClass, hooks, plainWindows, collector };
   const paths = makeFastPaths(a as unknown as Malloc, new Int32Array(129), 4);
   Object.assign(a, paths);

@@ -24,7 +24,6 @@ import {
 } from '../../../src/layout/header.ts';
 import { CHUNK_SCAV, RANGE_LIMIT } from '../../../src/layout/pages.ts';
 import {
-  MC_LIMIT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
@@ -45,7 +44,6 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
-  STACK_MASK,
 } from '../../../src/layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -68,6 +66,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { RichHeap } from '../../support/rich-heap.ts';
 
 type Plant = readonly [word: number, value: number];
@@ -225,7 +224,7 @@ const CACHES: Fault[] = [
   ['mcache.owner', 'is owned by thread', (r) => [[r.partial + SPAN_OWNER, r.other.threadId]]],
   ['mcache.emptyPages', ': 7, its empty spans have', (r) => [[proc(r) + PROC_EMPTY_PAGES, 7]]],
   ['span.cache', ', not ', (r) => [[r.noted + SPAN_CACHE, r.x.classOf(r.other.threadId, r.m[r.noted + SPAN_CLASS]!)]]],
-  ['mcache.stack', 'no zeros below', (r) => [[(r.m[r.c + MC_TOP]! | STACK_MASK) - r.m[r.c + MC_LIMIT]!, 7]]],
+  ['mcache.stack', 'no zeros below', (r) => [[(r.heap.raw as unknown as Malloc).cache.stackOf(r.c) - 1, 7]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
   ['mcache.slots', 'on the reuse stack', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! - 2]]],
   ['mcache.window', 'is not that of slot', (r) => [[r.c + MC_WIN_ADDR, r.m[r.c + MC_WIN_ADDR]! + 64]]],

@@ -176,7 +176,7 @@ describe('onSample', () => {
       onSample: (addr, bytes) => {
         sampled++;
         last = addr;
-        expect(bytes).toBe(size > 32_768 ? size : heap.raw.roundupsize(size));
+        expect(bytes).toBe(heap.raw.roundupsize(size));
       },
     });
     for (let i = 0; i < count; i++) {

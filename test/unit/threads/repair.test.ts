@@ -1,5 +1,6 @@
 /** Repair, from states that a thread can leave behind when it dies between two stores. The test plays the dead thread. */
 import { beforeEach, expect, test } from 'vitest';
+import { releaseAll } from '../../../src/cache/release.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_PROCS, H_RECLAIMER, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import {
@@ -29,6 +30,7 @@ import {
   SPAN_STATE_FREEING,
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { Internals } from '../../support/internals.ts';
 
 let heap: Heap;
@@ -143,8 +145,10 @@ test('a record that was on a stack when its span was gone can be queued again', 
       heap.setHooks({});
       // The owner takes the note before the span is queued for it, and gives the empty span back.
       third.raw.free(third.raw.mallocgc(50_000, null, true));
-      third.setHooks({ onSample: () => {} });
-      third.setHooks({});
+      const { t, cache } = third.raw as unknown as Malloc;
+      t.enter();
+      releaseAll(cache);
+      t.leave();
       expect(x.m[s + SPAN_STATE]).toBe(0);
     },
   });

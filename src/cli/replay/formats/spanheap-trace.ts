@@ -8,10 +8,11 @@
  *
  * IDs are positive integers, never used twice; fields are decimal, one space apart.
  */
+
+import { NumberMap } from '../../../base/number-map.ts';
 import { quoted } from '../../errors.ts';
 import { OP_ALLOC, OP_CALLOC } from '../recording.ts';
 import { LineReader } from './line-reader.ts';
-import { NumberMap } from './number-map.ts';
 
 export const SPANHEAP_TRACE_HEADER = '# spanheap-trace 1';
 

@@ -1,7 +1,7 @@
-/** The readers' map against JavaScript's, over random sets and deletes. */
+/** Numbers to numbers, against JavaScript's map, over random sets and deletes. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { NumberMap } from '../../../src/cli/replay/formats/number-map.ts';
+import { NumberMap } from '../../../src/base/number-map.ts';
 
 const key = fc.oneof(
   fc.integer({ min: 0, max: 40 }),

@@ -1,0 +1,35 @@
+/** Opening a snapshot file that the command line names: what is wrong with it is told in one line. */
+import { SnapshotError } from '../../analyze/errors.ts';
+import { Snapshot } from '../../analyze/snapshot.ts';
+import { openSnapshotFile } from '../../serve/snapshot-file.ts';
+import { CliError, InputError, printable } from '../errors.ts';
+
+/** Throws InputError. `close` it. */
+export async function openSnapshot(file: string): Promise<Snapshot> {
+  const source = await explaining(file, () => openSnapshotFile(file));
+  return explaining(file, async () => new Snapshot(source)).catch((error: unknown) => {
+    source.close();
+    throw error;
+  });
+}
+
+/** What `fn` finds wrong with a file, as an InputError. */
+export async function explaining<T>(file: string, fn: () => Promise<T>): Promise<T> {
+  try {
+    return await fn();
+  } catch (error) {
+    throw explained(file, error);
+  }
+}
+
+function explained(file: string, error: unknown): unknown {
+  if (error instanceof CliError) return error;
+  if (error instanceof SnapshotError) return new InputError(file, 0, `${error.message} (${error.code})`);
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new InputError(file, 0, 'no such file');
+  if (code === 'EISDIR') return new InputError(file, 0, 'is a directory');
+  if (code === 'EACCES' || code === 'EPERM') return new InputError(file, 0, 'permission denied');
+  if (error instanceof RangeError)
+    return new InputError(file, 0, `there is not enough memory for it: ${printable(error.message)}`);
+  return error;
+}

@@ -1,0 +1,324 @@
+/**
+ * Taking a snapshot: `heap.snapshot()`. As a generator of the pieces of the file, so that the same code serves loops that
+ * wait between pieces and loops that do not.
+ *
+ *   1. The collector runs, so that there is little garbage. Not where it is off.
+ *   2. The world stops: a cycle begins that stays open (threads/hold.ts), and what will not wait is copied (moment.ts).
+ *   3. Spans, and then the pages of objects, are copied while the program goes on. The thread is outside of its region
+ *      then, if it can be, so that it delays no stop. A piece is good if the cycle is still open after it was copied.
+ *   4. The world stops shortly: the log of stores is closed (gc/snapshot-log.ts). It becomes the patches.
+ *   5. The cycle ends as any other.
+ *
+ * So the objects of a snapshot, their types, and all pointers are those of the moment of 2. Numbers are as they were when
+ * their page was copied: between 2 and 4. Where nobody but this thread was there, and it did nothing else, that is the same.
+ */
+import type { SpanRef } from '../../base/brand.ts';
+import type { Collector } from '../../gc/collector.ts';
+import { markCopied } from '../../gc/keep-all.ts';
+import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
+import { GC_ENABLED, GC_RESERVED } from '../../layout/gc.ts';
+import { PROC_ID, PROC_THREAD } from '../../layout/proc.ts';
+import { ROOT_NAME, ROOT_NAME_BYTES } from '../../layout/root.ts';
+import { KEEP_DONE, SNAP_KEEP, SNAP_PROGRESS } from '../../layout/snapshot.ts';
+import { SPAN_BASE, SPAN_NELEMS, SPAN_NPAGES } from '../../layout/span.ts';
+import type { TypeTable } from '../../malloc/rtype.ts';
+import { readText } from '../../spans/meta-text.ts';
+import { spanBytes } from '../../spans/mspan.ts';
+import { abortedError, beginDrain, claimSnapshot, drainLog, endSnapshot, stillHeld } from '../../threads/hold.ts';
+import { attachedProcs } from '../../threads/stop-the-world.ts';
+import { readStats } from '../stats.ts';
+import {
+  END_,
+  MAX_BINARY,
+  META,
+  PAGE,
+  PTCH,
+  ROOT,
+  ROOT_NAMED,
+  SNAP_ROOT_WORDS,
+  SNAP_SPEC_WORDS,
+  type SnapshotMeta,
+  type SnapshotType,
+  SPAN,
+  SPEC,
+  TOTAL_EXACT,
+  TOTAL_OBJECTS,
+  TOTAL_PAGES,
+  TOTAL_PATCHES,
+  TOTAL_ROOTS,
+  TOTAL_SPANS,
+  TOTAL_SPECIALS,
+  TOTAL_WORDS,
+  TYPE,
+} from './format.ts';
+import { attachedNow, Moment } from './moment.ts';
+import { eachCopiedSpan, SpanEncoder, spanWords } from './spans.ts';
+import { SectionWriter } from './writer.ts';
+
+export interface SnapshotOptions {
+  /**
+   * Whether the collector runs before, so that garbage is not in the snapshot. Default: true, unless the heap was made
+   * with `gc: 'off'`; there it would free what only the program knows the addresses of, and true is refused.
+   */
+  readonly collect?: boolean;
+  /** Called after each piece with the bytes so far, and about how many there will be. It must not use the heap. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** Words of a section of small records; types to a section. */
+const BATCH = MAX_BINARY / 4;
+const TYPES = 256;
+/** Spans between two safepoints. */
+const SLICE = 1024;
+
+export class Capture {
+  readonly #c: Collector;
+  readonly #table: TypeTable;
+  readonly #options: SnapshotOptions;
+  readonly #writer = new SectionWriter();
+  readonly #totals = new Int32Array(TOTAL_WORDS);
+  readonly #isQuiet: boolean;
+  #moment!: Moment;
+  #spans: SpanRef[] = [];
+  #serial = 0;
+  #isBegun = false;
+  #total = 0;
+
+  /** `quiet`: the program does nothing else on this thread until it is done. */
+  constructor(c: Collector, table: TypeTable, options: SnapshotOptions, quiet: boolean) {
+    this.#c = c;
+    this.#table = table;
+    this.#options = options;
+    this.#isQuiet = quiet;
+  }
+
+  /** The pieces of the file. Each step is a region of its own, or part of the one that the caller is in. */
+  *pieces(): Generator<Uint8Array, void> {
+    const { t } = this.#c;
+    try {
+      this.#inRegion(() => this.#begin());
+      yield* this.#records();
+      yield* this.#pages();
+      yield* this.#patches();
+      this.#end();
+      yield* this.#ready(true);
+    } finally {
+      if (this.#isBegun && t.attached) {
+        this.#inRegion(() => {
+          endSnapshot(this.#c.heap, this.#serial, this.#c.stop);
+          this.#c.held.finish();
+        });
+      }
+    }
+  }
+
+  #inRegion<T>(fn: () => T): T {
+    const { t } = this.#c;
+    t.enter();
+    try {
+      return fn();
+    } finally {
+      t.leave();
+    }
+  }
+
+  #begin(): void {
+    const c = this.#c;
+    const { m } = c.mem;
+    const isOn = m[GC_ENABLED] !== 0;
+    c.t.poll();
+    this.#serial = claimSnapshot(c.heap);
+    try {
+      if (this.#options.collect ?? isOn) c.collect();
+      this.#moment = new Moment(c.heap);
+      c.held.begin(() => this.#moment.copy());
+      this.#isBegun = true;
+    } catch (error) {
+      endSnapshot(c.heap, this.#serial, c.stop);
+      throw error;
+    }
+    eachCopiedSpan(this.#moment, (s) => this.#spans.push(s));
+    if (!isOn) this.#keepAll();
+    this.#total = this.#spans.reduce((sum, s) => sum + spanBytes(m, s) + 128, 0);
+  }
+
+  /** See gc/keep-all.ts. */
+  #keepAll(): void {
+    const { heap, mem, t } = this.#c;
+    const { bits } = this.#moment;
+    const encoder = new SpanEncoder(heap, this.#moment);
+    for (const [i, s] of this.#spans.entries()) {
+      if (!stillHeld(heap, this.#serial)) return;
+      markCopied(mem, s, bits, encoder.bitsOf(s));
+      if (i % SLICE === 0) t.poll();
+    }
+    if (stillHeld(heap, this.#serial)) mem.m[SNAP_KEEP] = KEEP_DONE;
+  }
+
+  /** Throws when what was read since the last time may be of another moment. */
+  #check(): void {
+    const { heap, t, mem } = this.#c;
+    if (t.depth > 0) t.poll();
+    if (!stillHeld(heap, this.#serial)) throw abortedError(mem.m, this.#serial);
+    Atomics.add(mem.m, SNAP_PROGRESS, 1);
+  }
+
+  *#ready(all = false): Generator<Uint8Array, void> {
+    for (const piece of this.#writer.take(all)) {
+      this.#options.onProgress?.(this.#writer.bytes, Math.max(this.#total, this.#writer.bytes));
+      yield piece;
+    }
+  }
+
+  *#records(): Generator<Uint8Array, void> {
+    const writer = this.#writer;
+    this.#inRegion(() => this.#meta());
+    for (let from = 0; from < this.#table.all().length; from += TYPES) {
+      const types = this.#table.all().slice(from, from + TYPES);
+      writer.json(TYPE, types.map(describeType));
+      yield* this.#ready();
+    }
+    for (const batch of batches(this.#roots(), SNAP_ROOT_WORDS)) {
+      this.#totals[TOTAL_ROOTS]! += batch.length / SNAP_ROOT_WORDS;
+      writer.words(ROOT, batch);
+      yield* this.#ready();
+    }
+    for (const batch of batches(this.#specials(), SNAP_SPEC_WORDS)) {
+      this.#totals[TOTAL_SPECIALS]! += batch.length / SNAP_SPEC_WORDS;
+      writer.words(SPEC, batch);
+      yield* this.#ready();
+    }
+    yield* this.#spanSections();
+  }
+
+  #meta(): void {
+    const { mem, heap, t } = this.#c;
+    const { m, plan } = mem;
+    const { time, grownPages, named } = this.#moment;
+    this.#writer.header({ pageSize: PAGE_SIZE, pages: plan.pages, grownPages, time });
+    const sizeClasses = Array.from(heap.classes.size, (size, i) => ({
+      class: i,
+      size,
+      npages: heap.classes.npages[i]!,
+    })).slice(1);
+    const meta: SnapshotMeta = {
+      format: 'spanheap snapshot',
+      time: new Date(time).toISOString(),
+      maxBytes: plan.pages * PAGE_SIZE,
+      gc: m[GC_ENABLED] === 0 ? 'off' : 'on',
+      sizeClasses,
+      tinySpanClass: heap.tinySpanClass,
+      threads: attachedProcs(mem).map((p) => ({
+        id: m[p + PROC_ID],
+        worker: m[p + PROC_THREAD] - 1,
+        role: p === t.ref ? 'snapshot' : m[p + PROC_ID] === m[GC_RESERVED] ? 'collector' : 'program',
+      })),
+      rootNames: named.map((r) => readText(mem, r.record + ROOT_NAME, m[r.record + ROOT_NAME_BYTES])),
+      stats: readStats(heap),
+    };
+    this.#writer.json(META, meta);
+  }
+
+  *#roots(): Generator<readonly number[], void> {
+    const { named, rootRuns, rootWords } = this.#moment;
+    for (const [i, root] of named.entries()) yield [ROOT_NAMED, 0, root.addr, i, root.type, 0];
+    const words = rootWords.words;
+    for (const { kind, thread, from, end } of rootRuns) {
+      for (let w = from; w < end; w++) if (words[w] !== 0) yield [kind, thread, words[w]!, 0, 0, 0];
+    }
+  }
+
+  *#specials(): Generator<readonly number[], void> {
+    const { words } = this.#moment.specials;
+    for (let i = 0; i < words.length; i += 3) yield [words[i]!, words[i + 1]!, words[i + 2]!, 0];
+  }
+
+  *#spanSections(): Generator<Uint8Array, void> {
+    const { heap, mem } = this.#c;
+    const encoder = new SpanEncoder(heap, this.#moment);
+    const words = new Int32Array(BATCH);
+    let used = 0;
+    this.#totals[TOTAL_SPANS] = this.#spans.length;
+    for (const s of this.#spans) {
+      if (used + spanWords(mem.m[s + SPAN_NELEMS]) > BATCH) {
+        this.#check();
+        this.#writer.words(SPAN, words.subarray(0, used));
+        yield* this.#ready();
+        used = 0;
+      }
+      const { objects, end } = encoder.encode(s, words, used);
+      this.#totals[TOTAL_OBJECTS]! += objects;
+      used = end;
+    }
+    this.#check();
+    if (used > 0) this.#writer.words(SPAN, words.subarray(0, used));
+    yield* this.#ready();
+  }
+
+  /** Neighbouring pages together, up to a section's size. */
+  *#pages(): Generator<Uint8Array, void> {
+    const { u8, m } = this.#c.mem;
+    const most = MAX_BINARY >>> PAGE_SHIFT;
+    for (let i = 0; i < this.#spans.length; ) {
+      const first = m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT;
+      // Whole spans, unless one alone is larger.
+      let end = first + m[this.#spans[i++]! + SPAN_NPAGES];
+      while (i < this.#spans.length && m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT === end) {
+        const npages = m[this.#spans[i]! + SPAN_NPAGES];
+        if (end - first + npages > most) break;
+        end += npages;
+        i++;
+      }
+      this.#totals[TOTAL_PAGES]! += end - first;
+      for (let page = first; page < end; page += most) {
+        const from = page * PAGE_SIZE;
+        const bytes = (Math.min(end, page + most) - page) * PAGE_SIZE;
+        this.#writer.section(PAGE, page, bytes, (to) => to.set(u8.subarray(from, from + bytes)));
+        this.#check();
+        yield* this.#ready();
+      }
+    }
+  }
+
+  *#patches(): Generator<Uint8Array, void> {
+    const { heap, stop, mem } = this.#c;
+    let exact = false;
+    const last = (): void => {
+      const others = attachedProcs(mem).filter((p) => p !== heap.t.ref && mem.m[p + PROC_ID] !== mem.m[GC_RESERVED]);
+      exact = this.#isQuiet && others.length === 0 && attachedNow(mem) === this.#moment.attached;
+    };
+    if (!this.#inRegion(() => beginDrain(heap, this.#serial, last, stop))) throw abortedError(mem.m, this.#serial);
+    const pairs: number[] = [];
+    let more = true;
+    while (more) {
+      more = this.#inRegion(() => drainLog(heap, (slot, old) => pairs.push(slot, old)));
+      if (pairs.length > 0) this.#writer.words(PTCH, Int32Array.from(pairs));
+      this.#totals[TOTAL_PATCHES]! += pairs.length / 2;
+      pairs.length = 0;
+      yield* this.#ready();
+    }
+    this.#totals[TOTAL_EXACT] = exact ? 1 : 0;
+  }
+
+  #end(): void {
+    this.#writer.words(END_, this.#totals);
+  }
+}
+
+function describeType({ name, number, size, align, pointers, definition }: SnapshotType): SnapshotType {
+  return { name, number, size, align, pointers, definition };
+}
+
+/** Records of `words` words each, as many together as a section takes. */
+function* batches(records: Iterable<readonly number[]>, words: number): Generator<Int32Array, void> {
+  const batch = new Int32Array(Math.floor(BATCH / words) * words);
+  let used = 0;
+  for (const record of records) {
+    batch.set(record, used);
+    used += words;
+    if (used < batch.length) continue;
+    yield batch;
+    used = 0;
+  }
+  if (used > 0) yield batch.subarray(0, used);
+}

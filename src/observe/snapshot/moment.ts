@@ -1,0 +1,212 @@
+/**
+ * What is copied of a heap while it stands still for a snapshot: all that goes on changing while a cycle is held open, and
+ * nothing else (threads/hold.ts). Large arrays are made, and touched, before the stop, so that it is only copying.
+ *
+ *   - which page belongs to which span record, and where spans of objects begin. The records of these stay.
+ *   - all allocation bits, as the region of bitmaps that is in use, and the frees that threads have noted for each other;
+ *   - roots: shadow stacks and handle tables as they are, the words of procs, addresses of named roots;
+ *   - special records; large objects that are being cleared, whose type is still to come.
+ *
+ * Blocks of tiny objects that threads are filling are closed: from here on no block that holds an object changes.
+ */
+import { NIL, type Ref, type SpanRef } from '../../base/brand.ts';
+import { eachHandleSegment, eachStackRange } from '../../gc/roots.ts';
+import { GC_RESERVED } from '../../layout/gc.ts';
+import { H_BITS_REGION_NEXT, H_GROWN_PAGES, H_ROOTS } from '../../layout/header.ts';
+import {
+  PROC_ALLOCATING,
+  PROC_EPOCH,
+  PROC_ID,
+  PROC_REMOTE_HEAD,
+  PROC_TINY,
+  PROC_TINY_MASK,
+  SEGMENT_SLOTS,
+  SEGMENT_WORDS,
+} from '../../layout/proc.ts';
+import { ROOT_ADDR, ROOT_NEXT, ROOT_TYPE } from '../../layout/root.ts';
+import {
+  SPAN_CLASS,
+  SPAN_DEFER,
+  SPAN_NELEMS,
+  SPAN_REMOTE_NEXT,
+  SPAN_SPECIALS,
+  SPAN_STATE,
+  SPAN_STATE_IN_USE,
+} from '../../layout/span.ts';
+import { SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_PROC } from '../../layout/special.ts';
+import type { MHeap } from '../../spans/mheap.ts';
+import type { Mem } from '../../sys/mem.ts';
+import { attachedProcs } from '../../threads/stop-the-world.ts';
+import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_STACK, ROOT_TINY } from './format.ts';
+
+/** Words beyond what was counted before the stop. */
+const SLACK = 1 << 16;
+
+/** Words that are appended to, with room made in advance. */
+export class WordList {
+  #words: Int32Array;
+  length = 0;
+
+  constructor(room: number) {
+    this.#words = touched(room);
+  }
+
+  get words(): Int32Array {
+    return this.#words.subarray(0, this.length);
+  }
+
+  push(word: number): void {
+    this.#reserve(1);
+    this.#words[this.length++] = word;
+  }
+
+  copy(from: Int32Array<ArrayBufferLike>): void {
+    this.#reserve(from.length);
+    this.#words.set(from, this.length);
+    this.length += from.length;
+  }
+
+  #reserve(more: number): void {
+    if (this.length + more <= this.#words.length) return;
+    const larger = new Int32Array((this.length + more) * 2);
+    larger.set(this.words);
+    this.#words = larger;
+  }
+}
+
+/** Memory that the system has given already. */
+function touched(words: number): Int32Array {
+  return new Int32Array(words).fill(1);
+}
+
+/** Roots of one thread that lie in a row: words `from` to `end` of `rootWords`, addresses or 0. */
+export interface RootRun {
+  readonly kind: number;
+  readonly thread: number;
+  readonly from: number;
+  readonly end: number;
+}
+
+export interface NamedRoot {
+  readonly record: Ref;
+  readonly addr: number;
+  readonly type: number;
+}
+
+export class Moment {
+  readonly #heap: MHeap;
+  readonly #mem: Mem;
+  time = 0;
+  grownPages = 0;
+  /** Page number → span record, and a bit a page that spans of objects begin at. */
+  spans: Int32Array;
+  inUse: Int32Array;
+  /** Allocation bits: word `w` of allocator memory is here at `w - plan.gcBits`. */
+  bits: Int32Array;
+  /** Frees that are noted and not taken: bits of the slots, then of a span of tiny blocks a word a slot. */
+  readonly noted = new Map<SpanRef, Int32Array>();
+  readonly rootWords: WordList;
+  readonly rootRuns: RootRun[] = [];
+  readonly named: NamedRoot[] = [];
+  /** Kind, address and thread of each special record. */
+  readonly specials = new WordList(SLACK);
+  /** Addresses of large objects that are being cleared. */
+  readonly clearing = new Set<number>();
+  /** Identifies which threads were attached. */
+  attached = '';
+
+  /** Makes room for what is there now. Shortly before the stop, in a region. */
+  constructor(heap: MHeap) {
+    const { mem } = heap.t;
+    const { m, plan } = mem;
+    this.#heap = heap;
+    this.#mem = mem;
+    this.spans = touched(m[H_GROWN_PAGES] + 4096);
+    this.inUse = touched((m[H_GROWN_PAGES] >>> 5) + 128);
+    this.bits = touched(m[H_BITS_REGION_NEXT] - plan.gcBits + SLACK);
+    let segments = 0;
+    for (const p of attachedProcs(mem)) eachHandleSegment(mem, p, () => segments++);
+    this.rootWords = new WordList(segments * SEGMENT_WORDS + SLACK);
+  }
+
+  /** World stopped, the cycle has begun. */
+  copy(): void {
+    const { m, plan } = this.#mem;
+    this.time = Date.now();
+    this.grownPages = m[H_GROWN_PAGES];
+    this.spans = into(this.spans, m.subarray(plan.spans, plan.spans + this.grownPages));
+    this.inUse = into(this.inUse, m.subarray(plan.pageInUse, plan.pageInUse + ((this.grownPages + 31) >>> 5)));
+    this.bits = into(this.bits, m.subarray(plan.gcBits, m[H_BITS_REGION_NEXT]));
+    this.#copyThreads();
+    for (let r = m[H_ROOTS] as Ref; r !== NIL; r = m[r + ROOT_NEXT] as Ref) {
+      if (m[r + ROOT_ADDR] !== 0) this.named.push({ record: r, addr: m[r + ROOT_ADDR] >>> 0, type: m[r + ROOT_TYPE] });
+    }
+    this.#copySpecials();
+  }
+
+  #copyThreads(): void {
+    const mem = this.#mem;
+    const { m, i32 } = mem;
+    const procs = attachedProcs(mem);
+    this.attached = attachedNow(mem);
+    for (const p of procs) {
+      const thread = m[p + PROC_ID];
+      const run = (kind: number, words: Int32Array<ArrayBufferLike>): void => {
+        const from = this.rootWords.length;
+        this.rootWords.copy(words);
+        this.rootRuns.push({ kind, thread, from, end: this.rootWords.length });
+      };
+      eachStackRange(mem, p, (from, end) => run(ROOT_STACK, i32.subarray(from, end)));
+      eachHandleSegment(mem, p, (start) =>
+        run(ROOT_HANDLE, i32.subarray(start + SEGMENT_SLOTS, start + SEGMENT_WORDS)),
+      );
+      run(ROOT_ALLOCATING, m.subarray(p + PROC_ALLOCATING, p + PROC_ALLOCATING + 1));
+      run(ROOT_TINY, m.subarray(p + PROC_TINY, p + PROC_TINY + 1));
+      if (m[p + PROC_ALLOCATING] !== 0) this.clearing.add(m[p + PROC_ALLOCATING] >>> 0);
+      m.fill(0, p + PROC_TINY, p + PROC_TINY_MASK + 1);
+      for (let s = m[p + PROC_REMOTE_HEAD] as SpanRef; s !== NIL; s = m[s + SPAN_REMOTE_NEXT] as SpanRef) {
+        this.#copyNotes(s);
+      }
+    }
+  }
+
+  #copyNotes(s: SpanRef): void {
+    const { m } = this.#mem;
+    const defer = m[s + SPAN_DEFER];
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || defer === NIL) return;
+    const nelems = m[s + SPAN_NELEMS];
+    const words = ((nelems + 31) >>> 5) + (m[s + SPAN_CLASS] === this.#heap.tinySpanClass ? nelems : 0);
+    this.noted.set(s, m.slice(defer, defer + words) as Int32Array);
+  }
+
+  #copySpecials(): void {
+    const { m, plan } = this.#mem;
+    for (let w = 0; w << 5 < this.grownPages; w++) {
+      for (let bits = m[plan.pageSpecials + w]; bits !== 0; bits &= bits - 1) {
+        const page = (w << 5) + 31 - Math.clz32(bits & -bits);
+        for (let r = m[this.spans[page]! + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
+          this.specials.push(m[r + SPECIAL_KIND]);
+          this.specials.push(m[r + SPECIAL_ADDR]);
+          this.specials.push(m[r + SPECIAL_PROC]);
+        }
+      }
+    }
+  }
+}
+
+/** A copy of words, in an array that was made for it if it is large enough. */
+function into(room: Int32Array, from: Int32Array<ArrayBufferLike>): Int32Array {
+  if (from.length > room.length) return from.slice() as Int32Array;
+  const to = room.subarray(0, from.length);
+  to.set(from);
+  return to;
+}
+
+/** The threads of the program that are attached, each with the number of its attachment. */
+export function attachedNow(mem: Mem): string {
+  const { m } = mem;
+  return attachedProcs(mem)
+    .filter((p) => m[p + PROC_ID] !== m[GC_RESERVED])
+    .map((p) => `${m[p + PROC_ID]}:${m[p + PROC_EPOCH]}`)
+    .join();
+}

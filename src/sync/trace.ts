@@ -1,0 +1,277 @@
+/**
+ * Writing the allocation trace (Go: `traceallocfree`): each thread has a ring of events in shared memory that it alone
+ * writes and that one thread, the reader, empties (observe/trace-reader.ts).
+ *
+ * Off, it costs nothing: H_TRACE is 0. It changes only while the world is stopped, and whoever comes back from a stop, or
+ * enters a region, goes by what it says then (`Proc.refresh`): while a trace is under way every call of malloc and free
+ * takes the guarded way (malloc/malloc-slow.ts), and slow paths test the word where they are anyway. So no object is made
+ * or freed unseen once `startTrace` has returned, and the fast paths know nothing of it.
+ *
+ * Order. An event takes the heap's next sequence number by one Atomics.add, and the reader merges the rings by it. That is
+ * the order of what happened, as far as anybody can tell: an allocation is written after it was made and before its
+ * address is returned, a free before the slot can be had by anybody. So for one address the numbers of allocation, free,
+ * and next allocation rise, whichever threads they are of: from free to next allocation there is a chain of accesses to
+ * the span's bits (the owner's own, or through a lock or an atomic exchange), and from allocation to free the program's
+ * own way of telling the other thread the address, or the mark termination before a sweep. A sweep writes before the span is
+ * published; a span's return before its pages are free, and its making after they were taken.
+ *
+ * Who owns what. The writer: the events from head on, RING_HEAD, RING_LOST, PROC_TRACE_PENDING. The reader: RING_TAIL, and so the
+ * events from tail to head, which it reads after RING_HEAD. All four are accessed by Atomics only. RING_HEAD is stored
+ * when the event is complete: a thread that dies in the middle leaves a whole event or none, and its ring as it is: the ring
+ * belongs to the slot, not to the thread, and the slot's next thread goes on in it.
+ *
+ * A number without event. PROC_TRACE_PENDING is 1 from before the number is taken until the event is published. A reader
+ * that misses a number, finds this word 0 in every attached thread, and misses it still when it looks into the rings
+ * again, knows that nobody will ever write it: its thread died between the two, and has been reaped, which clears the
+ * word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
+ *
+ * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: 100 ms, and
+ * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, which is a
+ * safepoint, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
+ * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`).
+ */
+import {
+  H_TRACE,
+  H_TRACE_CAPACITY,
+  H_TRACE_READER,
+  H_TRACE_SEQ,
+  H_TRACE_START,
+  H_TRACE_SWEPT,
+} from '../layout/header.ts';
+import { PROC_TRACE_PENDING } from '../layout/proc.ts';
+import {
+  EV_ALLOC,
+  EV_ASSIST_BEGIN,
+  EV_ASSIST_END,
+  EV_LOST,
+  EV_MARK,
+  EV_SWEEP_DONE,
+  EVENT_A,
+  EVENT_B,
+  EVENT_C,
+  EVENT_D,
+  EVENT_FLAGS_SHIFT,
+  EVENT_HEAD,
+  EVENT_SEQ,
+  EVENT_THREAD_SHIFT,
+  EVENT_TIME,
+  EVENT_WORDS,
+  FLAG_ZEROED,
+  RING_EVENTS,
+  RING_HEAD,
+  RING_LOST,
+  RING_TAIL,
+  RING_WAITING,
+  RING_WORDS,
+} from '../layout/trace.ts';
+import type { Mem } from '../sys/mem.ts';
+import { parkWhile } from './park.ts';
+import type { Proc } from './proc.ts';
+
+/** Milliseconds that a writer waits for room, once for each time that the reader moves: inside its region, and outside. */
+const WAIT_INSIDE_MS = 100;
+const WAIT_OUTSIDE_MS = 2000;
+
+/** First word of the ring of the thread with this id. */
+export function ringRef(mem: Mem, id: number): number {
+  return mem.plan.rings + (id - 1) * RING_WORDS;
+}
+
+/** The trace that thread `id` reads, if any, is over: nobody will read it. World stopped. */
+export function endTraceOf({ m }: Mem, id: number): void {
+  if (m[H_TRACE_READER] !== id) return;
+  Atomics.store(m, H_TRACE, 0);
+  Atomics.store(m, H_TRACE_READER, 0);
+}
+
+/** Milliseconds since the epoch, as all threads of the process count them alike. */
+export function wallClock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export class TraceWriter {
+  /** Called when the ring of the reading thread is full: is to empty the rings. Must not use the heap. */
+  onFull: (() => void) | undefined;
+  private readonly t: Proc;
+  private readonly m: Int32Array<ArrayBufferLike>;
+  private readonly mf: Float64Array<ArrayBufferLike>;
+  private readonly ring: number;
+  private readonly pending: number;
+  /** The trace that what follows is about. */
+  private known = 0;
+  private capacity = 0;
+  /** What RING_TAIL was when it was last looked at. */
+  private tail = 0;
+  /** The reader stood here when it was last waited for in vain; -1: it has not been. */
+  private stalled = -1;
+  /** What is to be added to `performance.now()`. */
+  private origin = 0;
+  /** Events lost since the last one that was not. */
+  private missed = 0;
+  private filling = false;
+
+  constructor(t: Proc) {
+    this.t = t;
+    this.m = t.mem.m;
+    this.mf = t.mem.mf;
+    this.ring = ringRef(t.mem, t.id);
+    this.pending = t.ref + PROC_TRACE_PENDING;
+  }
+
+  /** Number of the trace that is under way, 0 for none. Constant from one safepoint to the next. */
+  get number(): number {
+    return this.m[H_TRACE];
+  }
+
+  /** An object was made and nobody has its address yet; inside its region, before the next safepoint. */
+  alloc(addr: number, size: number, type: number, zeroed: boolean): void {
+    this.event(EV_ALLOC, zeroed ? FLAG_ZEROED : 0, addr, size, type, 0);
+  }
+
+  /** The collector has nothing left to sweep; written once a cycle. */
+  sweepDone(cycle: number): void {
+    if (this.m[H_TRACE_SWEPT] === cycle || Atomics.exchange(this.m, H_TRACE_SWEPT, cycle) === cycle) return;
+    this.event(EV_SWEEP_DONE, 0, cycle, 0, 0, 0);
+  }
+
+  /** This thread begins to assist the collector. Returns what `assistEnd` is to be given. */
+  assistBegin(bytes: number): number {
+    const trace = this.number;
+    if (trace !== 0) this.event(EV_ASSIST_BEGIN, 0, bytes, 0, 0, 0);
+    return trace;
+  }
+
+  assistEnd(begun: number, ns: number, scanned: number): void {
+    if (begun !== 0 && this.number === begun) this.numbers(EV_ASSIST_END, 0, ns, scanned);
+  }
+
+  /** This thread has marked in the background. */
+  marked(ns: number, scanned: number): void {
+    if (this.number !== 0 && scanned > 0) this.numbers(EV_MARK, 0, ns, scanned);
+  }
+
+  /** Writes an event. A trace must be under way. No lock may be held; may block shortly when the ring is full. */
+  event(kind: number, flags: number, a: number, b: number, c: number, d: number): void {
+    const w = this.begin(kind, flags);
+    if (w < 0) return;
+    const { m } = this;
+    m[w + EVENT_A] = a;
+    m[w + EVENT_B] = b;
+    m[w + EVENT_C] = c;
+    m[w + EVENT_D] = d;
+    this.publish();
+  }
+
+  /** The same for events with two doubles. */
+  numbers(kind: number, flags: number, x: number, y: number): void {
+    const w = this.begin(kind, flags);
+    if (w < 0) return;
+    this.mf[(w + EVENT_A) >>> 1] = x;
+    this.mf[(w + EVENT_C) >>> 1] = y;
+    this.publish();
+  }
+
+  /** First word of an event with its number and time; the caller adds the rest. -1: there is no room. */
+  private begin(kind: number, flags: number): number {
+    const { m, ring } = this;
+    if (m[H_TRACE] !== this.known) this.meet();
+    if (((m[ring + RING_HEAD] - this.tail) | 0) >= this.capacity && !this.room()) {
+      this.missed++;
+      Atomics.add(m, ring + RING_LOST, 1);
+      return -1;
+    }
+    if (this.missed !== 0) {
+      const { missed } = this;
+      this.missed = 0;
+      this.event(EV_LOST, 0, missed, 0, 0, 0);
+      return this.begin(kind, flags);
+    }
+    const w = ring + RING_EVENTS + (m[ring + RING_HEAD] & (this.capacity - 1)) * EVENT_WORDS;
+    Atomics.store(m, this.pending, 1);
+    const seq = Atomics.add(m, H_TRACE_SEQ, 1);
+    m[w + EVENT_HEAD] = kind | (this.t.id << EVENT_THREAD_SHIFT) | (flags << EVENT_FLAGS_SHIFT);
+    m[w + EVENT_SEQ] = seq;
+    this.mf[(w + EVENT_TIME) >>> 1] = Math.max(0, (performance.now() + this.origin) * 1e6);
+    return w;
+  }
+
+  private publish(): void {
+    const { m, ring } = this;
+    this.t.pause('trace.publish');
+    Atomics.store(m, ring + RING_HEAD, (m[ring + RING_HEAD] + 1) | 0);
+    Atomics.store(m, this.pending, 0);
+  }
+
+  /** The first event of a trace: what was known is that of another. */
+  private meet(): void {
+    const { m } = this;
+    this.known = m[H_TRACE];
+    this.capacity = m[H_TRACE_CAPACITY];
+    this.tail = Atomics.load(m, this.ring + RING_TAIL);
+    this.stalled = -1;
+    this.missed = 0;
+    this.origin = performance.timeOrigin - this.mf[H_TRACE_START >>> 1];
+  }
+
+  /** Events in the ring. */
+  private used(): number {
+    this.tail = Atomics.load(this.m, this.ring + RING_TAIL);
+    return (this.m[this.ring + RING_HEAD] - this.tail) | 0;
+  }
+
+  /** Whether a full ring has room after all. May block for WAIT_INSIDE_MS, or call `onFull`. */
+  private room(): boolean {
+    if (this.used() < this.capacity) return true;
+    if (this.m[H_TRACE_READER] === this.t.id) this.readHere();
+    else this.awaitReader(this.capacity, WAIT_INSIDE_MS);
+    return this.used() < this.capacity;
+  }
+
+  /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
+  private readHere(): void {
+    if (this.filling || this.onFull === undefined) return;
+    const until = performance.now() + WAIT_INSIDE_MS;
+    this.filling = true;
+    try {
+      while (this.used() >= this.capacity && this.tail !== this.stalled) {
+        const before = this.tail;
+        this.onFull();
+        if (this.used() < this.capacity) return;
+        if (!this.t.mem.shared || performance.now() > until) this.stalled = this.tail;
+        else if (this.tail === before) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
+      }
+    } finally {
+      this.filling = false;
+    }
+  }
+
+  /** Until fewer than `limit` events are in the ring, or the time is over, or nobody reads. */
+  private awaitReader(limit: number, ms: number): void {
+    const { m, ring } = this;
+    const until = performance.now() + ms;
+    for (let used = this.used(); used >= limit && this.tail !== this.stalled; used = this.used()) {
+      const left = until - performance.now();
+      if (left <= 0 || Atomics.load(m, H_TRACE_READER) === 0) {
+        this.stalled = this.tail;
+        return;
+      }
+      Atomics.store(m, ring + RING_WAITING, 1);
+      parkWhile(m, ring + RING_TAIL, this.tail, left);
+    }
+  }
+
+  /**
+   * While the ring is three quarters full, waits for the reader outside of the region. For the begin of calls that are
+   * safepoints anyway: the trace may end here, and another begin.
+   */
+  awaitRoom(): void {
+    const { m, t } = this;
+    if (m[H_TRACE] !== this.known) this.meet();
+    const limit = this.capacity - (this.capacity >>> 2);
+    if (((m[this.ring + RING_HEAD] - this.tail) | 0) < limit || this.used() < limit) return;
+    if (m[H_TRACE_READER] === t.id || this.tail === this.stalled || !t.mem.shared) return;
+    t.release();
+    this.awaitReader(limit, WAIT_OUTSIDE_MS);
+    t.resume();
+  }
+}

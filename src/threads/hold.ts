@@ -1,0 +1,237 @@
+/**
+ * A cycle that is held open for a heap snapshot: who holds it, and how it comes to an end.
+ *
+ * While a cycle marks, nothing is swept, no span goes away, no slot that is freed is handed out again, and the type of an
+ * object stays. So a thread that keeps the cycle from ending can read every object that was there when it began, at its
+ * leisure, beside all others. SNAP_STATE says who does, and in which phase:
+ *
+ *        claim            begin (stopped)         drain (stopped)           idle
+ *   0 ----------> PREPARING ----------> HELD ----------------> DRAINING ----------> 0
+ *        ^                               |                                          ^
+ *        |        claim by the next      | give up: by whoever needs memory, whose   | its own thread
+ *        +---------------------------- ABORTED <--- store cannot be logged, who is --+
+ *                                                   tired of waiting, by a reaper
+ *
+ * - Each change is one compare-and-exchange of the word, which names the thread that takes the snapshot in all phases. A
+ *   reaper of that thread makes it 0 (threads/repair-snapshot.ts), so nobody waits for a thread that is gone.
+ * - HELD begins and DRAINING begins while the world is stopped. So between two safepoints a thread that has seen HELD may
+ *   rely on it but for ABORTED, after which what it logs is of no use, and does no harm: the log stays until its own
+ *   thread, or the next one that claims, drops it while the world is stopped.
+ * - `tryFinish` (gc/cycle.ts) does not end a cycle while HELD. It looks with the world lock held, under which alone HELD
+ *   begins.
+ *
+ * The log's segments are manual spans that belong to the thread in SNAP_STATE, so that its reaper frees them; the list of
+ * them, from SNAP_LOGS on, is only added to while HELD (by compare-and-exchange), and only taken from by who drains or drops.
+ * The bits of logged slots are cleared by the log's own entries, which costs as much as the stores that were logged; only
+ * after a thread died with them (SNAP_DIRTY) all of them are looked through.
+ */
+import type { SpanRef } from '../base/brand.ts';
+import { SnapshotAbortedError } from '../base/errors.ts';
+import { GC_WAKE } from '../layout/gc.ts';
+import { H_GROWN_PAGES } from '../layout/header.ts';
+import {
+  LOG_COUNT,
+  LOG_ENTRIES,
+  LOG_NEXT,
+  PHASE_ABORTED,
+  PHASE_DRAINING,
+  PHASE_HELD,
+  PHASE_PREPARING,
+  PHASE_SHIFT,
+  PROC_SNAP_LOG,
+  SNAP_BITS_PER_PAGE,
+  SNAP_DIRTY,
+  SNAP_LOG_COUNT,
+  SNAP_LOGS,
+  SNAP_OWNER_MASK,
+  SNAP_SERIAL,
+  SNAP_STATE,
+  SNAP_WHY,
+  WHY_DEATH,
+  WHY_DETACHED,
+  WHY_LOG,
+  WHY_MEMORY,
+  WHY_NONE,
+  WHY_STUCK,
+} from '../layout/snapshot.ts';
+import type { MHeap } from '../spans/mheap.ts';
+import { spanOf } from '../spans/mspan.ts';
+import { unpark } from '../sync/park.ts';
+import type { Mem } from '../sys/mem.ts';
+import { allProcs, type StopOptions, withWorldStopped } from './stop-the-world.ts';
+
+type Words = Int32Array<ArrayBufferLike>;
+
+const WHY: Readonly<Record<number, string>> = {
+  [WHY_NONE]: 'its thread was taken to be gone',
+  [WHY_MEMORY]: 'the heap was full, and memory that the snapshot kept was needed',
+  [WHY_LOG]: 'the program has stored more pointers meanwhile than could be noted',
+  [WHY_STUCK]: 'nobody read on for a minute, while another thread waited for the collector',
+  [WHY_DEATH]: 'a thread died while it stored a pointer',
+  [WHY_DETACHED]: 'its thread has detached from the heap',
+};
+
+/** The thread that is taking a snapshot, in any phase; 0: none. */
+export function snapshotOwner(m: Words): number {
+  return Atomics.load(m, SNAP_STATE) & SNAP_OWNER_MASK;
+}
+
+const state = (phase: number, id: number): number => (phase << PHASE_SHIFT) | id;
+
+/** Why the snapshot with this serial number has ended before its time. */
+export function abortedError(m: Words, serial: number): SnapshotAbortedError {
+  const why = m[SNAP_SERIAL] === serial ? Atomics.load(m, SNAP_WHY) : WHY_NONE;
+  return new SnapshotAbortedError(`snapshot: given up: ${WHY[why]}`);
+}
+
+/**
+ * Makes this thread the one that takes a snapshot, and returns its serial number. Throws SnapshotAbortedError when another
+ * snapshot of the heap is under way. In a region, at a safepoint.
+ */
+export function claimSnapshot(heap: MHeap): number {
+  const { t } = heap;
+  const { m } = t.mem;
+  const mine = state(PHASE_PREPARING, t.id);
+  for (;;) {
+    const seen = Atomics.load(m, SNAP_STATE);
+    if (seen !== 0 && seen >>> PHASE_SHIFT !== PHASE_ABORTED) {
+      const who = (seen & SNAP_OWNER_MASK) === t.id ? 'this thread' : `thread ${seen & SNAP_OWNER_MASK}`;
+      throw new SnapshotAbortedError(`snapshot: ${who} is taking one already; a heap has one at a time`);
+    }
+    if (Atomics.compareExchange(m, SNAP_STATE, seen, mine) === seen) break;
+  }
+  if (Atomics.load(m, SNAP_LOGS) !== 0) withWorldStopped(t, () => dropLog(heap));
+  if (m[SNAP_DIRTY] !== 0) clearAllBits(t.mem);
+  const serial = (m[SNAP_SERIAL] + 1) | 0;
+  Atomics.store(m, SNAP_WHY, WHY_NONE);
+  m[SNAP_SERIAL] = serial;
+  return serial;
+}
+
+/** PREPARING → HELD, or whatever → 0. By the thread that takes the snapshot; HELD with the world stopped. */
+export function setPhase(heap: MHeap, phase: typeof PHASE_HELD | 0): void {
+  const { m } = heap.t.mem;
+  Atomics.store(m, SNAP_STATE, phase === 0 ? 0 : state(phase, heap.t.id));
+  unpark(m, SNAP_STATE);
+}
+
+/** Whether this thread's snapshot with that number is still held: whatever it has read since it began is good. */
+export function stillHeld({ t }: MHeap, serial: number): boolean {
+  const { m } = t.mem;
+  return Atomics.load(m, SNAP_STATE) === state(PHASE_HELD, t.id) && m[SNAP_SERIAL] === serial;
+}
+
+/**
+ * HELD → ABORTED, for a reason. False: nothing is held. Any time, from any thread. The cycle can end from here on; the log
+ * stays (`freeAbortedLog`).
+ */
+export function giveUp(m: Words, why: number): boolean {
+  const seen = Atomics.load(m, SNAP_STATE);
+  if (seen >>> PHASE_SHIFT !== PHASE_HELD) return false;
+  Atomics.store(m, SNAP_WHY, why);
+  if (Atomics.compareExchange(m, SNAP_STATE, seen, state(PHASE_ABORTED, seen & SNAP_OWNER_MASK)) !== seen) return false;
+  wakeAll(m);
+  return true;
+}
+
+/** Those who wait for the cycle to end, and the background worker, who can end it. */
+export function wakeAll(m: Words): void {
+  unpark(m, SNAP_STATE);
+  Atomics.add(m, GC_WAKE, 1);
+  unpark(m, GC_WAKE);
+}
+
+/**
+ * HELD → DRAINING: the cycle can end, and nothing is logged any more. False: it was given up. In a region, at a safepoint.
+ * `last` runs while the world is stopped, before.
+ */
+export function beginDrain(heap: MHeap, serial: number, last: () => void, options: StopOptions): boolean {
+  const { m } = heap.t.mem;
+  let held = false;
+  withWorldStopped(
+    heap.t,
+    () => {
+      held = stillHeld(heap, serial);
+      if (!held) return;
+      last();
+      forgetSegments(heap.t.mem);
+      Atomics.store(m, SNAP_STATE, state(PHASE_DRAINING, heap.t.id));
+    },
+    options,
+  );
+  if (held) wakeAll(m);
+  return held;
+}
+
+/** Calls `visit` for each entry of the log, and frees it. By the thread that drains, in a region; not a safepoint. */
+export function drainLog(heap: MHeap, visit: (slot: number, old: number) => void): boolean {
+  const { mem } = heap.t;
+  const { m, i32 } = mem;
+  const segment = Atomics.load(m, SNAP_LOGS);
+  if (segment === 0) {
+    m[SNAP_DIRTY] = 0;
+    return false;
+  }
+  const end = segment + LOG_ENTRIES + i32[segment + LOG_COUNT];
+  for (let at = segment + LOG_ENTRIES; at < end; at += 2) visit(i32[at] >>> 0, i32[at + 1] >>> 0);
+  freeFirst(heap);
+  return true;
+}
+
+/** Frees what an aborted snapshot left. World stopped, or phase DRAINING or PREPARING and this thread's. */
+export function dropLog(heap: MHeap): void {
+  const { mem } = heap.t;
+  const { m } = mem;
+  forgetSegments(mem);
+  while (Atomics.load(m, SNAP_LOGS) !== 0) freeFirst(heap);
+  m[SNAP_DIRTY] = 0;
+}
+
+/** No thread has a segment that it would write on in. World stopped, or nothing is held. */
+function forgetSegments(mem: Mem): void {
+  for (const p of allProcs(mem)) mem.m[p + PROC_SNAP_LOG] = 0;
+  Atomics.store(mem.m, SNAP_LOG_COUNT, 0);
+}
+
+/** Ends this thread's snapshot, whatever has become of it: nothing is held, and the log is gone. In a region, at a safepoint. */
+export function endSnapshot(heap: MHeap, serial: number, options: StopOptions): void {
+  const { m } = heap.t.mem;
+  if (snapshotOwner(m) !== heap.t.id || m[SNAP_SERIAL] !== serial) return;
+  beginDrain(heap, serial, () => {}, options);
+  freeAbortedLog(heap, options);
+  dropLog(heap);
+  setPhase(heap, 0);
+}
+
+/** The memory of a log that nobody will read, for who needs memory. In a region, at a safepoint. */
+export function freeAbortedLog(heap: MHeap, options: StopOptions): void {
+  const { m } = heap.t.mem;
+  withWorldStopped(
+    heap.t,
+    () => {
+      if (Atomics.load(m, SNAP_STATE) >>> PHASE_SHIFT === PHASE_ABORTED) dropLog(heap);
+    },
+    options,
+  );
+}
+
+/** Clears the bits that the newest segment's entries have set, and frees it. */
+function freeFirst(heap: MHeap): void {
+  const { mem } = heap.t;
+  const { m, i32, plan } = mem;
+  const segment = Atomics.load(m, SNAP_LOGS);
+  // The pair behind those that count may have set its bit as well.
+  const end = segment + LOG_ENTRIES + i32[segment + LOG_COUNT] + 2;
+  for (let at = segment + LOG_ENTRIES; at < end; at += 2) m[plan.snapshotBits + (i32[at] >>> 7)] = 0;
+  heap.t.pause('snapshot.free');
+  Atomics.store(m, SNAP_LOGS, i32[segment + LOG_NEXT]);
+  const s = spanOf(mem, segment * 4) as SpanRef;
+  heap.freeManual(s);
+}
+
+/** Looks only, where nothing was ever set: memory that is only read is not taken from the system. */
+function clearAllBits({ m, plan }: Mem): void {
+  const end = plan.snapshotBits + m[H_GROWN_PAGES] * SNAP_BITS_PER_PAGE;
+  for (let w = plan.snapshotBits; w < end; w++) if (m[w] !== 0) m[w] = 0;
+  m[SNAP_DIRTY] = 0;
+}
