@@ -125,7 +125,7 @@ export class SnapshotTypes {
     const [, part, key, value] = MAP_TYPE.exec(name) ?? [];
     const kind = this.kindOf(type);
     if (part !== undefined) {
-      const fields = part === 'groups' ? (kind === undefined ? [] : fieldsOf(kind)) : mapFields(part);
+      const fields = part === 'groups' ? groupFields(kind) : mapFields(part);
       const shown = { header: '', directory: ' directory', table: ' table', groups: ' group' }[part];
       return { name: `map(${key}, ${value})${shown}`, size, kind: 'map', fields };
     }
@@ -134,6 +134,17 @@ export class SnapshotTypes {
     const isElement = ['ref', 'string', 'bytes', 'map'].includes(kind.kind);
     return { name: isElement ? `slice(${name}) elements` : name, size, kind: kind.kind, fields: fieldsOf(kind) };
   }
+}
+
+/** The slots of a group, said as people see them: entries with a key and a value. */
+function groupFields(kind: Kind | undefined): Field[] {
+  if (kind === undefined) return [];
+  return fieldsOf(kind).map((field) => {
+    const name = field.name
+      .replace(/^slots\[(\d)\]\.(?:short|long|key)/, 'slot $1 key')
+      .replace(/^slots\[(\d)\]\./, 'slot $1 ');
+    return { ...field, name };
+  });
 }
 
 function mapFields(part: string): Field[] {

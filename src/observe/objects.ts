@@ -24,6 +24,7 @@ import {
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
+import { slotsOf } from './view/records.ts';
 
 export interface LiveObject {
   /** Address of its first byte. */
@@ -85,7 +86,8 @@ export function eachScanObject(heap: HeapReader, s: SpanRef, visit: (object: Liv
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (m[s + SPAN_CLASS] & 1) === 1) return;
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
   const size = slotSize(m, s);
-  for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
+  const slots = slotsOf(m, s);
+  for (let i = 0; i < slots; i++) {
     if (!isLive(m, s, i) || isNoted(heap, s, i, 0)) continue;
     visit({ start: spanBase(m, s) + i * elemsize, size, ...typeOf(heap, s, i) });
   }

@@ -216,7 +216,7 @@ export class EventDecoder {
   /** An object that was alive when the trace began. */
   alive(addr: number, size: number, type: number, thread: number, visit: EventVisitor): void {
     const e = this.#e;
-    Object.assign(e, this.#blank);
+    if (e.kind !== 'alive') Object.assign(e, this.#blank);
     e.kind = 'alive';
     e.seq = -1;
     e.thread = thread;

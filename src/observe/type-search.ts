@@ -4,7 +4,6 @@
  * object's type says of the field. Looks at every object of the heap that may hold pointers.
  */
 import { PTR_SIZE } from '../layout/constants.ts';
-import { H_GROWN_PAGES } from '../layout/header.ts';
 import { MAP_WORDS } from '../layout/map.ts';
 import { SLICE_CAP } from '../layout/slice.ts';
 import type { TypeList } from '../malloc/rtype.ts';
@@ -17,6 +16,7 @@ import { layoutOf } from '../types/layout-of.ts';
 import type { RootInfo } from '../types/roots.ts';
 import { STRING_LEN } from '../types/strings.ts';
 import { eachScanObject, type LiveObject, objectAt } from './objects.ts';
+import { knownPages } from './view/records.ts';
 
 /** What is known of the bytes of an object. */
 export interface Typing {
@@ -137,7 +137,7 @@ function searchPointers(
   const known = new Map<number, ReturnType<typeof pointersOf>>();
   let isOver = false;
   let left = 0;
-  eachSpan(mem, mem.m[H_GROWN_PAGES], (s) => {
+  eachSpan(mem, knownPages(mem), (s) => {
     // Nothing is in hand that others may not change meanwhile.
     isOver ||= !goOn();
     if (isOver) return;

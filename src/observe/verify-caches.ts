@@ -5,7 +5,7 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
-import { hasDeferred } from '../cache/defer.ts';
+import { hasDeferred, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
@@ -298,7 +298,7 @@ function verifyNotes(heap: MHeap, spans: readonly SpanRef[], procs: readonly Pro
   }
   for (const s of spans) {
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || m[s + SPAN_OWNER] === 0) continue;
-    if (hasDeferred(m, s) && !queued.has(s))
+    if (hasDeferred(m, s) && !queued.has(s) && !waitsForSweep(heap, s))
       fail('defer.lost', `${describeSpan(m, s)} has deferred frees, but is on no thread's stack`);
   }
 }

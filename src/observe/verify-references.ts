@@ -24,8 +24,13 @@ import { fail, hex } from './verify.ts';
 const SPARE_IN_SCOPE = 1;
 const SPARE_OUTSIDE = 2;
 
-/** `live`: slots must hold 0 or lead into live objects. */
-export function verifyReferences(heap: MHeap, spans: readonly SpanRef[], live: boolean): void {
+/** `logs`: manual spans that are none of this. `live`: slots must hold 0 or lead into live objects. */
+export function verifyReferences(
+  heap: MHeap,
+  spans: readonly SpanRef[],
+  logs: ReadonlySet<SpanRef>,
+  live: boolean,
+): void {
   const { mem } = heap.t;
   const { m } = mem;
   const listed = new Set<SpanRef>();
@@ -38,7 +43,7 @@ export function verifyReferences(heap: MHeap, spans: readonly SpanRef[], live: b
     verifyHandles(heap, p, live, listed);
   }
   for (const s of spans) {
-    if (m[s + SPAN_STATE] !== SPAN_STATE_MANUAL) continue;
+    if (m[s + SPAN_STATE] !== SPAN_STATE_MANUAL || logs.has(s)) continue;
     const at = `manual span at ${hex(spanBase(m, s))}`;
     const owner = m[s + SPAN_OWNER];
     const left = spare.get(owner);

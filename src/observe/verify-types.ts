@@ -23,6 +23,7 @@ import { DefinedKinds } from '../types/definition.ts';
 import { listRoots } from '../types/roots.ts';
 import { eachScanObject, type LiveObject, objectAt, whatIsAt } from './objects.ts';
 import { describeSpan, fail, hex } from './verify.ts';
+import { verifyMaps } from './verify-maps.ts';
 import { verifyReferences } from './verify-references.ts';
 
 export interface VerifyOptions {
@@ -35,15 +36,23 @@ export interface VerifyOptions {
   readonly pointers?: boolean;
 }
 
-export function verifyTypes(heap: MHeap, spans: readonly SpanRef[], { pointers }: VerifyOptions): void {
+/** `logs`: manual spans that are no references. */
+export function verifyTypes(
+  heap: MHeap,
+  spans: readonly SpanRef[],
+  logs: ReadonlySet<SpanRef>,
+  { pointers }: VerifyOptions,
+): void {
   verifyRecords(heap);
   const table = new TypeTable(heap.t);
   const kinds = new DefinedKinds(table);
   verifyTable(table, kinds);
   verifyLargeTypes(heap, spans);
   verifyRoots(heap, table);
-  verifyReferences(heap, spans, pointers !== false);
-  if (pointers !== false) verifyPointers(heap, spans, table, (type) => pointers === true || kinds.isDeclared(type));
+  verifyReferences(heap, spans, logs, pointers !== false);
+  if (pointers === false) return;
+  verifyPointers(heap, spans, table, (type) => pointers === true || kinds.isDeclared(type));
+  verifyMaps(heap, spans, table, kinds);
 }
 
 /** Each record as words, before anything is believed of it. */

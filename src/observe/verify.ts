@@ -3,8 +3,8 @@
  * for the sweeping that the last cycle left to be done.
  *
  * Written to know as little as possible of how the structures are changed: each check states what must hold between
- * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, specials, types, roots,
- * references, pointers.
+ * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, the collector,
+ * specials, snapshots, types, roots, references, pointers, maps.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { VerifyError } from '../base/errors.ts';
@@ -52,7 +52,9 @@ import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { procRef } from '../sync/proc.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
+import { verifyGc } from './verify-gc.ts';
 import { verifyMetadata } from './verify-metadata.ts';
+import { verifySnapshotLog } from './verify-snapshot.ts';
 import { verifySpecials } from './verify-specials.ts';
 import { verifyStats } from './verify-stats.ts';
 import { type VerifyOptions, verifyTypes } from './verify-types.ts';
@@ -102,8 +104,9 @@ export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): V
       });
       verifyCaches(heap, spans);
       verifyMetadata(heap, spans);
+      verifyGc(heap, spans);
       verifySpecials(heap, spans);
-      verifyTypes(heap, spans, options);
+      verifyTypes(heap, spans, verifySnapshotLog(heap), options);
       verifyStats(heap.t.mem);
       return { spans: spans.length, objects, threads: attachedProcs(heap.t.mem).length };
     },
@@ -250,13 +253,14 @@ function verifyOwner(heap: MHeap, s: SpanRef, at: string): void {
   const ahead = m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN];
   if (owner < 0 || owner > plan.maxProcs) fail('span.owner', `${at}: ${owner} is no thread`);
   if (owner === 0) {
-    if (ahead !== 0 && ahead !== -2) fail('span.sweepgen', `${at}: ${ahead} from the heap's, without owner`);
+    // All that was to be swept has been by now.
+    if (ahead !== 0) fail('span.sweepgen', `${at}: ${ahead} from the heap's, without owner`);
     if (m[s + SPAN_CACHE] !== 0) fail('span.cache', `${at} has ${hex(m[s + SPAN_CACHE])}, without owner`);
     return;
   }
   const status = Atomics.load(m, procRef(mem, owner) + PROC_STATUS);
   if (status === 0) fail('span.owner', `${at}: thread ${owner} is ${PROC_STATUS_NAMES[status]}`);
-  if (ahead !== 3 && ahead !== 1) fail('span.sweepgen', `${at}: ${ahead} from the heap's, owned by thread ${owner}`);
+  if (ahead !== 3) fail('span.sweepgen', `${at}: ${ahead} from the heap's, owned by thread ${owner}`);
 }
 
 function verifySideTable(heap: MHeap, s: SpanRef, at: string): void {

@@ -117,8 +117,8 @@ export abstract class HeapInside {
   /**
    * Begins to record what all threads allocate and free, and what the heap and the collector do (Go: traceallocfree). One
    * trace at a time; this thread reads it. While it is under way each call of malloc and free takes some 0.3 µs longer.
-   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms in 10 MiB of small
-   * objects. Throws ArgumentError for options that are wrong, and while another trace is under way.
+   * What is alive already is told first. Blocks until the world has stopped, and stops it for about 1 ms for each 2 million
+   * objects that are alive. Throws ArgumentError for options that are wrong, and while another trace is under way.
    */
   startTrace(options: TraceOptions = {}): AllocTrace {
     this.check();

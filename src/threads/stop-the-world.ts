@@ -12,7 +12,7 @@ import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
-import { GC_WORK_LOCK } from '../layout/gc.ts';
+import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
@@ -62,9 +62,20 @@ export function attachedProcs(mem: Mem): ProcRef[] {
   return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
 }
 
-/** Records of all threads that ever were attached: what they have counted stays there. */
+/**
+ * Records of all threads that ever were attached: what they have counted stays there. The lowest free record is always the
+ * next that is claimed, so they are the first ones; and the one that is set aside for the background worker.
+ */
 export function usedProcs(mem: Mem): ProcRef[] {
-  return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_EPOCH) !== 0);
+  const { m, plan } = mem;
+  const reserved = m[GC_RESERVED];
+  const isUsed = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_EPOCH) !== 0;
+  const procs: ProcRef[] = [];
+  for (let id = 1; id <= plan.maxProcs && (id === reserved || isUsed(id)); id++) {
+    if (id !== reserved) procs.push(procRef(mem, id));
+  }
+  if (reserved !== 0 && isUsed(reserved)) procs.push(procRef(mem, reserved));
+  return procs;
 }
 
 /** The sum of one of the meters TM_… over all threads, those that are gone included. */

@@ -14,7 +14,7 @@ const ARENA_PAGES = CHUNK_PAGES * ARENA_CHUNKS;
 /** Height of the line of text above an arena. */
 export const LABEL = 22;
 /** Sizes of a cell that can be chosen. */
-export const CELL_SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24];
+export const CELL_SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24];
 
 export interface MapLayout {
   readonly cell: number;

@@ -101,8 +101,8 @@ export function touched(walk: Walk, names: WordNames): Touched[] {
   for (const step of walk.steps) {
     for (const word of [...step.changes.map((c) => c.word), ...step.looks]) {
       const { kind, id, field } = names.name(word);
-      // A cycle that begins sets all reuse stacks; that is no reason to show every class.
-      if (kind === 'class' && field.startsWith('reuse') && step.text.startsWith('gc')) continue;
+      // A cycle that begins sets all reuse stacks and meters; that is no reason to show every class.
+      if (kind === 'class' && /^(?:reuse|meters)/.test(field) && step.text.startsWith('gc')) continue;
       found.set(`${kind} ${id}`, { kind, id });
     }
   }
@@ -252,9 +252,22 @@ export class CardMaker {
     ];
     const nelems = Math.min(256, m[s + SPAN_NELEMS]);
     if (m[s + SPAN_STATE] === SPAN_STATE_DEAD || nelems === 0) return { fields, bits: [] };
-    const row = (name: string, at: number): BitRow =>
-      this.#bits(name, m[s + at] >>> 5, 0, nelems, 32, (bit) => (bit ? 'on' : 'off'));
+    const row = (name: string, at: number): BitRow => this.#spanBits(name, s + at, nelems);
     return { fields, bits: [row('allocBits', SPAN_ALLOC_BITS), row('gcmarkBits', SPAN_GCMARK_BITS)] };
+  }
+
+  /** The bitmap that a field of a span leads to. A sweep lets the field lead to another: bits that differ are lit. */
+  #spanBits(name: string, field: number, nelems: number): BitRow {
+    const now = this.#m[field] >>> 5;
+    const before = (this.#changes.get(field) ?? this.#m[field]) >>> 5;
+    const row = this.#bits(name, now, 0, nelems, 32, (bit) => (bit ? 'on' : 'off'));
+    if (before === now) return row;
+    const lit = row.bits.map((bit, i): Lit => {
+      const word = before + (i >>> 5);
+      const was = ((this.#changes.get(word) ?? this.#m[word]) >>> i) & 1;
+      return was === (bit === 'on' ? 1 : 0) ? null : 'changed';
+    });
+    return { ...row, lit };
   }
 
   #central(spanClass: number): { fields: FieldRow[]; bits: BitRow[] } {
@@ -335,6 +348,14 @@ export class CardMaker {
     ];
   }
 
+  /** A double that was written, by its number among the doubles. */
+  #double(name: string, at: number): FieldRow {
+    const now = this.#m.slice(2 * at, 2 * at + 2);
+    const old = now.map((word, i) => this.#changes.get(2 * at + i) ?? word);
+    const show = (words: Words): string => String(Math.round(new Float64Array(words.slice().buffer)[0]! * 1000) / 1000);
+    return { name, value: show(now), before: show(old), lit: 'changed' };
+  }
+
   /** Words of this structure that were written and are not among its fields. */
   #others(kind: CardKind, id: number): FieldRow[] {
     const rows: FieldRow[] = [];
@@ -342,6 +363,11 @@ export class CardMaker {
       if (this.#shown.has(word)) continue;
       const name = this.#names.name(word);
       if (name.kind !== kind || name.id !== id) continue;
+      if (name.double === true) {
+        // Both halves together, once.
+        if ((word & 1) === 0 || !this.#changes.has(word - 1)) rows.push(this.#double(name.field, word >>> 1));
+        continue;
+      }
       rows.push({ name: name.field, value: String(this.#m[word]), before: String(before), lit: 'changed' });
     }
     return rows;

@@ -92,10 +92,16 @@ export class Recorder {
   #addWindow(point: Point, params: StepParams, changes: readonly WordChange[]): void {
     const { mem } = this.#malloc.t;
     const names = new WordNames(mem, this.#malloc.cache.heap.tinySpanClass, mem.m);
-    const isWindow = ({ word }: WordChange): boolean =>
-      WINDOW_FIELDS.has(names.name(word).field.replace(/\[\d+\]$/, ''));
-    const linked = changes.filter((c) => !isWindow(c));
-    if (linked.length > 0) this.add(LINKED, params, linked);
+    const isWindow = (c: WordChange): boolean => WINDOW_FIELDS.has(names.name(c.word).field);
+    if (!changes.some((c) => names.name(c.word).field === 'alloc')) {
+      this.add(point, params, changes);
+      return;
+    }
+    this.add(
+      LINKED,
+      params,
+      changes.filter((c) => !isWindow(c)),
+    );
     this.add(point, params, changes.filter(isWindow));
   }
 
@@ -131,7 +137,7 @@ const WINDOW_FIELDS = new Set([
   'freeindex',
   'allocCount',
   'nextSample',
-  'meters',
+  'meters.taken',
 ]);
 
 /** Points that are passed many times in a row for one thing. */

@@ -13,6 +13,7 @@ import {
   H_HEAP_LOCK,
   H_MAX_PROCS,
   H_PERSISTENT_NEXT,
+  H_TYPES,
   H_WORLD_LOCK,
 } from '../../layout/header.ts';
 import { PROC_WORDS } from '../../layout/proc.ts';
@@ -35,7 +36,7 @@ export function wordsInUse(mem: Mem): [from: number, to: number][] {
     [0, plan.procs + m[H_MAX_PROCS] * PROC_WORDS],
     [plan.gcBits, m[H_BITS_REGION_NEXT]],
     [plan.spans, plan.spans + grown],
-    [plan.pageInUse, plan.types],
+    [plan.pageInUse, plan.types + m[H_TYPES] + 1],
     [plan.persistent, m[H_PERSISTENT_NEXT]],
   ];
 }

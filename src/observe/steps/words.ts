@@ -5,14 +5,18 @@
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../../layout/central.ts';
 import { registry } from '../../layout/define.ts';
 import { FIX_WORDS } from '../../layout/fixalloc.ts';
+import { GC_T_CREATED, GC_WORDS } from '../../layout/gc.ts';
 import { H_GC, H_GROWN_PAGES } from '../../layout/header.ts';
 import { CHUNK_SCAV, CHUNK_WORDS, SUM_WORDS } from '../../layout/pages.ts';
 import {
   MC_WORDS,
+  MT_SHIFT,
   PAGE_CACHE_WORDS,
   PROC_CLASSES,
+  PROC_METERS,
   PROC_PAGE_CACHE,
   PROC_SPAN_CACHE,
+  PROC_SPAN_CLASSES,
   PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
@@ -21,6 +25,7 @@ import {
   SPAN_CACHE_MAX,
   STACK_SHIFT,
   STACK_WORDS,
+  TM_SEQ,
 } from '../../layout/proc.ts';
 import '../../layout/registry.ts';
 import {
@@ -60,6 +65,8 @@ export interface WordName {
   readonly id: number;
   /** Go's name of the field where it has one. */
   readonly field: string;
+  /** The word is half of a double, which begins at an even word. */
+  readonly double?: boolean;
 }
 
 /** Fields of a class record (Go: `mcache.alloc[spanClass]`), in their order. */
@@ -70,7 +77,7 @@ const CLASS_FIELDS = [
   'windowTypes',
   'reuse.top',
   'nextSample',
-  'spanclass',
+  'direct',
   'elemsize',
   'alloc',
   'needzero',
@@ -81,6 +88,8 @@ const CLASS_FIELDS = [
   'partial.count',
   'full.count',
 ];
+/** Of a class's meters (see METERS in layout/proc.ts), a double each. */
+const METER_FIELDS = ['taken', 'returned', 'cutAllocs', 'cutFrees'];
 const SET_FIELDS = ['first', 'last', 'count'];
 const SUMMARY_FIELDS = ['start', 'max', 'end'];
 const PAGE_CACHE_FIELDS = ['base', 'free[0]', 'free[1]', 'scav[0]', 'scav[1]', 'lastScav'];
@@ -163,7 +172,9 @@ export class WordNames {
   }
 
   #headerWord(word: number): WordName {
-    if (word >= H_GC && word < H_GC + 184 * 16) return { kind: 'gc', id: 0, field: `work[${word - H_GC}]` };
+    if (word >= H_GC && word < H_GC + GC_WORDS) {
+      return { kind: 'gc', id: 0, field: `work[${word - H_GC}]`, double: word >= GC_T_CREATED };
+    }
     const field = this.#header[word] ?? `word ${word}`;
     return { kind: field.startsWith('bits') || field.startsWith('persistent') ? 'records' : 'header', id: 0, field };
   }
@@ -180,9 +191,16 @@ export class WordNames {
     if (offset >= PROC_PAGE_CACHE && offset < PROC_PAGE_CACHE + PAGE_CACHE_WORDS) {
       return { kind: 'pageCache', id: 0, field: PAGE_CACHE_FIELDS[offset - PROC_PAGE_CACHE]! };
     }
+    if (offset >= PROC_METERS) return meterWord(offset - PROC_METERS);
     const field = this.#proc[offset] ?? `word ${offset}`;
+    const double = registry().get('proc')!.fields[field]?.kind === 'f64';
     if (offset >= PROC_TINY && offset <= PROC_TINY_MASK) return { kind: 'tiny', id: 0, field };
-    return { kind: field.startsWith('spanCache') || field.startsWith('bits') ? 'records' : 'proc', id: 0, field };
+    return {
+      kind: field.startsWith('spanCache') || field.startsWith('bits') ? 'records' : 'proc',
+      id: 0,
+      field,
+      double,
+    };
   }
 
   #pageMap(word: number): string {
@@ -199,6 +217,16 @@ export class WordNames {
     const at = word - summaries[level]!;
     return `[${level}][${Math.floor(at / SUM_WORDS)}].${SUMMARY_FIELDS[at % SUM_WORDS]}`;
   }
+}
+
+/** A meter of a class or of the thread; the last words count the changes of meters. */
+function meterWord(at: number): WordName {
+  const spanClass = at >>> MT_SHIFT;
+  if (spanClass < PROC_SPAN_CLASSES) {
+    const field = METER_FIELDS[(at & ((1 << MT_SHIFT) - 1)) >>> 1] ?? 'unused';
+    return { kind: 'class', id: spanClass, field: `meters.${field}`, double: true };
+  }
+  return { kind: 'proc', id: 0, field: `meters[${at}]`, double: at < TM_SEQ };
 }
 
 function centralWord(at: number): WordName {

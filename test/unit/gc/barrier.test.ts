@@ -27,6 +27,7 @@ import { SPAN_STATE, SPAN_STATE_MANUAL } from '../../../src/layout/span.ts';
 import { NO_COLLECTOR } from '../../../src/malloc/hooks.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { spanOf } from '../../../src/spans/mspan.ts';
+import { clearMarks } from '../../support/clear-marks.ts';
 import { Internals } from '../../support/internals.ts';
 import { ObjectWalk } from '../../support/object-walk.ts';
 import { newSeed, type Random, random } from '../../support/random.ts';
@@ -90,6 +91,7 @@ class Watch {
 
   off(): void {
     Atomics.store(this.#m, H_WRITE_BARRIER, 0);
+    clearMarks(this.#heap);
   }
 
   /** Attaches to the barrier of one thread's heap object; any reference has the way to it. */

@@ -5,6 +5,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, i32, string, struct } from '../../../src/index.ts';
 import { H_SPECIAL_IN_HAND, H_SPECIALS_LOCK } from '../../../src/layout/header.ts';
+import { clearMarks } from '../../support/clear-marks.ts';
 import { HandSweep } from '../../support/hand-sweep.ts';
 
 const Node = struct('Node', { key: i32, wide: i32, name: string });
@@ -55,6 +56,7 @@ test.each(PLACES.flatMap((place) => [1, 2, 3].map((visit) => [place, visit] as c
     expect(heap.reap(hand.heap.t.id)).toBe(true);
     expect(hand.mem.m[H_SPECIALS_LOCK]).toBe(0);
     expect(hand.mem.m[H_SPECIAL_IN_HAND]).toBe(0);
+    clearMarks(heap);
     heap.verify();
     hand = new HandSweep(heap);
     for (let i = 0; i < 3; i++) {

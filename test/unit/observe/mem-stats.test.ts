@@ -18,6 +18,7 @@ import {
   threadMeter,
 } from '../../../src/spans/heap-stats.ts';
 import { slotIndex } from '../../../src/spans/mspan.ts';
+import type { Mem } from '../../../src/sys/mem.ts';
 import { timeBucket, timeBuckets } from '../../../src/threads/pauses.ts';
 import { Internals } from '../../support/internals.ts';
 import { checkReading } from '../../support/mem-stats.ts';
@@ -406,5 +407,56 @@ test('the tally is of the whole heap, and can be read with memory that belongs t
   const tally = readTally(new Internals(heap).mem);
   expect(tally.allocs.reduce((a, b) => a + b)).toBe(1);
   expect(tally.mapped).toBe(4 * MB);
+  heap.verify();
+});
+
+/** Memory that calls `then` before the nth time that a meter is read: what other threads do while a reader is at work. */
+function interrupted(mem: Mem, n: number, then: () => void): Mem {
+  let reads = 0;
+  const mf = new Proxy(mem.mf, {
+    get(target, key) {
+      if (++reads === n) then();
+      return Reflect.get(target, key, target);
+    },
+  });
+  return Object.create(mem, { mf: { value: mf } }) as Mem;
+}
+
+test('whenever objects go from one thread to another while a reader adds up, the sum is of one moment', () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 3 });
+  const other = attachHeap(heap.share());
+  const { mem } = new Internals(heap);
+  const BYTES = 5 * 8192;
+  let interruptions = 0;
+  for (let n = 1; n < 2000; n += 5) {
+    let kept = 0;
+    const before = interruptions;
+    const tally = readTally(
+      interrupted(mem, n, () => {
+        interruptions++;
+        // Made by one, freed by the other, in both directions; small ones by way of a span that changes hands.
+        other.raw.free(heap.raw.mallocgc(BYTES, null, false));
+        heap.raw.free(other.raw.mallocgc(BYTES, null, false));
+        kept = heap.raw.mallocgc(BYTES, null, false);
+        const leaver = attachHeap(heap.share());
+        const small = leaver.raw.mallocgc(9472, null, false);
+        leaver.detach();
+        heap.raw.free(small);
+      }),
+    );
+    const objects = tally.largeAllocs - tally.largeFrees;
+    const slots = tally.allocs.map((made, c) => made - tally.frees[c]!);
+    const ok =
+      (objects === 0 || objects === 1) &&
+      tally.largeAllocBytes - tally.largeFreeBytes === objects * BYTES &&
+      tally.inHeap >= objects * BYTES &&
+      tally.mapped - tally.inHeap >= tally.released &&
+      slots.every((live) => live >= 0);
+    expect({ n, objects, inHeap: tally.inHeap, ok }).toMatchObject({ ok: true });
+    if (kept !== 0) heap.raw.free(kept);
+    if (interruptions === before) break;
+  }
+  // At each of the places where two threads' meters are read.
+  expect(interruptions).toBeGreaterThan(100);
   heap.verify();
 });

@@ -6,7 +6,6 @@ import { expect, test } from 'vitest';
 import { makeSandbox, type Sandbox } from '../../../src/explorer/steps/sandbox.ts';
 import { PAGE_SIZE } from '../../../src/layout/constants.ts';
 import { explainFind } from '../../../src/observe/steps/find.ts';
-import { wordsInUse } from '../../../src/observe/steps/tape.ts';
 import {
   Film,
   LESSONS,
@@ -47,12 +46,9 @@ const ROUTES: Record<string, string> = {
   gc: 'gcDue gcBegin gcBegun gcBarrier gcBlack gcMark gcRagged gcFinish gcEnd centralClaim sweepCount sweepRenew centralPush gcSwept',
 };
 
-/** The words of a heap that are in use now. */
+/** All of a heap's allocator memory as it is now. */
 function wordsNow({ malloc }: Sandbox): Int32Array {
-  const { mem } = malloc.t;
-  const now = new Int32Array(mem.m.length);
-  for (const [from, to] of wordsInUse(mem)) now.set(mem.m.subarray(from, to), from);
-  return now;
+  return malloc.t.mem.m.slice() as Int32Array;
 }
 
 /** Forward to the end is what the heap is now; back to the beginning is what it was. */
