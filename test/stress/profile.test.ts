@@ -103,6 +103,19 @@ test.each(PLACES)('a worker dies at $place, visit $visits; another goes on', asy
   expect(surplus).toBeLessThanOrEqual(1);
 });
 
+test('a worker dies before its first tiny block has an object: the block is free, and its sample has ended', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4, memProfileRate: 1 });
+  const control = newControl(1);
+  const parkAt = { place: 'specials', visits: 2 };
+  hands = [await startHand(heap, control, 0, { role: 'hold', seed: 1, parkAt })];
+  await until('it has linked the record', () => Atomics.load(control, hands[0]!.at + W_PARKED) === 1);
+  expect(heap.memProfile().records.map((r) => [r.size, r.inuseObjects])).toEqual([[16, 1]]);
+  await hands[0]!.worker.terminate();
+  expect(heap.reap(hands[0]!.heapId)).toBe(true);
+  heap.verify();
+  expect(heap.memProfile().records.map((r) => [r.size, r.inuseObjects])).toEqual([[16, 0]]);
+});
+
 test('workers allocate, free for each other and die; the profile is that of the heap', async () => {
   const heap = createHeap({ gc: 'off', maxBytes: 128 * MB, maxThreads: 6, memProfileRate: 1 });
   const seed = newSeed('profile of the dying');

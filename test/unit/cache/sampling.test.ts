@@ -184,3 +184,12 @@ test('off, nothing is counted but the turn at which it is looked whether it stil
   expect(m[c + MC_LEFT]).toBeGreaterThan(1 << 19);
   expect(heap.memProfile().records).toEqual([]);
 });
+
+test('at rate 1 no object is missed, however small', () => {
+  makeHeap(newSeed('rate 1'), 1);
+  const type = heap.raw.type({ name: 'p', size: 8, pointers: [0] });
+  heap.scope(() => {
+    for (let i = 0; i < 40_000; i++) heap.raw.free(heap.raw.mallocgc(8, type, false));
+  });
+  expect(sampled(8)).toBe(40_000);
+});
