@@ -59,12 +59,17 @@ export function verifySnapshot(
   if (counts.passedOver > 0) passed('lengths passed over: their pointers changed meanwhile', counts.passedOver);
 }
 
+const describeType = (type: SnapshotType): string => `type ${type.number}, ${JSON.stringify(type.name)}`;
+
 function checkTypes(registered: readonly SnapshotType[], types: SnapshotTypes): void {
   const names = new Set<string>();
   for (const type of registered) {
-    const at = `type ${type.number}, ${JSON.stringify(type.name)}`;
+    const at = describeType(type);
     if (type.name === '' || names.has(type.name)) fail('types.name', `${at}: another type has the same name, or none`);
     names.add(type.name);
+  }
+  for (const type of registered) {
+    const at = describeType(type);
     if (!isPowerOfTwo(type.align) || type.align > 8 || type.size % type.align !== 0)
       fail('types.align', `${at}: ${type.align}, of size ${type.size}`);
     if (type.definition !== '' && types.kindOf(type) === undefined)
