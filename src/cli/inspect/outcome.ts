@@ -111,7 +111,7 @@ export interface PathView {
   readonly object: ObjectLine;
   readonly paths: readonly (readonly StepLine[])[];
   readonly more: boolean;
-  /** Where the paths meet, if that is before the object. */
+  /** Where the paths meet, if there are several, and that is before the object. */
   readonly meeting: ObjectLine | null;
 }
 

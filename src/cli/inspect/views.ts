@@ -118,7 +118,7 @@ export function pathOf(subject: Subject, address: number, most: number): PathVie
     object: objectLine(subject, node),
     paths: paths.map((path) => path.map((edge) => stepAlong(subject, edge))),
     more,
-    meeting: meeting === node ? null : objectLine(subject, meeting),
+    meeting: meeting === node || paths.length < 2 ? null : objectLine(subject, meeting),
   };
 }
 
