@@ -88,6 +88,7 @@ if (existsSync('src/explorer/index.html')) {
       outDir: '../../dist/explorer',
       emptyOutDir: true,
       assetsInlineLimit: 0,
+      chunkSizeWarningLimit: 1000,
       modulePreload: { polyfill: false },
     },
   });

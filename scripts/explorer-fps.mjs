@@ -22,6 +22,13 @@ const browser = await chromium.launch({
 });
 try {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+  /** CPU time of the page's main thread so far. */
+  const cpuSeconds = async () => {
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    return metrics.find((m) => m.name === 'TaskDuration').value;
+  };
   await page.goto(`${url}#/pages`);
   await page.waitForFunction(() => Number(document.documentElement.dataset.frames) > 1);
   await page.waitForTimeout(2000);
@@ -38,7 +45,10 @@ try {
       if (now === cell) break;
       await page.getByRole('button', { name: now < cell ? 'Larger cells' : 'Smaller cells' }).click();
     }
-    console.log(`cells of ${cell} px: ${JSON.stringify(await page.evaluate(measure, SECONDS))}`);
+    const before = await cpuSeconds();
+    const { frames, ...figures } = await page.evaluate(measure, SECONDS);
+    const cpuMs = Math.round((((await cpuSeconds()) - before) * 1e5) / frames) / 100;
+    console.log(`cells of ${cell} px: ${JSON.stringify({ ...figures, mainThreadMsPerFrame: cpuMs })}`);
   }
 } finally {
   await browser.close();
@@ -72,6 +82,7 @@ async function measure(seconds) {
   gaps.sort((a, b) => a - b);
   const ms = (at) => Math.round(gaps[Math.floor(at * (gaps.length - 1))] * 10) / 10;
   return {
+    frames: painted() - from,
     framesPerSecond: Math.round(((painted() - from) / (performance.now() - begin)) * 10000) / 10,
     medianMs: ms(0.5),
     p95Ms: ms(0.95),

@@ -81,6 +81,9 @@ try {
     act: async (page) => {
       await page.locator('.map-box canvas').focus();
       for (let i = 0; i < 9; i++) await page.keyboard.press('ArrowRight');
+      // Cells of 8 px fill the width.
+      const cell = async () => Number.parseInt(await page.locator('.segments output').innerText(), 10);
+      for (let now = await cell(); now !== 8; now = await cell()) await page.keyboard.press(now < 8 ? '+' : '-');
     },
   });
   await picture('span', `span/${await spanToShow()}`, { colorScheme: 'dark' });

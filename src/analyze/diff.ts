@@ -2,9 +2,9 @@
  * Two snapshots of one heap, or three. An object is the same in both if it has the same address, size and type: it may
  * also be another one that was made in the same place in between, which nothing tells apart.
  */
-import { greatest } from './biggest.ts';
-import type { Dominators } from './dominators.ts';
+import { type Dominators, UNREACHED } from './dominators.ts';
 import type { HeapGraph } from './graph.ts';
+import { placeKinds, sourceOf, typeNameOf } from './labels.ts';
 
 /** What an older snapshot must keep to be compared with: not its edges. */
 export type ObjectList = Pick<HeapGraph, 'nodes' | 'address' | 'size' | 'type' | 'types'>;
@@ -118,17 +118,85 @@ function sumsByName({ nodes, size, type, types }: ObjectList, isMarked: Uint8Arr
   return byName;
 }
 
+/** New objects of one type that the same kind of place holds. */
+export interface NewObjects {
+  readonly type: string;
+  /** `Post.replies`, `slice(ref(Post)) elements[…]`, `root "posts"`: in an old object or root, if one holds it. */
+  readonly heldBy: string;
+  readonly count: number;
+  /** Bytes that they retain together; nothing counts twice. */
+  readonly retained: number;
+  /** The node that retains most. */
+  readonly biggest: number;
+}
+
 /**
- * New objects that hang on old ones, or on roots: those whose immediate dominator is not new, the `most` that retain most.
- * The other new ones are parts of these.
+ * New objects that hang on old ones, or on roots: those that no new one dominates. All other new ones are parts of these.
+ * Together by type and place, those that retain most first; garbage is left out.
  */
-export function newAndOutermost(
-  graph: HeapGraph,
-  { idom, retained }: Dominators,
-  isNew: Uint8Array,
-  most: number,
-): number[] {
-  const { nodes } = graph;
-  const isPart = (node: number): boolean => idom[node]! < nodes && isNew[idom[node]!] === 1;
-  return greatest(1, nodes, most, (node) => (isNew[node] === 1 && !isPart(node) ? retained[node]! : -1));
+export function newObjects(graph: HeapGraph, dominators: Dominators, isNew: Uint8Array): NewObjects[] {
+  const { retained } = dominators;
+  const holder = holdersOfNew(graph, dominators, isNew);
+  const placeOf = placeKinds(graph);
+  const groups = new Map<string, { -readonly [K in keyof NewObjects]: NewObjects[K] }>();
+  for (let node = 1; node < graph.nodes; node++) {
+    const edge = holder[node]!;
+    if (edge === NONE) continue;
+    const type = typeNameOf(graph, node);
+    const heldBy = placeOf(sourceOf(graph, edge), edge);
+    const key = `${type}\n${heldBy}`;
+    const group = groups.get(key);
+    if (group === undefined) {
+      groups.set(key, { type, heldBy, count: 1, retained: retained[node]!, biggest: node });
+      continue;
+    }
+    group.count++;
+    group.retained += retained[node]!;
+    if (retained[node]! > retained[group.biggest]!) group.biggest = node;
+  }
+  return [...groups.values()].sort((a, b) => b.retained - a.retained);
+}
+
+const NONE = 0xffffffff;
+
+/** By node, of outermost new ones: the edge that holds it: of an old object, else of a root, else of a new object. */
+function holdersOfNew(graph: HeapGraph, { idom }: Dominators, isNew: Uint8Array): Uint32Array {
+  const { nodes, firstEdge, edgeTo } = graph;
+  const holder = new Uint32Array(nodes).fill(NONE);
+  const isPart = dominatedByNew(idom, isNew);
+  const rank = new Uint8Array(nodes);
+  for (let node = 0; node < nodes; node++) {
+    if (idom[node] === UNREACHED) continue;
+    const rankHere = isNew[node] === 1 ? 1 : node === 0 ? 2 : 3;
+    const end = firstEdge[node + 1]!;
+    for (let edge = firstEdge[node]!; edge < end; edge++) {
+      const to = edgeTo[edge]!;
+      if (isNew[to] === 0 || isPart[to] === 1 || rank[to]! >= rankHere) continue;
+      rank[to] = rankHere;
+      holder[to] = edge;
+    }
+  }
+  return holder;
+}
+
+/** By node: 1 if one of its dominators is new. */
+function dominatedByNew(idom: Uint32Array, isNew: Uint8Array): Uint8Array {
+  const unknown = 2;
+  const found = new Uint8Array(idom.length).fill(unknown);
+  found[0] = 0;
+  const way: number[] = [];
+  for (let node = 1; node < isNew.length; node++) {
+    let at = node;
+    while (found[at] === unknown && idom[at] !== UNREACHED) {
+      way.push(at);
+      at = idom[at]!;
+    }
+    // Groups of roots are above all objects, and in no snapshot.
+    let isBelow = found[at] === 1 || isNew[at] === 1 ? 1 : 0;
+    for (let below = way.pop(); below !== undefined; below = way.pop()) {
+      found[below] = isBelow;
+      if (isNew[below] === 1) isBelow = 1;
+    }
+  }
+  return found;
 }

@@ -83,6 +83,33 @@ export function edgeName(graph: HeapGraph, from: number, edge: number): string {
   return placeIn(graph.types[graph.type[from]!]!, graph.size[from]!, offset);
 }
 
+/**
+ * A function that tells what kind of place a pointer is in: `Post.replies`, `slice(ref(Post)) elements[…]`, `root "posts"`.
+ * Made for many edges: it remembers what it has told.
+ */
+export function placeKinds(graph: HeapGraph): (from: number, edge: number) => string {
+  const known = new Map<number, Map<number, string>>();
+  return (from, edge) => {
+    const offset = graph.edgeOffset[edge]!;
+    if (from === 0) return rootName(graph, offset);
+    const number = graph.type[from]!;
+    const type = graph.types[number]!;
+    const inValue = type.size === 0 ? 0 : offset % type.size;
+    let names = known.get(number);
+    if (names === undefined) known.set(number, (names = new Map()));
+    let name = names.get(inValue);
+    if (name === undefined) names.set(inValue, (name = type.name + kindOfPlace(type, inValue)));
+    return name;
+  };
+}
+
+/** Of slots of a map's groups not the number, as of elements. */
+function kindOfPlace(type: GraphType, inValue: number): string {
+  const field = placeAt(type, type.size, inValue)?.field ?? '';
+  if (field !== '') return `.${field.replace(/^slot \d+ /, '')}`;
+  return type.size === 0 || type.kind === 'raw' ? '' : '[…]';
+}
+
 export function rootName(graph: HeapGraph, root: number): string {
   const { kind, name } = graph.roots[root]!;
   return kind === 'named' ? `root ${JSON.stringify(name)}` : name;

@@ -4,9 +4,10 @@ import type { GraphType, HeapGraph } from './graph.ts';
 import type { SnapshotObjects } from './read-object.ts';
 
 const GROUP = /^map\(([^,]+), .*\) group$/s;
-const SLOT = /^(slots\[\d+\]\.)(.*)$/s;
+/** Fields of a group, as types.ts names them; that of the key is where the slot begins. */
+const SLOT = /^(slot \d+ )(.*)$/s;
 
-/** The key of a slot, and where in the slot the pointer is: `value`, `value.next`, or `long`, which is the key's own text. */
+/** The key of a slot, and where in the slot the pointer is: `value`, `value.next`, or `key`: to the text of a long one. */
 export interface KeyedPlace {
   readonly key: string | number | bigint | Uint8Array;
   readonly field: string;

@@ -5,8 +5,8 @@
 import { PointerError } from '../base/errors.ts';
 import type { RType } from '../malloc/rtype.ts';
 import type { InspectedValue } from '../observe/decode.ts';
-import type { HeapView } from '../observe/heap-view.ts';
 import { describe, describeBytes, type ObjectInfo, typeAllocated } from '../observe/inspect.ts';
+import type { ObjectSource } from '../observe/object-source.ts';
 import type { LiveObject } from '../observe/objects.ts';
 import type { Typing } from '../observe/type-search.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
@@ -31,7 +31,7 @@ export class SnapshotObjects {
   }
 
   /** How the bytes of memory are read; for those who decode values by themselves. */
-  get view(): HeapView {
+  get view(): ObjectSource {
     return this.#view;
   }
 
@@ -82,7 +82,7 @@ export class SnapshotObjects {
 }
 
 /** Object memory as it was, filled page by page: what is not asked for takes no memory. */
-class SnapshotView implements HeapView {
+class SnapshotView implements ObjectSource {
   readonly data: ArrayBuffer;
   readonly i32: Int32Array;
   readonly u8: Uint8Array;

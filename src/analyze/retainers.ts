@@ -2,7 +2,7 @@
 import { greatest } from './biggest.ts';
 import { type Dominators, UNREACHED } from './dominators.ts';
 import type { HeapGraph } from './graph.ts';
-import { edgeName, typeNameOf } from './labels.ts';
+import { placeKinds } from './labels.ts';
 
 /** One pointer to the object. */
 export interface Retainer {
@@ -44,15 +44,12 @@ export interface HolderTotals {
 /** From where objects of some types are pointed to, the most frequent first. */
 export function holdersOfTypes(graph: HeapGraph, types: ReadonlySet<number>): HolderTotals[] {
   const counts = new Map<string, number>();
+  const placeOf = placeKinds(graph);
   eachEdgeTo(
     graph,
     (to) => types.has(graph.type[to]!),
     (from, edge) => {
-      // All elements are one place.
-      const name = edgeName(graph, from, edge)
-        .replace(/^\[\d+\]/, '[…]')
-        .replace(/^\+\d+$/, '');
-      const place = from === 0 ? name : typeNameOf(graph, from) + name;
+      const place = placeOf(from, edge);
       counts.set(place, (counts.get(place) ?? 0) + 1);
     },
   );

@@ -52,6 +52,7 @@ import {
   MC_WIN_TYPES,
   MC_WIN_WORD,
   MC_WORDS,
+  MT_DRAWN,
   MT_TAKEN,
   PROC_ASSIST,
   PROC_CLASSES,
@@ -91,7 +92,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
-import { beginStats, count, emptyClass, endStats, foldDirect } from '../spans/heap-stats.ts';
+import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { stackWords } from '../spans/reuse-stack.ts';
@@ -101,6 +102,8 @@ import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 const KEEP_PAGES = 128;
+/** Frees straight back into spans after which a refill moves them on: far from what 31 bits hold, and rarely reached. */
+const FOLD_DIRECT = 1 << 20;
 
 export class MCache {
   readonly heap: MHeap;
@@ -125,6 +128,7 @@ export class MCache {
   private keepPages = KEEP_PAGES;
   private givenPages = 0;
   private readonly m: Int32Array<ArrayBufferLike>;
+  private readonly mf: Float64Array<ArrayBufferLike>;
 
   constructor(heap: MHeap, ref: ProcRef) {
     this.heap = heap;
@@ -132,6 +136,7 @@ export class MCache {
     this.id = heap.t.mem.m[ref + PROC_ID];
     this.classes = ref + PROC_CLASSES;
     this.m = heap.t.mem.m;
+    this.mf = heap.t.mem.mf;
   }
 
   /** Puts the record in the state of a thread that has nothing yet. */
@@ -139,6 +144,10 @@ export class MCache {
     const m = this.m;
     const { size } = this.heap.classes;
     beginStats(this.heap.t.mem, this.ref);
+    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
+      const c = this.classRef(spanClass);
+      this.mf[(c + MC_METERS + MT_DRAWN) >>> 1] -= m[c + MC_LEFT];
+    }
     m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
@@ -230,10 +239,8 @@ export class MCache {
       }
       m[s + SPAN_LIST] = LIST_CACHED;
       m[c + MC_SPAN] = s;
-      // Others may have allocated in it: a checkpoint.
-      beginStats(this.heap.t.mem, this.ref);
-      foldDirect(this.heap.t.mem, this.ref, spanClass);
-      endStats(this.heap.t.mem, this.ref);
+      statsCheckpoint(this.heap.t.mem, this.ref);
+      if (m[c + MC_DIRECT] > FOLD_DIRECT) this.#foldDirect(c, 0);
       count(this.heap.t.mem, this.ref, TM_REFILLS, 1);
     }
     return true;
@@ -272,7 +279,7 @@ export class MCache {
       m[s + SPAN_FREEINDEX] = next;
       m[s + SPAN_ALLOC_COUNT] += taken;
       // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
-      this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
+      this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
       this.heap.t.pause('mcache.window');
@@ -384,10 +391,7 @@ export class MCache {
     const stack = this.stackOf(c);
     if (all) this.#dropWindow(c);
     // Before anything else: an empty span must not be freed while the stack names its slots.
-    beginStats(this.heap.t.mem, this.ref);
-    foldDirect(this.heap.t.mem, this.ref, this.classOf(c), (top - stack) >>> 1);
-    m[c + MC_TOP] = stack;
-    endStats(this.heap.t.mem, this.ref);
+    this.#foldDirect(c, (top - stack) >>> 1);
     let i = stack;
     while (i < top) {
       const s = m[spans + (m[i] >>> PAGE_SHIFT)] as SpanRef;
@@ -402,6 +406,14 @@ export class MCache {
     }
   }
 
+  /** Counts what `free` has put straight back, and `slots` that are taken off the reuse stack: all of them. */
+  #foldDirect(c: number, slots: number): void {
+    beginStats(this.heap.t.mem, this.ref);
+    foldDirect(this.heap.t.mem, this.ref, this.classOf(c), slots);
+    if (slots > 0) this.m[c + MC_TOP] = this.stackOf(c);
+    endStats(this.heap.t.mem, this.ref);
+  }
+
   /** The window's slots are the span's again, and it is looked through from its start. */
   #dropWindow(c: number): void {
     const { m } = this;
@@ -411,7 +423,7 @@ export class MCache {
     if (this.marking) unblacken(this.heap.t.mem, c);
     beginStats(this.heap.t.mem, this.ref);
     m[c + MC_WIN] = 0;
-    this.heap.t.mem.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
+    this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] -= free;
     endStats(this.heap.t.mem, this.ref);
     m[s + SPAN_ALLOC_COUNT] -= free;
     giveBackSlots(m, c, free);

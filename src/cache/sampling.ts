@@ -18,13 +18,15 @@
  */
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
+import { setLeft } from '../spans/heap-stats.ts';
 import type { MCache } from './mcache.ts';
 
 /** The usual mean gap between two samples (Go: `MemProfileRate` by default). */
 export const MEM_PROFILE_RATE = 512 * 1024;
 /** Slots between two looks at the rate while it is 0. */
 const OFF = 1 << 20;
-const MOST = 0x7fffffff;
+/** Most slots of a gap: what a window gives back must fit on top. */
+const MOST = 0x7fffff00;
 
 /** Bytes to the next sample: exponential, with the rate as mean; 0 at rate 1, where every object is sampled. */
 function drawGap(cache: MCache): number {
@@ -56,7 +58,7 @@ export function sampleLarge(cache: MCache, bytes: number): boolean {
 /** A pop from the reuse stack has used the gap of this class up; true when its object is to be sampled. */
 export function samplePop(cache: MCache, c: number): boolean {
   const { m } = cache.heap.t.mem;
-  m[c + MC_LEFT] = drawLeft(cache, m[c + MC_SIZE]);
+  setLeft(cache.heap.t.mem, cache.ref, c, drawLeft(cache, m[c + MC_SIZE]));
   return cache.sampleRate !== 0;
 }
 
@@ -66,7 +68,7 @@ export function untilSample(cache: MCache, c: number, free: number): number {
   const left = m[c + MC_LEFT];
   if (left === 0) {
     cache.sampleDue = cache.sampleRate !== 0;
-    m[c + MC_LEFT] = drawLeft(cache, m[c + MC_SIZE]);
+    setLeft(cache.heap.t.mem, cache.ref, c, drawLeft(cache, m[c + MC_SIZE]), 1);
     return free & -free;
   }
   m[c + MC_LEFT] = 0;
@@ -77,7 +79,7 @@ export function untilSample(cache: MCache, c: number, free: number): number {
 
 /** So many slots of a window were not handed out. */
 export function giveBackSlots(m: Int32Array<ArrayBufferLike>, c: number, count: number): void {
-  m[c + MC_LEFT] = Math.min(MOST, m[c + MC_LEFT] + count);
+  m[c + MC_LEFT] = m[c + MC_LEFT] + count;
 }
 
 /** What this thread goes by: the heap's rate, or that of its own hook (`heap.setHooks`). */
@@ -98,7 +100,7 @@ export function followRate(cache: MCache): void {
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
     cache.flushClass(c, true);
-    m[c + MC_LEFT] = drawLeft(cache, m[c + MC_SIZE]);
+    setLeft(cache.heap.t.mem, cache.ref, c, drawLeft(cache, m[c + MC_SIZE]));
   }
   drawLarge(cache);
 }
@@ -109,7 +111,7 @@ export function initSampling(cache: MCache): void {
   cache.sampleRate = rateOf(cache);
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
-    m[c + MC_LEFT] = drawLeft(cache, m[c + MC_SIZE]);
+    setLeft(cache.heap.t.mem, cache.ref, c, drawLeft(cache, m[c + MC_SIZE]));
   }
   drawLarge(cache);
 }

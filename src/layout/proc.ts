@@ -157,6 +157,8 @@ export const MT_RETURNED = 2;
 /** Slots handed out, and slots freed, as they were at the first checkpoint of epoch TM_TAG: see spans/heap-stats.ts. */
 export const MT_CUT_ALLOCS = 4;
 export const MT_CUT_FREES = 6;
+/** All that MC_LEFT was ever raised by: see spans/heap-stats.ts. */
+export const MT_DRAWN = 8;
 /** From a class record to its line of meters. */
 export const MC_METERS = PROC_METERS - 128;
 /** log2 of the words of a line; a class record has as many. */

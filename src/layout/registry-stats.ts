@@ -7,6 +7,7 @@ import {
   METER_WORDS,
   MT_CUT_ALLOCS,
   MT_CUT_FREES,
+  MT_DRAWN,
   MT_RETURNED,
   MT_SHIFT,
   MT_TAKEN,
@@ -38,6 +39,7 @@ defineStruct('classMeters', 'heapStatsDelta', 1 << MT_SHIFT, {
   returned: [MT_RETURNED, 'f64', 'owner'],
   cutAllocs: [MT_CUT_ALLOCS, 'f64', 'owner'],
   cutFrees: [MT_CUT_FREES, 'f64', 'owner'],
+  drawn: [MT_DRAWN, 'f64', 'owner'],
 });
 
 defineStruct('meters', 'heapStatsDelta', METER_WORDS, {

@@ -9,8 +9,8 @@ import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { STRING_LEN } from '../types/strings.ts';
-import type { HeapView } from './heap-view.ts';
 import { mapEntries } from './map-entries.ts';
+import type { ObjectSource } from './object-source.ts';
 
 /** A pointer: to an object of this type. */
 export interface InspectedRef {
@@ -70,12 +70,12 @@ function invalid(addr: number): InvalidValue {
 
 /** Reads one value; make another for the next. */
 export class ValueReader {
-  readonly #heap: HeapView;
+  readonly #heap: ObjectSource;
   readonly #view: DataView;
   #left = MAX_VALUES;
   #depth = 0;
 
-  constructor(heap: HeapView) {
+  constructor(heap: ObjectSource) {
     this.#heap = heap;
     this.#view = new DataView(heap.data);
   }

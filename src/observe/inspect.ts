@@ -15,7 +15,7 @@ import type { Kind, KindName, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { listRoots } from '../types/roots.ts';
 import { type InspectedValue, MAX_TEXT, ValueReader } from './decode.ts';
-import { type HeapView, liveView } from './heap-view.ts';
+import { liveSource, type ObjectSource } from './object-source.ts';
 import { type LiveObject, objectAt, whatIsAt } from './objects.ts';
 import { type Search, searchType, type Typing } from './type-search.ts';
 
@@ -104,7 +104,7 @@ export function inspectObject(heap: MHeap, table: TypeList, address: number, giv
       : ((own && typeAllocated(kinds, object, own)) ?? searchType(heap, table, kinds, object, searchAll(heap)));
   const { start, size } = object;
   const place = { address, offset: address - start, start, size };
-  const view = liveView(heap);
+  const view = liveSource(heap);
   return { ...place, ...(typing === undefined ? describeBytes(view, object, own) : describe(view, object, typing)) };
 }
 
@@ -153,7 +153,7 @@ type Described = Omit<ObjectInfo, 'address' | 'offset' | 'start' | 'size'>;
 
 /** An object of which nothing is known but its bytes, and perhaps the name of its type. */
 export function describeBytes(
-  view: HeapView,
+  view: ObjectSource,
   { start, size }: LiveObject,
   own: Pick<RType, 'name'> | undefined,
 ): Described {
@@ -163,7 +163,7 @@ export function describeBytes(
 
 /** An object of a type. */
 export function describe(
-  view: HeapView,
+  view: ObjectSource,
   object: LiveObject,
   { kind, from, via, base, bytes, isTarget }: Typing,
 ): Described {
@@ -182,7 +182,7 @@ export function describe(
 }
 
 /** Values of a kind in so many bytes. */
-export function countOf(view: HeapView, object: LiveObject, kind: Kind, base: number, bytes: number): number {
+export function countOf(view: ObjectSource, object: LiveObject, kind: Kind, base: number, bytes: number): number {
   const { size } = layoutOf(kind);
   if (size === 0) return 1;
   const fit = Math.floor(bytes / size);
@@ -192,7 +192,7 @@ export function countOf(view: HeapView, object: LiveObject, kind: Kind, base: nu
   return fit;
 }
 
-function isZero({ u8 }: HeapView, from: number, to: number): boolean {
+function isZero({ u8 }: ObjectSource, from: number, to: number): boolean {
   for (let addr = from; addr < to; addr++) if (u8[addr] !== 0) return false;
   return true;
 }

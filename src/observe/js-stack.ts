@@ -103,7 +103,7 @@ export function publicName(functionName: string): string {
 
 /** What may be called between `captureStack` and the program, when files do not tell. */
 const ALLOCATOR = new Set(
-  'captureStack refs sample onSample sampled popDue reuse small smallSlow smallScan nextFree tiny newTinyBlock route allocNoscan allocScan guardedMalloc mallocLarge mallocgc newobject allocZeroed copyOut'.split(
+  'captureStack refs #note sample onSample sampled popDue reuse small smallSlow smallScan fromWindow nextFree tiny newTinyBlock route allocNoscan allocScan guardedMalloc mallocLarge mallocgc newobject allocZeroed copyOut'.split(
     ' ',
   ),
 );

@@ -28,7 +28,7 @@ import {
 import { groupKind } from '../types/definition.ts';
 import type { ArrayKind, Kind, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import type { HeapView } from './heap-view.ts';
+import type { ObjectSource } from './object-source.ts';
 
 /** Replaced tables on the way to a living one; more are garbage. */
 const MAX_STEPS = 64;
@@ -40,7 +40,7 @@ const MAX_STEPS = 64;
 type Visit = (slot: number, value: Kind, valueAddr: number) => boolean;
 
 /** Calls `visit` for each entry of the map with this header, and returns how many the map says it has. */
-export function mapEntries(heap: HeapView, kind: MapKind, header: number, visit: Visit): number {
+export function mapEntries(heap: ObjectSource, kind: MapKind, header: number, visit: Visit): number {
   const { i32 } = heap;
   let size = 0;
   let wanted = true;
@@ -52,7 +52,7 @@ export function mapEntries(heap: HeapView, kind: MapKind, header: number, visit:
 }
 
 /** Word of the object at `addr`, if there is one with so many words from there on; else 0. */
-function wordOf(heap: HeapView, addr: number, words: number): number {
+function wordOf(heap: ObjectSource, addr: number, words: number): number {
   const object = heap.objectAt(addr);
   return object !== null && addr % PTR_SIZE === 0 && addr + words * PTR_SIZE <= object.start + object.size
     ? addr >>> 2
@@ -60,7 +60,7 @@ function wordOf(heap: HeapView, addr: number, words: number): number {
 }
 
 /** Living tables, in the order of the hashes they are for. */
-function eachTable(heap: HeapView, header: number, visit: (table: number) => void): void {
+function eachTable(heap: ObjectSource, header: number, visit: (table: number) => void): void {
   const { i32 } = heap;
   for (let hash = 0, last = 0; ; ) {
     const table = tableFor(heap, header, hash);
@@ -75,7 +75,7 @@ function eachTable(heap: HeapView, header: number, visit: (table: number) => voi
   }
 }
 
-function tableFor(heap: HeapView, header: number, hash: number): number {
+function tableFor(heap: ObjectSource, header: number, hash: number): number {
   const { i32 } = heap;
   const root = i32[(header >>> 2) + MAP_ROOT]! >>> 0;
   const tag = i32[(root >>> 2) + TABLE_TAG]!;
@@ -89,12 +89,12 @@ function tableFor(heap: HeapView, header: number, hash: number): number {
 }
 
 /** The table that a word leads to. */
-function follow(heap: HeapView, word: number): number {
+function follow(heap: ObjectSource, word: number): number {
   return wordOf(heap, heap.i32[word]! >>> 0, TABLE_WORDS);
 }
 
 /** False: `visit` wants no more. */
-function eachEntry(heap: HeapView, kind: MapKind, table: number, visit: Visit): boolean {
+function eachEntry(heap: ObjectSource, kind: MapKind, table: number, visit: Visit): boolean {
   const { i32, u8 } = heap;
   const group = layoutOf(groupKind(kind));
   const slots = group.fields![1]!;

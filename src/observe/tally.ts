@@ -4,13 +4,12 @@
  * one moment: spans/heap-stats.ts.
  *
  * What lags. Nothing of a thread that is at rest, or of the calling one. Of one that allocates or frees just now: what it
- * did while it was looked at, at most a window of 32 slots a size class. A slot that is freed and handed out again from the
- * thread's reuse stack is counted in neither sum: `free` and `malloc` have no time to. Frees that are noted for another
- * thread count when that thread takes the notes, or when the span is swept.
+ * did while it was looked at, at most a window of 32 slots a size class. Frees that are noted for another thread count when
+ * that thread takes the notes, or when the span is swept.
  *
- * The slots on reuse stacks count as freed, so that sum falls when one is handed out again. Whoever reads twice shall not
- * see that: of each size class he is told the largest numbers yet, both raised by the same, so that the difference is
- * what is alive. Two readers may so differ by what the stacks hold, 8 KiB of slots a class and thread.
+ * Of a thread that runs, words that belong together are read one after the other, so what it has freed may seem less than a
+ * moment ago. Whoever reads twice shall not see that: of each size class he is told the largest numbers yet, both raised by
+ * the same, so that the difference is what is alive.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -36,7 +35,15 @@ import {
   TM_TAG,
   TM_TINY_ALLOCS,
 } from '../layout/proc.ts';
-import { CUTTING, classMeter, slotsAllocated, slotsFreed, spanClassCount, threadMeter } from '../spans/heap-stats.ts';
+import {
+  CUTTING,
+  classMeter,
+  slotsAllocated,
+  slotsFreed,
+  slotsReused,
+  spanClassCount,
+  threadMeter,
+} from '../spans/heap-stats.ts';
 import { fence } from '../sync/fence.ts';
 import { parkWhile } from '../sync/park.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -162,8 +169,11 @@ function readThread(mem: Mem, p: ProcRef, copy: boolean, own: Float64Array): voi
   const { mf } = mem;
   const classes = spanClassCount(mem.m);
   for (let spanClass = 2; spanClass < classes; spanClass++) {
-    own[classes + spanClass] = copy ? mf[classMeter(p, spanClass, MT_CUT_FREES)] : slotsFreed(mem, p, spanClass);
-    own[spanClass] = copy ? mf[classMeter(p, spanClass, MT_CUT_ALLOCS)] : slotsAllocated(mem, p, spanClass);
+    const reused = copy ? 0 : slotsReused(mem, p, spanClass);
+    own[classes + spanClass] = copy
+      ? mf[classMeter(p, spanClass, MT_CUT_FREES)]
+      : slotsFreed(mem, p, spanClass) + reused;
+    own[spanClass] = copy ? mf[classMeter(p, spanClass, MT_CUT_ALLOCS)] : slotsAllocated(mem, p, spanClass) + reused;
   }
   const from = threadMeter(p, copy ? TM_CUT : TM_MAPPED);
   for (let i = 0; i < CUT_METERS; i++) own[2 * classes + i] = mf[from + i];

@@ -4,11 +4,14 @@
  *
  * Each thread counts in meters of its own (layout/proc.ts, METERS), with plain stores:
  *
- *   slots handed out   = TAKEN − slots left in the window
- *   slots freed        = RETURNED + DIRECT + slots on the reuse stack
+ *   slots handed out   = TAKEN − slots left in the window             + those from the reuse stack
+ *   slots freed        = RETURNED + DIRECT + slots on the reuse stack + those from the reuse stack
+ *   those from the reuse stack = DRAWN − MC_LEFT − TAKEN
  *
- * The first changes when a window is made, the second when a stack is flushed or `free` puts a slot straight back. What
- * `malloc` and `free` do between, by window and stack alone, is in the differences: their fast paths count nothing else.
+ * TAKEN changes when a window is made, RETURNED when a stack is flushed; DIRECT counts what `free` puts straight back. The
+ * last line is from the gaps between profile samples (cache/sampling.ts): whatever is handed out is taken off MC_LEFT, by
+ * the window or at the pop, and DRAWN is all that it was ever raised by. So the fast paths count nothing for this alone but
+ * DIRECT, and yet each object is in the books at once.
  *
  * Go has its counts three times over and moves what writers write to on by one for each reader, who then has a
  * quiet copy. Here the writer makes the copy, since nothing in this memory may depend on a reader: one may be killed, or be
@@ -39,11 +42,14 @@ import { H_SIZE_CLASSES, H_STATS_EPOCH } from '../layout/header.ts';
 import {
   CUT_METERS,
   MC_DIRECT,
+  MC_LEFT,
+  MC_METERS,
   MC_SHIFT,
   MC_TOP,
   MC_WIN,
   MT_CUT_ALLOCS,
   MT_CUT_FREES,
+  MT_DRAWN,
   MT_RETURNED,
   MT_SHIFT,
   MT_TAKEN,
@@ -86,13 +92,20 @@ function stacked(m: Int32Array<ArrayBufferLike>, p: ProcRef, spanClass: number):
   return Math.max(0, m[c + MC_TOP] - stack) >> 1;
 }
 
-/** Slots of a span class that this thread has handed out, ever. Read it after `slotsFreed`. */
+/** Slots that this thread has handed out from its reuse stack: part of both sums below, and the same in both. */
+export function slotsReused(mem: Mem, p: ProcRef, spanClass: number): number {
+  const left = mem.m[p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_LEFT];
+  // Before TAKEN: who makes a window changes it first.
+  return mem.mf[classMeter(p, spanClass, MT_DRAWN)] - left - mem.mf[classMeter(p, spanClass, MT_TAKEN)];
+}
+
+/** Slots of a span class that this thread has handed out from windows. Read it after `slotsFreed`. */
 export function slotsAllocated(mem: Mem, p: ProcRef, spanClass: number): number {
   const left = popcount32(mem.m[p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_WIN]);
   return mem.mf[classMeter(p, spanClass, MT_TAKEN)] - left;
 }
 
-/** Slots of a span class that this thread has freed, less those that it has handed out again from its reuse stack. */
+/** Slots of a span class that this thread has freed and not handed out again from its reuse stack. */
 export function slotsFreed(mem: Mem, p: ProcRef, spanClass: number): number {
   const { m, mf } = mem;
   const direct = m[p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_DIRECT];
@@ -125,6 +138,15 @@ export function count(mem: Mem, p: ProcRef, meter: number, n: number): void {
   mem.mf[threadMeter(p, meter)] += n;
 }
 
+/** Sets how many slots are left before the next sample, of which `taken` are handed out with it. The owner of the record. */
+export function setLeft(mem: Mem, p: ProcRef, c: number, left: number, taken = 0): void {
+  const { m, mf } = mem;
+  beginStats(mem, p);
+  mf[(c + MC_METERS + MT_DRAWN) >>> 1] += left - m[c + MC_LEFT] + taken;
+  m[c + MC_LEFT] = left;
+  endStats(mem, p);
+}
+
 /** Moves what `free` has counted, and `slots` more, into the meter of slots freed. Between `beginStats` and `endStats`. */
 export function foldDirect(mem: Mem, p: ProcRef, spanClass: number, slots = 0): void {
   const direct = p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_DIRECT;
@@ -135,7 +157,9 @@ export function foldDirect(mem: Mem, p: ProcRef, spanClass: number, slots = 0): 
 /** Window and reuse stack of a class are about to be forgotten, their slots free. Between `beginStats` and `endStats`. */
 export function emptyClass(mem: Mem, p: ProcRef, spanClass: number): void {
   const { m, mf } = mem;
-  mf[classMeter(p, spanClass, MT_TAKEN)] -= popcount32(m[p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_WIN]);
+  const unused = popcount32(m[p + PROC_CLASSES + (spanClass << MC_SHIFT) + MC_WIN]);
+  mf[classMeter(p, spanClass, MT_TAKEN)] -= unused;
+  mf[classMeter(p, spanClass, MT_DRAWN)] -= unused;
   foldDirect(mem, p, spanClass, stacked(m, p, spanClass));
 }
 
@@ -163,8 +187,9 @@ function cut(mem: Mem, p: ProcRef, epoch: number): void {
   fence();
   const classes = spanClassCount(m);
   for (let spanClass = 2; spanClass < classes; spanClass++) {
-    mf[classMeter(p, spanClass, MT_CUT_FREES)] = slotsFreed(mem, p, spanClass);
-    mf[classMeter(p, spanClass, MT_CUT_ALLOCS)] = slotsAllocated(mem, p, spanClass);
+    const reused = slotsReused(mem, p, spanClass);
+    mf[classMeter(p, spanClass, MT_CUT_FREES)] = slotsFreed(mem, p, spanClass) + reused;
+    mf[classMeter(p, spanClass, MT_CUT_ALLOCS)] = slotsAllocated(mem, p, spanClass) + reused;
   }
   const from = threadMeter(p, TM_MAPPED);
   const to = threadMeter(p, TM_CUT);

@@ -22,7 +22,14 @@ import {
   TM_MAPPED,
   TM_RELEASED,
 } from '../layout/proc.ts';
-import { SPAN_CLASS, SPAN_STATE, SPAN_STATE_IN_USE, SPAN_STATE_MANUAL } from '../layout/span.ts';
+import {
+  SPAN_CLASS,
+  SPAN_NELEMS,
+  SPAN_STATE,
+  SPAN_STATE_FREEING,
+  SPAN_STATE_IN_USE,
+  SPAN_STATE_MANUAL,
+} from '../layout/span.ts';
 import {
   beginStats,
   classMeter,
@@ -56,6 +63,9 @@ export function walkSpans(mem: Mem): Walk {
     const state = m[s + SPAN_STATE];
     const bytes = spanBytes(m, s);
     if (state === SPAN_STATE_MANUAL) inStacks += bytes;
+    // A living thread has it in hand, and waits for a lock that the dead one holds: it will count it down itself.
+    if (state === SPAN_STATE_FREEING && m[s + SPAN_NELEMS] === 0) inStacks += bytes;
+    else if (state === SPAN_STATE_FREEING) inHeap += bytes;
     if (state !== SPAN_STATE_IN_USE) return;
     const objects = countLive(m, s);
     inHeap += bytes;

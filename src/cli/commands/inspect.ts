@@ -143,7 +143,7 @@ async function outcomeOf(
   const older = diff === undefined ? undefined : await readOlder(diff);
   const between = middle === undefined ? null : await readOlder(middle);
   const views: Omit<InspectOutcome, 'file' | 'summary'> = {
-    ...(older !== undefined && { diff: diffOf(subject, older, between, top) }),
+    ...(older !== undefined && { diff: diffOf(subject, older, between) }),
     ...(type !== undefined && { type: typeOf(subject, type, top) }),
     ...(object !== undefined && { object: objectOf(subject, object, top, contents) }),
     ...(path !== undefined && { path: pathOf(subject, path, options.top ?? PATHS) }),

@@ -2,11 +2,11 @@
 import { printable } from '../errors.ts';
 import { counted, formatBytes, formatCount } from '../sizes.ts';
 import { figuresTable, type Row } from '../table-style.ts';
-import { type Column, changeText, columns, type Page, retainedText, section } from './layout.ts';
+import { type Column, changeText, columns, type Page, section } from './layout.ts';
 import type { DiffView } from './outcome.ts';
 
 export function diffParts(diff: DiffView, page: Page): string[] {
-  return [summary(diff, page), types(diff, page), outermost(diff, page)];
+  return [summary(diff, page), types(diff, page), held(diff, page)];
 }
 
 function summary(diff: DiffView, page: Page): string {
@@ -35,17 +35,14 @@ function types({ types: all }: DiffView, page: Page): string {
   return section(page, 'Types', 'those that grew most first', table);
 }
 
-function outermost({ outermost: objects }: DiffView, page: Page): string {
-  const table = columns(
-    page,
-    [
-      { head: 'type', align: 'left', of: (o: DiffView['outermost'][number]) => printable(o.type), strong: true },
-      { head: 'address', align: 'left', of: (o) => o.address },
-      { head: 'retained', align: 'right', of: (o) => retainedText(o.retainedBytes) },
-      { head: 'held by', align: 'left', of: (o) => printable(o.heldBy) },
-    ],
-    objects,
-    objects.length,
-  );
-  return section(page, 'New objects', 'those that hang on what was there before, with all that hangs on them', table);
+function held({ held: lines }: DiffView, page: Page): string {
+  const list: Column<DiffView['held'][number]>[] = [
+    { head: 'type', align: 'left', of: (n) => printable(n.type), strong: true },
+    { head: 'held by', align: 'left', of: (n) => printable(n.heldBy) },
+    { head: 'objects', align: 'right', of: (n) => formatCount(n.objects) },
+    { head: 'retained', align: 'right', of: (n) => formatBytes(n.retainedBytes) },
+    { head: 'biggest', align: 'left', of: (n) => n.biggest },
+  ];
+  const table = columns(page, list, lines.slice(0, page.top), lines.length);
+  return section(page, 'Who holds what is new', 'with all that hangs on it', table);
 }

@@ -143,6 +143,17 @@ export interface StringsView {
   readonly duplicates: readonly DuplicateText[];
 }
 
+/** New objects of one type in one kind of place; what hangs on them is counted with them. */
+export interface NewLine {
+  readonly type: string;
+  /** `Post.replies`, `slice(ref(Post)) elements[…]`, `root "posts"`. */
+  readonly heldBy: string;
+  readonly objects: number;
+  readonly retainedBytes: number;
+  /** Address of the one that retains most. */
+  readonly biggest: string;
+}
+
 export interface DiffView {
   readonly older: string;
   /** Null unless a third snapshot was given. */
@@ -155,8 +166,8 @@ export interface DiffView {
   readonly goneBytes: number;
   /** By change of bytes. */
   readonly types: readonly TypeChange[];
-  /** New objects that hang on old ones or on roots, by retained bytes, each with the place that holds it. */
-  readonly outermost: readonly (ObjectLine & { readonly heldBy: string })[];
+  /** New objects that hang on old ones or on roots, by retained bytes. */
+  readonly held: readonly NewLine[];
 }
 
 /** What was asked for; the rest is absent. */

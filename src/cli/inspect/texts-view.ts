@@ -85,7 +85,7 @@ export function keyedPlaces(graph: HeapGraph, objects: SnapshotObjects): NonNull
     const found = from === 0 ? undefined : keys.at(from, graph.edgeOffset[edge]!);
     if (found === undefined) return undefined;
     const rest =
-      found.field === 'value' ? '' : found.field.replace(/^value/, '').replace(/^long$/, ' (text of the key)');
+      found.field === 'value' ? '' : found.field.replace(/^value/, '').replace(/^key$/, ' (text of the key)');
     return keyText(found.key) + rest;
   };
 }

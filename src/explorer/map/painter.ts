@@ -137,18 +137,17 @@ export class MapPainter {
   #paintLines(ctx: CanvasRenderingContext2D, rows: readonly MapRow[], f: Frame): void {
     const { cell } = f.layout;
     const { pages } = this.#store;
+    // Rectangle by rectangle: one path of them all takes the browser longer.
     ctx.fillStyle = f.ground;
-    ctx.beginPath();
     for (const row of rows) {
       const y = row.y - f.top;
-      ctx.rect(0, y + cell - 1, row.pages * cell, 1);
+      ctx.fillRect(0, y + cell - 1, row.pages * cell, 1);
       for (let i = 0; i < row.pages; i++) {
         const code = pages[row.page + i]!;
         const next = pages[row.page + i + 1] ?? PAGE_FIRST;
-        if ((next & PAGE_FIRST) !== 0 || (code ^ next) & 0xf00) ctx.rect((i + 1) * cell - 1, y, 1, cell);
+        if ((next & PAGE_FIRST) !== 0 || (code ^ next) & 0xf00) ctx.fillRect((i + 1) * cell - 1, y, 1, cell - 1);
       }
     }
-    ctx.fill();
   }
 
   /** Cells that are large enough keep their colour when they change, and get a dot. */
@@ -156,18 +155,16 @@ export class MapPainter {
     const { cell } = f.layout;
     const { fresh } = this.#store;
     const options = this.#options;
-    if (options === undefined || !options.changes) return;
+    if (options === undefined || !options.changes || !this.#store.hasFresh) return;
     const size = Math.max(2, Math.round(cell / 4));
     const off = Math.floor((cell - 1 - size) / 2);
     for (let age = options.still ? FRESH : 1; age <= FRESH; age++) {
       ctx.fillStyle = freshCss(options.dark, age / FRESH);
-      ctx.beginPath();
       for (const row of rows) {
         for (let i = 0; i < row.pages; i++) {
-          if (fresh[row.page + i] === age) ctx.rect(i * cell + off, row.y - f.top + off, size, size);
+          if (fresh[row.page + i] === age) ctx.fillRect(i * cell + off, row.y - f.top + off, size, size);
         }
       }
-      ctx.fill();
     }
   }
 

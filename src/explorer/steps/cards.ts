@@ -252,9 +252,22 @@ export class CardMaker {
     ];
     const nelems = Math.min(256, m[s + SPAN_NELEMS]);
     if (m[s + SPAN_STATE] === SPAN_STATE_DEAD || nelems === 0) return { fields, bits: [] };
-    const row = (name: string, at: number): BitRow =>
-      this.#bits(name, m[s + at] >>> 5, 0, nelems, 32, (bit) => (bit ? 'on' : 'off'));
+    const row = (name: string, at: number): BitRow => this.#spanBits(name, s + at, nelems);
     return { fields, bits: [row('allocBits', SPAN_ALLOC_BITS), row('gcmarkBits', SPAN_GCMARK_BITS)] };
+  }
+
+  /** The bitmap that a field of a span leads to. A sweep lets the field lead to another: bits that differ are lit. */
+  #spanBits(name: string, field: number, nelems: number): BitRow {
+    const now = this.#m[field] >>> 5;
+    const before = (this.#changes.get(field) ?? this.#m[field]) >>> 5;
+    const row = this.#bits(name, now, 0, nelems, 32, (bit) => (bit ? 'on' : 'off'));
+    if (before === now) return row;
+    const lit = row.bits.map((bit, i): Lit => {
+      const word = before + (i >>> 5);
+      const was = ((this.#changes.get(word) ?? this.#m[word]) >>> i) & 1;
+      return was === (bit === 'on' ? 1 : 0) ? null : 'changed';
+    });
+    return { ...row, lit };
   }
 
   #central(spanClass: number): { fields: FieldRow[]; bits: BitRow[] } {

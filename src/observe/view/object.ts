@@ -14,8 +14,8 @@ import type { MapKind } from '../../types/kinds.ts';
 import { layoutOf } from '../../types/layout-of.ts';
 import { listRoots } from '../../types/roots.ts';
 import { MAX_TEXT, ValueReader } from '../decode.ts';
-import { liveView } from '../heap-view.ts';
 import { countOf, typeAllocated, typeGiven } from '../inspect.ts';
+import { liveSource } from '../object-source.ts';
 import { type LiveObject, objectAt, whatIsAt } from '../objects.ts';
 import { searchType, type Typing, typeThrough } from '../type-search.ts';
 import type { ViewNothing, ViewObject, ViewPointer, ViewRoot, ViewTarget, ViewValue } from '../view-types.ts';
@@ -104,13 +104,17 @@ export class ObjectViewer {
     typing: Typing | undefined,
   ): Pick<ViewObject, 'type' | 'typeFrom' | 'typeVia' | 'fields' | 'count' | 'valueAt' | 'value'> {
     if (typing === undefined) {
-      const bytes = new ValueReader(liveView(this.#heap)).text('bytes', object.start, Math.min(object.size, MAX_TEXT));
+      const bytes = new ValueReader(liveSource(this.#heap)).text(
+        'bytes',
+        object.start,
+        Math.min(object.size, MAX_TEXT),
+      );
       const known = { type: own?.name ?? null, typeFrom: own === undefined ? null : ('allocated' as const) };
       return { ...known, typeVia: null, fields: [], count: null, valueAt: object.start, value: viewPlain(bytes) };
     }
     const { kind, from, via, base, isTarget } = typing;
     const { name, fields = [] } = layoutOf(kind);
-    const count = isTarget ? 1 : countOf(liveView(this.#heap), object, kind, base, typing.bytes);
+    const count = isTarget ? 1 : countOf(liveSource(this.#heap), object, kind, base, typing.bytes);
     return {
       type: name,
       typeFrom: from,
@@ -123,7 +127,7 @@ export class ObjectViewer {
   }
 
   #value({ kind, base, bytes, isTarget }: Typing, count: number): ViewValue {
-    const reader = new ValueReader(liveView(this.#heap));
+    const reader = new ValueReader(liveSource(this.#heap));
     if (isTarget && kind.kind === 'map') return viewMap(kind as MapKind, reader.map(kind as MapKind, base));
     if (isTarget) return viewPlain(reader.text(kind.kind as 'string' | 'bytes', base, bytes));
     if (count === 1) return viewValue(kind, reader.read(kind, base));

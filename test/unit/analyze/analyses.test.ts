@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { greatest } from '../../../src/analyze/biggest.ts';
 import { retainedByTypes, totalsBySize, totalsByType } from '../../../src/analyze/by-type.ts';
-import { changesByType, keepThoseIn, matchObjects, newAndOutermost } from '../../../src/analyze/diff.ts';
+import { changesByType, keepThoseIn, matchObjects, newObjects } from '../../../src/analyze/diff.ts';
 import { dominatorsOf } from '../../../src/analyze/dominators.ts';
 import { aroundAddress, namesLike, nodeAt, typesNamed } from '../../../src/analyze/find.ts';
 import type { GraphType, HeapGraph } from '../../../src/analyze/graph.ts';
@@ -310,7 +310,30 @@ describe('two snapshots', () => {
       expect.objectContaining({ name: REFS.name, count: 2, countChange: 0, newCount: 1, newBytes: 16, goneCount: 0 }),
     ]);
     // 5 is part of 2, which hangs on 1.
-    expect(newAndOutermost(newer, dominatorsOf(newer), isNew, 9)).toEqual([2]);
+    expect(newObjects(newer, dominatorsOf(newer), isNew)).toEqual([
+      { type: REFS.name, heldBy: 'Post.id', count: 1, retained: 32, biggest: 2 },
+    ]);
+  });
+
+  test('what new objects retain counts once, and is all that new ones dominate', () => {
+    fc.assert(
+      fc.property(typed, fc.array(fc.boolean(), { minLength: 21, maxLength: 21 }), (sketch, marks) => {
+        const graph = graphOf(sketch);
+        const dominators = dominatorsOf(graph);
+        const isNew = Uint8Array.from({ length: graph.nodes }, (_, i) => (i > 0 && marks[i] ? 1 : 0));
+        const found = newObjects(graph, dominators, isNew);
+        const isDominated = (from: number): boolean => {
+          for (let at = from; at !== 0 && at < graph.nodes; at = dominators.idom[at]!) if (isNew[at] === 1) return true;
+          return false;
+        };
+        const alive = [...reachable(graph, () => false)];
+        const bytes = alive.filter(isDominated).reduce((sum, node) => sum + graph.size[node]!, 0);
+        expect(found.reduce((sum, { retained }) => sum + retained, 0)).toBe(bytes);
+        const outermost = alive.filter((node) => isNew[node] === 1 && !isDominated(dominators.idom[node]!));
+        expect(found.reduce((sum, { count }) => sum + count, 0)).toBe(outermost.length);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test('the bytes of both add up', () => {

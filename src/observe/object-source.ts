@@ -3,7 +3,7 @@ import type { HeapReader } from '../spans/heap-reader.ts';
 import type { Buffer } from '../sys/mem.ts';
 import { type LiveObject, objectAt } from './objects.ts';
 
-export interface HeapView {
+export interface ObjectSource {
   readonly data: Buffer;
   readonly i32: Int32Array<ArrayBufferLike>;
   readonly u8: Uint8Array<ArrayBufferLike>;
@@ -13,7 +13,7 @@ export interface HeapView {
   roundupsize(size: number): number;
 }
 
-export function liveView(heap: HeapReader): HeapView {
+export function liveSource(heap: HeapReader): ObjectSource {
   const { data, i32, u8 } = heap.t.mem;
   return {
     data,

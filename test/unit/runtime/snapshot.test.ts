@@ -1,0 +1,286 @@
+/** `heap.snapshot()` and `snapshotSync`: what they take, what they refuse, how they end, and what goes on meanwhile. */
+import { expect, test } from 'vitest';
+import { loadGraph } from '../../../src/analyze/load-graph.ts';
+import { Snapshot } from '../../../src/analyze/snapshot.ts';
+import { bytesSource } from '../../../src/analyze/source.ts';
+import { verifySnapshot } from '../../../src/analyze/verify-snapshot.ts';
+import {
+  attachHeap,
+  createHeap,
+  type Heap,
+  i32,
+  ref,
+  SnapshotAbortedError,
+  string,
+  struct,
+} from '../../../src/index.ts';
+import { H_WRITE_BARRIER } from '../../../src/layout/header.ts';
+import { SNAP_LOGS, SNAP_STATE } from '../../../src/layout/snapshot.ts';
+import { Internals } from '../../support/internals.ts';
+import { joined, snapshotBytes } from '../../support/snapshot-edit.ts';
+import { snapshotHeap, Thing } from '../../support/snapshot-heap.ts';
+
+const Node = struct('Node', {
+  key: i32,
+  text: string,
+  get next() {
+    return ref(Node);
+  },
+});
+
+const open = (bytes: Uint8Array): Snapshot => new Snapshot(bytesSource(bytes));
+
+/** Several pieces: more than 1 MiB of objects. */
+function largeHeap(options: Parameters<typeof createHeap>[0] = {}): Heap {
+  const heap = createHeap({ maxBytes: 2 ** 26, background: false, ...options });
+  heap.scope(() => {
+    let next = null as ReturnType<typeof first>;
+    function first() {
+      return heap.roots.get('list', Node) ?? null;
+    }
+    for (let key = 0; key < 60_000; key++) {
+      next = heap.new(Node, { key, text: `text ${key}`, next });
+      if (key % 1000 === 999) heap.roots.set('list', next);
+    }
+  });
+  return heap;
+}
+
+/** Begins a snapshot and takes its first piece. */
+async function begun(heap: Heap) {
+  const pieces: Uint8Array[] = [];
+  const stream = heap.snapshot();
+  pieces.push((await stream.next()).value as Uint8Array);
+  const rest = async (): Promise<Uint8Array> => {
+    for await (const piece of stream) pieces.push(piece);
+    return joined(pieces);
+  };
+  return { stream, rest };
+}
+
+function nothingIsHeld(heap: Heap): void {
+  const { m } = new Internals(heap);
+  expect([m[SNAP_STATE], m[SNAP_LOGS], m[H_WRITE_BARRIER]]).toEqual([0, 0, 0]);
+  heap.verify();
+}
+
+test('at once and as a stream: the same objects', async () => {
+  const heap = snapshotHeap(100);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of heap.snapshot()) pieces.push(piece);
+  const [stream, atOnce] = [loadGraph(bytesSource(joined(pieces))), loadGraph(bytesSource(snapshotBytes(heap)))];
+  expect(stream.address).toEqual(atOnce.address);
+  expect(stream.edgeTo).toEqual(atOnce.edgeTo);
+  expect(open(joined(pieces)).exact).toBe(false);
+  nothingIsHeld(heap);
+});
+
+test.each([
+  ['unshared', { shared: false }],
+  ['without collector', { gc: 'off' }],
+  ['unshared, without collector', { shared: false, gc: 'off' }],
+  ['without tiny blocks', { tiny: false }],
+  ['with the classes of Go 1.14', { sizeClasses: 'go1.14' }],
+] as const)('a heap that is %s', async (_, options) => {
+  const heap = snapshotHeap(60, options);
+  const dead = heap.raw.mallocgc(100, null, true);
+  const bytes = snapshotBytes(heap);
+  verifySnapshot(open(bytes));
+  const { exact, meta, spans } = open(bytes);
+  expect(exact).toBe(true);
+  expect(meta.gc).toBe('gc' in options ? 'off' : 'on');
+  // Without collector, what nothing leads to is in use all the same, in the heap and in the snapshot.
+  expect(spans.find(dead) !== 0).toBe('gc' in options);
+  if ('gc' in options) heap.raw.free(dead);
+  expect(heap.roots.get('things', Thing)!.name).toBe('x'.repeat(70));
+  let pieces = 0;
+  for await (const _piece of heap.snapshot()) pieces++;
+  expect(pieces).toBeGreaterThan(0);
+  nothingIsHeld(heap);
+});
+
+test('garbage is collected first, unless it is not to be', () => {
+  const heap = largeHeap();
+  heap.roots.delete('list');
+  const all = open(snapshotBytes(heap, { collect: false })).spans.objects;
+  const some = open(snapshotBytes(heap)).spans.objects;
+  expect(all).toBeGreaterThan(60_000);
+  expect(some).toBeLessThan(100);
+});
+
+test('options that are wrong', () => {
+  const heap = createHeap({ maxBytes: 2 ** 20, background: false });
+  const off = createHeap({ maxBytes: 2 ** 20, gc: 'off' });
+  const bad = (options: unknown): unknown => heap.snapshot(options as object);
+  expect(() => bad(null)).toThrow('snapshot: options must be an object');
+  expect(() => bad({ Collect: true })).toThrow('unknown option "Collect"; known are collect, onProgress');
+  expect(() => bad({ collect: 1 })).toThrow('collect must be true or false, not 1');
+  expect(() => bad({ onProgress: 5 })).toThrow('onProgress must be a function');
+  expect(() => off.snapshot({ collect: true })).toThrow("this heap was made with gc: 'off'");
+  expect(() => heap.snapshotSync(undefined as never)).toThrow('write must be a function');
+  heap.detach();
+  expect(() => heap.snapshot()).toThrow('not attached');
+});
+
+test('inside a scope: at once, but not as a stream', async () => {
+  const heap = snapshotHeap(10);
+  heap.scope(() => {
+    expect(() => heap.snapshot()).toThrow('not inside a scope');
+    verifySnapshot(open(snapshotBytes(heap)));
+  });
+  const unshared = snapshotHeap(10, { shared: false });
+  unshared.scope(() => {
+    expect(() => unshared.snapshot()).toThrow('not inside a scope');
+    verifySnapshot(open(snapshotBytes(unshared)));
+  });
+});
+
+test('progress: never more than there is, and all of it in the end', () => {
+  const heap = largeHeap();
+  const told: [number, number][] = [];
+  const bytes = snapshotBytes(heap, { onProgress: (done, total) => told.push([done, total]) });
+  expect(told.length).toBeGreaterThan(2);
+  for (const [done, total] of told) expect(done).toBeLessThanOrEqual(total);
+  expect(told.at(-1)).toEqual([bytes.length, expect.any(Number)]);
+  expect(told.at(-1)![1] / bytes.length).toBeLessThan(1.2);
+});
+
+test('the program goes on between pieces: what it stores, frees and makes is of another moment', async () => {
+  const heap = largeHeap({ tiny: true });
+  const list = heap.roots.get('list', Node)!;
+  const { raw } = heap;
+  const type = raw.type({ name: 'cell', size: 64, pointers: [0] });
+  const pins = Array.from({ length: 500 }, (_, i) => raw.pin(raw.mallocgc(1 + (i % 15), null, true)));
+  for (const [i, { addr }] of pins.entries()) heap.memory.u8[addr] = i;
+  const cells = Array.from({ length: 500 }, () => raw.pin(raw.mallocgc(64, type, true)));
+  for (const { addr } of cells) heap.memory.i32[(addr + 4) >>> 2] = 0x600d;
+  const next = heap.addressOf(list.next!);
+  const at = heap.addressOf(list);
+  const { rest } = await begun(heap);
+  list.next = null;
+  for (const { addr } of [...pins, ...cells]) raw.free(addr);
+  for (let i = 0; i < 20_000; i++) {
+    const addr = raw.mallocgc(1 + (i % 15), null, false);
+    heap.memory.u8[addr] = 0xbb;
+    heap.memory.i32.fill(0xbad, raw.mallocgc(64, type, true) >>> 2, 0);
+  }
+  heap.roots.set('late', heap.new(Node, { key: -1 }));
+  const bytes = await rest();
+  const snapshot = open(bytes);
+  verifySnapshot(snapshot);
+  const g = loadGraph(bytesSource(bytes));
+  const node = snapshot.spans.find(at);
+  const targets = [...g.edgeTo.subarray(g.firstEdge[node]!, g.firstEdge[node + 1]!)].map((n) => g.address[n]);
+  expect(targets).toContain(next);
+  expect(g.roots.some((r) => r.name === 'late')).toBe(false);
+  const word = new Map<number, Uint8Array>();
+  snapshot.eachPages((page, npages, words) => {
+    for (let p = 0; p < npages; p++)
+      word.set(page + p, new Uint8Array(words.buffer, words.byteOffset + p * 8192, 8192));
+  });
+  for (const [i, { addr }] of pins.entries()) {
+    expect(snapshot.spans.find(addr)).toBeGreaterThan(0);
+    expect(word.get(addr >>> 13)![addr & 8191]).toBe(i & 255);
+  }
+  for (const { addr } of cells) expect(snapshot.spans.find(addr)).toBeGreaterThan(0);
+  expect(() => raw.free(pins[3]!.addr)).toThrow('free');
+  for (const pin of [...pins, ...cells]) pin.unpin();
+  nothingIsHeld(heap);
+  expect(() => raw.free(pins[3]!.addr)).toThrow();
+});
+
+test('one that is not read to its end', async () => {
+  const heap = largeHeap();
+  for await (const _ of heap.snapshot()) break;
+  nothingIsHeld(heap);
+  const { stream } = await begun(heap);
+  await stream.return(undefined);
+  nothingIsHeld(heap);
+  expect(() =>
+    heap.snapshotSync(() => {
+      throw new Error('the disk is full');
+    }),
+  ).toThrow('the disk is full');
+  nothingIsHeld(heap);
+});
+
+test('one at a time; and its thread cannot wait for its own', async () => {
+  const heap = largeHeap();
+  const other = attachHeap(heap.share());
+  const { rest } = await begun(heap);
+  const again = (h: Heap): void => h.snapshotSync(() => {});
+  expect(() => again(heap)).toThrow('this thread is taking one already');
+  expect(() => again(other)).toThrow(`thread ${heap.threadId} is taking one already`);
+  expect(() => again(other)).toThrow(SnapshotAbortedError);
+  expect(() => heap.gc()).toThrow('gc: this thread is taking a snapshot');
+  // There is nothing to do that would end the cycle; it does not wait for it.
+  expect(heap.gcStep(50)).toBeTypeOf('boolean');
+  heap.verify();
+  verifySnapshot(open(await rest()));
+  other.detach();
+  heap.gc();
+  nothingIsHeld(heap);
+});
+
+test('given up for memory: the program gets it, the snapshot says why', async () => {
+  const heap = largeHeap({ maxBytes: 2 ** 24 });
+  const { rest } = await begun(heap);
+  // Nothing that is freed can be used while it is taken, and the heap is full soon.
+  let made = 0;
+  for (let i = 0; i < 3000; i++) {
+    const addr = heap.raw.mallocgc(16_000, null, true);
+    heap.raw.free(addr);
+    made++;
+  }
+  expect(made).toBe(3000);
+  await expect(rest()).rejects.toThrow('given up: the heap was full');
+  nothingIsHeld(heap);
+  verifySnapshot(open(snapshotBytes(heap)));
+});
+
+test('the same without collector: objects stay, what is freed is to be had again', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24 });
+  const kept = Array.from({ length: 1000 }, () => heap.raw.mallocgc(4000, null, true));
+  for (const addr of kept) heap.memory.u8[addr] = 7;
+  const { rest } = await begun(heap);
+  for (let i = 0; i < 3000; i++) heap.raw.free(heap.raw.mallocgc(16_000, null, true));
+  await expect(rest()).rejects.toBeInstanceOf(SnapshotAbortedError);
+  for (const addr of kept) {
+    expect(heap.memory.u8[addr]).toBe(7);
+    heap.raw.free(addr);
+  }
+  nothingIsHeld(heap);
+});
+
+test('given up when more is stored than can be noted', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, background: false });
+  const type = heap.raw.type({ name: 'slot', size: 4, pointers: [0] });
+  const slots = heap.raw.mallocgc(8 << 20, type, true);
+  const { rest } = await begun(heap);
+  heap.scope(() => {
+    for (let i = 0; i < 2 << 20; i++) heap.raw.writePointer(slots + 4 * i, slots);
+  });
+  await expect(rest()).rejects.toThrow('more pointers meanwhile than could be noted');
+  nothingIsHeld(heap);
+});
+
+test('its thread detaches in the middle', async () => {
+  const heap = largeHeap();
+  const other = attachHeap(heap.share());
+  const { rest } = await begun(heap);
+  heap.detach();
+  await expect(rest()).rejects.toThrow('given up: its thread has detached');
+  other.gc();
+  nothingIsHeld(other);
+});
+
+test('many, one after the other: the heap does not grow by them', () => {
+  const heap = largeHeap();
+  snapshotBytes(heap);
+  const before = heap.stats();
+  for (let i = 0; i < 20; i++) snapshotBytes(heap);
+  const after = heap.stats();
+  expect(after.liveObjects).toBe(before.liveObjects);
+  expect(after.heapInUseBytes).toBeLessThanOrEqual(before.heapInUseBytes);
+  nothingIsHeld(heap);
+});
