@@ -35,6 +35,7 @@ import { malloc } from './suites/malloc.ts';
 import { map } from './suites/map.ts';
 import { mapThreads } from './suites/map-threads.ts';
 import { observeAnalyze } from './suites/observe-analyze.ts';
+import { observeExplorer } from './suites/observe-explorer.ts';
 import { observeProfile } from './suites/observe-profile.ts';
 import { observeTrace } from './suites/observe-trace.ts';
 import { references } from './suites/references.ts';
@@ -44,7 +45,7 @@ import { threads } from './suites/threads.ts';
 
 const TYPED = [references, graph, map, mapThreads, structs, index];
 const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
-const OBSERVERS = [observeAnalyze, observeProfile, observeTrace];
+const OBSERVERS = [observeAnalyze, observeExplorer, observeProfile, observeTrace];
 const SUITES = [
   malloc,
   churn,

@@ -32,6 +32,7 @@ export {
   metricsText,
   registerHeapMetrics,
 } from './serve/prometheus.ts';
+export { type HandlerOptions, observeHandler } from './serve/routes.ts';
 export {
   openSnapshotFile,
   type WriteSnapshotOptions,

@@ -4,7 +4,7 @@ import { isAllSwept } from '../central/sweep.ts';
 import { GC_ENABLED } from '../layout/gc.ts';
 import { PROC_SWEEPING } from '../layout/proc.ts';
 import { H_PROFILE_LOST, H_PROFILE_PERIOD, H_PROFILE_RATE } from '../layout/profile.ts';
-import type { TypeTable } from '../malloc/rtype.ts';
+import type { TypeList } from '../malloc/rtype.ts';
 import { readCounts } from '../spans/profile.ts';
 import { eachBucket, readBucket, readFrame, readStack, type StackFrame } from '../spans/profile-records.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -54,7 +54,7 @@ function openStages(mem: Mem): number {
 }
 
 /** While other threads allocate, the records are of slightly different moments. */
-export function readMemProfile(mem: Mem, types: TypeTable): MemProfile {
+export function readMemProfile(mem: Mem, types: TypeList): MemProfile {
   const { m } = mem;
   const frames = new Map<Ref, StackFrame>();
   const frameOf = (r: Ref): StackFrame => {

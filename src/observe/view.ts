@@ -17,6 +17,7 @@ import { GC_T_CREATED } from '../layout/gc.ts';
 import { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { listTypes } from './inspect.ts';
+import { type MemProfile, readMemProfile } from './mem-profile.ts';
 import { type MemStats, readMemStats } from './mem-stats.ts';
 import { type MetricValues, readMetrics } from './metrics.ts';
 import { viewThreadStates, viewThreads } from './view/caches.ts';
@@ -106,6 +107,11 @@ export class HeapView {
   /** See Heap.metrics. Throws ArgumentError for a name that is none. */
   metrics(names?: readonly string[]): MetricValues {
     return readMetrics(this.#heap.t.mem, names);
+  }
+
+  /** See Heap.memProfile. */
+  memProfile(): MemProfile {
+    return readMemProfile(this.#heap.t.mem, this.#table);
   }
 
   /** The collector: settings, the last cycles and pauses. */

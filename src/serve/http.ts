@@ -5,13 +5,14 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { isHostAllowed, isSameOrigin } from './host-check.ts';
 
-/** What is sent back. A string is UTF-8. */
+/** What is sent back. A string is UTF-8; a stream is sent as it comes. */
 export interface Answer {
   readonly status?: number;
   readonly type: string;
-  readonly body: string | Uint8Array;
+  readonly body: string | Uint8Array | Readable;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -185,13 +186,17 @@ function parseUrl(url = '/'): URL {
 /** Sends an answer; to HEAD its headers only. */
 export function send(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-  res.writeHead(answer.status ?? 200, {
-    'content-type': answer.type,
-    'content-length': body.byteLength,
-    'cache-control': 'no-store',
-    ...answer.headers,
-  });
-  res.end(req.method === 'HEAD' ? undefined : body);
+  const headers = { 'content-type': answer.type, 'cache-control': 'no-store', ...answer.headers };
+  if (!(body instanceof Readable)) {
+    res.writeHead(answer.status ?? 200, { ...headers, 'content-length': body.byteLength });
+    res.end(req.method === 'HEAD' ? undefined : body);
+    return;
+  }
+  res.writeHead(answer.status ?? 200, headers);
+  body.once('error', () => res.destroy());
+  res.once('close', () => body.destroy());
+  if (req.method === 'HEAD') res.end();
+  else body.pipe(res);
 }
 
 /** An error as JSON. The text is never HTML. */

@@ -49,7 +49,9 @@ import {
 } from '../../layout/pacer.ts';
 import {
   TM_ASSIST_NS,
+  TM_LARGE_ALLOC,
   TM_LARGE_ALLOCS,
+  TM_LARGE_FREE,
   TM_LARGE_FREES,
   TM_MARK_NS,
   TM_REFILLS,
@@ -59,9 +61,10 @@ import {
   TM_SWEPT_OBJECTS,
 } from '../../layout/proc.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
+import { slotsAllocated, slotsFreed } from '../../spans/heap-stats.ts';
 import { LOCK_OWNER } from '../../sync/proc.ts';
 import type { Mem } from '../../sys/mem.ts';
-import { sumMeter } from '../../threads/stop-the-world.ts';
+import { sumMeter, usedProcs } from '../../threads/stop-the-world.ts';
 import { metadataBytes } from '../sys-memory.ts';
 import type { ViewGC, ViewSample } from '../view-types.ts';
 import { knownPages } from './records.ts';
@@ -86,24 +89,23 @@ export function ageOf({ mf }: Mem): number {
   return (nanotime() - mf[GC_T_CREATED >>> 1]) / 1e6;
 }
 
-/** What bytes of objects came and went, as far as it shows in counters: see ViewSample.allocatedBytes. */
+/** Bytes of objects ever allocated and freed, by the threads' meters as they are just now; the sums never fall. */
 export class Turnover {
   allocated = 0;
-  #freed = 0;
-  #cycle = 0;
+  freed = 0;
 
-  /** The counters have moved to these values: bytes that are live, and what the cycles up to now found dead. */
-  update(mem: Mem): void {
-    const live = bytesAt(mem, GC_HEAP_LIVE);
-    const last = mem.m[GC_MARKED];
-    if (last !== this.#cycle) {
-      for (const { cycle, heapAfter, heapMarked } of lastCycles(mem)) {
-        if (cycle > this.#cycle) this.#freed += Math.max(0, heapAfter - heapMarked);
+  update({ t: { mem }, classes, spanClasses }: HeapReader): void {
+    let freed = sumMeter(mem, TM_LARGE_FREE);
+    let allocated = sumMeter(mem, TM_LARGE_ALLOC);
+    for (const p of usedProcs(mem)) {
+      for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
+        const size = classes.size[spanClass >>> 1]!;
+        freed += slotsFreed(mem, p, spanClass) * size;
+        allocated += slotsAllocated(mem, p, spanClass) * size;
       }
-      this.#cycle = last;
     }
-    // What is freed by hand shows as less that was allocated; the sum never falls.
-    this.allocated = Math.max(this.allocated, live + this.#freed);
+    this.allocated = Math.max(this.allocated, allocated);
+    this.freed = Math.max(this.freed, freed);
   }
 }
 
@@ -114,7 +116,7 @@ export function viewSample(heap: HeapReader, turnover: Turnover): ViewSample {
   const pacer = (index: number): number => mf[(GC_PACER >>> 1) + index];
   const sum = (meter: number): number => sumMeter(mem, meter);
   const trigger = m[GC_TRIGGER];
-  turnover.update(mem);
+  turnover.update(heap);
   const liveBytes = bytesAt(mem, GC_HEAP_LIVE);
   const isUnlimited = pacer(PACER_GC_PERCENT) < 0 && orNone(pacer(PACER_MEMORY_LIMIT)) === null;
   return {
@@ -136,7 +138,7 @@ export function viewSample(heap: HeapReader, turnover: Turnover): ViewSample {
     peakBytes: m[H_PEAK_PAGES] * PAGE_SIZE,
     metadataBytes: metadataBytes(mem),
     allocatedBytes: turnover.allocated,
-    freedBytes: Math.max(0, turnover.allocated - liveBytes),
+    freedBytes: turnover.freed,
     threads: m[H_PROCS],
     pauses: double(GC_PAUSES),
     pauseTotalNs: double(GC_PAUSE_TOTAL),

@@ -1,17 +1,15 @@
 /** `explore(heap)`: a page that shows a running heap, live. */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { HeapView } from '../../observe/view.ts';
+import type { Heap } from '../../index.ts';
 import type { SharedHeap } from '../../runtime/init.ts';
 import { besideProgram, packageVersion } from '../package-info.ts';
+import { observerRoutes } from '../routes.ts';
 import type { ExplorerStart, FromExplorer, ToExplorer } from './messages.ts';
 import { ExplorerServer, type ServerOptions } from './server.ts';
 
 /** What of a heap is explored: `createHeap` and `attachHeap` return such. */
-export interface ExplorableHeap {
-  share(): SharedHeap;
-  view(): HeapView;
-}
+export type ExplorableHeap = Pick<Heap, 'share' | 'view' | 'memStats' | 'metrics' | 'memProfile' | 'gc' | 'snapshot'>;
 
 export interface ExploreOptions extends ServerOptions {
   /** What the page calls the heap. Default: 'heap 1'. */
@@ -56,7 +54,11 @@ async function exploreHere(
   const pageFolder = fileURLToPath(besideProgram('./explorer'));
   const server = await ExplorerServer.start(options, { pageFolder, version: packageVersion() });
   const add = (more: ExplorableHeap, called?: string): (() => void) => {
-    const id = server.add(more.view(), called, async () => undefined);
+    const id = server.add(
+      more.view(),
+      called,
+      observerRoutes({ metered: more, attach: () => ({ heap: more, release: () => {} }) }),
+    );
     return () => server.remove(id);
   };
   add(heap, name);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HeapView } from '../../observe/view.ts';
 import { type EventClient, EventHub } from '../events.ts';
 import { type Answer, HttpError, type HttpServer, json, startHttp } from '../http.ts';
+import type { Routes } from '../routes.ts';
 import { staticFiles } from '../static-files.ts';
 import { answerApi } from './api.ts';
 import { type HeapEntry, type HelloEvent, PROTOCOL } from './protocol.ts';
@@ -21,9 +22,6 @@ export interface ServerOptions {
   readonly interval?: number | undefined;
 }
 
-/** Answers what is asked of one heap under other paths than the explorer's own; undefined: not that either. */
-export type Extra = (path: string, url: URL) => Promise<Answer | undefined>;
-
 /** What is needed besides: where the page is, and the package's version. */
 export interface Surroundings {
   readonly pageFolder: string;
@@ -32,13 +30,15 @@ export interface Surroundings {
 
 interface Explored {
   readonly session: Session;
-  readonly extra: Extra;
+  readonly routes: Routes;
 }
 
 export class ExplorerServer {
   readonly #explored = new Map<number, Explored>();
   readonly #hub = new EventHub();
   readonly #heapOf = new Map<EventClient, number>();
+  /** Clients that came before there was a heap, with the last sample they have. */
+  readonly #waiting = new Map<EventClient, number>();
   readonly #intervalMs: number;
   readonly #version: string;
   readonly #page: (path: string) => Answer | undefined;
@@ -69,6 +69,11 @@ export class ExplorerServer {
     return this.#http!.url;
   }
 
+  /** Pages that are open and wait for a heap. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Does not keep the event loop alive any more. */
   unref(): void {
     this.#http!.unref();
@@ -76,11 +81,14 @@ export class ExplorerServer {
   }
 
   /** Shows one more heap, and returns its id. */
-  add(view: HeapView, name: string | undefined, extra: Extra): number {
+  add(view: HeapView, name: string | undefined, routes: Routes): number {
     const id = ++this.#ids;
     const entry = { id, name: name ?? `heap ${id}`, maxBytes: view.info().maxBytes };
-    this.#explored.set(id, { session: new Session(entry, view, this.#intervalMs, this.#version), extra });
+    const session = new Session(entry, view, this.#intervalMs, this.#version);
+    this.#explored.set(id, { session, routes });
     this.#tellHeaps();
+    for (const [client, has] of this.#waiting) this.#begin(session, client, has);
+    this.#waiting.clear();
     return id;
   }
 
@@ -100,7 +108,7 @@ export class ExplorerServer {
 
   #tellHeaps(): void {
     const data = JSON.stringify(this.#heaps());
-    for (const client of this.#hub.clients) if (client.ready) client.send('heaps', data);
+    for (const client of this.#heapOf.keys()) if (client.ready) client.send('heaps', data);
   }
 
   async #answer(url: URL, req: IncomingMessage, res: ServerResponse): Promise<Answer | 'taken' | undefined> {
@@ -108,9 +116,9 @@ export class ExplorerServer {
     const page = this.#page(pathname);
     if (page !== undefined) return page;
     if (pathname === '/api/heaps') return json(this.#heaps());
+    if (pathname === '/api/events') return this.#open(url, req, res);
     const explored = this.#find(searchParams.get('heap'));
-    if (pathname === '/api/events') return this.#open(explored.session, url, req, res);
-    if (!pathname.startsWith('/api/')) return explored.extra(pathname, url);
+    if (!pathname.startsWith('/api/')) return explored.routes(pathname, url);
     return answerApi(pathname.slice('/api/'.length), explored.session, searchParams);
   }
 
@@ -121,19 +129,34 @@ export class ExplorerServer {
     return explored;
   }
 
-  #open(session: Session, url: URL, req: IncomingMessage, res: ServerResponse): 'taken' {
+  #open(url: URL, req: IncomingMessage, res: ServerResponse): 'taken' {
+    const id = url.searchParams.get('heap');
+    const explored = id === null && this.#explored.size === 0 ? undefined : this.#find(id);
     if (this.#hub.full) throw new HttpError(503, 'too many pages are open');
     const client = this.#hub.open(req, res);
     if (client === undefined) return 'taken';
+    res.once('close', () => {
+      this.#heapOf.delete(client);
+      this.#waiting.delete(client);
+    });
+    const has = Number(req.headers['last-event-id'] ?? url.searchParams.get('since') ?? 0) || 0;
+    if (explored !== undefined) {
+      this.#begin(explored.session, client, has);
+    } else {
+      this.#waiting.set(client, has);
+      client.comment('there is no heap yet');
+    }
+    return 'taken';
+  }
+
+  /** From here on a client gets the events of a heap. `has`: the last sample it has. */
+  #begin(session: Session, client: EventClient, has: number): void {
     this.#heapOf.set(client, session.entry.id);
-    res.once('close', () => this.#heapOf.delete(client));
     const hello: HelloEvent = { protocol: PROTOCOL, heaps: this.#heaps(), info: session.info() };
     client.send('hello', JSON.stringify(hello));
-    const has = Number(req.headers['last-event-id'] ?? url.searchParams.get('since') ?? 0) || 0;
     // A number above all that were given is of a server before this one.
     client.last = has > session.last ? 0 : has;
     this.#catchUp(session, client);
-    return 'taken';
   }
 
   /** Sends what a client has missed, up to the sample before `end`. */

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { viewHeap } from '../../runtime/view-heap.ts';
 import { besideProgram } from '../package-info.ts';
-import { extraOf } from './extra.ts';
 import type { ExplorerStart, FromExplorer, ToExplorer } from './messages.ts';
+import { routesOf } from './routes.ts';
 import { ExplorerServer } from './server.ts';
 
 const { options, version, channel } = workerData as ExplorerStart;
@@ -20,7 +20,8 @@ function tell(message: FromExplorer): void {
 
 function add(server: ExplorerServer, { key, shared, name }: ToExplorer & { do: 'add' }): void {
   try {
-    ids.set(key, server.add(viewHeap(shared), name, extraOf(shared)));
+    const view = viewHeap(shared);
+    ids.set(key, server.add(view, name, routesOf(view, shared)));
   } catch (error) {
     tell({ is: 'refused', key, message: (error as Error).message });
   }
