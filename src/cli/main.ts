@@ -29,7 +29,7 @@ function createProgram(): Command {
       'after',
       '\nExamples:\n  spanheap index . --query heap\n  spanheap replay recording.trace.gz --threads 2 --verify\n  spanheap explore app.js\n',
     )
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'spanheap: ')) })
+    .configureOutput({ outputError: (text, write) => write(inOneLine(text)) })
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
@@ -37,6 +37,11 @@ function createProgram(): Command {
   addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
   return program;
+}
+
+/** What Commander says of a wrong command line, as we say everything. */
+function inOneLine(text: string): string {
+  return text.replace(/^error: /, 'spanheap: ').replace(/\n\(Did you mean (.+)\?\)/, '; did you mean $1?');
 }
 
 /** Runs the program and returns its exit code. */

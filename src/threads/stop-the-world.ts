@@ -64,17 +64,19 @@ export function attachedProcs(mem: Mem): ProcRef[] {
 
 /**
  * Records of all threads that ever were attached: what they have counted stays there. The lowest free record is always the
- * next that is claimed, so they are the first ones; and the one that is set aside for the background worker.
+ * next that is claimed, so they are the first ones; and the last one, if it is set aside for the background worker.
  */
 export function usedProcs(mem: Mem): ProcRef[] {
   const { m, plan } = mem;
-  const reserved = m[GC_RESERVED];
-  const isUsed = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_EPOCH) !== 0;
+  const isUsed = (p: ProcRef): boolean => Atomics.load(m, p + PROC_EPOCH) !== 0;
+  const worker = m[GC_RESERVED] === 0 ? null : procRef(mem, plan.maxProcs);
   const procs: ProcRef[] = [];
-  for (let id = 1; id <= plan.maxProcs && (id === reserved || isUsed(id)); id++) {
-    if (id !== reserved) procs.push(procRef(mem, id));
+  for (let id = 1; id <= plan.maxProcs; id++) {
+    const p = procRef(mem, id);
+    if (p === worker || !isUsed(p)) break;
+    procs.push(p);
   }
-  if (reserved !== 0 && isUsed(reserved)) procs.push(procRef(mem, reserved));
+  if (worker !== null && isUsed(worker)) procs.push(worker);
   return procs;
 }
 

@@ -92,10 +92,16 @@ export class DefinedKinds {
     return kind;
   }
 
-  /** The kind of map whose objects of this type are the headers: what references to maps lead to. */
+  /**
+   * The kind of map whose objects of this type are the headers: what references to maps lead to. Undefined when its entries
+   * do not lie as those of this kind would.
+   */
   mapOf(type: RType): MapKind | undefined {
     const [, part, key, value] = MAP_PART.exec(type.name) ?? [];
-    return part === 'header' ? (this.#try(`map(${key}, ${value})`, true) as MapKind | undefined) : undefined;
+    if (part !== 'header') return undefined;
+    const groups = this.#table.find(`map.groups(${key},${value})`);
+    if (groups === undefined || this.ofType(groups) === undefined) return undefined;
+    return this.#try(`map(${key}, ${value})`, true) as MapKind | undefined;
   }
 
   /** Whether the types that programs declare consist of such objects. */
