@@ -211,8 +211,8 @@ const HELD: readonly Fault[] = [
   ['snapshot.log', 'belongs to thread 2', (s) => [[spanOf(s, s.m[SNAP_LOGS]! * 4) + SPAN_OWNER, 2]]],
   ['snapshot.segment', 'which is not in the log', (s) => [[s.p + PROC_SNAP_LOG, s.tree >>> 2]]],
   [
-    'span.gcmarkBits',
-    'its mark bits are its allocation bits',
+    'span.shared',
+    'share bits at',
     (s) => {
       const large = spanOf(s, s.i32[s.tree >>> 2]! >>> 0);
       expect(s.m[large + SPAN_CLASS]).toBe(0);
