@@ -3,7 +3,14 @@
  * numbered by the bits of the spans, then each page's pointers are looked up as they come. No page is kept.
  */
 import { KIND_FINALIZER, KIND_PENDING } from '../layout/special.ts';
-import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_NAMED, ROOT_STACK, ROOT_TINY } from '../observe/snapshot/format.ts';
+import {
+  ROOT_ALLOCATING,
+  ROOT_HANDLE,
+  ROOT_KEEP,
+  ROOT_NAMED,
+  ROOT_STACK,
+  ROOT_TINY,
+} from '../observe/snapshot/format.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
 import { corrupt } from './errors.ts';
 import type { GraphRoot, HeapGraph } from './graph.ts';
@@ -287,6 +294,8 @@ function rootName(kind: number, thread: number, name: string): string {
       return `block of tiny objects that thread ${thread} fills`;
     case ROOT_ALLOCATING:
       return `large object that thread ${thread} is making`;
+    case ROOT_KEEP:
+      return `object that a call of thread ${thread} uses`;
     default:
       return `root of thread ${thread}`;
   }

@@ -30,7 +30,7 @@ const PLURAL: Readonly<Record<GraphRoot['kind'], string>> = {
   cleanup: 'values that cleanups were given',
   interned: 'interned text',
   tiny: 'tiny blocks being filled',
-  other: 'large objects being made',
+  other: 'objects that calls under way use',
 };
 
 function nameOf(root: GraphRoot): string {

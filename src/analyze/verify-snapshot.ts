@@ -8,7 +8,7 @@
  */
 import { isPowerOfTwo } from '../base/bits.ts';
 import { KIND_CLEANUP, KIND_FINALIZER } from '../layout/special.ts';
-import { ROOT_ALLOCATING, ROOT_NAMED, ROOT_TINY, type SnapshotType } from '../observe/snapshot/format.ts';
+import { ROOT_KEEP, ROOT_NAMED, ROOT_TINY, type SnapshotType } from '../observe/snapshot/format.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SpanTable } from './span-table.ts';
@@ -148,7 +148,7 @@ function checkRoots({ roots, spans, types, meta }: Snapshot): void {
   const threads = new Set(meta.threads.map((t) => t.id));
   for (const { kind, address, name, type, thread } of roots) {
     const at = kind === ROOT_NAMED ? `root ${JSON.stringify(name)}` : `a reference of thread ${thread}`;
-    if (kind < ROOT_NAMED || kind > ROOT_ALLOCATING) fail('roots.kind', `${at} is of kind ${kind}`);
+    if (kind < ROOT_NAMED || kind > ROOT_KEEP) fail('roots.kind', `${at} is of kind ${kind}`);
     // A block of tiny objects that is being filled need not hold one.
     if (kind === ROOT_TINY) continue;
     if (spans.find(address) === 0 && address !== BLOCK)

@@ -7,13 +7,13 @@
  * needs the span as it is after the sweep calls `ensureSwept`, which sweeps it, or waits for the one who does.
  *
  * Not while the collector marks: the next cycle begins when every span is swept, and a sweeper reaches no safepoint
- * between taking a span and publishing it. So while the world is stopped no span is half swept, but for one whose sweeper
- * has died: it is repaired as a live span with all its objects (threads/repair.ts); its garbage waits for the next cycle.
- * That is why the fresh mark bits are stored before the allocation bits change: at each point the allocation bits name
- * all that is alive, and if the thread died in between, then perhaps more.
+ * between taking a span and publishing it. Nor does it let the world stop while it waits for a lock, unless a dead thread
+ * has that: then a reaper may find the span in its hand. Its bits and the sweeper's counts of it agree then, since no
+ * lock is waited for between the first change of the one and the last of the other. A sweeper that has died itself leaves
+ * its span to be swept again, or, if its bits are renewed, as a live one with all that these name (threads/repair.ts).
  */
 import { popcount32 } from '../base/bits.ts';
-import { NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { NIL, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { fatal } from '../base/errors.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_FIRST } from '../layout/central.ts';
 import {
@@ -134,6 +134,8 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   // First of all: it may revive objects that are not marked.
   if (m[s + SPAN_SPECIALS] !== NIL) sweepSpecials(heap, s);
   if (m[GC_DEBUG] !== 0) debugSweep(heap, s);
+  // The last lock: see above.
+  const fresh = freshBits(heap, words);
   // Freed by hand, or blocks that are empty: not what is swept, but freed all the same.
   let freed = m[s + SPAN_DEFER] !== NIL ? takeNotes(heap, s) : 0;
   if (m[H_TRACE] !== 0) traceSweep(heap, s);
@@ -159,7 +161,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
   }
   if (freed > 0) countFreed(t.mem, t.ref, m[s + SPAN_CLASS], freed);
   t.pause('sweep');
-  renewBits(heap, s, words);
+  renewBits(m, s, fresh, words);
   m[s + SPAN_FREEINDEX] = small ? 0 : 1;
   m[s + SPAN_ALLOC_COUNT] = live;
   m[s + SPAN_COUNTED] = live;
@@ -177,20 +179,21 @@ export function isHalfSwept(m: Words, s: SpanRef): boolean {
   return m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN] === -1 && !renewed;
 }
 
-/** The mark bits become the allocation bits, and others the mark bits, all 0. */
-function renewBits(heap: MHeap, s: SpanRef, words: number): void {
-  const { t } = heap;
-  const { m } = t.mem;
-  const marks = m[s + SPAN_GCMARK_BITS];
-  let fresh = tryAllocBits(t, words);
-  if (fresh === NIL) {
-    t.lock(H_HEAP_LOCK);
-    fresh = allocBits(t, words);
-    t.unlock(H_HEAP_LOCK);
-  }
+/** A bitmap of zeroes. */
+function freshBits({ t }: MHeap, words: number): Ref {
+  const fresh = tryAllocBits(t, words);
+  if (fresh !== NIL) return fresh;
+  t.lock(H_HEAP_LOCK);
+  const found = allocBits(t, words);
+  t.unlock(H_HEAP_LOCK);
   // The region has room for three bitmaps of every slot there can be, and that is how many are in use at a time.
-  if (fresh === NIL) fatal('no room for mark bits');
-  m[s + SPAN_ALLOC_BITS] = marks;
+  if (found === NIL) fatal('no room for mark bits');
+  return found;
+}
+
+/** The mark bits become the allocation bits, and others, all 0, the mark bits. */
+function renewBits(m: Words, s: SpanRef, fresh: Ref, words: number): void {
+  m[s + SPAN_ALLOC_BITS] = m[s + SPAN_GCMARK_BITS];
   m[s + SPAN_PREV] = s;
   m[s + SPAN_GCMARK_BITS] = fresh << 5;
   m[s + SPAN_BITS_WORDS] = words;

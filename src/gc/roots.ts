@@ -23,6 +23,7 @@ import { H_GROWN_PAGES, H_ROOTS } from '../layout/header.ts';
 import {
   PROC_ALLOCATING,
   PROC_HANDLES,
+  PROC_KEEP,
   PROC_SHADOW_TOP,
   PROC_TINY,
   SEGMENT_MASK,
@@ -55,9 +56,13 @@ export function eachStackRange({ m, i32 }: Mem, p: ProcRef, visit: RootRange): v
   }
 }
 
-/** What a thread keeps alive by words of its record: an unfinished large object, and the block of tiny objects it fills. */
+/**
+ * What a thread keeps alive by words of its record: an unfinished large object, the one that a call goes on to use, and the
+ * block of tiny objects that it fills.
+ */
 export function eachProcRoot({ m }: Mem, p: ProcRef, visit: (addr: number) => void): void {
   if (m[p + PROC_ALLOCATING] !== 0) visit(m[p + PROC_ALLOCATING]);
+  if (m[p + PROC_KEEP] !== 0) visit(m[p + PROC_KEEP]);
   if (m[p + PROC_TINY] !== 0) visit(m[p + PROC_TINY]);
 }
 

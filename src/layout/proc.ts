@@ -87,6 +87,8 @@ export const PROC_AWAITING = 84;
 export const PROC_SWEEPING = 85;
 /** How often this thread holds the collector back (`pauseGC`). */
 export const PROC_PAUSES = 86;
+/** Address of the object that a call goes on to use after it has allocated, as `realloc` its old one; 0: none. A root. */
+export const PROC_KEEP = 87;
 /** Callbacks of cleanups and finalizers that this thread is to call: first special record of the queue. Specials lock. */
 export const PROC_CALLBACKS = 88;
 /** PROC_EPOCH while the thread takes callbacks, 0 otherwise. Set by the thread itself, cleared while the world is stopped. */

@@ -10,7 +10,7 @@ import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
+import { PROC_KEEP, TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -216,12 +216,28 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
   return move(a, old, size);
 }
 
+/** Allocates; the collector does not take the object at `addr` meanwhile, whoever else has let go of it. */
+export function keeping(a: Malloc, addr: number, alloc: () => number): number {
+  const { m } = a.t.mem;
+  const keep = a.cache.ref + PROC_KEEP;
+  const outer = m[keep]!;
+  m[keep] = addr;
+  try {
+    return alloc();
+  } finally {
+    m[keep] = outer;
+  }
+}
+
 /** To an object of its own. In the trace it is one event, unless that begins in the middle of the call. */
 function move(a: Malloc, old: Found, size: number): number {
   const { trace } = a.t;
-  if (trace.number !== 0) trace.awaitRoom();
-  const before = trace.number;
-  const to = take(a, size, old.type);
+  let before = 0;
+  const to = keeping(a, old.addr, () => {
+    if (trace.number !== 0) trace.awaitRoom();
+    before = trace.number;
+    return take(a, size, old.type);
+  });
   moveBytes(a.t.mem, to, old.addr, Math.min(size, old.usable));
   a.hooks.onAlloc?.(to as Addr, size, old.type);
   if (before !== 0 && trace.number === before) {

@@ -77,6 +77,7 @@ export const ROOT_HANDLE = 2;
 export const ROOT_STACK = 3;
 export const ROOT_TINY = 4;
 export const ROOT_ALLOCATING = 5;
+export const ROOT_KEEP = 6;
 
 // A special record: kind (layout/special.ts), the address it was made for, its thread.
 export const SNAP_SPEC_KIND = 0;

@@ -17,6 +17,7 @@ import {
   PROC_ALLOCATING,
   PROC_EPOCH,
   PROC_ID,
+  PROC_KEEP,
   PROC_REMOTE_HEAD,
   PROC_TINY,
   PROC_TINY_MASK,
@@ -37,7 +38,7 @@ import { SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_PROC } from '../../la
 import type { MHeap } from '../../spans/mheap.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
-import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_STACK, ROOT_TINY } from './format.ts';
+import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_KEEP, ROOT_STACK, ROOT_TINY } from './format.ts';
 
 /** Words beyond what was counted before the stop. */
 const SLACK = 1 << 16;
@@ -161,6 +162,7 @@ export class Moment {
         run(ROOT_HANDLE, i32.subarray(start + SEGMENT_SLOTS, start + SEGMENT_WORDS)),
       );
       run(ROOT_ALLOCATING, m.subarray(p + PROC_ALLOCATING, p + PROC_ALLOCATING + 1));
+      run(ROOT_KEEP, m.subarray(p + PROC_KEEP, p + PROC_KEEP + 1));
       run(ROOT_TINY, m.subarray(p + PROC_TINY, p + PROC_TINY + 1));
       if (m[p + PROC_ALLOCATING] !== 0) this.clearing.add(m[p + PROC_ALLOCATING] >>> 0);
       m.fill(0, p + PROC_TINY, p + PROC_TINY_MASK + 1);

@@ -249,6 +249,60 @@ describe('freeing while the collector marks', () => {
   });
 });
 
+describe('what a call was given is alive until it returns, though it collects', () => {
+  const KIB = 1024;
+  /** A heap so full that the next large object takes a collection first. */
+  function full(): Heap {
+    const small = createHeap({ maxBytes: 4 * KIB * KIB, background: false, gcPercent: -1, ...CHECKS });
+    cell = small.raw.type({ name: 'cell', size: 16, align: 8, pointers: [0] });
+    return small;
+  }
+  const fill = ({ raw }: Heap): void => {
+    for (let i = 0; i < 7; i++) raw.mallocgc(400 * KIB, null, false);
+  };
+
+  test('realloc', () => {
+    const small = full();
+    const { raw, memory } = small;
+    small.scope(() => {
+      const old = raw.mallocgc(500 * KIB, null, true);
+      for (let i = 0; i < 125 * KIB; i += 1000) memory.i32[(old >>> 2) + i] = i;
+      fill(small);
+      const { cycles } = small.stats().gc;
+      const now = raw.realloc(old, 1500 * KIB);
+      expect(small.stats().gc.cycles).toBeGreaterThan(cycles);
+      for (let i = 0; i < 125 * KIB; i += 1000) expect(memory.i32[(now >>> 2) + i]).toBe(i);
+      expect(() => raw.usableSize(old)).toThrow(/0x/);
+      raw.free(now);
+    });
+    small.verify();
+    small.gc();
+    expect(small.stats().liveObjects).toBe(0);
+  });
+
+  test('growslice, of a part of an array', () => {
+    const small = full();
+    const { raw, memory } = small;
+    small.scope(() => {
+      const whole = raw.makeslice(cell, 30 * KIB);
+      const child = raw.keepAlive(raw.newobject(cell));
+      memory.i32[(child + 8) >>> 2] = 4711;
+      const part = { ...whole, ptr: whole.ptr + 160, len: 20 * KIB, cap: 20 * KIB };
+      for (const i of [0, 20 * KIB - 1]) raw.writePointer(part.ptr + 16 * i, child);
+      fill(small);
+      const { cycles } = small.stats().gc;
+      const grown = raw.growslice(part, 40 * KIB);
+      expect(small.stats().gc.cycles).toBeGreaterThan(cycles);
+      raw.keepAlive(grown.ptr);
+      for (const i of [0, 20 * KIB - 1]) expect(memory.i32[(grown.ptr + 16 * i) >>> 2]).toBe(child);
+      expect(memory.i32[(grown.ptr + 16) >>> 2]).toBe(0);
+      small.gc();
+      expect(memory.i32[(child + 8) >>> 2]).toBe(4711);
+    });
+    small.verify();
+  });
+});
+
 describe('threads come and go while the collector marks', () => {
   test('one that attaches allocates black, and what it holds is held', () => {
     beginCycle(heap);
