@@ -239,15 +239,13 @@ class Loader {
     const type = spans.isLive(s, 0) ? this.#types.scan(spans.largeType(s)) : undefined;
     if (type === undefined) return;
     const { size, pointers, targets } = type;
+    // All of it, as the collector does: pointers behind what was asked for keep objects alive, too.
+    const slot = spans.elemsize(s);
     const from = (page - spans.page(s)) * PAGE_SIZE;
     const start = Math.max(0, from);
-    const end = Math.min(spans.largeSize(s), from + npages * PAGE_SIZE);
+    const end = from + npages * PAGE_SIZE;
     this.#begin(spans.firstNode(s));
-    for (
-      let value = Math.floor(start / size) * size;
-      value < end && value + size <= spans.largeSize(s);
-      value += size
-    ) {
+    for (let value = Math.floor(start / size) * size; value < end && value + size <= slot; value += size) {
       for (let i = 0; i < pointers.length; i++) {
         const p = value + pointers[i]!;
         if (p >= start && p < end) this.#addEdge(words[(p - from) >>> 2]! >>> 0, p, targets[i]!);

@@ -12,7 +12,6 @@ import {
   SPAN_CLASS,
   SPAN_ELEMSIZE,
   SPAN_GCMARK_BITS,
-  SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
   SPAN_STATE,
   SPAN_STATE_IN_USE,
@@ -81,7 +80,7 @@ class Walk {
     const index = large ? 0 : Math.floor((addr - spanBase(m, s)) / size);
     const type = this.#table.get(large ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + index]!);
     if (type === undefined || type.size === 0) return;
-    const end = addr + (large ? m[s + SPAN_LARGE_SIZE] >>> 0 : size);
+    const end = addr + size;
     for (let value = addr; value + type.size <= end; value += type.size) {
       for (const p of type.pointers) {
         const target = i32[(value + p) >>> 2];

@@ -48,7 +48,6 @@ import {
   SPAN_DIV,
   SPAN_ELEMSIZE,
   SPAN_GCMARK_BITS,
-  SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
   SPAN_NELEMS,
   SPAN_STATE,
@@ -327,14 +326,15 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
 
   /**
    * Number of elements in the piece of a large object that begins at `addr`. At the object's beginning the other pieces
-   * become work.
+   * become work. As of small objects all of the slot is looked at, whatever was asked for: the rest is the user's as well
+   * (`usableSize`), and `realloc` may make it part of the object meanwhile.
    */
   function pieceOf(addr: number, type: number): number {
     const s = spanOf(mem, addr);
     if (type === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return 0;
     const base = m[s] >>> 0;
     const size = layout[learn(type)];
-    const total = Math.floor((m[s + SPAN_LARGE_SIZE] >>> 0) / size);
+    const total = Math.floor((m[s + SPAN_ELEMSIZE] >>> 0) / size);
     const step = Math.max(1, Math.floor(OBLET / size));
     const first = Math.floor((addr - base) / size);
     if (first === 0) for (let i = step; i < total; i += step) push((base + i * size) | 0, type);

@@ -9,6 +9,7 @@ import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
+import { MAX_SMALL_SIZE } from '../layout/constants.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_KEEP, TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
@@ -196,10 +197,15 @@ export function usableSize(a: Malloc, ptr: number): number {
 }
 
 /**
- * Gives the object a new size, keeping its content up to the smaller one; bytes beyond are not cleared for
- * pointer-free objects. Returns its address, which may be another. `ptr` 0 allocates.
+ * Gives the object a new size, keeping its content up to the smaller one; bytes beyond are 0 unless it is pointer-free.
+ * Returns its address, which may be another. `ptr` 0 allocates. `storePointer`: a store that the collector sees.
  */
-export function realloc(a: Malloc, ptr: number, size: number): number {
+export function realloc(
+  a: Malloc,
+  ptr: number,
+  size: number,
+  storePointer: (slot: number, value: number) => void,
+): number {
   if (size >>> 0 !== size) return throwSize(a, size);
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
@@ -208,12 +214,37 @@ export function realloc(a: Malloc, ptr: number, size: number): number {
     a.freeOwn(ptr);
     return a.zerobase;
   }
-  if (size <= old.usable && old.start < 0 && a.roundup(size) === old.usable) {
-    if (old.usable > 32768) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
+  if (size <= old.usable && old.start < 0 && a.roundup(size) === old.usable && mayResize(a, old, size)) {
+    if (old.type !== 0) clearTail(a, old, size, storePointer);
+    if (isLarge(old)) a.t.mem.m[old.span + SPAN_LARGE_SIZE] = size;
     if (a.t.trace.number !== 0) a.t.trace.event(EV_REALLOC, 0, ptr, size, old.type, ptr);
     return ptr;
   }
   return move(a, old, size);
+}
+
+const isLarge = ({ usable }: Found): boolean => usable > MAX_SMALL_SIZE;
+
+/** A large object that a snapshot may have in it keeps its size until all is copied. No safepoint follows. */
+function mayResize({ t: { mem } }: Malloc, old: Found, size: number): boolean {
+  return !isLarge(old) || mem.m[old.span + SPAN_LARGE_SIZE] === size || !isHeld(mem.m);
+}
+
+/**
+ * Bytes that are not the object's any more: were pointers left in them, it would hold them again when it has grown. What
+ * a small object's size was is not known; behind it everything is 0, unless the user has written there.
+ */
+function clearTail(
+  { t: { mem } }: Malloc,
+  { addr, span, usable }: Found,
+  size: number,
+  storePointer: (slot: number, value: number) => void,
+): void {
+  const { i32, u8, m } = mem;
+  if (usable > MAX_SMALL_SIZE && size >= m[span + SPAN_LARGE_SIZE] >>> 0) return;
+  const from = addr + ((size + 3) & ~3);
+  u8.fill(0, addr + size, from);
+  for (let slot = from; slot < addr + usable; slot += 4) if (i32[slot >>> 2] !== 0) storePointer(slot, 0);
 }
 
 /** Allocates; the collector does not take the object at `addr` meanwhile, whoever else has let go of it. */

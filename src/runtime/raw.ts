@@ -99,11 +99,11 @@ export class RawAllocator extends Malloc {
 
   /**
    * Changes an object's size, keeping its content up to the smaller one and its type; returns its address, which may
-   * be another. `ptr` 0 allocates pointer-free memory; size 0 frees. Bytes beyond the old size are not cleared in
-   * pointer-free objects. Throws as `mallocgc` and `free` do; the object is as it was then.
+   * be another. `ptr` 0 allocates pointer-free memory; size 0 frees. Bytes beyond the smaller of both sizes are 0, but not
+   * in pointer-free objects. Throws as `mallocgc` and `free` do; the object is as it was then.
    */
   realloc(ptr: number, size: number): number {
-    return this.#inRegion(() => realloc(this, ptr, size));
+    return this.#inRegion(() => realloc(this, ptr, size, this.barrier.storePointer));
   }
 
   /** Bytes that may be used of the object at `ptr`: what was asked for, rounded up as the allocator rounds. */

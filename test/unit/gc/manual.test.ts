@@ -392,3 +392,60 @@ describe('threads come and go while the collector marks', () => {
     ended();
   });
 });
+
+describe('an object with pointers whose size changes where it is', () => {
+  // Slots of 40,960 and 1,024 bytes.
+  const SIZES = [
+    [40_000, 33_000],
+    [1024, 960],
+  ] as const;
+
+  test.each(SIZES)('from %i bytes to %i and back: what was cut off is 0, and keeps nothing alive', (large, small) => {
+    const { raw, memory } = heap;
+    const holder = raw.pin(raw.newarray(cell, large / 16));
+    const { addr } = holder;
+    const slots = Array.from({ length: large / 16 }, (_, i) => addr + 16 * i);
+    for (const slot of slots) raw.writePointer(slot, numbered(heap, 1));
+    expect(raw.realloc(addr, small)).toBe(addr);
+    heap.gc();
+    const kept = Math.ceil(small / 16);
+    expect(heap.stats().liveObjects).toBe(1 + kept);
+    expect(raw.realloc(addr, large)).toBe(addr);
+    for (const [i, slot] of slots.entries()) {
+      const held = memory.i32[slot >>> 2]!;
+      if (i < kept) expect(numberOf(held)).toBe(1);
+      else expect(held).toBe(0);
+    }
+    holder.unpin();
+    ended();
+  });
+
+  test.each(SIZES)(
+    'from %i bytes to %i while the collector marks: what the cut-off part held, and a scope has',
+    (large, small) => {
+      const { raw, memory } = heap;
+      const holder = raw.pin(raw.newarray(cell, large / 16));
+      const last = holder.addr + large - 16;
+      raw.writePointer(last, numbered(heap, 4711));
+      beginCycle(heap);
+      heap.scope(() => {
+        const child = raw.keepAlive(memory.i32[last >>> 2]!);
+        raw.realloc(holder.addr, small);
+        finishCycle(heap);
+        expect(numberOf(child)).toBe(4711);
+      });
+      ended();
+    },
+  );
+
+  test('what is stored behind the bytes that were asked for, where `usableSize` allows it, is kept', () => {
+    const { raw, memory } = heap;
+    const holder = raw.pin(raw.newarray(cell, 2500));
+    const behind = holder.addr + raw.usableSize(holder.addr) - 16;
+    raw.writePointer(behind, numbered(heap, 4711));
+    heap.gc();
+    expect(numberOf(memory.i32[behind >>> 2]!)).toBe(4711);
+    holder.unpin();
+    ended();
+  });
+});

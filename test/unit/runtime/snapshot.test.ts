@@ -189,6 +189,28 @@ test('the program goes on between pieces: what it stores, frees and makes is of 
   expect(() => raw.free(pins[3]!.addr)).toThrow();
 });
 
+test('a large object that is made smaller meanwhile: its size and its pointers are those of before', async () => {
+  const heap = largeHeap();
+  const { raw } = heap;
+  const cell = raw.type({ name: 'cell', size: 16, pointers: [0] });
+  const holder = raw.newarray(cell, 2500);
+  const target = raw.newobject(cell);
+  const pin = raw.pin(holder);
+  raw.writePointer(holder + 39_984, target);
+  const { rest } = await begun(heap);
+  pin.unpin();
+  const smaller = raw.realloc(holder, 33_000);
+  raw.pin(smaller);
+  expect(smaller).not.toBe(holder);
+  const g = loadGraph(bytesSource(await rest()));
+  const node = g.address.indexOf(holder);
+  expect(g.size[node]).toBe(40_000);
+  const targets = [...g.edgeTo.subarray(g.firstEdge[node]!, g.firstEdge[node + 1]!)].map((n) => g.address[n]);
+  expect(targets).toEqual([target]);
+  expect(raw.realloc(smaller, 40_000)).toBe(smaller);
+  nothingIsHeld(heap);
+});
+
 test('one that is not read to its end', async () => {
   const heap = largeHeap();
   for await (const _ of heap.snapshot()) break;
