@@ -106,7 +106,7 @@ export function runBackground(c: Collector): void {
 function turn(c: Collector, seen: number): void {
   if (c.markForAll(TURN) > 0 || !isMarking(c) || hasFreeWork(c)) return;
   if (hasWork(c)) c.awaitWork();
-  else if (!tryFinish(c) && isHeld(c.mem.m)) nap(c, seen);
+  else if (!tryFinish(c) && isHeld(c.mem.m) && !c.held.review(0)) nap(c, seen);
 }
 
 /** Until there is something to do, or for a while. */

@@ -12,6 +12,8 @@
  *
  * With nobody in the background the marking is incremental: assists alone, and steps on request.
  */
+
+import { nanotime } from '../base/clock.ts';
 import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
@@ -64,7 +66,6 @@ import type { Mem } from '../sys/mem.ts';
 import { freeAbortedLog, giveUp } from '../threads/hold.ts';
 import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
 import { Books } from './books.ts';
-import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 import { begin, hasFreeWork, hasWork, isMarking, type Trigger, tryFinish } from './cycle.ts';
 import { HeldCycle } from './held-cycle.ts';
@@ -192,6 +193,7 @@ export class Collector implements AllocCollector, GcContext {
   beforeSpan(bytes: number): void {
     const { m, mf } = this.mem;
     if (isMarking(this)) {
+      this.held.review(bytes);
       if (mf[(this.t.ref + PROC_ASSIST) >>> 1] < bytes) this.#assist(bytes);
       return;
     }
@@ -231,10 +233,15 @@ export class Collector implements AllocCollector, GcContext {
     const { m } = this.mem;
     // What was freed since a snapshot began is to be had when its cycle has ended.
     const gaveUp = giveUp(m, WHY_MEMORY);
-    if (gaveUp) freeAbortedLog(this.heap, this.stop);
-    if (m[GC_ENABLED] !== 0) this.collect();
-    else if (gaveUp) this.held.finish();
-    return gaveUp || m[GC_ENABLED] !== 0;
+    freeAbortedLog(this.heap, this.stop);
+    if (m[GC_ENABLED] !== 0) {
+      this.collect();
+      return true;
+    }
+    // Another thread may have given it up.
+    const isOpen = isMarking(this) || !this.isSwept();
+    if (isOpen) this.held.finish();
+    return gaveUp || isOpen;
   }
 
   /**
@@ -444,7 +451,6 @@ export class Collector implements AllocCollector, GcContext {
   collect(): void {
     const { m } = this.mem;
     // A cycle that is under way may have seen things alive that are dead now.
-    this.held.refuseOwn();
     const wanted = (m[GC_STARTED] + 1) | 0;
     while (((m[GC_MARKED] - wanted) | 0) < 0) {
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
@@ -475,7 +481,7 @@ export class Collector implements AllocCollector, GcContext {
       if (isMarking(this)) {
         if (this.markForAll(SLICE) === 0 && isMarking(this)) {
           if (hasWork(this)) this.awaitWork();
-          else if (!tryFinish(this) && isHeld(this.mem.m)) return false;
+          else if (!tryFinish(this) && isHeld(this.mem.m) && !this.held.review(0)) return false;
         }
       } else if (!this.sweep(10)) {
         return false;

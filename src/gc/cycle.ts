@@ -12,6 +12,8 @@
  *   finish   H_WRITE_BARRIER = 0, spans go to mcentral, then sweepgen grows. Before that nobody sweeps: the cycle was for
  *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
  */
+
+import { nanotime } from '../base/clock.ts';
 import { beginMarking, endMarking } from '../cache/marking.ts';
 import { MCache } from '../cache/mcache.ts';
 import { sweepOne } from '../central/sweep.ts';
@@ -56,7 +58,6 @@ import { raggedBarrier } from '../threads/ragged.ts';
 import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
 import { cpuTimes } from './books.ts';
 import { checkmark } from './checkmark.ts';
-import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 import { markEverything } from './keep-all.ts';
 import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';

@@ -2,41 +2,37 @@
  * One thread's part in cycles that are held open for snapshots: beginning one, ending it, waiting for another's. What
  * holding means, and who may do what when, stands in threads/hold.ts.
  */
-import { SnapshotAbortedError } from '../base/errors.ts';
 import { GC_EPOCH_SWEEPGEN, GC_STARTED } from '../layout/gc.ts';
 import { H_BITS_EPOCH, H_SWEEPGEN } from '../layout/header.ts';
+import { PACER_MEMORY_LIMIT } from '../layout/pacer.ts';
 import {
   isHeld,
   LOG_PAGES,
-  PHASE_HELD,
   PROC_SNAP_LOG,
   SNAP_CYCLE,
   SNAP_DIRTY,
   SNAP_EPOCH,
   SNAP_LOG_LIMIT,
-  SNAP_PROGRESS,
+  SNAP_OVER_LIMIT,
   SNAP_STATE,
-  WHY_STUCK,
+  WHY_GC,
+  WHY_LIMIT,
 } from '../layout/snapshot.ts';
 import { parkWhile } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
-import { giveUp, setPhase, snapshotOwner } from '../threads/hold.ts';
+import { giveUp, giveUpIfStuck, setHeld, snapshotOwner } from '../threads/hold.ts';
 import { allProcs, type Patience } from '../threads/stop-the-world.ts';
 import type { Collector } from './collector.ts';
 import { begin, isMarking } from './cycle.ts';
+import { NO_LIMIT } from './pacing/goals.ts';
 
-/** Milliseconds without progress after which who waits for a snapshot gives it up; that it sleeps in between. */
-const STUCK_MS = 60_000;
+/** Milliseconds that who waits for a snapshot sleeps between two looks at it. */
 const NAP_MS = 20;
 /** The log of a snapshot may take one of so many parts of the heap's reservation. */
 const LOG_SHARE = 8;
 
 export class HeldCycle {
   readonly #c: Collector;
-  /** The wait that this thread is in, SNAP_PROGRESS as it has seen it last, and when that changed. */
-  #waiting: Patience | undefined;
-  #progress = 0;
-  #progressAt = 0;
 
   constructor(c: Collector) {
     this.#c = c;
@@ -71,8 +67,9 @@ export class HeldCycle {
     m[SNAP_CYCLE] = m[GC_STARTED];
     m[SNAP_LOG_LIMIT] = 1 + Math.floor(plan.pages / LOG_SHARE / LOG_PAGES);
     m[SNAP_DIRTY] = 1;
+    m[SNAP_OVER_LIMIT] = this.#isOverLimit(0) ? 1 : 0;
     copy();
-    setPhase(heap, PHASE_HELD);
+    setHeld(heap);
   }
 
   /** Ends the cycle that was held, sweep included. In a region, at a safepoint. */
@@ -82,36 +79,35 @@ export class HeldCycle {
     this.#c.sweepRest();
   }
 
-  /** Throws SnapshotAbortedError when this thread holds the cycle open: it would wait for itself. */
-  refuseOwn(): void {
-    const { t, mem } = this.#c;
-    if (!isHeld(mem.m) || snapshotOwner(mem.m) !== t.id) return;
-    throw new SnapshotAbortedError(
-      'gc: this thread is taking a snapshot, which keeps the collector from ending a cycle; let it end, or give it up, first',
-    );
+  /** Bytes in use, and `more`, are more than the heap's memory limit. */
+  #isOverLimit(more: number): boolean {
+    const { pacer, books } = this.#c;
+    const limit = pacer.words[PACER_MEMORY_LIMIT];
+    return limit < NO_LIMIT && books.mappedReady() + more > limit;
   }
 
   /**
-   * All is marked, but another thread's snapshot keeps the cycle open: asleep outside of the region for a moment. One that
-   * makes no progress for a minute is given up.
+   * Gives up what holds a cycle open for no good: one that nobody has read on for a minute; one with which the heap has
+   * grown above its memory limit, by another `more` bytes. Not where it was above it already: there garbage that piled up
+   * meanwhile is not the reason, and a snapshot may tell what is. False: nothing is held, or it stays.
+   */
+  review(more: number): boolean {
+    const { m } = this.#c.mem;
+    if (!isHeld(m)) return false;
+    if (m[SNAP_OVER_LIMIT] === 0 && this.#isOverLimit(more)) return giveUp(m, WHY_LIMIT);
+    return giveUpIfStuck(m);
+  }
+
+  /**
+   * All is marked, but a snapshot keeps the cycle open: asleep outside of the region for a moment. This thread's own is
+   * given up, and one that makes no progress.
    */
   await(patience: Patience): void {
-    this.refuseOwn();
     const { t, mem } = this.#c;
     const { m } = mem;
     const state = Atomics.load(m, SNAP_STATE);
     const holder = snapshotOwner(m);
-    const now = performance.now();
-    if (m[SNAP_PROGRESS] !== this.#progress || this.#waiting !== patience) {
-      this.#waiting = patience;
-      this.#progress = m[SNAP_PROGRESS];
-      this.#progressAt = now;
-    }
-    if (now - this.#progressAt > STUCK_MS) {
-      giveUp(m, WHY_STUCK);
-      return;
-    }
-    if (holder === 0) return;
+    if (holder === t.id ? giveUp(m, WHY_GC) : holder === 0 || giveUpIfStuck(m)) return;
     patience.mention(m, procRef(mem, holder), 'has been taking a snapshot, which the collector waits for,');
     t.release();
     if (isHeld(m)) parkWhile(m, SNAP_STATE, state, NAP_MS);

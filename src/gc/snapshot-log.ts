@@ -101,6 +101,11 @@ function newSegment(heap: MHeap): number {
     giveUp(m, WHY_LOG);
     return 0;
   }
+  // While it waited for the heap's lock the snapshot's thread may have been reaped, or the snapshot given up.
+  if (Atomics.load(m, SNAP_STATE) !== state) {
+    heap.freeManual(s);
+    return 0;
+  }
   const segment = m[s + SPAN_BASE] >>> 2;
   i32[segment + LOG_COUNT] = 0;
   i32[segment + LOG_ENTRIES] = 0;

@@ -1,4 +1,6 @@
 /** What the collector has done, counted in shared memory: pauses, cycles (Go: `memstats`, `work` for gctrace). */
+
+import { nanotime } from '../base/clock.ts';
 import {
   CYCLE_DOUBLES,
   CYCLE_RING,
@@ -24,7 +26,6 @@ import {
 import { STATS_PAUSE_END, STATS_PAUSE_NS, STATS_RING } from '../layout/stats.ts';
 import type { Mem } from '../sys/mem.ts';
 import { cpuTimes } from './books.ts';
-import { nanotime } from './clock.ts';
 import type { GcContext } from './context.ts';
 
 /** Counts a stop of the world of so many nanoseconds; `first`: that a cycle began with. World lock. */

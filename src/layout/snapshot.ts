@@ -18,7 +18,7 @@ export const SNAP_EPOCH = H_SNAPSHOT + 3;
 export const SNAP_LOGS = H_SNAPSHOT + 4;
 export const SNAP_LOG_COUNT = H_SNAPSHOT + 5;
 export const SNAP_LOG_LIMIT = H_SNAPSHOT + 6;
-/** Grows with each piece that is written: whoever waits can see whether anything goes on. */
+/** Milliseconds (base/clock.ts, modulo 2³²) when the last piece was written: whoever waits can see whether it goes on. */
 export const SNAP_PROGRESS = H_SNAPSHOT + 7;
 /** 1: bits of logged slots may be set that no log names. */
 export const SNAP_DIRTY = H_SNAPSHOT + 8;
@@ -31,8 +31,10 @@ export const SNAP_CYCLE = H_SNAPSHOT + 9;
 export const SNAP_KEEP = H_SNAPSHOT + 10;
 export const KEEP_LATER = 1;
 export const KEEP_DONE = 2;
+/** 1: the heap was above its memory limit when the snapshot began, which then is no reason to give it up. World stopped. */
+export const SNAP_OVER_LIMIT = H_SNAPSHOT + 11;
 /** Words in use of the line. */
-export const SNAP_WORDS = 11;
+export const SNAP_WORDS = 12;
 
 export const PHASE_SHIFT = 16;
 export const SNAP_OWNER_MASK = 0xffff;
@@ -51,6 +53,8 @@ export const WHY_LOG = 2;
 export const WHY_STUCK = 3;
 export const WHY_DEATH = 4;
 export const WHY_DETACHED = 5;
+export const WHY_LIMIT = 6;
+export const WHY_GC = 7;
 
 /** Segment of the log that a thread writes: first word in object memory; 0: none yet. */
 export const PROC_SNAP_LOG = 116;

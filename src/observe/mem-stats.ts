@@ -1,6 +1,7 @@
 /** `heap.memStats()`: Go's `runtime.MemStats` (mstats.go, Go 1.27). Of any thread or of none; stops nobody. */
+
+import { nanotime } from '../base/clock.ts';
 import { cpuTimes } from '../gc/books.ts';
-import { nanotime } from '../gc/clock.ts';
 import { GC_ENABLED, GC_FORCED, GC_MARKED, GC_PAUSE_TOTAL, GC_T_CREATED } from '../layout/gc.ts';
 import { H_CLASS_TABLE, H_PROCS, H_SIZE_CLASSES } from '../layout/header.ts';
 import { STATS_PAUSE_CPU, STATS_PAUSE_END, STATS_PAUSE_NS, STATS_RING } from '../layout/stats.ts';

@@ -145,9 +145,10 @@ export abstract class HeapInside {
    *
    * All threads go on, this one between pieces. It begins with the first piece that is asked for; a full collection comes
    * before. Until it ends no memory that is freed is used again, so the heap may grow; `gc()` of other threads waits for its
-   * end, and on this thread throws SnapshotAbortedError. It is given up when the heap is full, when more pointers are stored
-   * meanwhile than can be noted (an eighth of `maxBytes`), or when nobody asks for the next piece for a minute while
-   * another thread waits; then the stream throws SnapshotAbortedError.
+   * end. It is given up, and the stream throws SnapshotAbortedError, when the heap is full or grows above its memory limit;
+   * when more pointers are stored meanwhile than can be noted (an eighth of `maxBytes`); when this thread calls `gc()` or
+   * detaches; and when nobody asks for the next piece for a minute while another thread waits for the collector, allocates,
+   * or wants to take one.
    *
    * Throws ArgumentError inside a scope and for wrong options; the stream throws SnapshotAbortedError while another snapshot
    * of the heap is under way.

@@ -1,6 +1,7 @@
 /** A new heap's memory, and the check of one that exists. */
+
+import { nanotime } from '../base/clock.ts';
 import { AttachError } from '../base/errors.ts';
-import { nanotime } from '../gc/clock.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_SPECIALS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
 import {

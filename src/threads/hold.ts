@@ -5,20 +5,26 @@
  * object stays. So a thread that keeps the cycle from ending can read every object that was there when it began, at its
  * leisure, beside all others. SNAP_STATE says who does, and in which phase:
  *
- *        claim            begin (stopped)         drain (stopped)           idle
+ *        claim            begin (stopped)         drain (stopped)           end
  *   0 ----------> PREPARING ----------> HELD ----------------> DRAINING ----------> 0
- *        ^                               |                                          ^
- *        |        claim by the next      | give up: by whoever needs memory, whose   | its own thread
- *        +---------------------------- ABORTED <--- store cannot be logged, who is --+
- *                                                   tired of waiting, by a reaper
+ *                     ^                  |                        |
+ *    claim by the next|                  | give up: by whoever needs memory, whose store cannot be logged,
+ *    (stopped)        |                  | who is tired of waiting, by a reaper, by its own thread
+ *                     +----------------- ABORTED <----------------+
  *
- * - Each change is one compare-and-exchange of the word, which names the thread that takes the snapshot in all phases. A
- *   reaper of that thread makes it 0 (threads/repair-snapshot.ts), so nobody waits for a thread that is gone.
+ * - Each change names the thread that takes the snapshot. Those that several threads may make are a compare-and-exchange of
+ *   the word; those marked "stopped" are made while the world is. A reaper of that thread makes it 0
+ *   (threads/repair-snapshot.ts), so nobody waits for a thread that is gone.
  * - HELD begins and DRAINING begins while the world is stopped. So between two safepoints a thread that has seen HELD may
- *   rely on it but for ABORTED, after which what it logs is of no use, and does no harm: the log stays until its own
- *   thread, or the next one that claims, drops it while the world is stopped.
+ *   rely on it but for ABORTED, after which what it logs is of no use, and does no harm: the log stays until somebody takes
+ *   it (`takeAborted`), with the world stopped: from then on nobody else writes to it. That is its own thread, the next one
+ *   that claims, or one that needs memory.
+ * - DRAINING keeps nothing but the log's memory. It is given up for that, or for the next snapshot when nobody reads on.
  * - `tryFinish` (gc/cycle.ts) does not end a cycle while HELD. It looks with the world lock held, under which alone HELD
  *   begins.
+ * - Who gives it up, and when, without being asked: SNAP_PROGRESS is a minute old, or the heap is above its memory limit
+ *   (gc/held-cycle.ts); the heap is full (`onOutOfMemory`). So a stream that its consumer has forgotten is not in the way
+ *   for ever.
  *
  * The log's segments are manual spans that belong to the thread in SNAP_STATE, so that its reaper frees them; the list of
  * them, from SNAP_LOGS on, is only added to while HELD (by compare-and-exchange), and only taken from by who drains or drops.
@@ -26,6 +32,7 @@
  * after a thread died with them (SNAP_DIRTY) all of them are looked through.
  */
 import type { SpanRef } from '../base/brand.ts';
+import { nanotime } from '../base/clock.ts';
 import { SnapshotAbortedError } from '../base/errors.ts';
 import { GC_WAKE } from '../layout/gc.ts';
 import { H_GROWN_PAGES } from '../layout/header.ts';
@@ -44,31 +51,43 @@ import {
   SNAP_LOG_COUNT,
   SNAP_LOGS,
   SNAP_OWNER_MASK,
+  SNAP_PROGRESS,
   SNAP_SERIAL,
   SNAP_STATE,
   SNAP_WHY,
   WHY_DEATH,
   WHY_DETACHED,
+  WHY_GC,
+  WHY_LIMIT,
   WHY_LOG,
   WHY_MEMORY,
   WHY_NONE,
   WHY_STUCK,
 } from '../layout/snapshot.ts';
+import { SPAN_OWNER } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { unpark } from '../sync/park.ts';
+import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { allProcs, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
 
+/** Milliseconds without progress after which whoever is in want of the collector, or of a snapshot, gives one up. */
+const STUCK_MS = 60_000;
+/** Words that are cleared between two safepoints. */
+const CLEAR_SLICE = 1 << 20;
+
 const WHY: Readonly<Record<number, string>> = {
   [WHY_NONE]: 'its thread was taken to be gone',
   [WHY_MEMORY]: 'the heap was full, and memory that the snapshot kept was needed',
   [WHY_LOG]: 'the program has stored more pointers meanwhile than could be noted',
-  [WHY_STUCK]: 'nobody read on for a minute, while another thread waited for the collector',
+  [WHY_STUCK]: 'nobody read on for a minute, while others waited for the collector, or to take one',
   [WHY_DEATH]: 'a thread died while it stored a pointer',
   [WHY_DETACHED]: 'its thread has detached from the heap',
+  [WHY_LIMIT]: 'the heap has grown above its memory limit',
+  [WHY_GC]: 'its thread has asked for a collection',
 };
 
 /** The thread that is taking a snapshot, in any phase; 0: none. */
@@ -80,39 +99,71 @@ const state = (phase: number, id: number): number => (phase << PHASE_SHIFT) | id
 
 /** Why the snapshot with this serial number has ended before its time. */
 export function abortedError(m: Words, serial: number): SnapshotAbortedError {
-  const why = m[SNAP_SERIAL] === serial ? Atomics.load(m, SNAP_WHY) : WHY_NONE;
-  return new SnapshotAbortedError(`snapshot: given up: ${WHY[why]}`);
+  const why = m[SNAP_SERIAL] === serial ? WHY[Atomics.load(m, SNAP_WHY)] : 'another has been begun since';
+  return new SnapshotAbortedError(`snapshot: given up: ${why}`);
 }
 
-/**
- * Makes this thread the one that takes a snapshot, and returns its serial number. Throws SnapshotAbortedError when another
- * snapshot of the heap is under way. In a region, at a safepoint.
- */
-export function claimSnapshot(heap: MHeap): number {
+export function claimSnapshot(heap: MHeap, options: StopOptions): number {
   const { t } = heap;
   const { m } = t.mem;
-  const mine = state(PHASE_PREPARING, t.id);
   for (;;) {
     const seen = Atomics.load(m, SNAP_STATE);
-    if (seen !== 0 && seen >>> PHASE_SHIFT !== PHASE_ABORTED) {
+    if (seen === 0) {
+      if (Atomics.compareExchange(m, SNAP_STATE, 0, state(PHASE_PREPARING, t.id)) === 0) break;
+    } else if (seen >>> PHASE_SHIFT === PHASE_ABORTED) {
+      if (takeAborted(heap, options)) break;
+    } else if (!giveUpIfStuck(m)) {
       const who = (seen & SNAP_OWNER_MASK) === t.id ? 'this thread' : `thread ${seen & SNAP_OWNER_MASK}`;
       throw new SnapshotAbortedError(`snapshot: ${who} is taking one already; a heap has one at a time`);
     }
-    if (Atomics.compareExchange(m, SNAP_STATE, seen, mine) === seen) break;
   }
-  if (Atomics.load(m, SNAP_LOGS) !== 0) withWorldStopped(t, () => dropLog(heap));
-  if (m[SNAP_DIRTY] !== 0) clearAllBits(t.mem);
+  if (m[SNAP_DIRTY] !== 0) clearAllBits(t);
   const serial = (m[SNAP_SERIAL] + 1) | 0;
   Atomics.store(m, SNAP_WHY, WHY_NONE);
   m[SNAP_SERIAL] = serial;
   return serial;
 }
 
-/** PREPARING → HELD, or whatever → 0. By the thread that takes the snapshot; HELD with the world stopped. */
-export function setPhase(heap: MHeap, phase: typeof PHASE_HELD | 0): void {
-  const { m } = heap.t.mem;
-  Atomics.store(m, SNAP_STATE, phase === 0 ? 0 : state(phase, heap.t.id));
-  unpark(m, SNAP_STATE);
+/** ABORTED → PREPARING, for this thread, and the log is gone. False: it is not ABORTED any more. In a region, at a safepoint. */
+function takeAborted(heap: MHeap, options: StopOptions): boolean {
+  const { t } = heap;
+  const { m, i32 } = t.mem;
+  let taken = false;
+  withWorldStopped(
+    t,
+    () => {
+      if (Atomics.load(m, SNAP_STATE) >>> PHASE_SHIFT !== PHASE_ABORTED) return;
+      Atomics.store(m, SNAP_STATE, state(PHASE_PREPARING, t.id));
+      taken = true;
+      forgetSegments(t.mem);
+      // Who dies with the state has the segments.
+      for (let segment = Atomics.load(m, SNAP_LOGS); segment !== 0; segment = i32[segment + LOG_NEXT]) {
+        m[spanOf(t.mem, segment * 4) + SPAN_OWNER] = t.id;
+      }
+    },
+    options,
+  );
+  if (taken) emptyLog(heap);
+  return taken;
+}
+
+/** PREPARING → HELD. By the thread that takes the snapshot, with the world stopped. */
+export function setHeld({ t }: MHeap): void {
+  const { m } = t.mem;
+  snapshotGoesOn(m);
+  Atomics.store(m, SNAP_STATE, state(PHASE_HELD, t.id));
+}
+
+const milliseconds = (): number => Math.floor(nanotime() / 1e6) | 0;
+
+/** Its own thread has read on. */
+export function snapshotGoesOn(m: Words): void {
+  Atomics.store(m, SNAP_PROGRESS, milliseconds());
+}
+
+/** Gives up a snapshot that nobody has read on for a minute. */
+export function giveUpIfStuck(m: Words): boolean {
+  return ((milliseconds() - Atomics.load(m, SNAP_PROGRESS)) | 0) > STUCK_MS && giveUp(m, WHY_STUCK);
 }
 
 /** Whether this thread's snapshot with that number is still held: whatever it has read since it began is good. */
@@ -122,12 +173,13 @@ export function stillHeld({ t }: MHeap, serial: number): boolean {
 }
 
 /**
- * HELD → ABORTED, for a reason. False: nothing is held. Any time, from any thread. The cycle can end from here on; the log
- * stays (`freeAbortedLog`).
+ * HELD or DRAINING → ABORTED, for a reason. False: there is none of that kind. Any time, from any thread. The cycle can end
+ * from here on; the log stays (`freeAbortedLog`).
  */
 export function giveUp(m: Words, why: number): boolean {
   const seen = Atomics.load(m, SNAP_STATE);
-  if (seen >>> PHASE_SHIFT !== PHASE_HELD) return false;
+  const phase = seen >>> PHASE_SHIFT;
+  if (phase !== PHASE_HELD && phase !== PHASE_DRAINING) return false;
   Atomics.store(m, SNAP_WHY, why);
   if (Atomics.compareExchange(m, SNAP_STATE, seen, state(PHASE_ABORTED, seen & SNAP_OWNER_MASK)) !== seen) return false;
   wakeAll(m);
@@ -163,10 +215,15 @@ export function beginDrain(heap: MHeap, serial: number, last: () => void, option
   return held;
 }
 
-/** Calls `visit` for each entry of the log, and frees it. By the thread that drains, in a region; not a safepoint. */
-export function drainLog(heap: MHeap, visit: (slot: number, old: number) => void): boolean {
-  const { mem } = heap.t;
-  const { m, i32 } = mem;
+/**
+ * Calls `visit` for each entry of the log's newest segment, and frees it. False: there is none. Throws SnapshotAbortedError
+ * when the snapshot was given up. By the thread that drains, in a region; not a safepoint.
+ */
+export function drainLog(heap: MHeap, serial: number, visit: (slot: number, old: number) => void): boolean {
+  const { t } = heap;
+  const { m, i32 } = t.mem;
+  if (Atomics.load(m, SNAP_STATE) !== state(PHASE_DRAINING, t.id)) throw abortedError(m, serial);
+  snapshotGoesOn(m);
   const segment = Atomics.load(m, SNAP_LOGS);
   if (segment === 0) {
     m[SNAP_DIRTY] = 0;
@@ -178,16 +235,15 @@ export function drainLog(heap: MHeap, visit: (slot: number, old: number) => void
   return true;
 }
 
-/** Frees what an aborted snapshot left. World stopped, or phase DRAINING or PREPARING and this thread's. */
-export function dropLog(heap: MHeap): void {
-  const { mem } = heap.t;
-  const { m } = mem;
-  forgetSegments(mem);
-  while (Atomics.load(m, SNAP_LOGS) !== 0) freeFirst(heap);
+/** Frees the log. While PREPARING, by that thread; a safepoint. */
+function emptyLog(heap: MHeap): void {
+  const { t } = heap;
+  const { m } = t.mem;
+  for (; Atomics.load(m, SNAP_LOGS) !== 0; t.poll()) freeFirst(heap);
   m[SNAP_DIRTY] = 0;
 }
 
-/** No thread has a segment that it would write on in. World stopped, or nothing is held. */
+/** No thread has a segment that it would write on in. World stopped. */
 function forgetSegments(mem: Mem): void {
   for (const p of allProcs(mem)) mem.m[p + PROC_SNAP_LOG] = 0;
   Atomics.store(mem.m, SNAP_LOG_COUNT, 0);
@@ -195,24 +251,28 @@ function forgetSegments(mem: Mem): void {
 
 /** Ends this thread's snapshot, whatever has become of it: nothing is held, and the log is gone. In a region, at a safepoint. */
 export function endSnapshot(heap: MHeap, serial: number, options: StopOptions): void {
-  const { m } = heap.t.mem;
-  if (snapshotOwner(m) !== heap.t.id || m[SNAP_SERIAL] !== serial) return;
-  beginDrain(heap, serial, () => {}, options);
+  const { t } = heap;
+  const { m } = t.mem;
+  if (snapshotOwner(m) !== t.id || m[SNAP_SERIAL] !== serial) return;
+  const seen = Atomics.load(m, SNAP_STATE);
+  const phase = seen >>> PHASE_SHIFT;
+  // Then nobody else has the log, and it is empty: no stop.
+  const isOver = (phase === PHASE_PREPARING || phase === PHASE_DRAINING) && Atomics.load(m, SNAP_LOGS) === 0;
+  if (isOver && Atomics.compareExchange(m, SNAP_STATE, seen, 0) === seen) {
+    wakeAll(m);
+    return;
+  }
+  // Before the stop, which may fail: nothing is held any more.
+  giveUp(m, WHY_NONE);
   freeAbortedLog(heap, options);
-  dropLog(heap);
-  setPhase(heap, 0);
 }
 
-/** The memory of a log that nobody will read, for who needs memory. In a region, at a safepoint. */
+/** The memory of a log that nobody will read. In a region, at a safepoint. */
 export function freeAbortedLog(heap: MHeap, options: StopOptions): void {
   const { m } = heap.t.mem;
-  withWorldStopped(
-    heap.t,
-    () => {
-      if (Atomics.load(m, SNAP_STATE) >>> PHASE_SHIFT === PHASE_ABORTED) dropLog(heap);
-    },
-    options,
-  );
+  if (Atomics.load(m, SNAP_STATE) >>> PHASE_SHIFT !== PHASE_ABORTED || !takeAborted(heap, options)) return;
+  Atomics.store(m, SNAP_STATE, 0);
+  wakeAll(m);
 }
 
 /** Clears the bits that the newest segment's entries have set, and frees it. */
@@ -229,9 +289,13 @@ function freeFirst(heap: MHeap): void {
   heap.freeManual(s);
 }
 
-/** Looks only, where nothing was ever set: memory that is only read is not taken from the system. */
-function clearAllBits({ m, plan }: Mem): void {
+/** Looks only, where nothing was ever set: memory that is only read is not taken from the system. While PREPARING; a safepoint. */
+function clearAllBits(t: Proc): void {
+  const { m, plan } = t.mem;
   const end = plan.snapshotBits + m[H_GROWN_PAGES] * SNAP_BITS_PER_PAGE;
-  for (let w = plan.snapshotBits; w < end; w++) if (m[w] !== 0) m[w] = 0;
+  for (let from = plan.snapshotBits; from < end; from += CLEAR_SLICE) {
+    for (let w = from; w < Math.min(end, from + CLEAR_SLICE); w++) if (m[w] !== 0) m[w] = 0;
+    t.poll();
+  }
   m[SNAP_DIRTY] = 0;
 }

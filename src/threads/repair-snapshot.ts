@@ -26,14 +26,18 @@ import { allProcs } from './stop-the-world.ts';
 export function repairSnapshot(mem: Mem, dead: ProcRef, id: number): void {
   const { m } = mem;
   const state = Atomics.load(m, SNAP_STATE);
-  if (state !== 0 && (state & SNAP_OWNER_MASK) === id) forget(mem);
+  if (state !== 0 && (state & SNAP_OWNER_MASK) === id) forget(mem, id);
   else if (m[dead + PROC_SNAP_LOG] !== 0) checkSegment(mem, dead, id, state >>> PHASE_SHIFT);
   m[dead + PROC_SNAP_LOG] = 0;
 }
 
 /** The snapshot's own thread: all segments are its spans, and go with it. SNAP_DIRTY stays set. */
-function forget(mem: Mem): void {
-  const { m } = mem;
+function forget(mem: Mem, id: number): void {
+  const { m, i32 } = mem;
+  // It may have died while it took them from another.
+  for (let segment = Atomics.load(m, SNAP_LOGS); segment !== 0; segment = i32[segment + LOG_NEXT]) {
+    m[spanOf(mem, segment * 4) + SPAN_OWNER] = id;
+  }
   for (const p of allProcs(mem)) m[p + PROC_SNAP_LOG] = 0;
   Atomics.store(m, SNAP_LOGS, 0);
   Atomics.store(m, SNAP_LOG_COUNT, 0);

@@ -19,12 +19,20 @@ import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
 import { GC_ENABLED, GC_RESERVED } from '../../layout/gc.ts';
 import { PROC_ID, PROC_THREAD } from '../../layout/proc.ts';
 import { ROOT_NAME, ROOT_NAME_BYTES } from '../../layout/root.ts';
-import { KEEP_DONE, SNAP_KEEP, SNAP_PROGRESS } from '../../layout/snapshot.ts';
+import { KEEP_DONE, SNAP_KEEP } from '../../layout/snapshot.ts';
 import { SPAN_BASE, SPAN_NELEMS, SPAN_NPAGES } from '../../layout/span.ts';
 import type { TypeTable } from '../../malloc/rtype.ts';
 import { readText } from '../../spans/meta-text.ts';
 import { spanBytes } from '../../spans/mspan.ts';
-import { abortedError, beginDrain, claimSnapshot, drainLog, endSnapshot, stillHeld } from '../../threads/hold.ts';
+import {
+  abortedError,
+  beginDrain,
+  claimSnapshot,
+  drainLog,
+  endSnapshot,
+  snapshotGoesOn,
+  stillHeld,
+} from '../../threads/hold.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import { readStats } from '../stats.ts';
 import {
@@ -127,7 +135,7 @@ export class Capture {
     const { m } = c.mem;
     const isOn = m[GC_ENABLED] !== 0;
     c.t.poll();
-    this.#serial = claimSnapshot(c.heap);
+    this.#serial = claimSnapshot(c.heap, c.stop);
     try {
       if (this.#options.collect ?? isOn) c.collect();
       this.#moment = new Moment(c.heap);
@@ -160,7 +168,7 @@ export class Capture {
     const { heap, t, mem } = this.#c;
     if (t.depth > 0) t.poll();
     if (!stillHeld(heap, this.#serial)) throw abortedError(mem.m, this.#serial);
-    Atomics.add(mem.m, SNAP_PROGRESS, 1);
+    snapshotGoesOn(mem.m);
   }
 
   *#ready(all = false): Generator<Uint8Array, void> {
@@ -291,7 +299,7 @@ export class Capture {
     const pairs: number[] = [];
     let more = true;
     while (more) {
-      more = this.#inRegion(() => drainLog(heap, (slot, old) => pairs.push(slot, old)));
+      more = this.#inRegion(() => drainLog(heap, this.#serial, (slot, old) => pairs.push(slot, old)));
       if (pairs.length > 0) this.#writer.words(PTCH, Int32Array.from(pairs));
       this.#totals[TOTAL_PATCHES]! += pairs.length / 2;
       pairs.length = 0;

@@ -1,6 +1,7 @@
 /** Numbers of the heap that can be read at once, as a view tells them: O(threads). */
+
+import { nanotime } from '../../base/clock.ts';
 import { isAllSwept } from '../../central/sweep.ts';
-import { nanotime } from '../../gc/clock.ts';
 import { NO_LIMIT } from '../../gc/pacing/goals.ts';
 import { lastCycles, lastPauses } from '../../gc/stats.ts';
 import { PAGE_SIZE } from '../../layout/constants.ts';

@@ -1,5 +1,5 @@
 /** `heap.snapshot()` and `snapshotSync`: what they take, what they refuse, how they end, and what goes on meanwhile. */
-import { expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { loadGraph } from '../../../src/analyze/load-graph.ts';
 import { Snapshot } from '../../../src/analyze/snapshot.ts';
 import { bytesSource } from '../../../src/analyze/source.ts';
@@ -14,11 +14,26 @@ import {
   string,
   struct,
 } from '../../../src/index.ts';
+import { GC_WORKER } from '../../../src/layout/gc.ts';
 import { H_WRITE_BARRIER } from '../../../src/layout/header.ts';
-import { SNAP_LOGS, SNAP_STATE } from '../../../src/layout/snapshot.ts';
+import {
+  PHASE_ABORTED,
+  PHASE_DRAINING,
+  PHASE_HELD,
+  SNAP_LOG_COUNT,
+  SNAP_LOGS,
+  SNAP_PROGRESS,
+  SNAP_STATE,
+  WHY_MEMORY,
+} from '../../../src/layout/snapshot.ts';
+import { procRef } from '../../../src/sync/proc.ts';
+import { giveUp } from '../../../src/threads/hold.ts';
+import { repairSnapshot } from '../../../src/threads/repair-snapshot.ts';
+import { collectorOf } from '../../support/gc-cycle.ts';
 import { Internals } from '../../support/internals.ts';
 import { joined, snapshotBytes } from '../../support/snapshot-edit.ts';
 import { snapshotHeap, Thing } from '../../support/snapshot-heap.ts';
+import { until } from '../../support/workers.ts';
 
 const Node = struct('Node', {
   key: i32,
@@ -226,7 +241,7 @@ test('one that is not read to its end', async () => {
   nothingIsHeld(heap);
 });
 
-test('one at a time; and its thread cannot wait for its own', async () => {
+test('one at a time; and its thread is not kept from collecting', async () => {
   const heap = largeHeap();
   const other = attachHeap(heap.share());
   const { rest } = await begun(heap);
@@ -234,14 +249,104 @@ test('one at a time; and its thread cannot wait for its own', async () => {
   expect(() => again(heap)).toThrow('this thread is taking one already');
   expect(() => again(other)).toThrow(`thread ${heap.threadId} is taking one already`);
   expect(() => again(other)).toThrow(SnapshotAbortedError);
-  expect(() => heap.gc()).toThrow('gc: this thread is taking a snapshot');
   // There is nothing to do that would end the cycle; it does not wait for it.
   expect(heap.gcStep(50)).toBeTypeOf('boolean');
   heap.verify();
-  verifySnapshot(open(await rest()));
-  other.detach();
+  const { cycles } = heap.stats().gc;
   heap.gc();
+  expect(heap.stats().gc.cycles).toBe(cycles + 2);
+  await expect(rest()).rejects.toThrow('given up: its thread has asked for a collection');
+  other.detach();
   nothingIsHeld(heap);
+});
+
+/** As if its consumer had read nothing for a minute. */
+function aMinutePasses(heap: Heap): void {
+  new Internals(heap).m[SNAP_PROGRESS]! -= 60_001;
+}
+
+describe('a stream that nobody reads on', () => {
+  /** A snapshot whose log takes several pieces, up to where it is read. */
+  async function drained(heap: Heap): Promise<AsyncGenerator<Uint8Array, void>> {
+    const { m } = new Internals(heap);
+    const type = heap.raw.type({ name: 'slot', size: 4, pointers: [0] });
+    const slots = heap.raw.mallocgc(4 << 20, type, true);
+    heap.raw.pin(slots);
+    const stream = heap.snapshot();
+    await stream.next();
+    heap.scope(() => {
+      for (let i = 0; i < 400_000; i++) heap.raw.writePointer(slots + 4 * i, slots);
+    });
+    while (m[SNAP_STATE]! >>> 16 !== PHASE_DRAINING) await stream.next();
+    expect(m[SNAP_LOGS]).not.toBe(0);
+    return stream;
+  }
+
+  test.each(['held', 'being drained'])('another thread can take a snapshot after a minute: %s', async (phase) => {
+    const heap = largeHeap();
+    const other = attachHeap(heap.share());
+    const stream = phase === 'held' ? (await begun(heap)).stream : await drained(heap);
+    expect(() => snapshotBytes(other)).toThrow('is taking one already');
+    aMinutePasses(heap);
+    verifySnapshot(open(snapshotBytes(other)));
+    await expect(stream.next()).rejects.toThrow('given up: another has been begun since');
+    other.detach();
+    nothingIsHeld(heap);
+  });
+
+  test('who needs memory gets what the log has that nobody reads', async () => {
+    const heap = largeHeap();
+    const { m } = new Internals(heap);
+    const stream = await drained(heap);
+    heap.scope(() => collectorOf(heap).onOutOfMemory());
+    expect(m[SNAP_LOGS]).toBe(0);
+    await expect(stream.next()).rejects.toThrow('the heap was full');
+    nothingIsHeld(heap);
+  });
+
+  test('a thread that allocates gives it up after a minute', async () => {
+    const heap = largeHeap();
+    const { rest } = await begun(heap);
+    for (let i = 0; i < 100; i++) heap.raw.mallocgc(8192, null, true);
+    expect(new Internals(heap).m[SNAP_STATE]! >>> 16).toBe(PHASE_HELD);
+    aMinutePasses(heap);
+    for (let i = 0; i < 100; i++) heap.raw.mallocgc(8192, null, true);
+    await expect(rest()).rejects.toThrow('nobody read on for a minute');
+    nothingIsHeld(heap);
+  });
+
+  test('the background worker gives it up after a minute', async () => {
+    const heap = largeHeap({ background: `${inject('workerDir')}/gc-worker.mjs` });
+    const { m } = new Internals(heap);
+    const { rest } = await begun(heap);
+    await until('there is a worker', () => m[GC_WORKER]! > 0);
+    aMinutePasses(heap);
+    await until('the cycle has ended', () => m[H_WRITE_BARRIER] === 0);
+    await expect(rest()).rejects.toThrow('nobody read on for a minute');
+    heap.detach();
+  });
+
+  test('the memory limit is kept', async () => {
+    const heap = largeHeap({ memoryLimit: 2 ** 24, gcPercent: -1 });
+    const { rest } = await begun(heap);
+    let most = 0;
+    for (let i = 0; i < 3000; i++) {
+      heap.raw.mallocgc(16_000, null, true);
+      if (i % 20 === 0) most = Math.max(most, heap.stats().heapInUseBytes);
+    }
+    expect(most).toBeLessThan(2 ** 24 * 1.1);
+    await expect(rest()).rejects.toThrow('given up: the heap has grown above its memory limit');
+    heap.gc();
+    nothingIsHeld(heap);
+  });
+
+  test('of a heap that is above its limit anyhow a snapshot can be taken', async () => {
+    const heap = largeHeap({ memoryLimit: 2 ** 20 });
+    const { rest } = await begun(heap);
+    for (let i = 0; i < 100; i++) heap.raw.mallocgc(16_000, null, true);
+    verifySnapshot(open(await rest()));
+    nothingIsHeld(heap);
+  });
 });
 
 test('given up for memory: the program gets it, the snapshot says why', async () => {
@@ -271,6 +376,89 @@ test('the same without collector: objects stay, what is freed is to be had again
     expect(heap.memory.u8[addr]).toBe(7);
     heap.raw.free(addr);
   }
+  nothingIsHeld(heap);
+});
+
+test('the same, when another thread has given it up already', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24 });
+  const taker = attachHeap(heap.share());
+  const half = Array.from({ length: 250 }, () => heap.raw.mallocgc(50_000, null, false));
+  const stream = taker.snapshot();
+  await stream.next();
+  for (const addr of half) heap.raw.free(addr);
+  expect(giveUp(new Internals(heap).m, WHY_MEMORY)).toBe(true);
+  // There is room for these when the cycle has ended that keeps what is free.
+  for (let i = 0; i < 250; i++) heap.raw.mallocgc(50_000, null, false);
+  await expect(stream.next()).rejects.toThrow('the heap was full');
+  taker.detach();
+  nothingIsHeld(heap);
+});
+
+test('its thread is reaped while another waits for memory to note a store in', async () => {
+  const heap = largeHeap();
+  const other = attachHeap(heap.share());
+  const { m, mem } = new Internals(heap);
+  const { rest } = await begun(heap);
+  let reaped = false;
+  other.setHooks({
+    onDelay: () => {
+      // Inside of `allocManual`, where it may wait for a lock that only a reaper can free.
+      if (reaped || m[SNAP_LOG_COUNT] !== 1) return;
+      reaped = true;
+      repairSnapshot(mem, procRef(mem, heap.threadId), heap.threadId);
+    },
+  });
+  const list = other.roots.get('list', Node)!;
+  const { heapInUseBytes } = heap.stats();
+  list.next = null;
+  other.setHooks({});
+  expect(reaped).toBe(true);
+  expect(m[SNAP_LOGS]).toBe(0);
+  expect(heap.stats().heapInUseBytes).toBe(heapInUseBytes);
+  await expect(rest()).rejects.toThrow('given up');
+  other.detach();
+  heap.gc();
+  nothingIsHeld(heap);
+});
+
+test('who dies with the log of a snapshot that was given up leaves nothing of it', async () => {
+  const heap = largeHeap();
+  const { m } = new Internals(heap);
+  const { stream } = await begun(heap);
+  heap.roots.get('list', Node)!.next = null;
+  expect(giveUp(m, WHY_MEMORY)).toBe(true);
+  class Death extends Error {}
+  const ghost = attachHeap(heap.share());
+  ghost.setHooks({
+    onDelay: (place) => {
+      if (place === 'snapshot.free') throw new Death();
+    },
+  });
+  expect(() => ghost.snapshotSync(() => {})).toThrow(Death);
+  ghost.setHooks({});
+  heap.reap(ghost.threadId);
+  heap.verify({ pointers: false });
+  await expect(stream.next()).rejects.toThrow(SnapshotAbortedError);
+  heap.gc();
+  verifySnapshot(open(snapshotBytes(heap)));
+  nothingIsHeld(heap);
+});
+
+test('when the world does not stop for its end, nothing is held all the same', async () => {
+  const heap = largeHeap();
+  const { m, mem } = new Internals(heap);
+  const { stream } = await begun(heap);
+  const { t } = collectorOf(heap);
+  const lockWorld = t.lockWorld.bind(t);
+  t.lockWorld = () => {
+    throw new Error('no stop');
+  };
+  await expect(stream.return(undefined)).rejects.toThrow('no stop');
+  t.lockWorld = lockWorld;
+  expect(m[SNAP_STATE]! >>> 16).toBe(PHASE_ABORTED);
+  expect(mem.shared).toBe(true);
+  heap.gc();
+  verifySnapshot(open(snapshotBytes(heap)));
   nothingIsHeld(heap);
 });
 
