@@ -195,9 +195,8 @@ export function wakeAll(m: Words): void {
 
 /**
  * HELD → DRAINING: the cycle can end, and nothing is logged any more. False: it was given up. In a region, at a safepoint.
- * `last` runs while the world is stopped, before.
  */
-export function beginDrain(heap: MHeap, serial: number, last: () => void, options: StopOptions): boolean {
+export function beginDrain(heap: MHeap, serial: number, options: StopOptions): boolean {
   const { m } = heap.t.mem;
   let held = false;
   withWorldStopped(
@@ -205,7 +204,6 @@ export function beginDrain(heap: MHeap, serial: number, last: () => void, option
     () => {
       held = stillHeld(heap, serial);
       if (!held) return;
-      last();
       forgetSegments(heap.t.mem);
       Atomics.store(m, SNAP_STATE, state(PHASE_DRAINING, heap.t.id));
     },

@@ -10,7 +10,8 @@
  *   5. The cycle ends as any other.
  *
  * So the objects of a snapshot, their types, and all pointers are those of the moment of 2. Numbers are as they were when
- * their page was copied: between 2 and 4. Where nobody but this thread was there, and it did nothing else, that is the same.
+ * their page was copied: between 2 and 4. That is the same where this thread is the only one and nothing that it calls
+ * changes them. It is found out: `#sumUp` looks at all pages right after 2, before anybody else can.
  */
 import type { SpanRef } from '../../base/brand.ts';
 import type { Collector } from '../../gc/collector.ts';
@@ -35,6 +36,7 @@ import {
 } from '../../threads/hold.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import { readStats } from '../stats.ts';
+import { checksum } from './checksum.ts';
 import {
   END_,
   MAX_BINARY,
@@ -59,7 +61,7 @@ import {
   TOTAL_WORDS,
   TYPE,
 } from './format.ts';
-import { attachedNow, Moment } from './moment.ts';
+import { attachments, Moment } from './moment.ts';
 import { eachCopiedSpan, SpanEncoder, spanWords } from './spans.ts';
 import { SectionWriter } from './writer.ts';
 
@@ -76,6 +78,7 @@ export interface SnapshotOptions {
 /** Words of a section of small records; types to a section. */
 const BATCH = MAX_BINARY / 4;
 const TYPES = 256;
+const PAGE_WORDS = PAGE_SIZE / 4;
 /** Spans between two safepoints. */
 const SLICE = 1024;
 
@@ -91,6 +94,9 @@ export class Capture {
   #serial = 0;
   #isBegun = false;
   #total = 0;
+  /** Checksums of the sections of pages as they were at the moment, if they are known. */
+  readonly #sums: number[] = [];
+  #isExact = false;
 
   /** `quiet`: the program does nothing else on this thread until it is done. */
   constructor(c: Collector, table: TypeTable, options: SnapshotOptions, quiet: boolean) {
@@ -147,6 +153,7 @@ export class Capture {
     }
     eachCopiedSpan(this.#moment, (s) => this.#spans.push(s));
     if (!isOn) this.#keepAll();
+    this.#sumUp();
     this.#total = this.#spans.reduce((sum, s) => sum + spanBytes(m, s) + 128, 0);
   }
 
@@ -263,9 +270,23 @@ export class Capture {
     yield* this.#ready();
   }
 
-  /** Neighbouring pages together, up to a section's size. */
   *#pages(): Generator<Uint8Array, void> {
-    const { u8, m } = this.#c.mem;
+    const { u8 } = this.#c.mem;
+    let i = 0;
+    for (const { page, npages } of this.#runs()) {
+      const from = page * PAGE_SIZE;
+      const bytes = npages * PAGE_SIZE;
+      const check = this.#writer.section(PAGE, page, bytes, (to) => to.set(u8.subarray(from, from + bytes)));
+      if (this.#sums[i++] !== check) this.#isExact = false;
+      this.#totals[TOTAL_PAGES]! += npages;
+      this.#check();
+      yield* this.#ready();
+    }
+  }
+
+  /** The pages of each section: neighbours together, up to a section's size. */
+  *#runs(): Generator<{ readonly page: number; readonly npages: number }, void> {
+    const { m } = this.#c.mem;
     const most = MAX_BINARY >>> PAGE_SHIFT;
     for (let i = 0; i < this.#spans.length; ) {
       const first = m[this.#spans[i]! + SPAN_BASE] >>> PAGE_SHIFT;
@@ -277,25 +298,28 @@ export class Capture {
         end += npages;
         i++;
       }
-      this.#totals[TOTAL_PAGES]! += end - first;
-      for (let page = first; page < end; page += most) {
-        const from = page * PAGE_SIZE;
-        const bytes = (Math.min(end, page + most) - page) * PAGE_SIZE;
-        this.#writer.section(PAGE, page, bytes, (to) => to.set(u8.subarray(from, from + bytes)));
-        this.#check();
-        yield* this.#ready();
-      }
+      for (let page = first; page < end; page += most) yield { page, npages: Math.min(end, page + most) - page };
     }
+  }
+
+  /**
+   * Where nobody else is there, the checksums of all pages before anything that is not the heap's own runs: a page with
+   * another one when it is copied was changed in between, by whom ever.
+   */
+  #sumUp(): void {
+    const { mem, t } = this.#c;
+    if (!this.#isQuiet || this.#moment.others > 0) return;
+    for (const { page, npages } of this.#runs()) {
+      this.#sums.push(checksum(mem.i32, page * PAGE_WORDS, (page + npages) * PAGE_WORDS, PAGE));
+      t.poll();
+    }
+    // Nobody came and went: all of them are of the moment.
+    this.#isExact = attachments(mem) === this.#moment.attached;
   }
 
   *#patches(): Generator<Uint8Array, void> {
     const { heap, stop, mem } = this.#c;
-    let exact = false;
-    const last = (): void => {
-      const others = attachedProcs(mem).filter((p) => p !== heap.t.ref && mem.m[p + PROC_ID] !== mem.m[GC_RESERVED]);
-      exact = this.#isQuiet && others.length === 0 && attachedNow(mem) === this.#moment.attached;
-    };
-    if (!this.#inRegion(() => beginDrain(heap, this.#serial, last, stop))) throw abortedError(mem.m, this.#serial);
+    if (!this.#inRegion(() => beginDrain(heap, this.#serial, stop))) throw abortedError(mem.m, this.#serial);
     const pairs: number[] = [];
     let more = true;
     while (more) {
@@ -305,7 +329,7 @@ export class Capture {
       pairs.length = 0;
       yield* this.#ready();
     }
-    this.#totals[TOTAL_EXACT] = exact ? 1 : 0;
+    this.#totals[TOTAL_EXACT] = this.#isExact ? 1 : 0;
   }
 
   #end(): void {

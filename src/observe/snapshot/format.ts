@@ -92,7 +92,7 @@ export const TOTAL_PAGES = 2;
 export const TOTAL_ROOTS = 3;
 export const TOTAL_SPECIALS = 4;
 export const TOTAL_PATCHES = 5;
-/** 1: no other thread was there, and the program did not run meanwhile: numbers are of the same moment as pointers. */
+/** 1: numbers are of the same moment as pointers: no other thread was there, and no page changed before it was copied. */
 export const TOTAL_EXACT = 6;
 export const TOTAL_WORDS = 8;
 

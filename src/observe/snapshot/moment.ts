@@ -37,7 +37,7 @@ import {
 import { SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_PROC } from '../../layout/special.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import type { Mem } from '../../sys/mem.ts';
-import { attachedProcs } from '../../threads/stop-the-world.ts';
+import { attachedProcs, usedProcs } from '../../threads/stop-the-world.ts';
 import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_KEEP, ROOT_STACK, ROOT_TINY } from './format.ts';
 
 /** Words beyond what was counted before the stop. */
@@ -113,8 +113,9 @@ export class Moment {
   readonly specials = new WordList(SLACK);
   /** Addresses of large objects that are being cleared. */
   readonly clearing = new Set<number>();
-  /** Identifies which threads were attached. */
+  /** Identifies which threads were attached, and how many of the program's besides this one. */
   attached = '';
+  others = 0;
 
   /** Makes room for what is there now. Shortly before the stop, in a region. */
   constructor(heap: MHeap) {
@@ -149,7 +150,8 @@ export class Moment {
     const mem = this.#mem;
     const { m, i32 } = mem;
     const procs = attachedProcs(mem);
-    this.attached = attachedNow(mem);
+    this.attached = attachments(mem);
+    this.others = procs.filter((p) => p !== this.#heap.t.ref && m[p + PROC_ID] !== m[GC_RESERVED]).length;
     for (const p of procs) {
       const thread = m[p + PROC_ID];
       const run = (kind: number, words: Int32Array<ArrayBufferLike>): void => {
@@ -204,10 +206,10 @@ function into(room: Int32Array, from: Int32Array<ArrayBufferLike>): Int32Array {
   return to;
 }
 
-/** The threads of the program that are attached, each with the number of its attachment. */
-export function attachedNow(mem: Mem): string {
+/** All that were ever attached but the collector's worker, each with how often it came and went. */
+export function attachments(mem: Mem): string {
   const { m } = mem;
-  return attachedProcs(mem)
+  return usedProcs(mem)
     .filter((p) => m[p + PROC_ID] !== m[GC_RESERVED])
     .map((p) => `${m[p + PROC_ID]}:${m[p + PROC_EPOCH]}`)
     .join();

@@ -64,8 +64,11 @@ export class SectionWriter {
     this.#used += FILE_HEADER_WORDS * 4;
   }
 
-  /** A section of `bytes` bytes, which `fill` writes into what it gets: zeroed, from a multiple of 8 on. */
-  section(type: number, arg: number, bytes: number, fill: (to: Uint8Array) => void): void {
+  /**
+   * A section of `bytes` bytes, which `fill` writes into what it gets: zeroed, from a multiple of 8 on. Returns the checksum
+   * of the payload.
+   */
+  section(type: number, arg: number, bytes: number, fill: (to: Uint8Array) => void): number {
     const padded = Math.ceil(bytes / 8) * 8;
     this.#room(padded + AROUND);
     const at = this.#used >>> 2;
@@ -78,9 +81,11 @@ export class SectionWriter {
     const from = at + SECTION_WORDS;
     fill(this.#piece.subarray(from * 4, from * 4 + bytes));
     const end = from + padded / 4;
-    words[end + TRAILER_CHECK] = checksum(words, from, end, type);
+    const check = checksum(words, from, end, type);
+    words[end + TRAILER_CHECK] = check;
     words[end + TRAILER_NUMBER] = number;
     this.#used += padded + AROUND;
+    return check;
   }
 
   words(type: number, words: Int32Array): void {

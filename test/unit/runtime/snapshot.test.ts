@@ -204,6 +204,57 @@ test('the program goes on between pieces: what it stores, frees and makes is of 
   expect(() => raw.free(pins[3]!.addr)).toThrow();
 });
 
+describe('exact', () => {
+  /** A snapshot at once of some MiB; `between` runs after the first piece. */
+  function exactWith(between: (heap: Heap) => void): boolean {
+    const heap = largeHeap();
+    const pieces: Uint8Array[] = [];
+    heap.snapshotSync((piece) => {
+      if (pieces.push(piece.slice()) === 1) between(heap);
+    });
+    expect(pieces.length).toBeGreaterThan(2);
+    nothingIsHeld(heap);
+    const snapshot = open(joined(pieces));
+    verifySnapshot(snapshot);
+    return snapshot.exact;
+  }
+
+  test('a thread alone that changes nothing', () => {
+    expect(exactWith(() => {})).toBe(true);
+    expect(exactWith((heap) => heap.stats())).toBe(true);
+  });
+
+  test('its callback changes a number', () => {
+    expect(exactWith((heap) => (heap.roots.get('list', Node)!.key = -1))).toBe(false);
+  });
+
+  test('another thread comes, changes a number, and goes', () => {
+    const come = (heap: Heap): void => {
+      const other = attachHeap(heap.share());
+      other.roots.get('list', Node)!.key = -1;
+      other.detach();
+    };
+    expect(exactWith(come)).toBe(false);
+  });
+
+  test('another thread is there, or comes while pages are looked at', () => {
+    const heap = largeHeap();
+    const { t } = collectorOf(heap);
+    const other = attachHeap(heap.share());
+    expect(open(snapshotBytes(heap)).exact).toBe(false);
+    other.detach();
+    const poll = t.poll.bind(t);
+    let another: Heap | undefined;
+    t.poll = () => {
+      poll();
+      if (new Internals(heap).m[SNAP_STATE]! >>> 16 === PHASE_HELD) another ??= attachHeap(heap.share());
+    };
+    expect(open(snapshotBytes(heap)).exact).toBe(false);
+    another!.detach();
+    expect(open(snapshotBytes(heap)).exact).toBe(true);
+  });
+});
+
 test('a large object that is made smaller meanwhile: its size and its pointers are those of before', async () => {
   const heap = largeHeap();
   const { raw } = heap;
