@@ -79,7 +79,7 @@ export const ROOT_TINY = 4;
 export const ROOT_ALLOCATING = 5;
 export const ROOT_KEEP = 6;
 
-// A special record: kind (layout/special.ts), the address it was made for, its thread.
+// A special record: kind (layout/special.ts), the address it was made for, the thread of its callback; 0: it has none.
 export const SNAP_SPEC_KIND = 0;
 export const SNAP_SPEC_ADDR = 1;
 export const SNAP_SPEC_THREAD = 2;

@@ -34,7 +34,15 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../../layout/span.ts';
-import { SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_PROC } from '../../layout/special.ts';
+import {
+  KIND_INTERNED,
+  KIND_PROFILE,
+  KIND_WEAK,
+  SPECIAL_ADDR,
+  SPECIAL_KIND,
+  SPECIAL_NEXT,
+  SPECIAL_PROC,
+} from '../../layout/special.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs, usedProcs } from '../../threads/stop-the-world.ts';
@@ -109,7 +117,7 @@ export class Moment {
   readonly rootWords: WordList;
   readonly rootRuns: RootRun[] = [];
   readonly named: NamedRoot[] = [];
-  /** Kind, address and thread of each special record. */
+  /** Kind, address, and thread of the callback (else 0) of each special record. */
   readonly specials = new WordList(SLACK);
   /** Addresses of large objects that are being cleared. */
   readonly clearing = new Set<number>();
@@ -189,9 +197,12 @@ export class Moment {
       for (let bits = m[plan.pageSpecials + w]; bits !== 0; bits &= bits - 1) {
         const page = (w << 5) + 31 - Math.clz32(bits & -bits);
         for (let r = m[this.spans[page]! + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
-          this.specials.push(m[r + SPECIAL_KIND]);
+          const kind = m[r + SPECIAL_KIND];
+          // That an object was sampled says nothing of the heap.
+          if (kind === KIND_PROFILE) continue;
+          this.specials.push(kind);
           this.specials.push(m[r + SPECIAL_ADDR]);
-          this.specials.push(m[r + SPECIAL_PROC]);
+          this.specials.push(kind === KIND_WEAK || kind === KIND_INTERNED ? 0 : m[r + SPECIAL_PROC]);
         }
       }
     }

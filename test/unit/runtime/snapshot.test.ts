@@ -204,6 +204,19 @@ test('the program goes on between pieces: what it stores, frees and makes is of 
   expect(() => raw.free(pins[3]!.addr)).toThrow();
 });
 
+test('of sampled objects there are no records; of weak references and texts no threads', () => {
+  const heap = createHeap({ maxBytes: 2 ** 22, background: false, memProfileRate: 1 });
+  const node = heap.new(Node, { key: 1, text: 'some text' });
+  heap.roots.set('node', node);
+  const weak = heap.weak(node);
+  heap.intern('a text that is interned');
+  const snapshot = open(snapshotBytes(heap));
+  verifySnapshot(snapshot);
+  expect(snapshot.specials.length).toBeGreaterThan(0);
+  for (const { kind, thread } of snapshot.specials) expect([kind === 3 || kind === 4, thread]).toEqual([true, 0]);
+  expect(weak.deref()).toBeDefined();
+});
+
 describe('exact', () => {
   /** A snapshot at once of some MiB; `between` runs after the first piece. */
   function exactWith(between: (heap: Heap) => void): boolean {
