@@ -39,10 +39,12 @@ export class Recorder {
   run(fn: () => void): void {
     const { t } = this.#malloc;
     t.delay = (place) => this.#at(place);
+    this.#malloc.plainWindows = false;
     try {
       fn();
     } finally {
       t.delay = undefined;
+      this.#malloc.plainWindows = true;
     }
   }
 
