@@ -26,7 +26,7 @@ const ROUTES: Record<string, string> = {
   tinyFull: 'mallocTiny tinyFull lookWindow nextFreeFast tinyPack returned',
   reuse: 'mallocNoscan lookReuse reuse returned',
   window: 'mallocNoscan lookWindow nextFreeFast returned',
-  nextWindow: 'mallocNoscan lookNothing nextFree window nextFreeFast returned',
+  nextWindow: 'mallocNoscan lookNothing window nextFreeFast returned',
   ownPartial: 'mallocNoscan lookNothing nextFree refill refillLink window nextFreeFast returned',
   mcentral: 'mallocNoscan lookNothing nextFree centralPop refill refillLink window nextFreeFast returned',
   sweep:
