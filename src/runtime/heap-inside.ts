@@ -147,8 +147,8 @@ export abstract class HeapInside {
    * before. Until it ends no memory that is freed is used again, so the heap may grow; `gc()` of other threads waits for its
    * end. It is given up, and the stream throws SnapshotAbortedError, when the heap is full or grows above its memory limit;
    * when more pointers are stored meanwhile than can be noted (an eighth of `maxBytes`); when this thread calls `gc()` or
-   * detaches; and when nobody asks for the next piece for a minute while another thread waits for the collector, allocates,
-   * or wants to take one.
+   * detaches; and when nobody asks for the next piece for a minute, and a thread allocates, waits for the collector or
+   * wants to take one, or there is a background worker.
    *
    * Throws ArgumentError inside a scope and for wrong options; the stream throws SnapshotAbortedError while another snapshot
    * of the heap is under way.
