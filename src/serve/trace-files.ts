@@ -97,7 +97,7 @@ class Recorder implements TraceRecording {
     this.#file = new ChunkFile(path);
     this.#writer = format === 'chrome' ? new ChromeWriter(this.#file) : new TextWriter(this.#file);
     try {
-      this.#trace = start(() => this.#drainAll());
+      this.#trace = start(() => this.#makeRoom());
     } catch (error) {
       this.#file.close();
       throw error;
@@ -118,7 +118,11 @@ class Recorder implements TraceRecording {
   async #stop(): Promise<TraceSummary> {
     clearTimeout(this.#timer as NodeJS.Timeout);
     clearImmediate(this.#timer as NodeJS.Immediate);
-    this.#trace.stop();
+    try {
+      this.#trace.stop();
+    } catch (error) {
+      this.#failure ??= error;
+    }
     const seconds = (performance.now() - this.#begun) / 1000;
     while (this.#drain(SLICE) > 0) await new Promise(setImmediate);
     process.off('exit', this.#atExit);
@@ -161,8 +165,9 @@ class Recorder implements TraceRecording {
     }
   }
 
-  #drainAll(): void {
-    while (this.#drain(SLICE) > 0);
+  /** In the middle of an allocation or a sweep, where others may wait for this thread: no more than is needed. */
+  #makeRoom(): void {
+    while (this.#trace.full && this.#drain(MANY) > 0);
   }
 
   #end(): void {
@@ -178,9 +183,9 @@ class Recorder implements TraceRecording {
     }
   }
 
-  /** The process ends: nobody can be waited for, but what is there can be written. */
+  /** The process ends: nobody can be waited for, but what is there can be written, while other threads may go on. */
   #finishNow(): void {
-    this.#drainAll();
+    this.#drain(Number.POSITIVE_INFINITY);
     this.#end();
   }
 }

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { readRecording } from '../../../src/cli/replay/formats/read.ts';
 import { NEVER, OP_CALLOC, OP_FREE, OP_RESIZE, type Recording } from '../../../src/cli/replay/recording.ts';
 import { createHeap, type Heap, string, struct, u32 } from '../../../src/index.ts';
@@ -183,6 +183,61 @@ test('a thread that never comes to its event loop loses nothing: it writes when 
   const summary = await recording.stop();
   expect(summary).toMatchObject({ events: 100_000, objects: 50_000, live: 0, lost: 0 });
   expect((await readRecording(file)).events).toBe(100_000);
+});
+
+describe('rings are emptied where the program waits for it', () => {
+  /** The recorder's trace of a heap, with `told` called after each of its drains. */
+  function watched(heap: Heap, told: (events: number) => void, made = (call: () => void): void => call()) {
+    const startTrace: Heap['startTrace'] = ({ onFull, ...options } = {}) => {
+      const trace = heap.startTrace({ ...options, onFull: () => made(() => onFull?.()) });
+      const drain = trace.drain.bind(trace);
+      trace.drain = (visit, max) => {
+        const events = drain(visit, max);
+        told(events);
+        return events;
+      };
+      return trace;
+    };
+    return { startTrace };
+  }
+
+  test('in an allocation, no more than it needs', async () => {
+    const heap = createHeap({ gc: 'off', maxBytes: 64 * MB });
+    let total = 0;
+    const each: number[] = [];
+    const made = (call: () => void): void => {
+      const before = total;
+      call();
+      each.push(total - before);
+    };
+    const recording = recordTrace(
+      watched(heap, (n) => (total += n), made),
+      join(dir, 'room.trace'),
+    );
+    for (let i = 0; i < 20_000; i++) heap.raw.free(heap.raw.mallocgc(48, null, false));
+    expect(each.length).toBeGreaterThan(3);
+    expect(Math.max(...each)).toBeLessThanOrEqual(2048);
+    expect(await recording.stop()).toMatchObject({ objects: 20_000, lost: 0 });
+  });
+
+  test('at exit, no more than there is, though others write on', async () => {
+    const heap = createHeap({ gc: 'off', maxBytes: 64 * MB });
+    for (let i = 0; i < 30; i++) heap.raw.mallocgc(48, null, false);
+    const file = join(dir, 'end-of-all.trace');
+    const before = new Set(process.listeners('exit'));
+    let drains = 0;
+    const recording = recordTrace(
+      watched(heap, () => {
+        if (++drains < 100) heap.raw.mallocgc(64, null, false);
+      }),
+      file,
+    );
+    for (let i = 0; i < 50; i++) heap.raw.mallocgc(48, null, false);
+    for (const atExit of process.listeners('exit')) if (!before.has(atExit)) atExit(0);
+    expect(drains).toBe(1);
+    expect((await readRecording(file)).objects).toBe(80);
+    await recording.stop().catch(() => {});
+  });
 });
 
 test('a program that ends without stop leaves a whole file', async () => {
