@@ -56,6 +56,8 @@ export interface TraceRecording {
 const NAP_MS = 10;
 /** Events in one look from which on the next follows at once. */
 const MANY = 2048;
+/** Milliseconds for which rings are emptied in the middle of an allocation, unless it cannot go on before more is. */
+const ROOM_MS = 20;
 /** Events between two breaths of the event loop when the end is written. */
 const SLICE = 16384;
 
@@ -165,9 +167,13 @@ class Recorder implements TraceRecording {
     }
   }
 
-  /** In the middle of an allocation or a sweep, where others may wait for this thread: no more than is needed. */
+  /**
+   * In the middle of an allocation or a sweep. All rings are emptied, or others that are nearly full would have to wait for
+   * this thread soon, perhaps while it waits for them to stop; but not for ever, if they write as fast as this reads.
+   */
   #makeRoom(): void {
-    while (this.#trace.full && this.#drain(MANY) > 0);
+    const until = performance.now() + ROOM_MS;
+    while (this.#drain(MANY) > 0 && (this.#trace.full || performance.now() < until));
   }
 
   #end(): void {
