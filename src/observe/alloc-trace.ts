@@ -44,7 +44,7 @@ const NAP_MS = 10;
 export interface TraceOptions {
   /**
    * Events that each thread's ring has room for, 256 to 16384, rounded up to a power of 2; an event has 32 bytes. A thread
-   * whose ring is full waits for this one to read, up to 2 s before it allocates, 0.1 s elsewhere, and not again before
+   * whose ring is full waits for this one to read, up to 2 s before it allocates and between batches of a sweep, 0.1 s elsewhere, and not again before
    * this one has read; then it drops events, and counts them. Default: 16384.
    */
   readonly ringEvents?: number;

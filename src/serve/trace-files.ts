@@ -56,8 +56,6 @@ export interface TraceRecording {
 const NAP_MS = 10;
 /** Events in one look from which on the next follows at once. */
 const MANY = 2048;
-/** Milliseconds for which rings are emptied in the middle of an allocation, unless it cannot go on before more is. */
-const ROOM_MS = 20;
 /** Events between two breaths of the event loop when the end is written. */
 const SLICE = 16384;
 
@@ -168,12 +166,12 @@ class Recorder implements TraceRecording {
   }
 
   /**
-   * In the middle of an allocation or a sweep. All rings are emptied, or others that are nearly full would have to wait for
-   * this thread soon, perhaps while it waits for them to stop; but not for ever, if they write as fast as this reads.
+   * In the middle of an allocation or a sweep. All that is in the rings is read, or others that are nearly full would have
+   * to wait for this thread soon, perhaps while it waits for them to stop; but not what they write meanwhile: they may be
+   * as fast as this.
    */
   #makeRoom(): void {
-    const until = performance.now() + ROOM_MS;
-    while (this.#drain(MANY) > 0 && (this.#trace.full || performance.now() < until));
+    while (this.#drain(Number.POSITIVE_INFINITY) > 0 && this.#trace.full);
   }
 
   #end(): void {

@@ -26,8 +26,8 @@
  * word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
  *
  * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: 100 ms, and
- * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, which is a
- * safepoint, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
+ * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, and
+ * between batches of a sweep, which are safepoints, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
  * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`). That is
 in the middle of a sweep or of a span's return as well, where nothing may be thrown.
  */

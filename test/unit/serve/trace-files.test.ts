@@ -205,14 +205,14 @@ describe('rings are emptied where the program waits for it', () => {
   test('in an allocation, not for as long as others write', async () => {
     const heap = createHeap({ gc: 'off', maxBytes: 64 * MB, maxThreads: 4 });
     const other = attachHeap(heap.share());
-    const most = 1_000_000;
+    const most = 100_000;
     let drains = 0;
     const busy = watched(heap, () => {
       if (++drains < most) other.raw.free(other.raw.mallocgc(64, null, false));
     });
     const recording = recordTrace(busy, join(dir, 'room.trace'), { ringEvents: 256 });
     while (drains === 0) heap.raw.free(heap.raw.mallocgc(48, null, false));
-    expect(drains).toBeLessThan(most);
+    expect(drains).toBe(1);
     drains = most;
     expect(await recording.stop()).toMatchObject({ lost: 0 });
   });
