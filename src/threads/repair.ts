@@ -37,6 +37,7 @@ import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
 import {
   GC_ENABLED,
+  GC_FREED_MARKING,
   GC_IDLE,
   GC_MARKED,
   GC_PACER,
@@ -171,6 +172,8 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   m[dead + PROC_WB_COUNT] = 0;
   m[dead + PROC_MARKING] = 0;
   Atomics.store(m, GC_RESCAN, 1);
+  // Somebody may have the address of the block in hand that the dead thread was filling, and mark it when it is free.
+  Atomics.store(m, GC_FREED_MARKING, 1);
 }
 
 /** What the dead thread held back with `pauseGC`. If nobody else does, the next span taken begins a cycle, which repaces. */
