@@ -83,7 +83,7 @@ test.skipIf(process.platform !== 'linux')('a client that leaves while a snapshot
   const gate = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  const { port, url, taken } = await serve(1 << 20, gate);
+  const { port, url, taken } = await serve(LARGE, gate);
   const client = connect(port, '127.0.0.1', () => client.write('GET /snapshot HTTP/1.1\r\nHost: localhost\r\n\r\n'));
   await until('it is being taken', () => taken() === 1);
   client.destroy();
@@ -91,7 +91,7 @@ test.skipIf(process.platform !== 'linux')('a client that leaves while a snapshot
   await ask(url, '/metrics');
   begin();
   await until('nothing is left of it', () => kept().length === 0);
-  expect((await ask(url, '/snapshot')).body.length).toBe(1 << 20);
+  expect((await ask(url, '/snapshot')).body.length).toBe(LARGE);
   await until('nor of one that was read', () => kept().length === 0);
 });
 
