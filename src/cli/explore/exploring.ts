@@ -30,10 +30,7 @@ export async function exploring(flags: ExploreFlags, name: string, work: () => P
   });
   try {
     await work();
-    if (isInteractive()) {
-      process.stderr.write(`The heap can still be explored at ${explorer.url} - Ctrl-C ends.\n`);
-      await interrupted();
-    }
+    if (isInteractive()) await stay(explorer, 'the heap');
   } finally {
     stopListening();
     await explorer.close();
@@ -54,6 +51,12 @@ export async function openExplorer(flags: ServeFlags): Promise<Explorer> {
 /** On stderr: standard output is the command's, or the program's. */
 export function sayWhere(url: string): void {
   process.stderr.write(`spanheap: explorer at ${url}\n`);
+}
+
+/** Says that the page stays, and waits for Ctrl-C. `what` can still be explored. */
+export async function stay({ url }: Explorer, what: string): Promise<void> {
+  process.stderr.write(`spanheap: ${what} can still be explored at ${url} - Ctrl-C ends.\n`);
+  await interrupted();
 }
 
 /** Resolves at Ctrl-C, when the process is asked to end, or with the first of `others`; keeps the process alive until then. */
