@@ -14,6 +14,7 @@ export {
   explore,
 } from './serve/explorer/explore.ts';
 export {
+  type PprofOptions,
   type PprofResponse,
   type ProfiledHeap,
   pprofResponse,

@@ -2,11 +2,11 @@
  * Texts that are in the heap several times. Each gets a hash of 64 bits in one pass over the pages; texts of one hash and one
  * length are taken as the same (two of a thousand million different ones would be alike once in 37 heaps).
  */
+import { PAGE_SIZE } from '../layout/constants.ts';
 import { greatest } from './biggest.ts';
 import type { HeapGraph } from './graph.ts';
 import type { Snapshot } from './snapshot.ts';
 
-const PAGE_SIZE = 8192;
 /** Examples of each text. */
 const MOST_EXAMPLES = 3;
 

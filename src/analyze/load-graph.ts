@@ -2,6 +2,7 @@
  * From a snapshot file to the graph of its objects. Two passes over what is in memory, one over the file: objects are
  * numbered by the bits of the spans, then each page's pointers are looked up as they come. No page is kept.
  */
+import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { KIND_FINALIZER, KIND_PENDING } from '../layout/special.ts';
 import {
   ROOT_ALLOCATING,
@@ -24,8 +25,6 @@ export interface LoadOptions {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-const PAGE_SIZE = 8192;
-const BLOCK = 16;
 /** Entries in a piece of the lists of edges. */
 const PIECE = 1 << 20;
 /** More do not fit into the memory of any program. */
@@ -140,7 +139,7 @@ class Loader {
           const slot = (w << 5) + 31 - Math.clz32(live & -live);
           if (slot >= nelems) continue;
           if (isTiny) {
-            node = placeParts(spans.masks[spans.sideAt(s) + slot]!, base + slot * BLOCK, address, size, node);
+            node = placeParts(spans.masks[spans.sideAt(s) + slot]!, base + slot * TINY_SIZE, address, size, node);
             continue;
           }
           address[node] = base + slot * elemsize;
@@ -179,7 +178,7 @@ class Loader {
   /** A block keeps all objects in it. */
   #addBlock(root: GraphRoot): void {
     let last = 0;
-    for (let addr = root.address; addr < root.address + BLOCK; addr++) {
+    for (let addr = root.address; addr < root.address + TINY_SIZE; addr++) {
       const node = this.#spans.find(addr);
       if (node !== 0 && node !== last) this.#addRoot(root, node);
       last = node;
@@ -265,10 +264,10 @@ class Loader {
 
 function placeParts(mask: number, block: number, address: Uint32Array, size: Uint32Array, from: number): number {
   let node = from;
-  for (let start = 0; start < BLOCK; start++) {
+  for (let start = 0; start < TINY_SIZE; start++) {
     if ((mask & (1 << start)) === 0) continue;
     address[node] = block + start;
-    size[node++] = Math.min(tinySize(mask, start), BLOCK - start);
+    size[node++] = Math.min(tinySize(mask, start), TINY_SIZE - start);
   }
   return node;
 }

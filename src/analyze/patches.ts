@@ -1,7 +1,6 @@
 /** What pointer slots held when the snapshot began, of those that were stored to while their pages were copied. */
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { corrupt } from './errors.ts';
-
-const PAGE_SHIFT = 13;
 
 export class Patches {
   /** Patches of page p: entries `first[p]` up to `first[p + 1]` of the two arrays. */

@@ -2,7 +2,9 @@
  * Objects of a snapshot by their fields, as `heap.inspect` reads those of a living heap, with the same code. Pages are
  * brought into a sparse copy of object memory as they are asked for.
  */
+
 import { PointerError } from '../base/errors.ts';
+import { PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import type { RType } from '../malloc/rtype.ts';
 import type { InspectedValue } from '../observe/decode.ts';
 import { describe, describeBytes, type ObjectInfo, typeAllocated } from '../observe/inspect.ts';
@@ -14,10 +16,6 @@ import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import type { Snapshot } from './snapshot.ts';
 import { SnapshotTypes } from './types.ts';
-
-const PAGE_SHIFT = 13;
-const PAGE_SIZE = 8192;
-const BLOCK = 16;
 
 export type { InspectedValue, ObjectInfo };
 
@@ -101,7 +99,7 @@ class SnapshotView implements ObjectSource {
 
   objectAt(addr: number): LiveObject | null {
     const { spans } = this.#snapshot;
-    if (addr === BLOCK) return { start: addr, size: 0, type: 0, scan: false };
+    if (addr === TINY_SIZE) return { start: addr, size: 0, type: 0, scan: false };
     const s = (spans.byPage[addr >>> PAGE_SHIFT] ?? 0) - 1;
     if (s < 0 || spans.find(addr) === 0) return null;
     const elemsize = spans.elemsize(s);
@@ -117,8 +115,8 @@ class SnapshotView implements ObjectSource {
   #part(mask: number, block: number, addr: number): LiveObject {
     let start = addr - block;
     while (start > 0 && tinySize(mask, start) === 0) start--;
-    this.#load(block, BLOCK);
-    return { start: block + start, size: Math.min(tinySize(mask, start), BLOCK - start), type: 0, scan: false };
+    this.#load(block, TINY_SIZE);
+    return { start: block + start, size: Math.min(tinySize(mask, start), TINY_SIZE - start), type: 0, scan: false };
   }
 
   roundupsize(size: number): number {

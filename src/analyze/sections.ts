@@ -2,6 +2,9 @@
  * The sections of a snapshot file. Nothing is believed before its checksum was right, and no memory is taken for a length
  * that the file has not.
  */
+
+import { isLittleEndian } from '../base/byte-order.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
 import { checksum } from '../observe/snapshot/checksum.ts';
 import {
   BYTE_ORDER_MARK,
@@ -31,12 +34,15 @@ import {
   TRAILER_WORDS,
   TYPE,
 } from '../observe/snapshot/format.ts';
-import { isLittleEndian } from '../observe/snapshot/writer.ts';
 import { corrupt, SnapshotError } from './errors.ts';
 import type { Source } from './source.ts';
 
-const PAGE_SIZE = 8192;
 const MAX_PAGES = 2 ** 32 / PAGE_SIZE;
+/**
+ * More than any heap has: pages that are all apart from each other make a section for every second page, the old values of
+ * all pointers of 4 GiB one for each 4,093 of them.
+ */
+const MAX_SECTIONS = 2 * MAX_PAGES;
 const HEADER_BYTES = FILE_HEADER_WORDS * 4;
 const BEFORE = SECTION_WORDS * 4;
 const AFTER = TRAILER_WORDS * 4;
@@ -118,6 +124,8 @@ export function listSections(source: Source): Section[] {
     if (rank < order || (sections.length === 0) !== (section.type === META)) corrupt('a section is out of order', at);
     const most = section.type === META || section.type === TYPE ? MAX_JSON : MAX_BINARY;
     if (section.bytes < 0 || section.bytes > most) corrupt(`a section of ${section.bytes} bytes`, at);
+    if (section.bytes === 0) corrupt('an empty section', at);
+    if (sections.length === MAX_SECTIONS) corrupt(`more sections than ${MAX_SECTIONS}`, at);
     if (section.type !== PAGE && section.arg !== 0) corrupt('a section has a number that only pages have', at);
     order = rank;
     at += BEFORE + padded(section.bytes) + AFTER;

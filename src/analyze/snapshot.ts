@@ -2,6 +2,7 @@
  * A snapshot file that is open: what it says of the heap, its spans in memory, its pages on request. Opening it reads
  * everything but the pages, and finds each section of the file.
  */
+import { PAGE_SIZE } from '../layout/constants.ts';
 import {
   PAGE,
   PTCH,
@@ -45,8 +46,6 @@ import {
 } from './sections.ts';
 import type { Source } from './source.ts';
 import { SpanTable } from './span-table.ts';
-
-const PAGE_SIZE = 8192;
 
 /** A root as it is in the file. */
 export interface SnapshotRoot {

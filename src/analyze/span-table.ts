@@ -2,7 +2,9 @@
  * The spans of a snapshot, and from an address to its object: by the page to the span, by a division to the slot, and by
  * counting bits to the object's number. Objects are numbered from 1 on in the order of their addresses.
  */
+
 import { popcount32 } from '../base/bits.ts';
+import { PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import {
   SNAP_SPAN_CLASS,
   SNAP_SPAN_ELEMSIZE,
@@ -16,10 +18,7 @@ import {
 import { tinySize } from '../spans/tiny-mask.ts';
 import { corrupt } from './errors.ts';
 
-const PAGE_SHIFT = 13;
-const PAGE_SIZE = 8192;
 /** Bytes of a tiny block. */
-const BLOCK = 16;
 
 /** Words that are appended to; twice as much room whenever it is used up. */
 class Growing<A extends Int32Array | Uint16Array> {
@@ -84,7 +83,7 @@ export class SpanTable {
       if (spanClass < 0 || spanClass > 255 || !fits) bad(`has ${nelems} slots of ${elemsize} bytes`);
       if (large && words[at + SNAP_SPAN_LARGE_SIZE]! >>> 0 > npages * PAGE_SIZE) bad('has a too large object');
       const isTiny = spanClass === this.#tinyClass;
-      if (isTiny && elemsize !== BLOCK) bad(`of tiny blocks has slots of ${elemsize} bytes`);
+      if (isTiny && elemsize !== TINY_SIZE) bad(`of tiny blocks has slots of ${elemsize} bytes`);
       const bitWords = (nelems + 31) >>> 5;
       const typed = !large && !isTiny && (spanClass & 1) === 0;
       const side = isTiny ? nelems : typed ? (nelems + 1) >>> 1 : 0;
@@ -245,7 +244,8 @@ export class SpanTable {
     const slot = (offset / size) | 0;
     const word = this.#bits.array[bits + (slot >>> 5)]!;
     if (slot >= columns[column + SNAP_SPAN_NELEMS]! || (word & (1 << slot)) === 0) return 0;
-    if (columns[column + SNAP_SPAN_CLASS] === this.#tinyClass) return this.#findPart(s, slot, offset - slot * BLOCK);
+    if (columns[column + SNAP_SPAN_CLASS] === this.#tinyClass)
+      return this.#findPart(s, slot, offset - slot * TINY_SIZE);
     return this.#rank[bits + (slot >>> 5)]! + popcount32(word & ((1 << slot) - 1));
   }
 

@@ -2,12 +2,11 @@
  * Strings and bytes of a snapshot: how long they are, and what they say. Their objects are slots of a size class, so the
  * length stands with who points to them: one pass over the pages collects it.
  */
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { KEY_TEXT_BYTES } from '../types/definition.ts';
 import { STRING_LEN } from '../types/strings.ts';
 import type { HeapGraph } from './graph.ts';
 import type { Snapshot } from './snapshot.ts';
-
-const PAGE_SHIFT = 13;
 
 /** What the loader calls the types of texts, and where the length stands, seen from the pointer. */
 const LENGTH_AT: ReadonlyMap<string, number> = new Map([

@@ -1,12 +1,11 @@
 /** All pages of a snapshot at their addresses, for checks that follow pointers: as much memory as the snapshot has. */
+import { PAGE_SIZE } from '../layout/constants.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface LoadedPages {
   readonly i32: Int32Array;
   readonly u8: Uint8Array;
 }
-
-const PAGE_SIZE = 8192;
 
 /** Reads all pages, and so checks all their checksums. Throws SnapshotError. */
 export function loadPages(

@@ -6,7 +6,9 @@
  * exact. So lengths that belong to a pointer which was stored to meanwhile are not checked, and of maps only what never
  * changes, unless it is exact.
  */
+
 import { isPowerOfTwo } from '../base/bits.ts';
+import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { KIND_CLEANUP, KIND_FINALIZER } from '../layout/special.ts';
 import { ROOT_KEEP, ROOT_NAMED, ROOT_TINY, type SnapshotType } from '../observe/snapshot/format.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
@@ -22,9 +24,6 @@ export interface VerifyRow {
   readonly what: string;
   readonly count: number;
 }
-
-const PAGE_SIZE = 8192;
-const BLOCK = 16;
 
 /**
  * Checks an open snapshot. `report` is called with each group of checks that was passed. Throws VerifyError, which names the
@@ -127,14 +126,14 @@ function checkTypeNumbers({ spans, types }: Snapshot, s: number, at: string): vo
 function checkTinyMasks(spans: SpanTable, s: number, at: string): void {
   for (let i = 0; i < spans.nelems(s); i++) {
     const mask = spans.masks[spans.sideAt(s) + i]!;
-    const block = `${at}: block at ${hex(spans.base(s) + i * BLOCK)}`;
+    const block = `${at}: block at ${hex(spans.base(s) + i * TINY_SIZE)}`;
     if ((mask !== 0) !== spans.isLive(s, i)) fail('span.tinyMask', `${block} has mask ${hex(mask)}`);
     let ends = mask >>> 16;
     let from = 0;
-    for (let start = 0; start < BLOCK; start++) {
+    for (let start = 0; start < TINY_SIZE; start++) {
       if ((mask & (1 << start)) === 0) continue;
       const size = tinySize(mask, start);
-      if (start < from || start + size > BLOCK)
+      if (start < from || start + size > TINY_SIZE)
         fail('span.tinyMask', `${block}: mask ${hex(mask)} has overlapping objects`);
       from = start + size;
       ends &= ~(1 << (from - 1));
@@ -151,7 +150,7 @@ function checkRoots({ roots, spans, types, meta }: Snapshot): void {
     if (kind < ROOT_NAMED || kind > ROOT_KEEP) fail('roots.kind', `${at} is of kind ${kind}`);
     // A block of tiny objects that is being filled need not hold one.
     if (kind === ROOT_TINY) continue;
-    if (spans.find(address) === 0 && address !== BLOCK)
+    if (spans.find(address) === 0 && address !== TINY_SIZE)
       fail('roots.addr', `${at} leads to ${hex(address)}, which is no object`);
     if (kind !== ROOT_NAMED) {
       if (!threads.has(thread) && thread <= 0)
@@ -171,7 +170,7 @@ function checkSpecials({ specials, spans }: Snapshot): void {
     if (kind < KIND_FINALIZER || kind > KIND_CLEANUP) fail('specials.kind', `${at} is of kind ${kind}`);
     // Of a tiny block, any of whose objects may be gone.
     const s = (spans.byPage[address >>> 13] ?? 0) - 1;
-    const isBlock = s >= 0 && spans.isTiny(s) && spans.isLive(s, Math.floor((address - spans.base(s)) / BLOCK));
+    const isBlock = s >= 0 && spans.isTiny(s) && spans.isLive(s, Math.floor((address - spans.base(s)) / TINY_SIZE));
     if (!isBlock && spans.find(address) === 0) fail('specials.object', `${at}, where there is no object`);
     if (address < last) fail('specials.order', `${at} is out of order`);
     last = address;

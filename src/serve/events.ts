@@ -3,10 +3,9 @@
  * buffered for: what it missed it gets when it can take something again, or not at all.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STALLED_MS } from './http.ts';
 
 const HEARTBEAT_MS = 10_000;
-/** A client that has taken nothing for so long is given up. */
-const STALLED_MS = 60_000;
 const MAX_CLIENTS = 64;
 
 export class EventClient {

@@ -5,14 +5,15 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { isHostAllowed, isSameOrigin } from './host-check.ts';
 
-/** What is sent back. A string is UTF-8; a stream is sent as it comes. */
+/** What is sent back. A string is UTF-8; a stream is sent as it comes, and destroyed whatever becomes of that. */
 export interface Answer {
   readonly status?: number;
   readonly type: string;
-  readonly body: string | Uint8Array | Readable;
+  /** Undefined for HEAD, where it would be work to make it. */
+  readonly body: string | Uint8Array | Readable | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -63,6 +64,8 @@ const PORTS_TRIED = 32;
 const MAX_CONNECTIONS = 256;
 /** A request that is not there by then is given up. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A client that has taken nothing of an answer for so long is given up. */
+export const STALLED_MS = 60_000;
 
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy':
@@ -174,7 +177,7 @@ async function respond(check: Check, handler: Handler, req: IncomingMessage, res
 }
 
 /** The path is taken as it stands: what names nothing is not found. */
-function parseUrl(url = '/'): URL {
+export function parseUrl(url = '/'): URL {
   try {
     // A path that begins with two slashes would be taken for a host.
     return new URL(`http://host/${url.replace(/^\/+/, '')}`);
@@ -183,20 +186,24 @@ function parseUrl(url = '/'): URL {
   }
 }
 
-/** Sends an answer; to HEAD its headers only. */
-export function send(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
+/** Sends an answer; to HEAD its headers only. A client that takes nothing for `stalledMs` is cut off. */
+export function send(req: IncomingMessage, res: ServerResponse, answer: Answer, stalledMs = STALLED_MS): void {
   const body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-  const headers = { 'content-type': answer.type, 'cache-control': 'no-store', ...answer.headers };
-  if (!(body instanceof Readable)) {
-    res.writeHead(answer.status ?? 200, { ...headers, 'content-length': body.byteLength });
-    res.end(req.method === 'HEAD' ? undefined : body);
-    return;
-  }
-  res.writeHead(answer.status ?? 200, headers);
-  body.once('error', () => res.destroy());
-  res.once('close', () => body.destroy());
-  if (req.method === 'HEAD') res.end();
-  else body.pipe(res);
+  const isStream = body instanceof Readable;
+  const length = body === undefined || isStream ? {} : { 'content-length': body.byteLength };
+  if (isStream && (req.method === 'HEAD' || res.destroyed)) body.destroy();
+  if (res.destroyed) return;
+  res.setTimeout(stalledMs, () => res.destroy());
+  res.writeHead(answer.status ?? 200, {
+    'content-type': answer.type,
+    'cache-control': 'no-store',
+    ...length,
+    ...answer.headers,
+  });
+  if (req.method === 'HEAD' || body === undefined) res.end();
+  // It destroys both when either of them ends early: the client then sees that something is missing.
+  else if (isStream) pipeline(body, res, () => {});
+  else res.end(body);
 }
 
 /** An error as JSON. The text is never HTML. */

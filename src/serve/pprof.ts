@@ -20,6 +20,13 @@ export interface PprofResponse {
   readonly body: string | Uint8Array;
 }
 
+export interface PprofOptions {
+  /** Whether positions are told as in the sources that files were made from. Default: true. */
+  readonly sourceMaps?: boolean;
+  /** For HEAD: status and headers, an empty body; nothing is collected or waited for. Default: false. */
+  readonly headOnly?: boolean;
+}
+
 /** What a difference may take at most, in seconds. */
 const LONGEST = 600;
 const ROOT = '/debug/pprof';
@@ -38,7 +45,7 @@ export async function writeHeapProfile(heap: ProfiledHeap, path: string, options
 export async function pprofResponse(
   heap: ProfiledHeap,
   url: URL | string,
-  options: { readonly sourceMaps?: boolean } = {},
+  options: PprofOptions = {},
 ): Promise<PprofResponse> {
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   const at = pathname.lastIndexOf(ROOT);
@@ -56,7 +63,10 @@ export async function pprofResponse(
     return refusal(400, `seconds must be above 0, and at most ${LONGEST}`);
   }
   if (seconds > 0 && debug > 0) return refusal(400, 'seconds and debug do not go together');
-  return answer(heap, name, { debug, seconds, gc, sourceMaps: options.sourceMaps ?? true });
+  const { sourceMaps = true, headOnly = false } = options;
+  const headers = debug > 0 ? TEXT : fileHeaders(seconds > 0 ? `${name}-delta` : name);
+  const body = headOnly ? '' : await bodyOf(heap, name, { debug, seconds, gc, sourceMaps });
+  return { status: 200, headers, body };
 }
 
 interface Request {
@@ -66,13 +76,18 @@ interface Request {
   readonly sourceMaps: boolean;
 }
 
-async function answer(heap: ProfiledHeap, name: 'heap' | 'allocs', request: Request): Promise<PprofResponse> {
+function fileHeaders(name: string): Readonly<Record<string, string>> {
+  return {
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename="${name}.pb.gz"`,
+    'x-content-type-options': 'nosniff',
+  };
+}
+
+async function bodyOf(heap: ProfiledHeap, name: 'heap' | 'allocs', request: Request): Promise<string | Uint8Array> {
   const { debug, seconds, gc, sourceMaps } = request;
   if (gc > 0) heap.gc();
-  if (debug > 0) {
-    const by = name === 'heap' ? 'inuseBytes' : 'allocBytes';
-    return { status: 200, headers: TEXT, body: heapProfileText(heap.memProfile(), by, sourceMaps) };
-  }
+  if (debug > 0) return heapProfileText(heap.memProfile(), name === 'heap' ? 'inuseBytes' : 'allocBytes', sourceMaps);
   let profile = heap.memProfile();
   const time = Date.now();
   if (seconds > 0) {
@@ -82,16 +97,7 @@ async function answer(heap: ProfiledHeap, name: 'heap' | 'allocs', request: Requ
   }
   const defaultSampleType = name === 'heap' ? 'inuse_space' : 'alloc_space';
   const durationMs = Date.now() - time;
-  const file = seconds > 0 ? `${name}-delta` : name;
-  return {
-    status: 200,
-    headers: {
-      'content-type': 'application/octet-stream',
-      'content-disposition': `attachment; filename="${file}.pb.gz"`,
-      'x-content-type-options': 'nosniff',
-    },
-    body: encodeHeapProfile(profile, { sourceMaps, defaultSampleType, time, ...(seconds > 0 && { durationMs }) }),
-  };
+  return encodeHeapProfile(profile, { sourceMaps, defaultSampleType, time, ...(seconds > 0 && { durationMs }) });
 }
 
 function refusal(status: number, why: string): PprofResponse {

@@ -4,15 +4,15 @@
  * is written to a temporary file, from where it is sent, however slowly it is read. Both need a thread of the heap, which
  * is attached for that time only.
  */
-import { createReadStream, rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { SpanheapError } from '../base/errors.ts';
 import type { Heap } from '../index.ts';
 import type { MemProfile } from '../observe/mem-profile.ts';
-import { type Answer, HttpError, send, sendError } from './http.ts';
+import { type Answer, HttpError, parseUrl, send, sendError } from './http.ts';
 import { pprofResponse } from './pprof.ts';
 import { type MeteredHeap, metricsText } from './prometheus.ts';
 import { writeSnapshot } from './snapshot-file.ts';
@@ -25,25 +25,44 @@ export interface Observed {
   attach(): { readonly heap: Pick<Heap, 'gc' | 'snapshot'>; release(): void };
 }
 
-export type Routes = (path: string, url: URL) => Promise<Answer | undefined>;
+/** `headOnly`: the request is HEAD, for which nothing is done, and no body is made. */
+export type Routes = (path: string, url: URL, headOnly: boolean) => Promise<Answer | undefined>;
+
+/** Snapshots of a heap that are taken or read at the same time. Each is on the disk for so long. */
+export const MAX_DOWNLOADS = 4;
+const SNAPSHOT = {
+  type: 'application/octet-stream',
+  headers: { 'content-disposition': 'attachment; filename="heap.sphsnap"' },
+};
 
 /** Answers the paths named above; undefined for others. */
 export function observerRoutes(observed: Observed): Routes {
   let isCapturing = false;
+  let downloads = 0;
   const snapshot = async (): Promise<Answer> => {
     if (isCapturing) throw new HttpError(503, 'another snapshot is under way');
+    if (downloads === MAX_DOWNLOADS) {
+      throw new HttpError(503, `${MAX_DOWNLOADS} snapshots are being read; ask again when one of them is done`);
+    }
     isCapturing = true;
+    downloads++;
     try {
-      return await captured(observed);
+      const body = await captured(observed);
+      body.once('close', () => downloads--);
+      return { ...SNAPSHOT, body };
+    } catch (error) {
+      downloads--;
+      throw error;
     } finally {
       isCapturing = false;
     }
   };
-  return async (path, url) => {
+  return async (path, url, headOnly) => {
     try {
       if (path === '/metrics') return await metricsText(observed.metered);
-      if (path === '/snapshot') return await snapshot();
-      return path === '/debug/pprof' || path.startsWith('/debug/pprof/') ? await profile(observed, url) : undefined;
+      if (path === '/snapshot') return headOnly ? { ...SNAPSHOT, body: undefined } : await snapshot();
+      const isProfile = path === '/debug/pprof' || path.startsWith('/debug/pprof/');
+      return isProfile ? await profile(observed, url, headOnly) : undefined;
     } catch (error) {
       // What the heap refuses, as when it has no place for one more thread, is no failure of the server.
       throw error instanceof SpanheapError ? new HttpError(503, error.message) : error;
@@ -51,7 +70,7 @@ export function observerRoutes(observed: Observed): Routes {
   };
 }
 
-async function profile({ metered, attach }: Observed, url: URL): Promise<Answer> {
+async function profile({ metered, attach }: Observed, url: URL, headOnly: boolean): Promise<Answer> {
   const gc = (): void => {
     const { heap, release } = attach();
     try {
@@ -60,25 +79,31 @@ async function profile({ metered, attach }: Observed, url: URL): Promise<Answer>
       release();
     }
   };
-  const { status, headers, body } = await pprofResponse({ memProfile: () => metered.memProfile(), gc }, url);
+  const profiled = { memProfile: () => metered.memProfile(), gc };
+  const { status, headers, body } = await pprofResponse(profiled, url, { headOnly });
   const { 'content-type': type = 'text/plain; charset=utf-8', ...others } = headers;
-  return { status, type, body, headers: others };
+  return { status, type, body: headOnly ? undefined : body, headers: others };
 }
 
-/** A snapshot, in a file that goes when it was sent. */
-async function captured({ attach }: Observed): Promise<Answer> {
+/** A snapshot, read from a file that is gone when the stream is closed. */
+async function captured({ attach }: Observed): Promise<Readable> {
   const { heap, release } = attach();
-  const folder = await mkdtemp(join(tmpdir(), 'spanheap-'));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    const file = join(folder, 'heap.sphsnap');
-    await writeSnapshot(heap, file);
-    const body = createReadStream(file).once('close', remove);
-    const headers = { 'content-disposition': 'attachment; filename="heap.sphsnap"' };
-    return { type: 'application/octet-stream', body, headers };
-  } catch (error) {
-    remove();
-    throw error;
+    const folder = await mkdtemp(join(tmpdir(), 'spanheap-'));
+    const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    let handle: FileHandle | undefined;
+    try {
+      const file = join(folder, 'heap.sphsnap');
+      await writeSnapshot(heap, file);
+      handle = await open(file);
+      // An open file can be removed, so nothing is left even if this process dies. Some systems want it closed first.
+      await remove().catch(() => {});
+      return handle.createReadStream().once('close', () => void remove().catch(() => {}));
+    } catch (error) {
+      await handle?.close();
+      await remove();
+      throw error;
+    }
   } finally {
     release();
   }
@@ -101,10 +126,10 @@ export function observeHandler(
   const routes = observerRoutes({ metered: heap, attach: () => ({ heap, release: () => {} }) });
   const respond = async (req: IncomingMessage, res: ServerResponse, next?: () => void): Promise<void> => {
     try {
-      const url = new URL(req.url ?? '/', 'http://host');
+      const url = parseUrl(req.url);
       const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : undefined;
       const isRead = req.method === 'GET' || req.method === 'HEAD';
-      const answer = path !== undefined && isRead ? await routes(path, url) : undefined;
+      const answer = path !== undefined && isRead ? await routes(path, url, req.method === 'HEAD') : undefined;
       if (answer !== undefined) send(req, res, answer);
       else if (next !== undefined) next();
       else

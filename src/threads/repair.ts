@@ -110,7 +110,7 @@ import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
 import { dropUnborn, finishSpecials } from '../spans/specials.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { tinyMaskWord, tinyWithoutAll } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -333,7 +333,7 @@ function applyNote(heap: MHeap, s: SpanRef, index: number, tiny: number): void {
   if (!isLive(m, s, index)) return;
   if (tiny !== 0) {
     const word = tinyMaskWord(m, s, index);
-    for (let start = 0; start < 16; start++) if ((tiny & (1 << start)) !== 0) m[word] = tinyWithout(m[word], start);
+    m[word] = tinyWithoutAll(m[word], tiny);
     if (m[word] !== 0) return;
   }
   const bit = m[s + SPAN_ALLOC_BITS] + index;

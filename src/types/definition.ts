@@ -36,7 +36,7 @@ import {
   u32,
   u64,
 } from './kinds.ts';
-import { componentKinds, definitionOf, layoutOf } from './layout-of.ts';
+import { componentKinds, definitionOf, layoutOf, MAX_DEPTH } from './layout-of.ts';
 
 const PLAIN: ReadonlyMap<string, Kind> = new Map(
   [i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, bool, string, bytes].map((kind) => [kind.kind, kind]),
@@ -120,7 +120,7 @@ export class DefinedKinds {
    */
   #try(expression: string, lenient: boolean): Kind | undefined {
     try {
-      const kind = this.#parse(expression, lenient);
+      const kind = this.#parse(shallow(expression), lenient);
       return layoutOf(kind).name === expression ? kind : undefined;
     } catch {
       // Declarations refuse what no program could have declared; so do the layout, and JSON.
@@ -174,11 +174,19 @@ export class DefinedKinds {
     const { kind, fields } = JSON.parse(type.definition) as { kind: string; fields: DefinedField[] };
     if (kind !== 'struct') throw new Error(`${name} is a ${kind}`);
     const getters: PropertyDescriptorMap = {};
-    for (const field of fields) getters[field.name] = { enumerable: true, get: () => this.#parse(field.type, true) };
+    for (const field of fields)
+      getters[field.name] = { enumerable: true, get: () => this.#parse(shallow(field.type), true) };
     const made = struct(name, Object.defineProperties({}, getters)) as StructKind;
     this.#structs.set(name, made);
     return made;
   }
+}
+
+/** The text, unless it is nested so deeply that no program can have written it: then an error. */
+function shallow(expression: string): string {
+  let depth = 0;
+  for (const char of expression) if (char === '(' && ++depth > MAX_DEPTH) throw new Error('nested too deeply');
+  return expression;
 }
 
 /** Whether values of a kind lie in memory as the type says. */

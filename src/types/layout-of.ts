@@ -32,6 +32,8 @@ export interface Layout {
 const MAX_SIZE = 2 ** 31;
 /** Pointers in one value: they are listed here, and are bits of the type's record. More belong in a slice. */
 const MAX_POINTERS = 2 ** 20;
+/** Structs and arrays in each other. What goes through values calls itself as often. */
+export const MAX_DEPTH = 100;
 
 const SCALAR_SIZES: Readonly<Record<ScalarName, number>> = {
   bool: 1,
@@ -52,10 +54,12 @@ export type PtrSize = typeof PTR_SIZE | 8;
 
 /** The layouts made so far, by pointer size. */
 const layouts: Readonly<Record<PtrSize, WeakMap<Kind, Layout>>> = { 4: new WeakMap(), 8: new WeakMap() };
+/** How deep values of these kinds are nested. */
+const depths = new WeakMap<Kind, number>();
 
 /**
  * The layout of a kind; the same object each time. Throws an ArgumentError when a field of a struct is no type, when a
- * struct contains itself, or when a value is too large: over 2³¹ bytes, or 2²⁰ pointers.
+ * struct contains itself, or when a value is too large: over 2³¹ bytes, 2²⁰ pointers, or 100 structs and arrays in each other.
  */
 export function layoutOf(kind: Kind, ptrSize: PtrSize = PTR_SIZE): Layout {
   return layoutIn(kind, [], ptrSize);
@@ -110,6 +114,7 @@ function layoutIn(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Layout {
   const known = layouts[ptrSize].get(kind);
   if (known !== undefined) return known;
   const made = Object.freeze({ name: nameOf(kind), ...shapeOf(kind, path, ptrSize) });
+  depths.set(kind, depthOf(kind, made));
   layouts[ptrSize].set(kind, made);
   return made;
 }
@@ -118,6 +123,19 @@ type Shape = Omit<Layout, 'name'>;
 
 function plain(size: number, align: number, pointers: readonly number[] = []): Shape {
   return { size, align, pointers: Object.freeze(pointers) };
+}
+
+function checkDepth(name: string, depth: number): void {
+  if (depth > MAX_DEPTH) refuse(name, `has more than ${MAX_DEPTH} structs and arrays in each other`);
+}
+
+/** Structs and arrays in each other, this one included; what is in it has a layout already. */
+function depthOf(kind: Kind, { name, fields }: Layout): number {
+  const inner = kind.kind === 'array' ? [kind.elem] : fields?.map((field) => field.kind);
+  if (inner === undefined) return 0;
+  const depth = 1 + inner.reduce((most, k) => Math.max(most, depths.get(k) ?? 0), 0);
+  checkDepth(name, depth);
+  return depth;
 }
 
 function shapeOf(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Shape {
@@ -160,6 +178,7 @@ function structShape(struct: StructKind, path: readonly Step[], ptrSize: PtrSize
     const chain = path.slice(again).map((step) => `${step.struct.name}.${step.field}`);
     refuse(struct.name, `contains itself: ${chain.join(' → ')} → ${struct.name}; use ref(${struct.name})`);
   }
+  checkDepth(struct.name, path.length + 1);
   const fields: FieldLayout[] = [];
   const pointers: number[] = [];
   let end = 0;

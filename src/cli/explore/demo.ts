@@ -33,7 +33,8 @@ export function startDemo(workerUrl: URL): Demo {
   return {
     failed,
     close: async () => {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      // One by one: to reap one the world is stopped, and a thread that has just been killed as well comes to no safepoint.
+      for (const worker of workers) await worker.terminate();
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { ExplorableHeap, Explorer } from '../../serve/explorer/explore.ts';
 import { startExplorer } from '../../serve/explorer/explore.ts';
 import { CliError } from '../errors.ts';
+import { catchSignals } from '../signals.ts';
 import { listenForHeaps } from './created.ts';
 import { type ServeFlags, serverOptions } from './flags.ts';
 
@@ -29,10 +30,7 @@ export async function exploring(flags: ExploreFlags, name: string, work: () => P
   });
   try {
     await work();
-    if (isInteractive()) {
-      process.stderr.write(`The heap can still be explored at ${explorer.url} - Ctrl-C ends.\n`);
-      await interrupted();
-    }
+    if (isInteractive()) await stay(explorer, 'the heap');
   } finally {
     stopListening();
     await explorer.close();
@@ -55,6 +53,12 @@ export function sayWhere(url: string): void {
   process.stderr.write(`spanheap: explorer at ${url}\n`);
 }
 
+/** Says that the page stays, and waits for Ctrl-C. `what` can still be explored. */
+export async function stay({ url }: Explorer, what: string): Promise<void> {
+  process.stderr.write(`spanheap: ${what} can still be explored at ${url} - Ctrl-C ends.\n`);
+  await interrupted();
+}
+
 /** Resolves at Ctrl-C, when the process is asked to end, or with the first of `others`; keeps the process alive until then. */
 export async function interrupted(...others: readonly Promise<unknown>[]): Promise<void> {
   let end = (): void => {};
@@ -62,13 +66,11 @@ export async function interrupted(...others: readonly Promise<unknown>[]): Promi
     end = resolve;
   });
   const alive = setInterval(() => {}, 1 << 30);
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
+  const stopListening = catchSignals(end);
   try {
     await Promise.race([signal, ...others]);
   } finally {
     clearInterval(alive);
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
+    stopListening();
   }
 }

@@ -4,26 +4,44 @@
  * for it.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
-import type { ExplorableHeap } from '../../serve/explorer/explore.ts';
+import type { ExplorableHeap, Explorer } from '../../serve/explorer/explore.ts';
 import { startExplorer } from '../../serve/explorer/explore.ts';
-import type { ToExplorer } from '../../serve/explorer/messages.ts';
+import type { ExplorerEnded, ToExplorer } from '../../serve/explorer/messages.ts';
+import { ExploredHeaps } from '../../serve/explorer/reaping.ts';
 import { listenForHeaps } from './created.ts';
-import { sayWhere } from './exploring.ts';
+import { sayWhere, stay } from './exploring.ts';
 import type { ServeFlags } from './flags.ts';
 import { serverOptions } from './flags.ts';
 import { HOOK_ENV, type HookSettings } from './run-program.ts';
 
 const name = `spanheap.explore.${process.pid}`;
+/** Of this thread. */
+const heaps = new ExploredHeaps();
 
 async function start({ flags, keep }: HookSettings): Promise<void> {
-  const explorer = await startExplorer({ ...serverOptions(flags as ServeFlags), keepAlive: keep, channel: name });
+  const explorer = await startExplorer({ ...serverOptions(flags as ServeFlags), channel: name });
   sayWhere(explorer.url);
+  if (keep) process.once('beforeExit', () => void stayOn(explorer));
+}
+
+/** The program has nothing more to do. The process ends as it would have without the page. */
+async function stayOn(explorer: Explorer): Promise<void> {
+  // Nobody else may hold them any more, and what nobody holds is not shown.
+  const held = heaps.all();
+  await stay(explorer, `the program is done; its ${held.length === 1 ? 'heap' : 'heaps'}`);
+  await explorer.close();
+  held.length = 0;
+  process.exit();
 }
 
 function announceHeaps(): void {
   const channel = new BroadcastChannel(name);
   (channel as unknown as { unref(): void }).unref();
   const tell = (message: ToExplorer): void => channel.postMessage(message);
+  channel.onmessage = (event) => {
+    const { data } = event as MessageEvent<ToExplorer | ExplorerEnded>;
+    if (data.do === 'reap') heaps.reap(data.threadId);
+  };
   // What nobody in the program holds any more is not held by the explorer.
   const gone = new FinalizationRegistry((key: string) => tell({ do: 'remove', key }));
   let count = 0;
@@ -33,6 +51,7 @@ function announceHeaps(): void {
     const called = isMainThread ? `heap ${count}` : `heap ${count} of worker ${threadId}`;
     try {
       tell({ do: 'add', key, shared: heap.share(), name: called });
+      heaps.add(heap);
       gone.register(heap, key);
     } catch (error) {
       process.stderr.write(`spanheap: ${called} is not explored: ${(error as Error).message}\n`);

@@ -1,4 +1,5 @@
 /** Puts sections of a snapshot one behind the other, in pieces of about 1 MiB that are handed out when they are full. */
+import { isLittleEndian } from '../../base/byte-order.ts';
 import { checksum } from './checksum.ts';
 import {
   BYTE_ORDER_MARK,
@@ -118,8 +119,4 @@ export class SectionWriter {
     this.#words = new Int32Array(this.#piece.buffer);
     this.#used = 0;
   }
-}
-
-export function isLittleEndian(): boolean {
-  return new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
 }

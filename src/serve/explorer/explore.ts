@@ -5,11 +5,15 @@ import type { Heap } from '../../index.ts';
 import type { SharedHeap } from '../../runtime/init.ts';
 import { besideProgram, packageVersion } from '../package-info.ts';
 import { observerRoutes } from '../routes.ts';
-import type { ExplorerStart, FromExplorer, ToExplorer } from './messages.ts';
+import type { ExplorerEnded, ExplorerStart, FromExplorer, ToExplorer } from './messages.ts';
+import { ExploredHeaps } from './reaping.ts';
 import { ExplorerServer, type ServerOptions } from './server.ts';
 
 /** What of a heap is explored: `createHeap` and `attachHeap` return such. */
-export type ExplorableHeap = Pick<Heap, 'share' | 'view' | 'memStats' | 'metrics' | 'memProfile' | 'gc' | 'snapshot'>;
+export type ExplorableHeap = Pick<
+  Heap,
+  'share' | 'view' | 'memStats' | 'metrics' | 'memProfile' | 'gc' | 'snapshot' | 'attached' | 'threadsOf' | 'reap'
+>;
 
 export interface ExploreOptions extends ServerOptions {
   /** What the page calls the heap. Default: 'heap 1'. */
@@ -75,6 +79,12 @@ export async function startExplorer(
   const start: ExplorerStart = { options: server, version: packageVersion(), channel };
   // Not with the options of this process: they may have it run programs of the user's first.
   const thread = new Worker(worker, { workerData: start, execArgv: [], name: 'spanheap explorer' });
+  const { threadId } = thread;
+  const heaps = new ExploredHeaps();
+  thread.once('exit', () => {
+    heaps.reap(threadId);
+    if (channel !== undefined) tellEnded(channel, threadId);
+  });
   const url = await listening(thread);
   thread.on('message', (message: FromExplorer) => {
     if (message.is === 'refused') console.warn(`spanheap: a heap cannot be explored: ${message.message}`);
@@ -87,6 +97,7 @@ export async function startExplorer(
     url,
     add: (heap, name) => {
       const key = `own ${++keys}`;
+      heaps.add(heap);
       send({ do: 'add', key, shared: heap.share(), name });
       return () => send({ do: 'remove', key });
     },
@@ -97,6 +108,14 @@ export async function startExplorer(
         send({ do: 'close' });
       }),
   };
+}
+
+/** To the other threads that have announced heaps. */
+function tellEnded(channel: string, threadId: number): void {
+  const all = new BroadcastChannel(channel);
+  const message: ExplorerEnded = { do: 'reap', threadId };
+  all.postMessage(message);
+  all.close();
 }
 
 function listening(thread: Worker): Promise<string> {

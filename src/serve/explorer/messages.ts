@@ -16,6 +16,12 @@ export type ToExplorer =
   | { readonly do: 'remove'; readonly key: string }
   | { readonly do: 'close' };
 
+/** To all threads that have announced heaps: the worker has ended, in whatever it did. */
+export interface ExplorerEnded {
+  readonly do: 'reap';
+  readonly threadId: number;
+}
+
 /** From the worker: first 'listening' or 'failed', then what was answered to `add`. */
 export type FromExplorer =
   | { readonly is: 'listening'; readonly url: string }

@@ -118,7 +118,7 @@ export class ExplorerServer {
     if (pathname === '/api/heaps') return json(this.#heaps());
     if (pathname === '/api/events') return this.#open(url, req, res);
     const explored = this.#find(searchParams.get('heap'));
-    if (!pathname.startsWith('/api/')) return explored.routes(pathname, url);
+    if (!pathname.startsWith('/api/')) return explored.routes(pathname, url, req.method === 'HEAD');
     return answerApi(pathname.slice('/api/'.length), explored.session, searchParams);
   }
 

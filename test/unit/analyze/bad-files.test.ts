@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest';
 import { SnapshotError, type SnapshotErrorCode } from '../../../src/analyze/errors.ts';
 import { loadGraph } from '../../../src/analyze/load-graph.ts';
+import { Snapshot } from '../../../src/analyze/snapshot.ts';
 import { bytesSource } from '../../../src/analyze/source.ts';
+import { SnapshotTypes } from '../../../src/analyze/types.ts';
 import { newSeed, random } from '../../support/random.ts';
 import { SnapshotEdit, snapshotBytes } from '../../support/snapshot-edit.ts';
 import { snapshotHeap } from '../../support/snapshot-heap.ts';
@@ -168,4 +170,73 @@ test('a length that is not there takes no memory', () => {
   const before = process.memoryUsage().arrayBuffers;
   expect(codeOf(bytes)).toBe('ERR_SNAPSHOT_CORRUPT');
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
+});
+
+interface TypeEntry {
+  readonly name: string;
+  readonly number: number;
+  readonly size: number;
+  readonly align: number;
+  readonly pointers: readonly number[];
+  readonly definition: string;
+}
+
+/** Types of 4 bytes of which each is the only field of the next. */
+function nested(names: readonly string[], first: number): TypeEntry[] {
+  return names.map((name, i) => {
+    const fields = [{ name: 'f', type: names[i - 1] ?? 'ref(Nothing)', offset: 0 }];
+    const definition = JSON.stringify({ kind: 'struct', fields });
+    return { name, number: first + i, size: 4, align: 4, pointers: [0], definition };
+  });
+}
+
+const DEEP = 400;
+const STRUCTS = Array.from({ length: DEEP }, (_, i) => `S${i}`);
+
+test.each([
+  ['structs in structs', (first: number) => nested(STRUCTS, first)],
+  ['the same, the largest first', (first: number) => nested(STRUCTS, first).reverse()],
+  [
+    'slices of slices',
+    (first: number) => {
+      const type = `${'slice('.repeat(DEEP)}u8${')'.repeat(DEEP)}`;
+      const definition = JSON.stringify({ kind: 'struct', fields: [{ name: 'f', type, offset: 0 }] });
+      return [{ name: 'Deep', number: first, size: 12, align: 4, pointers: [0], definition }];
+    },
+  ],
+  [
+    'arrays of arrays',
+    (first: number) => {
+      const type = `${'array('.repeat(DEEP)}ref(Nothing)${', 1)'.repeat(DEEP)}`;
+      const definition = JSON.stringify({ kind: 'struct', fields: [{ name: 'f', type, offset: 0 }] });
+      return [{ name: 'Deep', number: first, size: 4, align: 4, pointers: [0], definition }];
+    },
+  ],
+])('types nested beyond all measure have no fields, and do no harm: %s', (_, types) => {
+  const edit = new SnapshotEdit(good);
+  edit.json<TypeEntry[]>('TYPE', (known) => {
+    const first = known.length + 1;
+    known.push(...types(first).map((type, i) => ({ ...type, number: first + i })));
+  });
+  const snapshot = new Snapshot(bytesSource(edit.bytes()));
+  const read = new SnapshotTypes(snapshot.types);
+  for (let number = 1; number <= snapshot.types.length; number++) read.scan(number);
+  const deepest = snapshot.types.find(({ name }) => name === 'Deep' || name === `S${DEEP - 1}`)!;
+  expect(read.types[deepest.number]).toMatchObject({ kind: 'raw', fields: [] });
+});
+
+test('empty sections, as many as fit', () => {
+  const edit = new SnapshotEdit(good);
+  const at = edit.sections.findIndex((section) => section.type === 'ROOT');
+  edit.sections.splice(at, 0, { type: 'ROOT', arg: 0, payload: new Uint8Array(0) });
+  expect(errorOf(edit.bytes()).message).toContain('an empty section');
+});
+
+test('more sections than any heap has', () => {
+  const edit = new SnapshotEdit(good);
+  const at = edit.sections.findIndex((section) => section.type === 'ROOT');
+  const root = edit.sections[at]!;
+  const many = Array.from({ length: 2 ** 20 }, () => ({ ...root, payload: root.payload.subarray(0, 24) }));
+  edit.sections = edit.sections.slice(0, at).concat(many, edit.sections.slice(at));
+  expect(errorOf(edit.bytes()).message).toContain('more sections than');
 });

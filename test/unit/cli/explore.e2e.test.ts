@@ -105,13 +105,17 @@ test('a program and its workers: each heap they make is there; exit code and arg
   expect(await app.ended).toBe(3);
 });
 
-test('--keep: the page outlives the program’s work', async () => {
+test('--keep: the page outlives the program’s work, Ctrl-C ends it with the program’s exit code', async () => {
   const file = program(
     'short.mjs',
-    `const heap = createHeap({ maxBytes: 1 << 24 }); heap.raw.mallocgc(64, null, true);`,
+    `const heap = createHeap({ maxBytes: 1 << 24 });
+     heap.raw.mallocgc(64, null, true);
+     process.exitCode = 7;
+     process.on('beforeExit', () => console.log('done once'));`,
   );
   const app = run([CLI, 'explore', '--keep', '--port', '0', file]);
   const url = await addressOf(app);
+  await until('the program is done', () => app.out().includes('the program is done; its heap can still be explored'));
   let objects = 0;
   for (let tries = 0; tries < 100 && objects === 0; tries++) {
     const { status, text } = await ask(url, '/api/top');
@@ -121,7 +125,39 @@ test('--keep: the page outlives the program’s work', async () => {
   expect(objects).toBe(1);
   // Signals are passed on; Ctrl-C in a terminal reaches both.
   app.child.kill('SIGTERM');
+  expect(await app.ended).toBe(7);
+  expect(app.out().match(/done once/g)?.length).toBe(1);
+});
+
+test('--keep: a program that is stopped before it is done ends as it would alone', async () => {
+  const file = program('endless.mjs', `setInterval(() => {}, 1000); console.log('begun');`);
+  const app = run([CLI, 'explore', '--keep', '--port', '0', file]);
+  await until('it runs', () => app.out().includes('begun'));
+  app.child.kill('SIGTERM');
   expect(await app.ended).toBe(143);
+});
+
+test('threads that made heaps take back what an explorer held that has died', async () => {
+  const file = program(
+    'reaped.mjs',
+    `import { once } from 'node:events';
+     import { isMainThread, threadId, workerData, Worker } from 'node:worker_threads';
+     import { attachHeap } from '${new URL('index.js', DIST).href}';
+     if (!isMainThread) attachHeap(workerData).scope(() => process.exit());
+     const heap = createHeap({ maxBytes: 1 << 24, background: false });
+     const dying = new Worker(new URL(import.meta.url), { workerData: heap.share() });
+     const id = dying.threadId;
+     await once(dying, 'exit');
+     console.log('held', heap.threadsOf(id).length);
+     const channel = new BroadcastChannel('spanheap.explore.' + process.pid);
+     channel.postMessage({ do: 'reap', threadId: id });
+     while (heap.threadsOf(id).length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+     heap.gc();
+     channel.close();`,
+  );
+  const app = run([CLI, 'explore', '--port', '0', file]);
+  expect(await app.ended).toBe(0);
+  expect(app.out()).toContain('held 1');
 });
 
 test.each([

@@ -274,3 +274,11 @@ test('the difference of types without fields is named', () => {
   const text = explainDifference('x', definitionOf(array(u8, 3)), definitionOf(array(u8, 4)));
   expect(text).toBe('type "x" is registered with another definition: length is 4 in the heap, 3 here');
 });
+
+test('so many structs and arrays in each other, and no more', () => {
+  let kind: Kind = struct('Innermost', { next: u8 });
+  for (let depth = 2; depth <= 100; depth++)
+    kind = depth % 2 === 0 ? array(kind, 1) : struct(`At${depth}`, { in: kind });
+  expect(layoutOf(kind).size).toBe(1);
+  expect(() => layoutOf(array(kind, 1))).toThrow('more than 100 structs and arrays in each other');
+});
