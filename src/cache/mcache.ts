@@ -243,6 +243,7 @@ export class MCache {
       if (m[c + MC_DIRECT] > FOLD_DIRECT) this.#foldDirect(c, 0);
       count(this.heap.t.mem, this.ref, TM_REFILLS, 1);
     }
+    this.heap.t.pause('mcache.window');
     return true;
   }
 
@@ -282,7 +283,6 @@ export class MCache {
       this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
       if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
       m[c + MC_WIN] = free;
-      this.heap.t.pause('mcache.window');
       return true;
     }
     m[s + SPAN_FREEINDEX] = nelems;

@@ -14,7 +14,7 @@
  * With sampling off the gap is OFF slots, and whoever finds it used up looks whether sampling is on by now.
  *
  * Who writes. All of it is the thread's own record and class. The rate is one word for all threads; each follows it when it
- * enters a region, takes a span, or uses a gap up. A thread that dies takes its gaps with it.
+ * enters a region, comes to a slow path (as with each new span), or uses a gap up. A thread that dies takes its gaps with it.
  */
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';

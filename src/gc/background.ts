@@ -96,7 +96,7 @@ export function runBackground(c: Collector): void {
       if (isMarking(c)) continue;
       nap(c, seen);
     }
-    t.poll();
+    c.pollBetween();
   }
   t.leave();
   Atomics.compareExchange(m, GC_WORKER, t.id, 0);

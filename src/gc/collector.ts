@@ -435,7 +435,14 @@ export class Collector implements AllocCollector, GcContext {
 
   /** In a region, at a safepoint. */
   sweepRest(): void {
-    while (this.sweep(16)) this.t.poll();
+    while (this.sweep(16)) this.pollBetween();
+  }
+
+  /** A safepoint between two batches of sweeping, which writes events for a trace as fast as any program. */
+  pollBetween(): void {
+    const { t } = this;
+    t.poll();
+    if (t.trace.number !== 0) t.trace.awaitRoom();
   }
 
   // On request.

@@ -34,7 +34,6 @@ import {
   PROC_TINY_OFFSET,
   STACK_MASK,
 } from '../layout/proc.ts';
-import { H_PROFILE_RATE } from '../layout/profile.ts';
 import {
   DIV_SHIFT,
   SPAN_ALLOC_BITS,
@@ -200,9 +199,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   /** Go: `nextFree`. Moves the window on inside the span, unless something else is to be done first. `type` 0: noscan. */
   function nextFree(c: number, type: number, needzero: boolean): Addr {
     const quiet = m[H_STOP] === 0 && m[remoteHead] === 0 && a.plainWindows;
-    // A sample is due, or sampling begins or ends.
-    const sampling = m[c | MC_LEFT] === 0 || m[H_PROFILE_RATE] !== cache.sampleRate;
-    if (!quiet || sampling || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
+    // Nothing left: a profile sample is due.
+    if (!quiet || m[c | MC_LEFT] === 0 || !cache.nextWindow(c)) return smallSlow(a, c, type, needzero);
     return type === 0 ? small(c, needzero) : smallScan(c, type, needzero);
   }
 

@@ -78,7 +78,7 @@ export class Malloc implements Gate {
    * known to nobody yet. Wired by `runtime`. Reaches no safepoint.
    */
   onSample: (addr: Addr, size: number) => void = () => {};
-  /** No hook wants to see windows: set by `heap.setHooks`. */
+  /** Nobody wants to see windows being made: set by `heap.setHooks`, and in step mode. */
   plainWindows = true;
   readonly tinySpanClass: number;
   readonly zerobase: Addr;

@@ -44,13 +44,15 @@ const NAP_MS = 10;
 export interface TraceOptions {
   /**
    * Events that each thread's ring has room for, 256 to 16384, rounded up to a power of 2; an event has 32 bytes. A thread
-   * whose ring is full waits for this one to read, up to 2 s before it allocates, 0.1 s elsewhere, and not again before
+   * whose ring is full waits for this one to read, up to 2 s before it allocates and between batches of a sweep, 0.1 s elsewhere, and not again before
    * this one has read; then it drops events, and counts them. Default: 16384.
    */
   readonly ringEvents?: number;
   /**
    * Called in the middle of an allocation or a free of this thread, when its own ring is full: it is to call `drain` or
-   * `read`, and must not use the heap otherwise. Default: the events are kept until they are read, up to 4,194,304 of them.
+   * `read` until `full` is false, and must not use the heap otherwise. What it throws is kept, and thrown by the next call of
+   * `drain`, `read` or `stop` outside of it; meanwhile events are lost where there is no room. Default: the events are kept
+   * until they are read, up to 4,194,304 of them.
    */
   readonly onFull?: () => void;
 }
@@ -76,6 +78,10 @@ export class AllocTrace {
   #dropped = 0;
   #stopped = false;
   #lostAtEnd = 0;
+  /** What making room threw first: it could not be thrown there, in the middle of a sweep perhaps. */
+  #failure: { readonly error: unknown } | undefined;
+  /** In `onFull`. */
+  #filling = false;
 
   /** @internal */
   constructor(heap: MHeap, options: TraceOptions = {}) {
@@ -102,7 +108,7 @@ export class AllocTrace {
     }
     this.#number = m[H_TRACE];
     this.#reader = new TraceReader(t.mem);
-    t.trace.onFull = onFull ?? (() => this.#keep(MAX_KEPT - this.#keptEvents));
+    t.trace.onFull = () => this.#makeRoom(onFull ?? (() => this.#keep(MAX_KEPT - this.#keptEvents)));
   }
 
   /** Whether the trace has ended: by `stop`, or because this thread was detached. */
@@ -115,23 +121,28 @@ export class AllocTrace {
     return this.#dropped + (this.#stopped ? this.#lostAtEnd : this.#reader.lost);
   }
 
-  /**
-   * Tells `visit` up to `max` events that have not been told, in order, and returns how many these were; 0: there are none
-   * now. `visit` always gets the same event object, so that it makes no garbage: what is to be kept must be copied. A
-   * sweep is counted once however many objects it freed. Does not block. `visit` must not use the heap.
-   */
-  drain(visit: EventVisitor, max = BATCH): number {
-    if (this.#alive !== undefined) {
-      const told = this.#tellAlive(visit, max);
-      if (told > 0) return told;
-    }
-    const kept = this.#tellKept(visit, max);
-    if (kept > 0 || this.#stopped) return kept;
-    const { mem } = this.#heap.t;
-    return this.#reader.take((w, seq) => this.#decoder.decode(mem, w, seq, visit), max);
+  /** Whether the ring of the thread that began the trace has no room. Of that thread. */
+  get full(): boolean {
+    return !this.#stopped && this.#heap.t.trace.full;
   }
 
-  /** Up to `max` events that have not been read, in order; none if there are none now. Does not block. */
+  /**
+   * Tells `visit` up to `max` events that have not been told, in order, and returns how many these were; 0: there are none
+   * now. Events that come while it works are not told, so it ends whatever other threads do, with any `max`. `visit` always
+   * gets the same event object, so that it makes no garbage: what is to be kept must be copied. A sweep is counted once
+   * however many objects it freed. Does not block. `visit` must not use the heap. Throws what `visit` throws, and once,
+   * before it tells anything, what `onFull` threw, or RangeError if there was no memory to keep events in.
+   */
+  drain(visit: EventVisitor, max = BATCH): number {
+    this.#rethrow();
+    let told = this.#alive === undefined ? 0 : this.#tellAlive(visit, max);
+    told += this.#tellKept(visit, max - told);
+    if (this.#stopped) return told;
+    const { mem } = this.#heap.t;
+    return told + this.#reader.take((w, seq) => this.#decoder.decode(mem, w, seq, visit), max - told);
+  }
+
+  /** Up to `max` events that have not been read, in order; none if there are none now. Does not block. Throws as `drain`. */
   read(max = READ_BATCH): AllocEvent[] {
     const events: AllocEvent[] = [];
     this.drain((event) => events.push(event.clone()), max);
@@ -150,6 +161,7 @@ export class AllocTrace {
 
   /**
    * Ends the trace; what has not been read can still be. A second call does nothing. Blocks until the world has stopped.
+   * Throws what `drain` would, after the trace has ended.
    */
   stop(): void {
     if (this.#stopped) return;
@@ -164,6 +176,28 @@ export class AllocTrace {
     }
     this.#stopped = true;
     t.trace.onFull = undefined;
+    this.#rethrow();
+  }
+
+  #makeRoom(onFull: () => void): boolean {
+    this.#filling = true;
+    try {
+      onFull();
+      return true;
+    } catch (error) {
+      this.#failure ??= { error };
+      return false;
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  /** Not in `onFull`, which may well succeed the next time. */
+  #rethrow(): void {
+    const failure = this.#failure;
+    if (failure === undefined || this.#filling) return;
+    this.#failure = undefined;
+    throw failure.error;
   }
 
   #tellAlive(visit: EventVisitor, max: number): number {
@@ -193,12 +227,17 @@ export class AllocTrace {
     return told;
   }
 
-  /** Moves what is in the rings here, up to `room` events; the others are dropped. */
+  /** Moves what is in the rings here, up to `room` events, as far as there is memory; the others are dropped. */
   #keep(room: number): void {
     const { m } = this.#heap.t.mem;
-    const kept = this.#reader.take((w, seq) => this.#keepOne(m, w, seq), room);
-    this.#keptEvents += kept;
-    if (kept < room) return;
+    const before = this.#keptEvents;
+    try {
+      this.#reader.take((w, seq) => this.#keepOne(m, w, seq), room);
+      if (this.#keptEvents - before < room) return;
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#dropped++;
+    }
     this.#dropped += this.#reader.take(() => {}, Number.POSITIVE_INFINITY);
   }
 
@@ -212,6 +251,7 @@ export class AllocTrace {
     const to = chunk.end * EVENT_WORDS;
     for (let i = 0; i < EVENT_WORDS; i++) chunk.m[to + i] = m[w + i]!;
     chunk.seqs[chunk.end++] = seq;
+    this.#keptEvents++;
   }
 }
 

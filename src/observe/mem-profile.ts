@@ -5,7 +5,7 @@ import { GC_ENABLED } from '../layout/gc.ts';
 import { PROC_SWEEPING } from '../layout/proc.ts';
 import { H_PROFILE_LOST, H_PROFILE_PERIOD, H_PROFILE_RATE } from '../layout/profile.ts';
 import type { TypeList } from '../malloc/rtype.ts';
-import { readCounts } from '../spans/profile.ts';
+import { type Counts, readCounts } from '../spans/profile.ts';
 import { eachBucket, readBucket, readFrame, readStack, type StackFrame } from '../spans/profile-records.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
@@ -36,7 +36,7 @@ export interface MemProfileRecord {
 export interface MemProfile {
   /** Mean bytes between two samples now; 0: sampling is off. */
   readonly rate: number;
-  /** Collections whose end the profile shows; 0: none, it is of now. */
+  /** Collections whose end the profile shows; 0: it is of now. */
   readonly cycle: number;
   /** Samples for which there was no memory. */
   readonly lost: number;
@@ -53,7 +53,32 @@ function openStages(mem: Mem): number {
   return m[H_PROFILE_PERIOD] === 1 ? 0 : 2;
 }
 
-/** While other threads allocate, the records are of slightly different moments. */
+/** Times that the counts are read anew, since a collection has ended meanwhile. */
+const TRIES = 10;
+
+/** Buckets that have counts, of one moment as far as collections go; `cycle` as in MemProfile. */
+function countBuckets(mem: Mem): { cycle: number; buckets: { bucket: Ref; counts: Counts }[] } {
+  const { m } = mem;
+  for (let tries = TRIES; ; tries--) {
+    const period = Atomics.load(m, H_PROFILE_PERIOD);
+    // All that was counted until now is in the counters whatever period it is.
+    const open = tries === 0 ? 0 : openStages(mem);
+    const buckets: { bucket: Ref; counts: Counts }[] = [];
+    for (const bucket of eachBucket(m)) {
+      const counts = readCounts(m, bucket, open);
+      if (counts.allocs > 0) buckets.push({ bucket, counts });
+    }
+    // Else what was read is of two periods.
+    const isOfOne = Atomics.load(m, H_PROFILE_PERIOD) === period;
+    if (isOfOne || open === 0) return { cycle: open === 0 ? 0 : period - open + 1, buckets };
+  }
+}
+
+/**
+ * The profile of the end of the newest collection that is known in full. It is of now where there was none, where none comes
+ * by itself, and where they end so fast, ten in a row, that each ends while the counts are read. While other threads
+ * allocate, the records of such a profile are of slightly different moments.
+ */
 export function readMemProfile(mem: Mem, types: TypeList): MemProfile {
   const { m } = mem;
   const frames = new Map<Ref, StackFrame>();
@@ -62,30 +87,21 @@ export function readMemProfile(mem: Mem, types: TypeList): MemProfile {
     if (frame === undefined) frames.set(r, (frame = Object.freeze(readFrame(mem, r))));
     return frame;
   };
-  for (;;) {
-    const period = Atomics.load(m, H_PROFILE_PERIOD);
-    const open = openStages(mem);
-    const records: MemProfileRecord[] = [];
-    for (const b of eachBucket(m)) {
-      const { allocs, frees } = readCounts(m, b, open);
-      if (allocs === 0) continue;
-      const { stack, size, type, thread, rate } = readBucket(m, b);
-      const inuse = allocs - frees;
-      records.push({
-        stack: readStack(mem, stack, frameOf),
-        size,
-        type: type === 0 ? undefined : types.get(type)?.name,
-        thread: thread === 0 ? undefined : thread - 1,
-        rate,
-        allocObjects: allocs,
-        allocBytes: allocs * size,
-        inuseObjects: inuse,
-        inuseBytes: inuse * size,
-      });
-    }
-    // A collection has ended meanwhile: what was read is of two periods.
-    if (Atomics.load(m, H_PROFILE_PERIOD) !== period) continue;
-    const cycle = open === 0 ? 0 : period - open + 1;
-    return { rate: m[H_PROFILE_RATE], cycle, lost: m[H_PROFILE_LOST] >>> 0, records };
-  }
+  const { cycle, buckets } = countBuckets(mem);
+  const records = buckets.map(({ bucket, counts: { allocs, frees } }): MemProfileRecord => {
+    const { stack, size, type, thread, rate } = readBucket(m, bucket);
+    const inuse = allocs - frees;
+    return {
+      stack: readStack(mem, stack, frameOf),
+      size,
+      type: type === 0 ? undefined : types.get(type)?.name,
+      thread: thread === 0 ? undefined : thread - 1,
+      rate,
+      allocObjects: allocs,
+      allocBytes: allocs * size,
+      inuseObjects: inuse,
+      inuseBytes: inuse * size,
+    };
+  });
+  return { rate: m[H_PROFILE_RATE], cycle, lost: m[H_PROFILE_LOST] >>> 0, records };
 }

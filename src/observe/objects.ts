@@ -22,9 +22,8 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
-import { spanBase, spanOf } from '../spans/mspan.ts';
+import { slotsOf, spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
-import { slotsOf } from './view/records.ts';
 
 export interface LiveObject {
   /** Address of its first byte. */

@@ -6,18 +6,20 @@
  * come before the record is linked; locks are leaf locks, one after the other. The order is bucket, count, record: a thread
  * that dies in between leaves one object too many in use (spans/profile.ts).
  *
- * A sample never fails the allocation that it is taken of: without memory for it, it is counted as lost.
+ * A sample never fails the allocation that it is taken of: without memory for it, it is counted as lost. Only what says that
+ * the heap is broken is thrown.
  */
 import { NIL, type Ref } from '../base/brand.ts';
+import { OutOfMemoryError } from '../base/errors.ts';
 import { H_SPECIALS_LOCK } from '../layout/header.ts';
 import { PROC_ID, PROC_THREAD } from '../layout/proc.ts';
 import { H_PROFILE_DEPTH, H_PROFILE_LOST } from '../layout/profile.ts';
 import { SPAN_CACHE, SPAN_CLASS, SPAN_LARGE_TYPE, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
 import { KIND_PROFILE, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_PROFILE_BUCKET } from '../layout/special.ts';
 import { slotIndex, spanOf } from '../spans/mspan.ts';
-import { countSampled } from '../spans/profile.ts';
+import { countFreed, countSampled } from '../spans/profile.ts';
 import { internBucket, internFrame, internStack, type StackFrame } from '../spans/profile-records.ts';
-import { linkSpecial, newSpecial } from '../spans/special-list.ts';
+import { freeSpecials, linkSpecial, newSpecial, unlinkSpecial } from '../spans/special-list.ts';
 import type { Proc } from '../sync/proc.ts';
 import {
   type CallSite,
@@ -60,8 +62,9 @@ export class Profiler {
     const { m } = this.#t.mem;
     try {
       this.#note(addr, size, rate);
-    } catch {
-      // No memory for the records, or no room left on the program's stack.
+    } catch (error) {
+      // No memory for the records, or no room left on the program's stack. A heap that is broken is another matter.
+      if (!(error instanceof OutOfMemoryError || error instanceof RangeError)) throw error;
       Atomics.add(m, H_PROFILE_LOST, 1);
     }
   }
@@ -74,17 +77,33 @@ export class Profiler {
     const thread = m[t.ref + PROC_THREAD];
     const bucket = stack === NIL ? stack : internBucket(t, { stack, size, type: this.#typeOf(addr), thread, rate });
     if (bucket === NIL) throw new RangeError('no memory for the heap profile');
-    const r = newSpecial(t);
-    m[r + SPECIAL_ADDR] = addr;
-    m[r + SPECIAL_KIND] = KIND_PROFILE;
-    m[r + SPECIAL_PROFILE_BUCKET] = bucket;
+    this.#link(addr, bucket, newSpecial(t));
+  }
+
+  /** Counts the object, and has its death noted; if anything throws, what was counted is so as dead too. */
+  #link(addr: number, bucket: Ref, r: Ref): void {
+    const t = this.#t;
+    const { mem } = t;
+    const { m } = mem;
     const s = spanOf(mem, addr);
-    // From here on `free` takes the way on which it looks for specials.
-    if (m[s + SPAN_OWNER] === m[t.ref + PROC_ID]) m[s + SPAN_CACHE] = 0;
-    t.pause('profile.bucket');
-    countSampled(m, bucket);
-    t.pause('profile.counted');
-    t.locked(H_SPECIALS_LOCK, () => linkSpecial(mem, s, r));
+    let isCounted = false;
+    try {
+      m[r + SPECIAL_ADDR] = addr;
+      m[r + SPECIAL_KIND] = KIND_PROFILE;
+      m[r + SPECIAL_PROFILE_BUCKET] = bucket;
+      // From here on `free` takes the way on which it looks for specials.
+      if (m[s + SPAN_OWNER] === m[t.ref + PROC_ID]) m[s + SPAN_CACHE] = 0;
+      t.pause('profile.bucket');
+      countSampled(m, bucket);
+      isCounted = true;
+      t.pause('profile.counted');
+      t.locked(H_SPECIALS_LOCK, () => linkSpecial(mem, s, r));
+    } catch (error) {
+      t.locked(H_SPECIALS_LOCK, () => unlinkSpecial(mem, s, r));
+      if (isCounted) countFreed(m, bucket);
+      freeSpecials(t, [r]);
+      throw error;
+    }
   }
 
   /** Type number of an object with pointers; 0 for others, which the heap knows no type of. */

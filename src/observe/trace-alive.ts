@@ -8,7 +8,6 @@
 import { ctz32 } from '../base/bits.ts';
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { ownerOf } from '../central/sweep.ts';
-import { TINY_SIZE } from '../layout/constants.ts';
 import { H_GROWN_PAGES } from '../layout/header.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -25,7 +24,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan } from '../spans/mspan.ts';
-import { tinyMaskWord, tinySize, tinyWithout } from '../spans/tiny-mask.ts';
+import { tinyMaskWord, tinySize, tinyWithoutAll } from '../spans/tiny-mask.ts';
 
 // A copied span: these words, a bitmap, and a word for each slot with its type number or tiny mask where it has one.
 const COPY_BASE = 0;
@@ -135,10 +134,7 @@ export class AliveObjects {
 
 /** The mask of a tiny block without the objects that others have noted as free. `bits`: words of the span's bitmap. */
 function tinyMask(m: Int32Array<ArrayBufferLike>, s: SpanRef, i: number, bits: number): number {
-  let mask = m[tinyMaskWord(m, s, i)];
+  const mask = m[tinyMaskWord(m, s, i)];
   const defer = m[s + SPAN_DEFER];
-  if (defer === NIL || mask === 0) return mask;
-  const noted = m[defer + bits + i];
-  for (let start = 0; start < TINY_SIZE; start++) if ((noted & (1 << start)) !== 0) mask = tinyWithout(mask, start);
-  return mask;
+  return defer === NIL ? mask : tinyWithoutAll(mask, m[defer + bits + i]);
 }

@@ -49,16 +49,20 @@ export class TraceReader {
     return this.#rings.reduce((sum, ring) => sum + (Atomics.load(this.#m, ring + RING_LOST) >>> 0), this.#skipped);
   }
 
-  /** Tells up to `max` events, as far as they are complete. Returns how many it told. */
+  /**
+   * Tells up to `max` events, as far as they are complete, and no more than there were when it was called: writers may be
+   * as fast as this. Returns how many it told.
+   */
   take(visit: RawVisitor, max: number): number {
+    const most = Math.min(max, (Atomics.load(this.#m, H_TRACE_SEQ) - this.#next) | 0);
     let told = 0;
-    while (told < max) {
+    while (told < most) {
       this.#look();
       const before = told;
-      for (let more = true; more && told < max; ) {
+      for (let more = true; more && told < most; ) {
         more = false;
-        for (let i = 0; i < this.#active.length && told < max; i++) {
-          const n = this.#run(this.#active[i]!, visit, max - told);
+        for (let i = 0; i < this.#active.length && told < most; i++) {
+          const n = this.#run(this.#active[i]!, visit, most - told);
           told += n;
           if (n > 0) more = true;
         }

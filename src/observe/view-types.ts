@@ -65,8 +65,8 @@ export interface ViewSample {
   /** Allocator memory in use. */
   readonly metadataBytes: number;
   /**
-   * Bytes of objects ever allocated and freed, by hand or by sweeping; slots count whole. A slot that is freed and at once
-   * handed out again from a thread's reuse stack is in neither. The growth of the first one is the allocation rate.
+   * Bytes of objects ever allocated and freed, by hand or by sweeping; slots count whole. The growth of the first one is
+   * the allocation rate.
    */
   readonly allocatedBytes: number;
   readonly freedBytes: number;

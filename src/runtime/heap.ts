@@ -356,7 +356,7 @@ export class Heap extends HeapInside {
     try {
       this.allocator.hooks = hooks;
       this.cache.heap.hooks = hooks;
-      this.allocator.plainWindows = hooks.onRefill === undefined;
+      this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onDelay === undefined;
       t.delay = hooks.onDelay;
       this.cache.hookRate = hooks.onSample === undefined ? undefined : (hooks.sampleRate ?? MEM_PROFILE_RATE);
       followRate(this.cache);

@@ -97,7 +97,7 @@ class Recorder implements TraceRecording {
     this.#file = new ChunkFile(path);
     this.#writer = format === 'chrome' ? new ChromeWriter(this.#file) : new TextWriter(this.#file);
     try {
-      this.#trace = start(() => this.#drainAll());
+      this.#trace = start(() => this.#makeRoom());
     } catch (error) {
       this.#file.close();
       throw error;
@@ -118,7 +118,11 @@ class Recorder implements TraceRecording {
   async #stop(): Promise<TraceSummary> {
     clearTimeout(this.#timer as NodeJS.Timeout);
     clearImmediate(this.#timer as NodeJS.Immediate);
-    this.#trace.stop();
+    try {
+      this.#trace.stop();
+    } catch (error) {
+      this.#failure ??= error;
+    }
     const seconds = (performance.now() - this.#begun) / 1000;
     while (this.#drain(SLICE) > 0) await new Promise(setImmediate);
     process.off('exit', this.#atExit);
@@ -161,8 +165,13 @@ class Recorder implements TraceRecording {
     }
   }
 
-  #drainAll(): void {
-    while (this.#drain(SLICE) > 0);
+  /**
+   * In the middle of an allocation or a sweep. All that is in the rings is read, or others that are nearly full would have
+   * to wait for this thread soon, perhaps while it waits for them to stop; but not what they write meanwhile: they may be
+   * as fast as this.
+   */
+  #makeRoom(): void {
+    while (this.#drain(Number.POSITIVE_INFINITY) > 0 && this.#trace.full);
   }
 
   #end(): void {
@@ -178,9 +187,9 @@ class Recorder implements TraceRecording {
     }
   }
 
-  /** The process ends: nobody can be waited for, but what is there can be written. */
+  /** The process ends: nobody can be waited for, but what is there can be written, while other threads may go on. */
   #finishNow(): void {
-    this.#drainAll();
+    this.#drain(Number.POSITIVE_INFINITY);
     this.#end();
   }
 }

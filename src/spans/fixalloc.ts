@@ -25,7 +25,8 @@ import { persistentAlloc } from './persistent.ts';
 /** Records of the rarer kinds are taken in smaller chunks, so that a class that is hardly used costs little. */
 const SMALL_CHUNK_WORDS = 256;
 
-function fixRef(mem: Mem, index: number): Ref {
+/** First word of the allocator's own record, FIX_…. */
+export function fixRef(mem: Mem, index: number): Ref {
   return (mem.plan.fixallocs + index * FIX_WORDS) as Ref;
 }
 

@@ -28,6 +28,9 @@ import type { Mem } from '../sys/mem.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
 
+/** More slots no span has (see size-classes.ts). */
+export const MAX_SLOTS = 65535;
+
 /** The span that holds this page, or nil. Any number is allowed. */
 export function spanOfPage(mem: Mem, page: number): SpanRef {
   return (page < mem.plan.pages ? mem.m[mem.plan.spans + page] : NIL) as SpanRef;
@@ -44,6 +47,11 @@ export function spanBase(m: Words, s: SpanRef): number {
 
 export function spanBytes(m: Words, s: SpanRef): number {
   return m[s + SPAN_NPAGES] * PAGE_SIZE;
+}
+
+/** Slots of a span whose record may be changed meanwhile, or be none: never more than there can be. */
+export function slotsOf(m: Words, s: SpanRef): number {
+  return Math.max(0, Math.min(m[s + SPAN_NELEMS], MAX_SLOTS));
 }
 
 /** Index of the slot that this address lies in. The span must be one of small objects. */

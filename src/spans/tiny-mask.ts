@@ -34,6 +34,13 @@ export function tinyWithout(mask: number, start: number): number {
   return mask & ~((1 << start) | (0x8000 << (start + size)));
 }
 
+/** The mask without the objects that start where `starts` has a bit. */
+export function tinyWithoutAll(mask: number, starts: number): number {
+  let left = mask;
+  for (let bits = starts & mask & 0xffff; bits !== 0; bits &= bits - 1) left = tinyWithout(left, ctz32(bits));
+  return left;
+}
+
 /**
  * Counts the objects in a span of tiny blocks that were not counted before (Go: `tinyAllocs`). `tiny` of malloc/fast.ts does
  * not count: so an object is counted when its span is used up, swept, or when it is freed. Whoever may write the masks.

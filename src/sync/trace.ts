@@ -26,9 +26,10 @@
  * word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
  *
  * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: 100 ms, and
- * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, which is a
- * safepoint, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
- * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`).
+ * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, and
+ * between batches of a sweep, which are safepoints, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
+ * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`). That is
+in the middle of a sweep or of a span's return as well, where nothing may be thrown.
  */
 import {
   H_TRACE,
@@ -90,8 +91,11 @@ export function wallClock(): number {
 }
 
 export class TraceWriter {
-  /** Called when the ring of the reading thread is full: is to empty the rings. Must not use the heap. */
-  onFull: (() => void) | undefined;
+  /**
+   * Called when the ring of the reading thread is full: is to empty the rings, or at least to make room in this one. Must
+   * not use the heap, nor throw. False: there is no use in calling it again now.
+   */
+  onFull: (() => boolean) | undefined;
   private readonly t: Proc;
   private readonly m: Int32Array<ArrayBufferLike>;
   private readonly mf: Float64Array<ArrayBufferLike>;
@@ -213,6 +217,11 @@ export class TraceWriter {
     this.origin = performance.timeOrigin - this.mf[H_TRACE_START >>> 1];
   }
 
+  /** Whether the ring has no room; of the trace that is under way. */
+  get full(): boolean {
+    return this.used() >= this.capacity;
+  }
+
   /** Events in the ring. */
   private used(): number {
     this.tail = Atomics.load(this.m, this.ring + RING_TAIL);
@@ -221,10 +230,10 @@ export class TraceWriter {
 
   /** Whether a full ring has room after all. May block for WAIT_INSIDE_MS, or call `onFull`. */
   private room(): boolean {
-    if (this.used() < this.capacity) return true;
+    if (!this.full) return true;
     if (this.m[H_TRACE_READER] === this.t.id) this.readHere();
     else this.awaitReader(this.capacity, WAIT_INSIDE_MS);
-    return this.used() < this.capacity;
+    return !this.full;
   }
 
   /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
@@ -232,17 +241,14 @@ export class TraceWriter {
     if (this.filling || this.onFull === undefined) return;
     const until = performance.now() + WAIT_INSIDE_MS;
     this.filling = true;
-    try {
-      while (this.used() >= this.capacity && this.tail !== this.stalled) {
-        const before = this.tail;
-        this.onFull();
-        if (this.used() < this.capacity) return;
-        if (!this.t.mem.shared || performance.now() > until) this.stalled = this.tail;
-        else if (this.tail === before) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
-      }
-    } finally {
-      this.filling = false;
+    while (this.full && this.tail !== this.stalled) {
+      const before = this.tail;
+      const more = this.onFull();
+      if (!this.full) break;
+      if (!more || !this.t.mem.shared || performance.now() > until) this.stalled = this.tail;
+      else if (this.tail === before) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
     }
+    this.filling = false;
   }
 
   /** Until fewer than `limit` events are in the ring, or the time is over, or nobody reads. */

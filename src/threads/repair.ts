@@ -37,6 +37,7 @@ import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
 import {
   GC_ENABLED,
+  GC_FREED_MARKING,
   GC_IDLE,
   GC_MARKED,
   GC_PACER,
@@ -109,7 +110,7 @@ import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
 import { dropUnborn, finishSpecials } from '../spans/specials.ts';
-import { tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { tinyMaskWord, tinyWithoutAll } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -171,6 +172,8 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   m[dead + PROC_WB_COUNT] = 0;
   m[dead + PROC_MARKING] = 0;
   Atomics.store(m, GC_RESCAN, 1);
+  // Somebody may have the address of the block in hand that the dead thread was filling, and mark it when it is free.
+  Atomics.store(m, GC_FREED_MARKING, 1);
 }
 
 /** What the dead thread held back with `pauseGC`. If nobody else does, the next span taken begins a cycle, which repaces. */
@@ -330,7 +333,7 @@ function applyNote(heap: MHeap, s: SpanRef, index: number, tiny: number): void {
   if (!isLive(m, s, index)) return;
   if (tiny !== 0) {
     const word = tinyMaskWord(m, s, index);
-    for (let start = 0; start < 16; start++) if ((tiny & (1 << start)) !== 0) m[word] = tinyWithout(m[word], start);
+    m[word] = tinyWithoutAll(m[word], tiny);
     if (m[word] !== 0) return;
   }
   const bit = m[s + SPAN_ALLOC_BITS] + index;

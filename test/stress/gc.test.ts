@@ -204,17 +204,17 @@ test(
         await victim.terminate();
         await until('it is reaped', () => heap.threadsOf(threadId).length === 0);
         workers++;
+        heap.gc();
+        // By the thread that begins the next cycle, which may be any.
+        await until('another is started', () => heap.stats().gc.background);
       } else {
         await graph.kill(rnd.pick(graph.hands));
       }
       await graph.check();
     }
     await graph.end();
-    console.log(
-      `gc kills: ${workers} of ${KILLS} were the background worker; it was started ${backgrounds.length} times`,
-    );
+    console.log(`gc kills: ${workers} of ${KILLS} were the background worker`);
     expect(workers).toBeGreaterThan(0);
-    expect(backgrounds.length).toBeGreaterThan(workers);
   },
   120_000 + KILLS * 2000,
 );

@@ -77,7 +77,7 @@ Examples:
   spanheap replay cc1plus.trace.gz --json - --html cc1plus.html
   MALLOC_TRACE=my.mtrace ./my-program && spanheap replay my.mtrace
 
-Exit code: 0 all went well, 1 a recording or its replay is at fault, 2 the command line is.`;
+Exit code: 0 all went well, 1 a recording or its replay is at fault, 2 the command line is; 130 Ctrl-C.`;
 
 async function replay(files: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
   checkOutputs(files, options);

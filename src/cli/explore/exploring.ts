@@ -2,6 +2,7 @@
 import type { ExplorableHeap, Explorer } from '../../serve/explorer/explore.ts';
 import { startExplorer } from '../../serve/explorer/explore.ts';
 import { CliError } from '../errors.ts';
+import { catchSignals } from '../signals.ts';
 import { listenForHeaps } from './created.ts';
 import { type ServeFlags, serverOptions } from './flags.ts';
 
@@ -65,13 +66,11 @@ export async function interrupted(...others: readonly Promise<unknown>[]): Promi
     end = resolve;
   });
   const alive = setInterval(() => {}, 1 << 30);
-  process.on('SIGINT', end);
-  process.on('SIGTERM', end);
+  const stopListening = catchSignals(end);
   try {
     await Promise.race([signal, ...others]);
   } finally {
     clearInterval(alive);
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
+    stopListening();
   }
 }

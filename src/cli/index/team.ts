@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Heap } from '../../index.ts';
 import { CliError } from '../errors.ts';
+import { catchSignals } from '../signals.ts';
 import { asFailure, earlyEnd, explain, type Failure } from './failure.ts';
 import type { WorkerInput, WorkerMessage } from './index-worker.ts';
 import type { SharedIndex } from './shared-index.ts';
@@ -21,7 +22,6 @@ export interface Team {
 export type Job = Pick<WorkerInput, 'job' | 'worker'>;
 
 const TICK_MS = 100;
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Runs one worker for each job. Resolves to what each said last; throws CliError when one failed or a signal came. */
 export async function runWorkers(team: Team, jobs: readonly Job[]): Promise<WorkerMessage[]> {
@@ -33,12 +33,16 @@ export async function runWorkers(team: Team, jobs: readonly Job[]): Promise<Work
     index.stop();
   };
   const workers = jobs.map((job) => startWorker(team, { ...job, shared, workers: jobs.length }, onFailure));
-  const signals = catchSignals(() => index.stop());
+  let exitCode = 0;
+  const stopListening = catchSignals((code) => {
+    exitCode = code;
+    index.stop();
+  });
   const timer = setInterval(team.onTick, TICK_MS);
   const messages = await Promise.all(workers);
   clearInterval(timer);
   team.onTick();
-  const exitCode = signals.stop();
+  stopListening();
   if (exitCode !== 0) throw new CliError('interrupted', exitCode);
   if (failures.length > 0) throw explain(failures[0]);
   return messages;
@@ -68,23 +72,4 @@ function startWorker(
       resolve(last as WorkerMessage);
     });
   });
-}
-
-/** Calls `onSignal` once; a second Ctrl-C ends the program as if nobody listened. `stop` returns the exit code, or 0. */
-function catchSignals(onSignal: () => void): { stop: () => number } {
-  let exitCode = 0;
-  const listeners = Object.entries(SIGNALS).map(([name, code]) => {
-    const listener = (): void => {
-      exitCode = code;
-      onSignal();
-    };
-    process.once(name, listener);
-    return () => process.removeListener(name, listener);
-  });
-  return {
-    stop: () => {
-      for (const remove of listeners) remove();
-      return exitCode;
-    },
-  };
 }

@@ -4,6 +4,7 @@ import type { Heap } from '../../index.ts';
 import { recordTrace, type TraceRecording, type TraceSummary } from '../../serve/trace-files.ts';
 import { CliError, printable } from '../errors.ts';
 import { listenForHeaps } from '../explore/created.ts';
+import { catchSignals } from '../signals.ts';
 
 export interface TraceFlags {
   readonly trace?: string;
@@ -16,18 +17,26 @@ export function addTraceFlag(command: Command): Command {
   );
 }
 
-/** Runs `work`, and records the heap that it makes if `--trace` is given; what was recorded is told on stderr. */
+/**
+ * Runs `work`, and records the heap that it makes if `--trace` is given; what was recorded is told on stderr. At Ctrl-C the
+ * program ends, unless `work` hears it first, and the recording writes the rest as at any exit.
+ */
 export async function tracing({ trace: file }: TraceFlags, work: () => Promise<void>): Promise<void> {
   if (file === undefined) return await work();
   let recording: TraceRecording | undefined;
   const stopListening = listenForHeaps((heap) => {
     recording ??= start(heap as Heap, file);
   });
+  const ignoreSignals = catchSignals((exitCode) => {
+    process.stderr.write('spanheap: interrupted\n');
+    process.exit(exitCode);
+  });
   try {
     await work();
   } finally {
     stopListening();
     if (recording !== undefined) process.stderr.write(`${told(await end(recording, file))}\n`);
+    ignoreSignals();
   }
 }
 

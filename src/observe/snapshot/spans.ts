@@ -14,7 +14,7 @@ import {
 } from '../../layout/span.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import { spanBase } from '../../spans/mspan.ts';
-import { tinyMaskWord, tinyWithout } from '../../spans/tiny-mask.ts';
+import { tinyMaskWord, tinyWithoutAll } from '../../spans/tiny-mask.ts';
 import {
   SNAP_SPAN_CLASS,
   SNAP_SPAN_ELEMSIZE,
@@ -100,11 +100,8 @@ export class SpanEncoder {
     const tinyNotes = (nelems + 31) >>> 5;
     for (let i = 0; i < nelems; i++) {
       const live = (to[bits + (i >>> 5)]! & (1 << i)) !== 0;
-      let mask = live ? m[tinyMaskWord(m, s, i)]! : 0;
-      const gone = noted === undefined ? 0 : noted[tinyNotes + i]! & mask;
-      for (let start = 0; gone !== 0 && start < 16; start++) {
-        if ((gone & (1 << start)) !== 0) mask = tinyWithout(mask, start);
-      }
+      const held = live ? m[tinyMaskWord(m, s, i)]! : 0;
+      const mask = noted === undefined ? held : tinyWithoutAll(held, noted[tinyNotes + i]!);
       to[at + i] = mask;
       if (mask === 0) to[bits + (i >>> 5)]! &= ~(1 << i);
     }

@@ -39,10 +39,12 @@ export class Recorder {
   run(fn: () => void): void {
     const { t } = this.#malloc;
     t.delay = (place) => this.#at(place);
+    this.#malloc.plainWindows = false;
     try {
       fn();
     } finally {
       t.delay = undefined;
+      this.#malloc.plainWindows = true;
     }
   }
 
@@ -94,6 +96,8 @@ export class Recorder {
     const names = new WordNames(mem, this.#malloc.cache.heap.tinySpanClass, mem.m);
     const isWindow = (c: WordChange): boolean => WINDOW_FIELDS.has(names.name(c.word).field);
     if (!changes.some((c) => names.name(c.word).field === 'alloc')) {
+      // It moved on inside its span, for which nobody comes to the slow path but who is watched.
+      if (this.steps.at(-1)?.text === 'nextFree') this.steps.pop();
       this.add(point, params, changes);
       return;
     }

@@ -8,7 +8,7 @@ import { TINY_SIZE } from '../../layout/constants.ts';
 import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_ELEMSIZE } from '../../layout/span.ts';
 import type { RType, TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
-import { spanBase } from '../../spans/mspan.ts';
+import { slotsOf, spanBase } from '../../spans/mspan.ts';
 import { DefinedKinds } from '../../types/definition.ts';
 import type { MapKind } from '../../types/kinds.ts';
 import { layoutOf } from '../../types/layout-of.ts';
@@ -19,7 +19,7 @@ import { liveSource } from '../object-source.ts';
 import { type LiveObject, objectAt, whatIsAt } from '../objects.ts';
 import { searchType, type Typing, typeThrough } from '../type-search.ts';
 import type { ViewNothing, ViewObject, ViewPointer, ViewRoot, ViewTarget, ViewValue } from '../view-types.ts';
-import { bitAt, firstPage, slotsOf, spanAtPage } from './records.ts';
+import { bitAt, firstPage, spanAtPage } from './records.ts';
 import { pageOfAddress, slotAt, slotBits } from './span.ts';
 import { viewElements, viewMap, viewPlain, viewValue } from './values.ts';
 

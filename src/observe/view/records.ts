@@ -6,12 +6,9 @@ import { popcount32 } from '../../base/bits.ts';
 import { NIL, type SpanRef } from '../../base/brand.ts';
 import { PAGE_SHIFT } from '../../layout/constants.ts';
 import { H_EMPTY_SPAN, H_GROWN_PAGES, H_SWEEPGEN } from '../../layout/header.ts';
-import { SPAN_BASE, SPAN_NELEMS, SPAN_NPAGES, SPAN_SWEEPGEN, SPAN_WORDS } from '../../layout/span.ts';
+import { SPAN_BASE, SPAN_NPAGES, SPAN_SWEEPGEN, SPAN_WORDS } from '../../layout/span.ts';
 import { spanBase } from '../../spans/mspan.ts';
 import type { Mem } from '../../sys/mem.ts';
-
-/** More slots no span has (see size-classes.ts). */
-export const MAX_SLOTS = 65535;
 
 /** Whether a span record can be at this word. */
 export function isRecord({ m, plan }: Mem, word: number): boolean {
@@ -40,10 +37,6 @@ export function firstPage(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
 /** First page of the span with this record; null when there is none. */
 export function pageOf(mem: Mem, s: number): number | null {
   return isRecord(mem, s) && mem.m[s + SPAN_BASE] !== 0 ? firstPage(mem.m, s as SpanRef) : null;
-}
-
-export function slotsOf(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
-  return Math.max(0, Math.min(m[s + SPAN_NELEMS], MAX_SLOTS));
 }
 
 /** How far a span's sweep generation is ahead of the heap's: see SPAN_SWEEPGEN. */

@@ -1,4 +1,5 @@
 /** Numbers of the heap that can be read at once, as a view tells them: O(threads). */
+import type { ProcRef } from '../../base/brand.ts';
 import { isAllSwept } from '../../central/sweep.ts';
 import { nanotime } from '../../gc/clock.ts';
 import { NO_LIMIT } from '../../gc/pacing/goals.ts';
@@ -48,6 +49,7 @@ import {
   PACER_MEMORY_LIMIT,
 } from '../../layout/pacer.ts';
 import {
+  PROC_METERS,
   TM_ASSIST_NS,
   TM_LARGE_ALLOC,
   TM_LARGE_ALLOCS,
@@ -56,12 +58,13 @@ import {
   TM_MARK_NS,
   TM_REFILLS,
   TM_REMOTE_FREES,
+  TM_SEQ,
   TM_SWEEP_NS,
   TM_SWEPT_BYTES,
   TM_SWEPT_OBJECTS,
 } from '../../layout/proc.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
-import { slotsAllocated, slotsFreed } from '../../spans/heap-stats.ts';
+import { slotsAllocated, slotsFreed, slotsReused } from '../../spans/heap-stats.ts';
 import { LOCK_OWNER } from '../../sync/proc.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { sumMeter, usedProcs } from '../../threads/stop-the-world.ts';
@@ -89,7 +92,13 @@ export function ageOf({ mf }: Mem): number {
   return (nanotime() - mf[GC_T_CREATED >>> 1]) / 1e6;
 }
 
-/** Bytes of objects ever allocated and freed, by the threads' meters as they are just now; the sums never fall. */
+/** Looks at a thread that is just changing meters that belong together; it may have been killed there. */
+const TRIES = 100;
+
+/**
+ * Bytes of objects ever allocated and freed, by the threads' meters as they are just now; the sums never fall. Writes
+ * nothing, so, other than a tally, it gets no copies from the threads, and of one that runs it may be a window of slots behind.
+ */
 export class Turnover {
   allocated = 0;
   freed = 0;
@@ -99,13 +108,26 @@ export class Turnover {
     let allocated = sumMeter(mem, TM_LARGE_ALLOC);
     for (const p of usedProcs(mem)) {
       for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
-        const size = classes.size[spanClass >>> 1]!;
-        freed += slotsFreed(mem, p, spanClass) * size;
-        allocated += slotsAllocated(mem, p, spanClass) * size;
+        const slots = turnoverOf(mem, p, spanClass);
+        freed += slots.freed * classes.size[spanClass >>> 1]!;
+        allocated += slots.allocated * classes.size[spanClass >>> 1]!;
       }
     }
     this.allocated = Math.max(this.allocated, allocated);
     this.freed = Math.max(this.freed, freed);
+  }
+}
+
+/** What a thread has allocated and freed of a class. When a sample is taken, two words change that only agree afterwards. */
+function turnoverOf(mem: Mem, p: ProcRef, spanClass: number): { allocated: number; freed: number } {
+  const { m } = mem;
+  const word = p + PROC_METERS + TM_SEQ;
+  for (let tries = TRIES; ; tries--) {
+    const seq = Atomics.load(m, word);
+    const reused = slotsReused(mem, p, spanClass);
+    const freed = slotsFreed(mem, p, spanClass) + reused;
+    const allocated = slotsAllocated(mem, p, spanClass) + reused;
+    if (tries === 0 || ((seq & 1) === 0 && Atomics.load(m, word) === seq)) return { allocated, freed };
   }
 }
 

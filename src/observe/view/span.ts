@@ -1,5 +1,6 @@
 /** Spans as a view tells them: as lines of a list, and with each of their slots. */
 import { NIL, type SpanRef } from '../../base/brand.ts';
+import { isUnswept } from '../../central/sweep.ts';
 import { CENTRAL_FULL } from '../../layout/central.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
 import { H_SWEEPGEN } from '../../layout/header.ts';
@@ -33,7 +34,7 @@ import {
 import { SPECIAL_ADDR, SPECIAL_NEXT } from '../../layout/special.ts';
 import type { TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
-import { spanBase } from '../../spans/mspan.ts';
+import { MAX_SLOTS, slotsOf, spanBase } from '../../spans/mspan.ts';
 import { tinyMaskWord } from '../../spans/tiny-mask.ts';
 import { procRef } from '../../sync/proc.ts';
 import {
@@ -50,7 +51,7 @@ import {
   type ViewSpanDetail,
 } from '../view-types.ts';
 import { classRecord, stackSlots } from './caches.ts';
-import { aheadOf, bitAt, countBits, eachLinked, firstPage, MAX_SLOTS, slotsOf } from './records.ts';
+import { aheadOf, bitAt, countBits, eachLinked, firstPage } from './records.ts';
 
 /** Slots in one answer. */
 const SLOTS_AT_ONCE = 4096;
@@ -71,11 +72,6 @@ const SWEEPS: { readonly [ahead: number]: SweepState } = {
   1: 'cached, unswept',
   3: 'cached',
 };
-
-function isUnswept(m: Int32Array<ArrayBufferLike>, s: SpanRef): boolean {
-  const ahead = aheadOf(m, s);
-  return ahead === -2 || ahead === 1;
-}
 
 /** The thread that owns the span now; 0: nobody. */
 function ownerNow(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {

@@ -19,9 +19,10 @@ import {
 } from '../../layout/span.ts';
 import type { TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
+import { slotsOf } from '../../spans/mspan.ts';
 import { tinyMaskWord } from '../../spans/tiny-mask.ts';
 import type { ViewClassUse, ViewType } from '../view-types.ts';
-import { aheadOf, bitAt, countBits, firstPage, knownPages, slotsOf, spanAtPage } from './records.ts';
+import { aheadOf, bitAt, countBits, firstPage, knownPages, spanAtPage } from './records.ts';
 
 /** Pages between two looks at the clock. */
 const PAGES_AT_ONCE = 64;

@@ -10,7 +10,8 @@ import {
   struct,
   u32,
 } from '../../../src/index.ts';
-import { H_TRACE } from '../../../src/layout/header.ts';
+import { H_TRACE, H_TRACE_SEQ } from '../../../src/layout/header.ts';
+import { EVENT_WORDS } from '../../../src/layout/trace.ts';
 import { Internals } from '../../support/internals.ts';
 import { newSeed, random } from '../../support/random.ts';
 import { TraceModel } from '../../support/trace-model.ts';
@@ -198,6 +199,120 @@ test('onFull takes the place of that; what it leaves is lost, counted and told',
   const spans = events.filter((e) => e.kind === 'spanAlloc').length;
   expect(events.filter((e) => e.kind === 'alloc').length + lost).toBeGreaterThanOrEqual(6001);
   expect(events.filter((e) => e.kind === 'alloc').length + lost).toBeLessThanOrEqual(6001 + spans + 200);
+});
+
+describe('no room can be made in the middle of a sweep', () => {
+  /** A heap whose sweep writes more events than a ring has room for, and its trace. */
+  const fill = (onFull?: () => void): { heap: Heap; trace: AllocTrace } => {
+    const heap = createHeap({ background: false, maxBytes: 64 * MB });
+    for (let i = 0; i < 20_000; i++) heap.raw.mallocgc(16 + (i % 60) * 16, null, false);
+    return { heap, trace: heap.startTrace(onFull === undefined ? { ringEvents: 256 } : { ringEvents: 256, onFull }) };
+  };
+
+  test('what onFull throws comes out of the next call of the trace; the heap is not disturbed', () => {
+    let fails = false;
+    let calls = 0;
+    const { heap, trace } = fill(() => {
+      calls++;
+      if (fails) throw new Error(`call ${calls}`);
+      trace.read(1000);
+    });
+    rest(trace);
+    fails = true;
+    heap.gc();
+    const first = `call ${calls}`;
+    heap.verify();
+    expect(calls).toBe(1);
+    expect(trace.lost).toBeGreaterThan(200);
+    expect(() => trace.read()).toThrow(first);
+    expect(trace.read().length).toBeGreaterThan(200);
+    rest(trace);
+    fails = false;
+    calls = 0;
+    const { lost } = trace;
+    for (let i = 0; i < 1000; i++) heap.raw.mallocgc(64, null, false);
+    expect(calls).toBeGreaterThan(2);
+    fails = true;
+    for (let i = 0; i < 1000; i++) heap.raw.mallocgc(64, null, false);
+    expect(() => trace.stop()).toThrow('call ');
+    expect(trace.stopped).toBe(true);
+    expect(rest(trace).length).toBeGreaterThan(200);
+    trace.stop();
+    expect(trace.lost).toBeGreaterThan(lost);
+    heap.gc();
+    heap.verify();
+  });
+
+  test('an error does not keep onFull from making room the next time', () => {
+    let calls = 0;
+    const told: AllocEvent[] = [];
+    const { heap, trace } = fill(() => {
+      told.push(...trace.read(100));
+      if (calls++ % 2 === 0) throw new Error('every second time');
+    });
+    rest(trace);
+    for (let i = 0; i < 2000; i++) heap.raw.mallocgc(64, null, false);
+    expect(calls).toBeGreaterThan(4);
+    expect(trace.lost).toBe(0);
+    expect(() => trace.stop()).toThrow('every second time');
+    told.push(...rest(trace));
+    expect(told.filter((e) => e.kind === 'alloc').length).toBe(2000);
+  });
+
+  test('no memory to keep events in: RangeError, and each event is told or counted', () => {
+    const { heap, trace } = fill();
+    const told = rest(trace).filter((e) => e.seq >= 0);
+    const Whole = Int32Array;
+    globalThis.Int32Array = new Proxy(Whole, {
+      construct(target, args) {
+        if (args[0] === 4096 * EVENT_WORDS) throw new RangeError('Array buffer allocation failed');
+        return Reflect.construct(target, args) as object;
+      },
+    });
+    try {
+      heap.gc();
+    } finally {
+      globalThis.Int32Array = Whole;
+    }
+    expect(() => trace.read()).toThrow(RangeError);
+    trace.stop();
+    expect(trace.lost).toBeGreaterThan(200);
+    const seqs = new Set([...told, ...rest(trace)].map((e) => e.seq));
+    expect(seqs.size + trace.lost).toBe(new Internals(heap).m[H_TRACE_SEQ]);
+    heap.verify();
+  });
+});
+
+test('drain ends, whatever it is asked for, while events come as fast as it tells them', () => {
+  const heap = createHeap(OFF);
+  const trace = heap.startTrace();
+  for (let i = 0; i < 100; i++) heap.raw.mallocgc(64, null, false);
+  let told = 0;
+  const drained = trace.drain(() => {
+    told++;
+    if (told < 5000) heap.raw.free(heap.raw.mallocgc(64, null, false));
+  }, Number.POSITIVE_INFINITY);
+  expect(drained).toBe(told);
+  expect(told).toBeLessThan(200);
+  trace.stop();
+});
+
+test('full says when onFull has done enough', () => {
+  const heap = createHeap(OFF);
+  const made: boolean[] = [];
+  const trace: AllocTrace = heap.startTrace({
+    ringEvents: 256,
+    onFull: () => {
+      made.push(trace.full);
+      trace.read(1);
+      made.push(trace.full);
+    },
+  });
+  expect(trace.full).toBe(false);
+  while (made.length === 0) heap.raw.mallocgc(64, null, false);
+  expect(made.slice(0, 2)).toEqual([true, false]);
+  trace.stop();
+  expect(trace.full).toBe(false);
 });
 
 test('one trace at a time; each begins and ends for itself; afterwards calls are as fast as before', () => {

@@ -8,13 +8,17 @@ import {
   i32,
   type MemProfileRecord,
   ref,
+  SpanheapError,
   slice,
   string,
   struct,
 } from '../../../src/index.ts';
+import { FIX_IN_USE, FIX_SPECIALS } from '../../../src/layout/fixalloc.ts';
 import { H_PERSISTENT_NEXT } from '../../../src/layout/header.ts';
+import { H_PROFILE_BUCKETS } from '../../../src/layout/profile.ts';
 import { SPAN_CACHE } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { fixRef } from '../../../src/spans/fixalloc.ts';
 import { Internals } from '../../support/internals.ts';
 
 const Node = struct('Node', {
@@ -380,4 +384,69 @@ test('without memory for a sample the allocation succeeds, and the sample is los
   expect(profile.records.reduce((n, r) => n + r.allocObjects, 0)).toBe(1);
   heap.raw.free(addr);
   heap.verify();
+});
+
+describe('a sample that fails halfway', () => {
+  const failing = (place: string, error: Error) => {
+    const heap = makeHeap({ gc: 'off' });
+    heap.raw.mallocgc(64, null, false);
+    const { t } = heap.raw as unknown as Malloc;
+    const { m } = t.mem;
+    const inUse = (): number => m[fixRef(t.mem, FIX_SPECIALS) + FIX_IN_USE]!;
+    const before = inUse();
+    t.delay = (at) => {
+      if (at === place) throw error;
+    };
+    return { heap, allocate: () => heap.raw.mallocgc(64, null, false), leaked: () => inUse() - before, t };
+  };
+
+  test.each(['profile.bucket', 'profile.counted'])('after %s: it is lost, its record is not', (place) => {
+    const { heap, allocate, leaked, t } = failing(place, new RangeError('Maximum call stack size exceeded'));
+    const addr = allocate();
+    t.delay = undefined;
+    expect(leaked()).toBe(0);
+    const { lost, records } = heap.memProfile();
+    expect([lost, records.reduce((n, r) => n + r.inuseObjects, 0)]).toEqual([1, 1]);
+    heap.raw.free(addr);
+    heap.verify();
+  });
+
+  test('that the heap is broken is told, not counted as a lost sample', () => {
+    const { heap, allocate } = failing('profile.bucket', new SpanheapError('ERR_FATAL', 'a lock is held'));
+    expect(allocate).toThrow('a lock is held');
+    expect(heap.memProfile().lost).toBe(0);
+  });
+});
+
+test('collections that end faster than the profile is read: it is of now', () => {
+  const heap = makeHeap();
+  const keep = heap.raw.mallocgc(64, null, true);
+  heap.raw.pin(keep);
+  heap.gc();
+  expect(heap.memProfile().cycle).toBe(1);
+  const { load } = Atomics;
+  let collections = 0;
+  let isInside = false;
+  const limit = 50;
+  Atomics.load = ((words: Int32Array, word: number) => {
+    if (word === H_PROFILE_BUCKETS && !isInside && collections < limit) {
+      isInside = true;
+      heap.raw.mallocgc(64, null, true);
+      heap.gc();
+      collections++;
+      isInside = false;
+    }
+    return load(words, word);
+  }) as typeof load;
+  try {
+    const { cycle, records } = heap.memProfile();
+    expect(collections).toBeLessThan(limit);
+    expect(cycle).toBe(0);
+    const sum = (of: (r: MemProfileRecord) => number): number => records.reduce((n, r) => n + of(r), 0);
+    expect(sum((r) => r.allocObjects)).toBe(1 + collections);
+    expect(sum((r) => r.inuseObjects)).toBe(1);
+  } finally {
+    Atomics.load = load;
+  }
+  expect(heap.memProfile().cycle).toBe(1 + collections);
 });

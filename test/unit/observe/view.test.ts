@@ -229,6 +229,26 @@ test('after a cycle: marks, unswept spans that nobody owns, the cycle itself', (
   expect(seen.stats().allocatedBytes).toBeGreaterThanOrEqual(seen.stats().liveBytes);
 });
 
+test('what was allocated and freed is what memStats says, slots that go around on the reuse stack included', () => {
+  const heap = createHeap({ background: false, maxBytes: 2 ** 26 });
+  const seen = heap.view();
+  const grown = (): unknown => {
+    const { TotalAlloc, HeapAlloc } = heap.memStats();
+    const { allocatedBytes, freedBytes } = seen.stats();
+    expect({ allocatedBytes, freedBytes }).toEqual({ allocatedBytes: TotalAlloc, freedBytes: TotalAlloc - HeapAlloc });
+    return allocatedBytes;
+  };
+  grown();
+  heap.scope(() => {
+    for (let i = 0; i < 100_000; i++) heap.raw.free(heap.raw.mallocgc(64, null, false));
+  });
+  for (let i = 0; i < 50; i++) heap.raw.mallocgc(64 * i + 1, null, false);
+  heap.raw.free(heap.raw.mallocgc(100_000, null, false));
+  expect(grown()).toBeGreaterThan(6_400_000);
+  heap.gc();
+  grown();
+});
+
 const Leaf = struct('Leaf', { text: string, ok: bool });
 const Tree = struct('Tree', {
   id: i64,

@@ -1,17 +1,17 @@
 /** Traces in files: a heap is recorded and replayed; Chrome's trace events are what Perfetto takes them for. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { readRecording } from '../../../src/cli/replay/formats/read.ts';
 import { NEVER, OP_CALLOC, OP_FREE, OP_RESIZE, type Recording } from '../../../src/cli/replay/recording.ts';
-import { createHeap, type Heap, string, struct, u32 } from '../../../src/index.ts';
+import { attachHeap, createHeap, type Heap, string, struct, u32 } from '../../../src/index.ts';
 import { AllocEvent } from '../../../src/observe/trace-events.ts';
 import { ChunkFile } from '../../../src/serve/trace/chunk-file.ts';
 import { TextWriter } from '../../../src/serve/trace/text-writer.ts';
@@ -185,6 +185,58 @@ test('a thread that never comes to its event loop loses nothing: it writes when 
   expect((await readRecording(file)).events).toBe(100_000);
 });
 
+describe('rings are emptied where the program waits for it', () => {
+  /** The heap, with `told` called after each time that the recorder has drained its trace. */
+  function watched(heap: Heap, told: () => void): Pick<Heap, 'startTrace'> {
+    return {
+      startTrace: (options) => {
+        const trace = heap.startTrace(options);
+        const drain = trace.drain.bind(trace);
+        trace.drain = (visit, max) => {
+          const events = drain(visit, max);
+          told();
+          return events;
+        };
+        return trace;
+      },
+    };
+  }
+
+  test('in an allocation, not for as long as others write', async () => {
+    const heap = createHeap({ gc: 'off', maxBytes: 64 * MB, maxThreads: 4 });
+    const other = attachHeap(heap.share());
+    const most = 100_000;
+    let drains = 0;
+    const busy = watched(heap, () => {
+      if (++drains < most) other.raw.free(other.raw.mallocgc(64, null, false));
+    });
+    const recording = recordTrace(busy, join(dir, 'room.trace'), { ringEvents: 256 });
+    while (drains === 0) heap.raw.free(heap.raw.mallocgc(48, null, false));
+    expect(drains).toBe(1);
+    drains = most;
+    expect(await recording.stop()).toMatchObject({ lost: 0 });
+  });
+
+  test('at exit, no more than there is, though others write on', async () => {
+    const heap = createHeap({ gc: 'off', maxBytes: 64 * MB });
+    for (let i = 0; i < 30; i++) heap.raw.mallocgc(48, null, false);
+    const file = join(dir, 'end-of-all.trace');
+    const before = new Set(process.listeners('exit'));
+    let drains = 0;
+    const recording = recordTrace(
+      watched(heap, () => {
+        if (++drains < 100) heap.raw.mallocgc(64, null, false);
+      }),
+      file,
+    );
+    for (let i = 0; i < 50; i++) heap.raw.mallocgc(48, null, false);
+    for (const atExit of process.listeners('exit')) if (!before.has(atExit)) atExit(0);
+    expect(drains).toBe(1);
+    expect((await readRecording(file)).objects).toBe(80);
+    await recording.stop().catch(() => {});
+  });
+});
+
 test('a program that ends without stop leaves a whole file', async () => {
   const observe = new URL('../../../dist/observe.js', import.meta.url).href;
   const index = new URL('../../../dist/index.js', import.meta.url).href;
@@ -289,4 +341,46 @@ test('--trace of index and replay: a recording of the index is replayed, and tha
   expect(() => run('replay', recording, recording, '--trace', chrome)).toThrow(/one recording/);
   expect(() => run('replay', recording, '--trace', recording)).toThrow(/one of the recordings/);
   expect(() => run('index', sources, '--trace', join(dir, 'none', 'x'))).toThrow(/cannot be written/);
+});
+
+describe('a command that is interrupted writes the rest of its trace', () => {
+  /** Ends the program soon after it has made the file, and waits until it is gone. */
+  async function interrupt(signal: NodeJS.Signals, file: string, ...args: string[]) {
+    const child = spawn(process.execPath, [CLI, ...args, '--trace', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text) => (said += text));
+    const exit = once(child, 'exit');
+    while (child.exitCode === null && !existsSync(file)) await sleep(5);
+    await sleep(100);
+    child.kill(signal);
+    const [code, by] = await exit;
+    return { code, by, said };
+  }
+
+  const lines = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `a ${i + 1} ${16 + (i % 500)} 0\nf ${i + 1} 0\n`).join('');
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('replay, %s', async (signal, code) => {
+    const recording = join(dir, 'long.trace');
+    writeFileSync(recording, `# spanheap-trace 1\n${lines(1_000_000)}`);
+    const file = join(dir, `${signal}.json`);
+    const end = await interrupt(signal, file, 'replay', recording);
+    expect(end).toEqual({ code, by: null, said: 'spanheap: interrupted\n' });
+    const events = JSON.parse(readFileSync(file, 'utf8')) as ChromeEvent[];
+    expect(events.some((e) => e.name === 'objects per ms')).toBe(true);
+  });
+
+  test('index, whose workers are stopped first', async () => {
+    const folder = mkdtempSync(join(dir, 'words-'));
+    const words = Array.from({ length: 200_000 }, (_, i) => `word${i}`).join(' ');
+    for (let i = 0; i < 20; i++) writeFileSync(join(folder, `${i}.txt`), words);
+    const file = join(dir, 'index.json');
+    const end = await interrupt('SIGINT', file, 'index', folder, '--threads', '2');
+    expect(end).toMatchObject({ code: 130, by: null });
+    expect(end.said).toMatch(/^(spanheap: trace in .*\n)?spanheap: interrupted\n$/);
+    expect(Array.isArray(JSON.parse(readFileSync(file, 'utf8')))).toBe(true);
+  });
 });
