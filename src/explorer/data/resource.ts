@@ -1,6 +1,8 @@
 /** Answers of the server for a view that is open: fetched at once, and again while the heap changes. */
+
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { ErrorAnswer } from '../../serve/explorer/protocol.ts';
 import { api, heapId, paused, samples, status } from './connection.ts';
 
 export interface Resource<T> {
@@ -14,7 +16,7 @@ export interface Resource<T> {
 /** What the server answers to one request. Throws Error in words when it refuses, or does not answer. */
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await fetch(path, signal === undefined ? {} : { signal });
-  const answer = (await response.json()) as T & { error?: string };
+  const answer = (await response.json()) as T & Partial<ErrorAnswer>;
   if (!response.ok) throw new Error(answer.error ?? `HTTP ${response.status}`);
   return answer;
 }

@@ -1,6 +1,6 @@
 /** Small parts that the views share. */
 import type { ComponentChildren, JSX } from 'preact';
-import { info } from '../data/connection.ts';
+import { info, paused } from '../data/connection.ts';
 import type { Resource } from '../data/resource.ts';
 import { linkTo } from '../data/route.ts';
 import { bytes, hex, t } from '../i18n/index.ts';
@@ -153,5 +153,20 @@ export function Segments<T extends string | number>(props: {
         </button>
       ))}
     </fieldset>
+  );
+}
+
+/** Lets what changes stand still, or go on. */
+export function PauseButton(): JSX.Element {
+  return (
+    <button
+      type="button"
+      aria-pressed={paused.value}
+      onClick={() => {
+        paused.value = !paused.value;
+      }}
+    >
+      {t(paused.value ? 'app.resume' : 'app.pause')}
+    </button>
   );
 }

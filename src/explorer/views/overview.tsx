@@ -7,7 +7,7 @@ import { cycles, info, paused, samples } from '../data/connection.ts';
 import { useResource } from '../data/resource.ts';
 import { bytes, count, duration, percent, t } from '../i18n/index.ts';
 import { Chart, type ChartLine } from '../parts/chart.tsx';
-import { Facts, Loaded, Section, Segments, Table } from '../parts/common.tsx';
+import { Facts, Loaded, PauseButton, Section, Segments, Table } from '../parts/common.tsx';
 import { column, costs, rates } from '../parts/series.ts';
 
 /** Seconds that the charts show; 0: all there is. */
@@ -38,15 +38,7 @@ export function OverviewView(): JSX.Element {
             seconds.value = s;
           }}
         />
-        <button
-          type="button"
-          aria-pressed={paused.value}
-          onClick={() => {
-            paused.value = !paused.value;
-          }}
-        >
-          {t(paused.value ? 'app.resume' : 'app.pause')}
-        </button>
+        <PauseButton />
       </div>
       {last === undefined ? <p class="quiet">{t('overview.empty')}</p> : <Now sample={last} />}
       <Charts samples={window} cycles={shown.value.cycles} />

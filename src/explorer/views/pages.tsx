@@ -13,7 +13,7 @@ import { CELL_SIZES } from '../map/layout.ts';
 import { Legend } from '../map/legend.tsx';
 import { nextCell, PageMap } from '../map/page-map.tsx';
 import { pageText } from '../map/page-text.ts';
-import { classText, Section, SpanLink, Table } from '../parts/common.tsx';
+import { classText, PauseButton, Section, SpanLink, Table } from '../parts/common.tsx';
 
 /** One for the page: it is still there when the view is opened again. */
 const store = new PageStore();
@@ -176,15 +176,7 @@ function Toolbar(): JSX.Element {
         />
         {t('pages.changes')}
       </label>
-      <button
-        type="button"
-        aria-pressed={paused.value}
-        onClick={() => {
-          paused.value = !paused.value;
-        }}
-      >
-        {t(paused.value ? 'app.resume' : 'app.pause')}
-      </button>
+      <PauseButton />
     </>
   );
 }
