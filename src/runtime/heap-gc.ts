@@ -9,12 +9,12 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_PAUSES } from '../layout/proc.ts';
 import { SNAP_SERIAL, WHY_DETACHED } from '../layout/snapshot.ts';
 import { endSnapshot, giveUp, snapshotOwner } from '../threads/hold.ts';
-import { procsOfThread, reap } from '../threads/reap.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
 import type { SharedHeap } from './init.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
+import { reapWorker } from './reap-worker.ts';
 import { startWorker, whenIdle } from './worker-threads.ts';
 
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
@@ -213,8 +213,6 @@ export class HeapGC {
   /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
   #lost(threadId: number): void {
     const { heap } = this.#cache;
-    if (!heap.t.attached) return;
-    for (const id of procsOfThread(heap, threadId)) reap(heap, id, this.collector.stop);
-    startFailed(heap.t.mem, heap.t.id);
+    reapWorker(heap, threadId, this.collector.stop, () => startFailed(heap.t.mem, heap.t.id));
   }
 }

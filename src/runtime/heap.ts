@@ -31,6 +31,7 @@ import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
+import { reapWorker } from './reap-worker.ts';
 import { announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
@@ -301,7 +302,8 @@ export class Heap extends HeapInside {
   }
 
   /**
-   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends. For workers of Node's
+   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends: at its `exit` event, or some
+   * milliseconds later when other threads do not come to safepoints, as those of workers that were terminated with it. For workers of Node's
    * `worker_threads`; a browser does not tell when a worker ends: call `reap` after `terminate()` there.
    */
   watch(worker: WorkerLike): void {
@@ -309,11 +311,7 @@ export class Heap extends HeapInside {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', 'watch: expected a Worker of node:worker_threads');
     }
     const { threadId } = worker;
-    worker.once('exit', () => {
-      if (!this.attached) return;
-      for (const id of procsOfThread(this.cache.heap, threadId))
-        reap(this.cache.heap, id, this.collector.collector.stop);
-    });
+    worker.once('exit', () => reapWorker(this.cache.heap, threadId, this.collector.collector.stop));
   }
 
   /** Ids of the threads that a worker with this thread id has attached. */

@@ -313,13 +313,15 @@ export class Proc {
 
   /**
    * Takes the world lock. The thread is outside its region while it waits, so that it can be stopped, and back inside
-   * (if it was) when this returns. A world lock whose owner is DEAD is taken over; a stop may be half done then.
+   * (if it was) when this returns. A world lock whose owner is DEAD is taken over; a stop may be half done then. False: it
+   * could not be had within so many milliseconds.
    */
-  lockWorld(): void {
+  lockWorld(within: number = Number.POSITIVE_INFINITY): boolean {
     const m = this.#m;
     if (m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
     const inside = this.depth > 0 && this.mem.shared;
     if (inside) this.release();
+    const until = performance.now() + within;
     for (;;) {
       const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
       if (seen === 0) break;
@@ -329,12 +331,17 @@ export class Proc {
       }
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
       else parkWhile(m, H_WORLD_LOCK, seen, NAP_MS);
+      if (performance.now() > until) {
+        if (inside) this.resume();
+        return false;
+      }
     }
     this.pause('world');
-    if (!inside) return;
+    if (!inside) return true;
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
     Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
     this.resume();
+    return true;
   }
 
   unlockWorld(): void {

@@ -26,7 +26,17 @@ import { procRef } from '../sync/proc.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';
-import { allProcs, leafLocks, releaseLocksOf, type StopOptions, withWorldStopped } from './stop-the-world.ts';
+import {
+  allProcs,
+  leafLocks,
+  releaseLocksOf,
+  StopGivenUp,
+  type StopOptions,
+  withWorldStopped,
+} from './stop-the-world.ts';
+
+/** Milliseconds that `tryReap` waits for. */
+const TRY_MS = 50;
 
 /**
  * Takes back all that a dead thread held. The thread must really be gone: one that still runs finds itself detached. The
@@ -57,8 +67,24 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
     },
     { ...options, reaping: true },
   );
-  reapStartedBy(heap, id, options);
+  const { within: _, ...patient } = options;
+  reapStartedBy(heap, id, patient);
   return true;
+}
+
+/**
+ * As `reap`, for one who hears of the deaths of other threads only when he returns, as an event loop does: waits for the
+ * others for a short while only. False: one of them may be dead as well; to be tried again. The thread is DEAD from the
+ * first try on, so nobody else waits for it.
+ */
+export function tryReap(heap: MHeap, id: number, options: StopOptions = {}): boolean {
+  try {
+    reap(heap, id, { ...options, within: TRY_MS });
+    return true;
+  } catch (error) {
+    if (error instanceof StopGivenUp) return false;
+    throw error;
+  }
 }
 
 /** A background worker has ended with the thread that started it, and that is this one. */

@@ -50,7 +50,12 @@ export interface StopOptions {
   readonly warnAfterMs?: number;
   /** What the stop is for, as the allocation trace tells it: one of the WHY_ values. Default: WHY_OTHER. */
   readonly why?: number;
+  /** Milliseconds after which it is given up: StopGivenUp is thrown, and the world runs. Default: ERR_FATAL after a minute. */
+  readonly within?: number;
 }
+
+/** The world could not be stopped in the time that there was. */
+export class StopGivenUp extends Error {}
 
 /** Record of every thread slot, attached or not. */
 export function allProcs(mem: Mem): ProcRef[] {
@@ -151,7 +156,7 @@ function timed<T>(fn: () => T, asked: number, options: StopOptions): T {
  */
 export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void {
   for (;;) {
-    t.lockWorld();
+    if (!t.lockWorld(options.within)) throw new StopGivenUp();
     if (options.reaping || Atomics.load(t.mem.m, H_RECLAIMER) === 0) return;
     t.unlockWorld();
     awaitReaper(t);
@@ -201,6 +206,7 @@ export class Patience {
   /** `p` is not at a safepoint yet. Warns once a thread; throws ERR_FATAL when it has been waited for too long. */
   check(m: Int32Array<ArrayBufferLike>, p: ProcRef): void {
     const waited = performance.now() - this.#started;
+    if (waited > (this.#options.within ?? Number.POSITIVE_INFINITY)) throw new StopGivenUp();
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
     }

@@ -196,3 +196,15 @@ test('heap.watch reaps a worker that ends, however it ends', async () => {
     heap.verify();
   }
 });
+
+test('heap.watch reaps workers that are terminated at once, each inside of its region', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 16 * MB, maxThreads: 4 });
+  const control = newControl(3);
+  hands = await Promise.all([0, 1, 2].map((i) => startHand(heap, control, i, { role: 'long', seed: i })));
+  for (const { worker } of hands) heap.watch(worker);
+  await until('they are in their regions', () => hands.every(({ at }) => Atomics.load(control, at + W_PROGRESS) === 1));
+  // The first one's exit is told while the others are RUNNING for ever.
+  await Promise.all(hands.map(({ worker }) => worker.terminate()));
+  await until('all are reaped', () => heap.stats().threads === 1);
+  heap.verify();
+});
