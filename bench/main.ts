@@ -37,6 +37,7 @@ import { mapThreads } from './suites/map-threads.ts';
 import { observeAnalyze } from './suites/observe-analyze.ts';
 import { observeExplorer } from './suites/observe-explorer.ts';
 import { observeProfile } from './suites/observe-profile.ts';
+import { observeSnapshot } from './suites/observe-snapshot.ts';
 import { observeTrace } from './suites/observe-trace.ts';
 import { references } from './suites/references.ts';
 import { replay } from './suites/replay.ts';
@@ -45,7 +46,7 @@ import { threads } from './suites/threads.ts';
 
 const TYPED = [references, graph, map, mapThreads, structs, index];
 const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
-const OBSERVERS = [observeAnalyze, observeExplorer, observeProfile, observeTrace];
+const OBSERVERS = [observeAnalyze, observeExplorer, observeProfile, observeSnapshot, observeTrace];
 const SUITES = [
   malloc,
   churn,
