@@ -29,7 +29,7 @@ const CLIENT = fileURLToPath(new URL('bench/worker-explorer-client.js', DIST));
 const EXPLORER = new URL('explorer-worker.js', DIST);
 
 const task = taskOf<ExplorerTask>();
-const heap = createHeap({ maxBytes: MAX_BYTES, ...(task.program === 'free' ? { gc: 'off' } : {}) });
+const heap = createHeap({ maxBytes: MAX_BYTES, ...(task.program === 'free' ? { gc: 'off' } : { gcPercent: -1 }) });
 const batch = task.program === 'free' ? freeing(heap, task.nodes) : collected(heap, task.nodes);
 const waited = watchRunQueue();
 await run(task.settleMs);
@@ -77,6 +77,7 @@ function freeing({ raw, scope }: Heap, nodes: number): () => void {
 /** Objects of a graph that are replaced; the collector frees them. */
 function collected({ raw }: Heap, nodes: number): () => void {
   const few = buildLive(heap, nodes, SLOTS);
+  heap.setGCPercent(100);
   const type = liveType(heap);
   let next = 0;
   const some = (): void => {
