@@ -32,6 +32,7 @@ import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.t
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
+import { GC_FREED_MARKING } from '../layout/gc.ts';
 import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_DIRECT,
@@ -361,6 +362,8 @@ export class MCache {
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
     const top = m[c + MC_TOP];
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
+    // It may be marked from here on by who has its address in hand, as a root that has gone meanwhile: no zombie.
+    if (this.marking) Atomics.store(m, GC_FREED_MARKING, 1);
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;

@@ -6,8 +6,6 @@ import { NIL, type SpanRef } from '../base/brand.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { ensureSwept, isUnswept } from '../central/sweep.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
-import { GC_FREED_MARKING } from '../layout/gc.ts';
-import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET, TM_BAD_DEFERRED } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -47,11 +45,6 @@ export function freeTiny(cache: MCache, s: SpanRef, index: number, start: number
   }
 }
 
-/** What is freed while the collector marks may be marked, as the block that a thread fills is: no zombie (central/sweep.ts). */
-function noteFreed(m: Int32Array<ArrayBufferLike>): void {
-  if (m[H_WRITE_BARRIER] !== 0) Atomics.store(m, GC_FREED_MARKING, 1);
-}
-
 /** Stops filling the current tiny block; an empty one is freed. */
 export function dropTiny(cache: MCache): void {
   const { m } = cache.heap.t.mem;
@@ -63,7 +56,6 @@ export function dropTiny(cache: MCache): void {
   m[p + PROC_TINY_OFFSET] = 0;
   m[p + PROC_TINY_MASK] = NIL;
   if (m[word] !== 0) return;
-  noteFreed(m);
   const s = cache.spanOf(block);
   cache.freeSlot(s, (block - (m[s + SPAN_BASE] >>> 0)) / m[s + SPAN_ELEMSIZE]);
 }
@@ -97,7 +89,6 @@ function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): voi
   } else if (!isObject(cache, s, index, start)) {
     count(mem, cache.ref, TM_BAD_DEFERRED, 1);
   } else {
-    noteFreed(m);
     if (start < 0) cache.freeSlot(s, index);
     else freeTiny(cache, s, index, start);
   }

@@ -3,6 +3,7 @@
  * and counts as well. Rare: spans are without owner only after their thread detached, died, or had to give them up.
  */
 import type { SpanRef } from '../base/brand.ts';
+import { GC_FREED_MARKING } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -48,6 +49,7 @@ export function freeUnowned(heap: MHeap, s: SpanRef, index: number, start: numbe
   }
   m[bit >>> 5] &= ~(1 << bit);
   countFreed(t.mem, t.ref, m[s + SPAN_CLASS], 1);
+  if (m[H_WRITE_BARRIER] !== 0) Atomics.store(m, GC_FREED_MARKING, 1);
   m[s + SPAN_NEEDZERO] = 1;
   centralRemove(t.mem, s);
   m[s + SPAN_ALLOC_COUNT]--;

@@ -32,7 +32,7 @@ export const GC_WHY = H_GC + 8;
 /** 1: every thread prints a line of gctrace for a cycle that it ends. */
 export const GC_TRACE = H_GC + 10;
 
-/** 1: objects were freed by hand while the last cycle marked. */
+/** 1: slots were freed while the last cycle marked, by hand or because their thread died. */
 export const GC_FREED_MARKING = H_GC + 9;
 /** The H_SWEEPGEN for which the mark-bit arenas' epoch has moved on: once for each, also if a cycle is given up. */
 export const GC_EPOCH_SWEEPGEN = H_GC + 11;

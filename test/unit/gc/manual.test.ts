@@ -179,6 +179,27 @@ describe('freeing while the collector marks', () => {
     ended();
   });
 
+  test.each(['its owner', 'another thread'])(
+    'a tiny object that was a root is no zombie when %s has freed it',
+    (by) => {
+      const other = attachHeap(heap.share());
+      heap.scope(() => {
+        const { raw } = heap;
+        // Each of a block of its own, and the last one is not the one that is being filled.
+        const made = Array.from({ length: 20 }, () => raw.mallocgc(9, null, true));
+        const pins = made.map((addr) => raw.pin(addr));
+        raw.mallocgc(15, null, true);
+        beginCycle(heap);
+        // The roots are taken, and none of them is marked yet.
+        for (const pin of pins) pin.unpin();
+        for (const addr of made) (by === 'its owner' ? raw : other.raw).free(addr);
+        finishCycle(heap);
+      });
+      other.detach();
+      ended();
+    },
+  );
+
   test('the heap is whole in the middle of it, too', () => {
     const { raw } = heap;
     const sizes = [5, 64, 328, 1024, 9000];
