@@ -10,8 +10,7 @@
  *   partial  freeindex = 0 and allocCount < nelems: all 0 bits are in the span
  *   full     freeindex = nelems = allocCount: all 0 bits are on the reuse stack
  *
- *   partial, at its end: those that are empty. The thread keeps a few, since what was freed is often wanted again; they
- *            go back to mheap before the heap becomes larger than it ever was
+ *   partial, at its end: those that are empty (empty-spans.ts)
  *
  * A freed slot goes on the reuse stack of its class and is the next to be handed out (Go 1.26's `freegc` lists and
  * mimalloc's local free lists are the models). The stack is short: when it is full, all of it goes back to the spans,
@@ -33,7 +32,7 @@ import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import { GC_FREED_MARKING } from '../layout/gc.ts';
-import { H_EMPTY_SPAN, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
+import { H_EMPTY_SPAN, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_DIRECT,
   MC_FULL_COUNT,
@@ -43,7 +42,6 @@ import {
   MC_NEEDZERO,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
-  MC_PARTIAL_LAST,
   MC_SHIFT,
   MC_SIZE,
   MC_SPAN,
@@ -88,21 +86,18 @@ import {
   SPAN_NPAGES,
   SPAN_OWNER,
   SPAN_SPECIALS,
-  SPAN_STATE,
-  SPAN_STATE_FREEING,
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { addLive, cacheTag, listAppend, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
+import { addLive, cacheTag, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { stackWords } from '../spans/reuse-stack.ts';
 import { countTiny } from '../spans/tiny-mask.ts';
+import { KEEP_PAGES, makeRoom, settle, wantBack } from './empty-spans.ts';
 import { blacken, unblacken } from './marking.ts';
 import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
-/** Pages of empty spans that a thread keeps at first, and always when others may need them. */
-const KEEP_PAGES = 128;
 /** Frees straight back into spans after which a refill moves them on: far from what 31 bits hold, and rarely reached. */
 const FOLD_DIRECT = 1 << 20;
 
@@ -122,12 +117,9 @@ export class MCache {
   sampleDue = false;
   /** Where the gaps between samples come from. */
   random: () => number = () => Math.random();
-  /**
-   * Pages of empty spans that this thread keeps while it is alone, and how many it gave back for this reason. What was
-   * given back and is wanted again raises the limit by its pages, what has to make room lowers it.
-   */
-  private keepPages = KEEP_PAGES;
-  private givenPages = 0;
+  /** Pages of empty spans that this thread keeps while it is alone, and how many it gave back: see empty-spans.ts. */
+  keepPages = KEEP_PAGES;
+  givenPages = 0;
   private readonly m: Int32Array<ArrayBufferLike>;
   private readonly mf: Float64Array<ArrayBufferLike>;
 
@@ -291,7 +283,7 @@ export class MCache {
   }
 
   /** No span may go back to mheap now: see above. */
-  private get marking(): boolean {
+  get marking(): boolean {
     return this.m[H_WRITE_BARRIER] !== 0;
   }
 
@@ -311,11 +303,8 @@ export class MCache {
     if (isNew) {
       const npages = heap.classes.npages[spanClass >>> 1];
       reclaimPages(heap, npages);
-      this.makeRoom(npages);
-      if (this.givenPages > 0) {
-        this.givenPages -= npages;
-        this.keepPages += npages;
-      }
+      makeRoom(this, npages);
+      wantBack(this, npages);
       s = heap.alloc(npages, spanClass);
     }
     if (s !== NIL) {
@@ -368,7 +357,7 @@ export class MCache {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
       m[c + MC_DIRECT]++;
-      this.#settle(c, s);
+      settle(this, c, s);
     } else if ((top & STACK_MASK) !== 0) {
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
       m[top + 1] = bitIndex;
@@ -378,7 +367,7 @@ export class MCache {
       this.#beginReturn(c, s);
       m[s + SPAN_ALLOC_COUNT]--;
       m[c + MC_DIRECT]++;
-      this.#settle(c, s);
+      settle(this, c, s);
     }
   }
 
@@ -405,7 +394,7 @@ export class MCache {
       while (i < top && (m[i] - base) >>> 0 < bytes);
       this.#beginReturn(c, s);
       m[s + SPAN_ALLOC_COUNT] -= (i - from) >>> 1;
-      this.#settle(c, s);
+      settle(this, c, s);
     }
   }
 
@@ -446,57 +435,5 @@ export class MCache {
     } else if (m[s + SPAN_LIST] === LIST_CACHED) {
       this.#dropWindow(c);
     }
-  }
-
-  /** An empty span that is not the one allocated from: kept for a while, or given back to mheap. */
-  #settle(c: number, s: SpanRef): void {
-    const m = this.m;
-    if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
-    const kept = m[this.ref + PROC_EMPTY_PAGES] + m[s + SPAN_NPAGES];
-    m[this.ref + PROC_EMPTY_PAGES] = kept;
-    if (kept > (Atomics.load(m, H_PROCS) === 1 ? this.keepPages : KEEP_PAGES) && !this.marking) {
-      this.givenPages += m[s + SPAN_NPAGES];
-      this.#giveBack(c, s);
-    } else {
-      listRemove(m, c + MC_PARTIAL_FIRST, s);
-      this.heap.t.pause('mcache.keep');
-      listAppend(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
-    }
-  }
-
-  /** An empty span of the partial list goes back to mheap. */
-  #giveBack(c: number, s: SpanRef): void {
-    const m = this.m;
-    this.beginFree(s);
-    this.heap.t.pause('mcache.settle');
-    listRemove(m, c + MC_PARTIAL_FIRST, s);
-    m[c + MC_PARTIAL_COUNT]--;
-    m[this.ref + PROC_EMPTY_PAGES] -= m[s + SPAN_NPAGES];
-    this.heap.free(s);
-  }
-
-  /** Gives empty spans back, until `npages` more would not make the heap larger than it ever was. */
-  makeRoom(npages: number): void {
-    const m = this.m;
-    if (this.marking) return;
-    for (let spanClass = 2; m[this.ref + PROC_EMPTY_PAGES] > 0 && spanClass < this.heap.spanClasses; ) {
-      if (Atomics.load(m, H_PAGES_IN_USE) + npages <= Atomics.load(m, H_PEAK_PAGES)) return;
-      const c = this.classRef(spanClass);
-      const last = m[c + MC_PARTIAL_LAST] as SpanRef;
-      if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) {
-        this.keepPages = Math.max(KEEP_PAGES, this.keepPages - m[last + SPAN_NPAGES]);
-        this.#giveBack(c, last);
-      } else {
-        spanClass++;
-      }
-    }
-  }
-
-  /** Marks an empty span as on its way back, in this thread's name, before it is taken off its list. */
-  beginFree(s: SpanRef): void {
-    const m = this.m;
-    m[s + SPAN_OWNER] = this.heap.t.id;
-    m[s + SPAN_CACHE] = 0;
-    Atomics.store(m, s + SPAN_STATE, SPAN_STATE_FREEING);
   }
 }

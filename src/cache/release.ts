@@ -12,6 +12,7 @@ import {
 } from '../layout/proc.ts';
 import { SPAN_ALLOC_COUNT, SPAN_CACHE, SPAN_FREEINDEX, SPAN_OWNER, SPAN_SWEEPGEN } from '../layout/span.ts';
 import { listRemove } from '../spans/mspan.ts';
+import { beginFree } from './empty-spans.ts';
 import type { MCache } from './mcache.ts';
 
 /** To mheap the empty ones, to mcentral the others. The thread is the caller itself, or stopped. */
@@ -44,7 +45,7 @@ function release(cache: MCache, spanClass: number, s: SpanRef): void {
   const { t } = heap;
   const { m } = t.mem;
   if (m[s + SPAN_ALLOC_COUNT] === 0 && m[H_WRITE_BARRIER] === 0) {
-    cache.beginFree(s);
+    beginFree(cache, s);
     heap.free(s);
     return;
   }

@@ -5,6 +5,7 @@
 import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
+import { makeRoom } from '../cache/empty-spans.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
 import { followRate, sampleLarge, samplePop } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
@@ -133,7 +134,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   const spanClass = (type === 0 ? 1 : 0) as SpanClass;
   if (a.hooks.onLargeAlloc !== undefined) a.hooks.onLargeAlloc(size);
   reclaimPages(heap, npages);
-  cache.makeRoom(npages);
+  makeRoom(cache, npages);
   let s = (npages < plan.pages ? heap.alloc(npages, spanClass) : NIL) as SpanRef;
   if (s === NIL) {
     outOfMemory(a, size, () => npages < plan.pages && (s = heap.alloc(npages, spanClass)) !== NIL);
