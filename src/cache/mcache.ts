@@ -90,6 +90,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } from '../spans/heap-stats.ts';
+import { keepBits } from '../spans/held-bits.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
 import { stackWords } from '../spans/reuse-stack.ts';
@@ -274,7 +275,10 @@ export class MCache {
       m[s + SPAN_ALLOC_COUNT] += taken;
       // Before the window: a reader that sees the one without the other takes free slots for used ones, and not the reverse.
       this.mf[(c + MC_METERS + MT_TAKEN) >>> 1] += taken;
-      if (marks !== 0) blacken(this.heap.t.mem, s, w, free);
+      if (marks !== 0) {
+        keepBits(this.heap.t.mem, bits + w);
+        blacken(this.heap.t.mem, s, w, free);
+      }
       m[c + MC_WIN] = free;
       return true;
     }
@@ -350,9 +354,12 @@ export class MCache {
     const c = this.classRef(m[s + SPAN_CLASS]);
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
     const top = m[c + MC_TOP];
+    if (this.marking) {
+      keepBits(this.heap.t.mem, bitIndex >>> 5);
+      // It may be marked from here on by who has its address in hand, as a root that has gone meanwhile: no zombie.
+      Atomics.store(m, GC_FREED_MARKING, 1);
+    }
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
-    // It may be marked from here on by who has its address in hand, as a root that has gone meanwhile: no zombie.
-    if (this.marking) Atomics.store(m, GC_FREED_MARKING, 1);
     if (index >= m[s + SPAN_FREEINDEX]) {
       m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;

@@ -16,6 +16,7 @@ import {
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
 import { countFreed } from '../spans/heap-stats.ts';
+import { keepBits } from '../spans/held-bits.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { centralLock, centralPush, centralRemove } from './mcentral.ts';
@@ -47,6 +48,7 @@ export function freeUnowned(heap: MHeap, s: SpanRef, index: number, start: numbe
       return 'freed';
     }
   }
+  keepBits(t.mem, bit >>> 5);
   m[bit >>> 5] &= ~(1 << bit);
   countFreed(t.mem, t.ref, m[s + SPAN_CLASS], 1);
   if (m[H_WRITE_BARRIER] !== 0) Atomics.store(m, GC_FREED_MARKING, 1);

@@ -8,6 +8,7 @@ import { PACER_MEMORY_LIMIT } from '../layout/pacer.ts';
 import {
   isHeld,
   LOG_PAGES,
+  NO_EPOCH,
   PROC_SNAP_LOG,
   SNAP_CYCLE,
   SNAP_DIRTY,
@@ -51,7 +52,7 @@ export class HeldCycle {
       c.sweepRest();
       const due = (): boolean => {
         // Young spans are told by their bits' epoch, if that moves on with this cycle.
-        m[SNAP_EPOCH] = m[GC_EPOCH_SWEEPGEN] === m[H_SWEEPGEN] ? -1 : m[H_BITS_EPOCH] + 1;
+        m[SNAP_EPOCH] = m[GC_EPOCH_SWEEPGEN] === m[H_SWEEPGEN] ? NO_EPOCH : m[H_BITS_EPOCH] + 1;
         return true;
       };
       begun = begin(c, 'snapshot', due, () => this.#hold(copy));

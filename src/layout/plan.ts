@@ -3,7 +3,7 @@
  * so that every thread that attaches computes the same plan.
  *
  *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   rings | types | snapshotBits | persistent
+ *   rings | types | snapshotBits | bitsCopies | bitsCopied | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.
@@ -54,6 +54,9 @@ export interface MetaPlan {
   readonly types: number;
   /** One bit a 4-byte slot of object memory: the slot is in the log of a snapshot (layout/snapshot.ts). */
   readonly snapshotBits: number;
+  /** Words of the gcBits region as a snapshot needs them, and one bit a word: it was copied (spans/held-bits.ts). */
+  readonly bitsCopies: number;
+  readonly bitsCopied: number;
   readonly persistent: number;
   /** Words of allocator memory in all. */
   readonly end: number;
@@ -92,6 +95,8 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const rings = take(maxProcs * RING_WORDS);
   const types = take(MAX_TYPES + 1);
   const snapshotBits = take(pages * SNAP_BITS_PER_PAGE);
+  const bitsCopies = take(bitsWords);
+  const bitsCopied = take(bitsWords >>> 5);
   // Span records, type tables and deferred-free records of a heap full of 8-byte objects: under 40 % of it.
   const persistent = take((1 << 20) + Math.ceil((pages * PAGE_SIZE) / 10));
   return {
@@ -117,6 +122,8 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     rings,
     types,
     snapshotBits,
+    bitsCopies,
+    bitsCopied,
     persistent,
     end: roundUp(next, 16),
   };

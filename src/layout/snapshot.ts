@@ -12,8 +12,12 @@ export const SNAP_STATE = H_SNAPSHOT;
 export const SNAP_SERIAL = H_SNAPSHOT + 1;
 /** Why the last one was given up: one of the WHY_ values. Atomic. */
 export const SNAP_WHY = H_SNAPSHOT + 2;
-/** H_BITS_EPOCH from which on spans are younger than the snapshot: their stores are not logged. World stopped. */
+/**
+ * H_BITS_EPOCH of the spans that are younger than the snapshot: their stores are not logged. NO_EPOCH: it is that of older
+ * spans as well, so they cannot be told. World stopped.
+ */
 export const SNAP_EPOCH = H_SNAPSHOT + 3;
+export const NO_EPOCH = -1;
 /** Log: first word in object memory of the newest segment, 0 if there is none; segments so far, and most of them. Atomic. */
 export const SNAP_LOGS = H_SNAPSHOT + 4;
 export const SNAP_LOG_COUNT = H_SNAPSHOT + 5;

@@ -30,6 +30,7 @@ import {
 } from '../layout/span.ts';
 import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
 import { count, countLarge } from '../spans/heap-stats.ts';
+import { keepBits } from '../spans/held-bits.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
@@ -174,6 +175,8 @@ function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const { t } = a;
   const { m } = t.mem;
   const bit = m[s + SPAN_ALLOC_BITS];
+  // Not of one that is free already: it may have been free when the snapshot began.
+  if (isLive(m, s, 0)) keepBits(t.mem, bit >>> 5);
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
   t.pause('large.free');
   countLarge(t.mem, t.ref, m[s + SPAN_ELEMSIZE] >>> 0, TM_LARGE_FREE);

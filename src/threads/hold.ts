@@ -65,6 +65,7 @@ import {
   WHY_STUCK,
 } from '../layout/snapshot.ts';
 import { SPAN_OWNER } from '../layout/span.ts';
+import { dropHeldBits } from '../spans/held-bits.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { unpark } from '../sync/park.ts';
@@ -118,6 +119,7 @@ export function claimSnapshot(heap: MHeap, options: StopOptions): number {
     }
   }
   if (m[SNAP_DIRTY] !== 0) clearAllBits(t);
+  dropHeldBits(t.mem);
   const serial = (m[SNAP_SERIAL] + 1) | 0;
   Atomics.store(m, SNAP_WHY, WHY_NONE);
   m[SNAP_SERIAL] = serial;

@@ -106,6 +106,7 @@ import { rebuildPages } from '../pages/rebuild.ts';
 import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
 import { fixForget } from '../spans/fixalloc.ts';
 import { repairStats } from '../spans/heap-stats.ts';
+import { keepBits } from '../spans/held-bits.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
@@ -323,7 +324,9 @@ function dropHalfMade(heap: MHeap, s: SpanRef): void {
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const whole = isTiny ? m[tinyMaskWord(m, s, i)] !== 0 : m16[m[s + SPAN_TYPES] + i] !== 0;
     const bit = m[s + SPAN_ALLOC_BITS] + i;
-    if (!whole) m[bit >>> 5] &= ~(1 << bit);
+    if (whole) continue;
+    keepBits(heap.t.mem, bit >>> 5);
+    m[bit >>> 5] &= ~(1 << bit);
   }
 }
 
@@ -337,6 +340,7 @@ function applyNote(heap: MHeap, s: SpanRef, index: number, tiny: number): void {
     if (m[word] !== 0) return;
   }
   const bit = m[s + SPAN_ALLOC_BITS] + index;
+  keepBits(heap.t.mem, bit >>> 5);
   m[bit >>> 5] &= ~(1 << bit);
 }
 

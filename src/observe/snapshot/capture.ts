@@ -15,7 +15,7 @@
  */
 import type { SpanRef } from '../../base/brand.ts';
 import type { Collector } from '../../gc/collector.ts';
-import { markCopied } from '../../gc/keep-all.ts';
+import { markObjects } from '../../gc/keep-all.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
 import { GC_ENABLED, GC_RESERVED } from '../../layout/gc.ts';
 import { PROC_ID, PROC_THREAD } from '../../layout/proc.ts';
@@ -23,6 +23,7 @@ import { ROOT_NAME, ROOT_NAME_BYTES } from '../../layout/root.ts';
 import { KEEP_DONE, SNAP_KEEP } from '../../layout/snapshot.ts';
 import { SPAN_BASE, SPAN_NELEMS, SPAN_NPAGES } from '../../layout/span.ts';
 import type { TypeTable } from '../../malloc/rtype.ts';
+import { heldBits } from '../../spans/held-bits.ts';
 import { readText } from '../../spans/meta-text.ts';
 import { spanBytes } from '../../spans/mspan.ts';
 import {
@@ -62,7 +63,7 @@ import {
   TYPE,
 } from './format.ts';
 import { attachments, Moment } from './moment.ts';
-import { eachCopiedSpan, SpanEncoder, spanWords } from './spans.ts';
+import { SpanEncoder, spanWords } from './spans.ts';
 import { SectionWriter } from './writer.ts';
 
 export interface SnapshotOptions {
@@ -151,7 +152,7 @@ export class Capture {
       endSnapshot(c.heap, this.#serial, c.stop);
       throw error;
     }
-    eachCopiedSpan(this.#moment, (s) => this.#spans.push(s));
+    this.#spans = this.#moment.spansOfObjects();
     if (!isOn) this.#keepAll();
     this.#sumUp();
     this.#total = this.#spans.reduce((sum, s) => sum + spanBytes(m, s) + 128, 0);
@@ -160,11 +161,9 @@ export class Capture {
   /** See gc/keep-all.ts. */
   #keepAll(): void {
     const { heap, mem, t } = this.#c;
-    const { bits } = this.#moment;
-    const encoder = new SpanEncoder(heap, this.#moment);
     for (const [i, s] of this.#spans.entries()) {
       if (!stillHeld(heap, this.#serial)) return;
-      markCopied(mem, s, bits, encoder.bitsOf(s));
+      markObjects(mem, s, heldBits);
       if (i % SLICE === 0) t.poll();
     }
     if (stillHeld(heap, this.#serial)) mem.m[SNAP_KEEP] = KEEP_DONE;

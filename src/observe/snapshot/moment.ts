@@ -2,17 +2,19 @@
  * What is copied of a heap while it stands still for a snapshot: all that goes on changing while a cycle is held open, and
  * nothing else (threads/hold.ts). Large arrays are made, and touched, before the stop, so that it is only copying.
  *
- *   - which page belongs to which span record, and where spans of objects begin. The records of these stay.
- *   - all allocation bits, as the region of bitmaps that is in use, and the frees that threads have noted for each other;
+ *   - where spans of objects begin. The spans stay, and their records. Allocation bits are copied by who changes them
+ *     (spans/held-bits.ts), but for those of the threads' windows;
+ *   - the frees that threads have noted for each other;
  *   - roots: shadow stacks and handle tables as they are, the words of procs, addresses of named roots;
  *   - special records; large objects that are being cleared, whose type is still to come.
  *
  * Blocks of tiny objects that threads are filling are closed: from here on no block that holds an object changes.
  */
+import { ctz32 } from '../../base/bits.ts';
 import { NIL, type Ref, type SpanRef } from '../../base/brand.ts';
 import { eachHandleSegment, eachStackRange } from '../../gc/roots.ts';
 import { GC_RESERVED } from '../../layout/gc.ts';
-import { H_BITS_REGION_NEXT, H_GROWN_PAGES, H_ROOTS } from '../../layout/header.ts';
+import { H_GROWN_PAGES, H_ROOTS } from '../../layout/header.ts';
 import {
   PROC_ALLOCATING,
   PROC_EPOCH,
@@ -25,7 +27,9 @@ import {
   SEGMENT_WORDS,
 } from '../../layout/proc.ts';
 import { ROOT_ADDR, ROOT_NEXT, ROOT_TYPE } from '../../layout/root.ts';
+import { NO_EPOCH, SNAP_EPOCH } from '../../layout/snapshot.ts';
 import {
+  SPAN_BITS_EPOCH,
   SPAN_CLASS,
   SPAN_DEFER,
   SPAN_NELEMS,
@@ -43,6 +47,7 @@ import {
   SPECIAL_NEXT,
   SPECIAL_PROC,
 } from '../../layout/special.ts';
+import { keepWindows } from '../../spans/held-bits.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs, usedProcs } from '../../threads/stop-the-world.ts';
@@ -107,11 +112,8 @@ export class Moment {
   readonly #mem: Mem;
   time = 0;
   grownPages = 0;
-  /** Page number → span record, and a bit a page that spans of objects begin at. */
-  spans: Int32Array;
-  inUse: Int32Array;
-  /** Allocation bits: word `w` of allocator memory is here at `w - plan.gcBits`. */
-  bits: Int32Array;
+  /** A bit a page that spans of objects begin at. */
+  #inUse: Int32Array;
   /** Frees that are noted and not taken: bits of the slots, then of a span of tiny blocks a word a slot. */
   readonly noted = new Map<SpanRef, Int32Array>();
   readonly rootWords: WordList;
@@ -128,12 +130,10 @@ export class Moment {
   /** Makes room for what is there now. Shortly before the stop, in a region. */
   constructor(heap: MHeap) {
     const { mem } = heap.t;
-    const { m, plan } = mem;
+    const { m } = mem;
     this.#heap = heap;
     this.#mem = mem;
-    this.spans = touched(m[H_GROWN_PAGES] + 4096);
-    this.inUse = touched((m[H_GROWN_PAGES] >>> 5) + 128);
-    this.bits = touched(m[H_BITS_REGION_NEXT] - plan.gcBits + SLACK);
+    this.#inUse = touched((m[H_GROWN_PAGES] >>> 5) + 128);
     let segments = 0;
     for (const p of attachedProcs(mem)) eachHandleSegment(mem, p, () => segments++);
     this.rootWords = new WordList(segments * SEGMENT_WORDS + SLACK);
@@ -144,14 +144,45 @@ export class Moment {
     const { m, plan } = this.#mem;
     this.time = Date.now();
     this.grownPages = m[H_GROWN_PAGES];
-    this.spans = into(this.spans, m.subarray(plan.spans, plan.spans + this.grownPages));
-    this.inUse = into(this.inUse, m.subarray(plan.pageInUse, plan.pageInUse + ((this.grownPages + 31) >>> 5)));
-    this.bits = into(this.bits, m.subarray(plan.gcBits, m[H_BITS_REGION_NEXT]));
+    this.#inUse = into(this.#inUse, m.subarray(plan.pageInUse, plan.pageInUse + ((this.grownPages + 31) >>> 5)));
+    if (m[SNAP_EPOCH] === NO_EPOCH) this.#dropHalfFreed();
     this.#copyThreads();
     for (let r = m[H_ROOTS] as Ref; r !== NIL; r = m[r + ROOT_NEXT] as Ref) {
       if (m[r + ROOT_ADDR] !== 0) this.named.push({ record: r, addr: m[r + ROOT_ADDR] >>> 0, type: m[r + ROOT_TYPE] });
     }
     this.#copySpecials();
+  }
+
+  /**
+   * The spans that were in use, in the order of addresses; to be asked for after the stop. A thread may have been about to
+   * give an empty one back then, so its page may have another span by now, which is young, or none.
+   */
+  spansOfObjects(): SpanRef[] {
+    const { m } = this.#mem;
+    const spans: SpanRef[] = [];
+    this.#eachInUse((s) => {
+      const isYoung = m[s + SPAN_BITS_EPOCH] === m[SNAP_EPOCH];
+      if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !isYoung) spans.push(s);
+    });
+    return spans;
+  }
+
+  #eachInUse(visit: (s: SpanRef, page: number) => void): void {
+    const { m, plan } = this.#mem;
+    for (const [w, pages] of this.#inUse.entries()) {
+      for (let bits = pages; bits !== 0; bits &= bits - 1) {
+        const page = (w << 5) + ctz32(bits);
+        if (page < this.grownPages) visit(m[plan.spans + page] as SpanRef, page);
+      }
+    }
+  }
+
+  /** Where young spans cannot be told by their bits, those that are being given back are looked for in the stop. */
+  #dropHalfFreed(): void {
+    const { m } = this.#mem;
+    this.#eachInUse((s, page) => {
+      if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) this.#inUse[page >>> 5]! &= ~(1 << page);
+    });
   }
 
   #copyThreads(): void {
@@ -162,6 +193,7 @@ export class Moment {
     this.others = procs.filter((p) => p !== this.#heap.t.ref && m[p + PROC_ID] !== m[GC_RESERVED]).length;
     for (const p of procs) {
       const thread = m[p + PROC_ID];
+      keepWindows(mem, p, this.#heap.spanClasses);
       const run = (kind: number, words: Int32Array<ArrayBufferLike>): void => {
         const from = this.rootWords.length;
         this.rootWords.copy(words);
@@ -196,7 +228,7 @@ export class Moment {
     for (let w = 0; w << 5 < this.grownPages; w++) {
       for (let bits = m[plan.pageSpecials + w]; bits !== 0; bits &= bits - 1) {
         const page = (w << 5) + 31 - Math.clz32(bits & -bits);
-        for (let r = m[this.spans[page]! + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
+        for (let r = m[m[plan.spans + page] + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
           const kind = m[r + SPECIAL_KIND];
           // That an object was sampled says nothing of the heap.
           if (kind === KIND_PROFILE) continue;

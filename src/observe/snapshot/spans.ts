@@ -1,5 +1,5 @@
 /** The spans of a snapshot, from what was copied in the stop and what does not change until the held cycle ends. */
-import { ctz32, popcount32 } from '../../base/bits.ts';
+import { popcount32 } from '../../base/bits.ts';
 import type { SpanRef } from '../../base/brand.ts';
 import { PAGE_SHIFT } from '../../layout/constants.ts';
 import {
@@ -12,6 +12,7 @@ import {
   SPAN_NPAGES,
   SPAN_TYPES,
 } from '../../layout/span.ts';
+import { heldBits } from '../../spans/held-bits.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import { spanBase } from '../../spans/mspan.ts';
 import { tinyMaskWord, tinyWithoutAll } from '../../spans/tiny-mask.ts';
@@ -27,16 +28,6 @@ import {
 } from './format.ts';
 import type { Moment } from './moment.ts';
 
-/** Calls `visit` for each span of objects, in the order of addresses. */
-export function eachCopiedSpan(moment: Moment, visit: (s: SpanRef, page: number) => void): void {
-  for (let w = 0; w < moment.inUse.length; w++) {
-    for (let bits = moment.inUse[w]!; bits !== 0; bits &= bits - 1) {
-      const page = (w << 5) + ctz32(bits);
-      if (page < moment.grownPages) visit(moment.spans[page] as SpanRef, page);
-    }
-  }
-}
-
 /** Most words of one span: 1024 slots of 8 bytes, with type numbers; or 512 tiny blocks with masks. Larger spans have fewer. */
 export function spanWords(nelems: number): number {
   return SNAP_SPAN_WORDS + ((nelems + 31) >>> 5) + nelems;
@@ -49,12 +40,6 @@ export class SpanEncoder {
   constructor(heap: MHeap, moment: Moment) {
     this.#heap = heap;
     this.#moment = moment;
-  }
-
-  /** Index in `moment.bits` of a span's first word of allocation bits. */
-  bitsOf(s: SpanRef): number {
-    const { m, plan } = this.#heap.t.mem;
-    return (m[s + SPAN_ALLOC_BITS] >>> 5) - plan.gcBits;
   }
 
   /** Writes a span at word `at`, where there is room, and returns its live slots and the word after it. */
@@ -86,10 +71,11 @@ export class SpanEncoder {
 
   /** Slots with an object. Those that were freed, and the owner has yet to know, have none; of tiny blocks see `#masks`. */
   #liveBits(s: SpanRef, to: Int32Array, at: number, words: number): void {
-    const from = this.bitsOf(s);
-    const isTiny = this.#heap.t.mem.m[s + SPAN_CLASS] === this.#heap.tinySpanClass;
+    const { mem } = this.#heap.t;
+    const from = mem.m[s + SPAN_ALLOC_BITS] >>> 5;
+    const isTiny = mem.m[s + SPAN_CLASS] === this.#heap.tinySpanClass;
     const noted = isTiny ? undefined : this.#moment.noted.get(s);
-    for (let w = 0; w < words; w++) to[at + w] = this.#moment.bits[from + w]! & ~(noted?.[w] ?? 0);
+    for (let w = 0; w < words; w++) to[at + w] = heldBits(mem, from + w) & ~(noted?.[w] ?? 0);
   }
 
   /** A block is none without an object in it. */
