@@ -55,6 +55,8 @@ import { ROOT_ALLOCATING, ROOT_HANDLE, ROOT_KEEP, ROOT_STACK, ROOT_TINY } from '
 
 /** Words beyond what was counted before the stop. */
 const SLACK = 1 << 16;
+/** Words of a special record here. */
+const SPECIAL_WORDS = 3;
 
 /** Words that are appended to, with room made in advance. */
 export class WordList {
@@ -120,7 +122,7 @@ export class Moment {
   readonly rootRuns: RootRun[] = [];
   readonly named: NamedRoot[] = [];
   /** Kind, address, and thread of the callback (else 0) of each special record. */
-  readonly specials = new WordList(SLACK);
+  readonly specials: WordList;
   /** Addresses of large objects that are being cleared. */
   readonly clearing = new Set<number>();
   /** Identifies which threads were attached, and how many of the program's besides this one. */
@@ -137,6 +139,7 @@ export class Moment {
     let segments = 0;
     for (const p of attachedProcs(mem)) eachHandleSegment(mem, p, () => segments++);
     this.rootWords = new WordList(segments * SEGMENT_WORDS + SLACK);
+    this.specials = new WordList(this.#pagesWithSpecials(m[H_GROWN_PAGES]).length * SPECIAL_WORDS + SLACK);
   }
 
   /** World stopped, the cycle has begun. */
@@ -225,19 +228,26 @@ export class Moment {
 
   #copySpecials(): void {
     const { m, plan } = this.#mem;
-    for (let w = 0; w << 5 < this.grownPages; w++) {
-      for (let bits = m[plan.pageSpecials + w]; bits !== 0; bits &= bits - 1) {
-        const page = (w << 5) + 31 - Math.clz32(bits & -bits);
-        for (let r = m[m[plan.spans + page] + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
-          const kind = m[r + SPECIAL_KIND];
-          // That an object was sampled says nothing of the heap.
-          if (kind === KIND_PROFILE) continue;
-          this.specials.push(kind);
-          this.specials.push(m[r + SPECIAL_ADDR]);
-          this.specials.push(kind === KIND_WEAK || kind === KIND_INTERNED ? 0 : m[r + SPECIAL_PROC]);
-        }
+    for (const page of this.#pagesWithSpecials(this.grownPages)) {
+      for (let r = m[m[plan.spans + page] + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT]) {
+        const kind = m[r + SPECIAL_KIND];
+        // That an object was sampled says nothing of the heap.
+        if (kind === KIND_PROFILE) continue;
+        this.specials.push(kind);
+        this.specials.push(m[r + SPECIAL_ADDR]);
+        this.specials.push(kind === KIND_WEAK || kind === KIND_INTERNED ? 0 : m[r + SPECIAL_PROC]);
       }
     }
+  }
+
+  /** The first call, before the stop, is also what compiles it. */
+  #pagesWithSpecials(grownPages: number): number[] {
+    const { m, plan } = this.#mem;
+    const pages: number[] = [];
+    for (let w = 0; w << 5 < grownPages; w++) {
+      for (let bits = m[plan.pageSpecials + w]; bits !== 0; bits &= bits - 1) pages.push((w << 5) + ctz32(bits));
+    }
+    return pages;
   }
 }
 
