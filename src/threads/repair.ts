@@ -324,9 +324,8 @@ function dropHalfMade(heap: MHeap, s: SpanRef): void {
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const whole = isTiny ? m[tinyMaskWord(m, s, i)] !== 0 : m16[m[s + SPAN_TYPES] + i] !== 0;
     const bit = m[s + SPAN_ALLOC_BITS] + i;
-    if (whole) continue;
-    keepBits(heap.t.mem, bit >>> 5);
-    m[bit >>> 5] &= ~(1 << bit);
+    // In a window, of which a snapshot has a copy.
+    if (!whole) m[bit >>> 5] &= ~(1 << bit);
   }
 }
 

@@ -15,6 +15,9 @@ import { newSeed, type Random, random } from '../../support/random.ts';
 /** Bytes: tiny, small, large. */
 const SIZES = [3, 8, 16, 24, 64, 112, 512, 2048, 9000, 40_000];
 
+/** Blocks of bits come back after three. */
+const CYCLES = 5;
+
 class Party {
   readonly heap: Heap;
   readonly #random: Random;
@@ -49,7 +52,7 @@ class Party {
 
 /** Its thread's part in a heap without collector, so that what is not freed by hand stays. */
 function parties(seed: number): { all: Party[]; heap: Heap } {
-  const heap = createHeap({ maxBytes: 2 ** 27, gc: 'off' });
+  const heap = createHeap({ maxBytes: 2 ** 29, gc: 'off' });
   const numbers = random(seed);
   const all = [heap, ...Array.from({ length: 4 }, () => attachHeap(heap.share()))].map((h) => new Party(h, numbers));
   for (let round = 0; round < 3; round++) {
@@ -61,7 +64,11 @@ function parties(seed: number): { all: Party[]; heap: Heap } {
 }
 
 /** Words of the bits of all spans that were there, as they were and as `heldBits` says. */
-function compare(heap: Heap, spans: readonly SpanRef[], was: Int32Array<ArrayBufferLike>): { wrong: string[]; changed: number } {
+function compare(
+  heap: Heap,
+  spans: readonly SpanRef[],
+  was: Int32Array<ArrayBufferLike>,
+): { wrong: string[]; changed: number } {
   const { mem, m } = new Internals(heap);
   const wrong: string[] = [];
   let changed = 0;
@@ -82,7 +89,7 @@ test('own frees, those of others, spans without owner, large objects, windows, a
   leaving.heap.detach();
   const c = collectorOf(heap);
   const { m, mem } = new Internals(heap);
-  for (let cycle = 0; cycle < 3; cycle++) {
+  for (let cycle = 0; cycle < CYCLES; cycle++) {
     c.t.enter();
     const serial = claimSnapshot(c.heap, {});
     const moment = new Moment(c.heap);
@@ -96,7 +103,7 @@ test('own frees, those of others, spans without owner, large objects, windows, a
     // One kind of change at a time, so that none hides another.
     const changes: Record<string, () => void> = {
       'windows that were there': () => second.allocate(5),
-      'windows that are made': () => first.allocate(1500),
+      'windows that are made': () => first.allocate(600),
       'own objects, large ones too': () => second.free(second, 200),
       'objects of others': () => {
         third.free(second, 100);
@@ -104,10 +111,13 @@ test('own frees, those of others, spans without owner, large objects, windows, a
       },
       'objects without owner': () => second.free(leaving, 100),
     };
-    if (cycle === 2) {
+    if (cycle === CYCLES - 1) {
       changes['a thread that dies'] = () => {
         third.free(dying, 300);
+        const { changed } = compare(heap, spans, was);
         expect(heap.reap(dying.heap.threadId)).toBe(true);
+        // What was noted of its spans.
+        expect(compare(heap, spans, was).changed).toBeGreaterThan(changed);
       };
     }
     let before = 0;
@@ -122,6 +132,7 @@ test('own frees, those of others, spans without owner, large objects, windows, a
     c.held.finish();
     c.t.leave();
     heap.verify();
-    for (const p of [first, second, third]) p.allocate(300);
+    // Spans are without owner after a cycle.
+    for (const p of [first, second, third, dying]) if (p.heap.attached) p.allocate(400);
   }
 });
