@@ -114,6 +114,8 @@ export class MCache {
   sampleRate = 0;
   /** That of this thread's own hook, which it goes by instead of the heap's. */
   hookRate: number | undefined;
+  /** Samples are so many times rarer than the heap's rate says: see observe/sample-budget.ts. */
+  thinning = 1;
   /** The next object that is taken from a window is to be sampled. */
   sampleDue = false;
   /** Where the gaps between samples come from. */

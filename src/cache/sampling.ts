@@ -17,7 +17,7 @@
  * enters a region, comes to a slow path (as with each new span), or uses a gap up. A thread that dies takes its gaps with it.
  */
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
-import { H_PROFILE_RATE } from '../layout/profile.ts';
+import { H_PROFILE_RATE, MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { setLeft } from '../spans/heap-stats.ts';
 import type { MCache } from './mcache.ts';
 
@@ -82,9 +82,11 @@ export function giveBackSlots(m: Int32Array<ArrayBufferLike>, c: number, count: 
   m[c + MC_LEFT] = m[c + MC_LEFT] + count;
 }
 
-/** What this thread goes by: the heap's rate, or that of its own hook (`heap.setHooks`). */
+/** What this thread goes by: the rate of its own hook (`heap.setHooks`), or the heap's; that is thinned, if it is not a low one. */
 function rateOf(cache: MCache): number {
-  return cache.hookRate ?? Atomics.load(cache.heap.t.mem.m, H_PROFILE_RATE);
+  if (cache.hookRate !== undefined) return cache.hookRate;
+  const rate = Atomics.load(cache.heap.t.mem.m, H_PROFILE_RATE);
+  return rate < MEM_PROFILE_RATE ? rate : Math.min(MAX_PROFILE_RATE, rate * cache.thinning);
 }
 
 /**

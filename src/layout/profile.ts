@@ -18,6 +18,7 @@ const H_PROFILE = 3392;
 
 /** Mean bytes between two samples (Go: `MemProfileRate`); 0: off. Any thread sets it; atomic. */
 export const H_PROFILE_RATE = H_PROFILE;
+export const MAX_PROFILE_RATE = 2 ** 31 - 1;
 /** Most frames that a stack is noted with. Written when the heap is made. */
 export const H_PROFILE_DEPTH = H_PROFILE + 1;
 /** Word of the heads of all chains; 0 until the first sample. Heap lock. */

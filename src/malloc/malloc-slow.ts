@@ -89,7 +89,10 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   cache.sampleDue = false;
   const addr = type === 0 ? a.small(c, needzero) : a.smallScan(c, type, needzero);
   if (t.trace.number !== trace) traceNew(t, addr, size, type, needzero);
-  if (sample) sampled(a, addr, size);
+  if (sample) {
+    sampled(a, addr, size);
+    followRate(cache);
+  }
   return addr;
 }
 

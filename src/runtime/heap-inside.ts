@@ -1,4 +1,5 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
+import { nanotime } from '../base/clock.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
@@ -8,6 +9,7 @@ import { type MemProfile, readMemProfile } from '../observe/mem-profile.ts';
 import { type MemStats, readMemStats } from '../observe/mem-stats.ts';
 import { describeMetrics, type MetricDescription, type MetricValues, readMetrics } from '../observe/metrics.ts';
 import { Profiler } from '../observe/profiler.ts';
+import { SampleBudget } from '../observe/sample-budget.ts';
 import type { SnapshotOptions } from '../observe/snapshot/capture.ts';
 import { type HeapStats, readStats } from '../observe/stats.ts';
 import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
@@ -32,7 +34,13 @@ export abstract class HeapInside {
     this.allocator = allocator;
     this.collector = collector;
     const profiler = new Profiler(cache.heap.t);
-    allocator.onSample = (addr, size) => profiler.sample(addr, size, cache.sampleRate);
+    const budget = new SampleBudget();
+    allocator.onSample = (addr, size) => {
+      const from = nanotime();
+      profiler.sample(addr, size, cache.sampleRate);
+      budget.spend(from, nanotime(), Atomics.load(cache.heap.t.mem.m, H_PROFILE_RATE));
+      cache.thinning = budget.thinning;
+    };
   }
 
   /** Throws SpanheapError when this thread is not attached any more. */

@@ -2,6 +2,7 @@
 import { ArgumentError } from '../base/errors.ts';
 import { MAX_ALLOC, MAX_PROCS, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_DEBUG_CHECKMARK, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES } from '../layout/gc.ts';
+import { MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { goSizeClasses, type SizeClass, type SizeClassTable, tableOf } from '../spans/size-classes.ts';
 
 export interface HeapOptions {
@@ -49,7 +50,8 @@ export interface HeapOptions {
   readonly gctrace?: boolean | ((line: string) => void);
   /**
    * The heap profile: on average one object in so many bytes that are allocated is noted with its stack (Go:
-   * MemProfileRate). 1: every object; 0: none. `MEM_PROFILE_RATE`, 512 KiB, is the usual value: each sample costs some 10 µs.
+   * MemProfileRate). 1: every object; 0: none. `MEM_PROFILE_RATE`, 512 KiB, is the usual value: each sample costs some
+   * 10 µs. From that rate on, a thread whose samples take more than 4 % of its time takes fewer; their records have its rate.
    * See `heap.memProfile`. Default: 0.
    */
   readonly memProfileRate?: number;
@@ -106,7 +108,6 @@ const KNOWN = [
 const DEBUG = { checkmark: GC_DEBUG_CHECKMARK, zombies: GC_DEBUG_ZOMBIES, clobberFree: GC_DEBUG_CLOBBER };
 /** Page 0 is nil, so a heap needs one more to hold anything. */
 const MAX_PERCENT = 1_000_000;
-const MAX_PROFILE_RATE = 2 ** 31 - 1;
 const MAX_DEPTH = 512;
 const MIN_BYTES = 2 * PAGE_SIZE;
 
