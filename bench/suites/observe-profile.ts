@@ -65,7 +65,7 @@ export const observeProfile: Suite<Key> = {
         perSample(row),
         speed(row),
       ]),
-      note: 'ratio: of the fastest batches, of 4 MiB each. a sample: what the difference is for each; most of it is V8’s walk of the stack, here of some 12 frames. The cost goes with the bytes that are allocated in a second, whatever the size of the objects: 5 % are some 2 GiB a second.',
+      note: 'ratio: of the fastest batches, of 4 MiB each. a sample: what the difference is for each; most of it is V8’s walk of the stack, here of some 12 frames. The cost goes with the bytes that are allocated in a second, whatever the size of the objects, until samples take 4 % of the time: then they become rarer.',
     },
   ],
   bars: (rows) => [

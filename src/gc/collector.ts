@@ -19,6 +19,7 @@ import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
   GC_BG_CREDIT,
   GC_BYTES_MARKED,
+  GC_COMPLETE,
   GC_ENABLED,
   GC_FREED_MARKING,
   GC_HEAP_LIVE,
@@ -36,22 +37,8 @@ import {
   TRIGGER_NEVER,
 } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE, H_PROCS } from '../layout/header.ts';
-import {
-  PACER_ASSIST_BYTES_PER_WORK,
-  PACER_HEAP_GOAL,
-  PACER_MEMORY_LIMIT,
-  PACER_TRIGGER,
-  PACER_WORDS,
-} from '../layout/pacer.ts';
-import {
-  PROC_ASSIST,
-  PROC_AWAITING,
-  PROC_MARKING,
-  PROC_SWEEPING,
-  TM_ASSIST_NS,
-  TM_MARK_NS,
-  TM_SWEEP_NS,
-} from '../layout/proc.ts';
+import { PACER_MEMORY_LIMIT, PACER_TRIGGER, PACER_WORDS } from '../layout/pacer.ts';
+import { PROC_ASSIST, PROC_AWAITING, PROC_MARKING, PROC_SWEEPING, TM_MARK_NS, TM_SWEEP_NS } from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
@@ -65,6 +52,7 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { freeAbortedLog, giveUp } from '../threads/hold.ts';
 import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
+import { assist } from './assist.ts';
 import { Books } from './books.ts';
 import type { GcContext } from './context.ts';
 import { begin, hasFreeWork, hasWork, isMarking, type Trigger, tryFinish } from './cycle.ts';
@@ -79,16 +67,12 @@ import { SweepPacing } from './sweep-pacing.ts';
 
 /** Milliseconds that `gc()` waits for spans that other threads are sweeping: they need microseconds, if they run. */
 const SWEEPERS_MS = 100;
-/** How long an assist waits however large the heap is: whoever has the work may be dead, and not reaped yet. */
-const ASSIST_GIVE_UP_MS = 500;
 /** Bytes scanned between two safepoints: some 30 µs. */
 const SLICE = 32 << 10;
 /** Looks for work of a marker that has none, before it sleeps; about as long as waking it would take. */
 const SPIN = 2000;
 /** Milliseconds that a marker sleeps for when nobody wakes it. */
 const NAP_MS = 1;
-/** Milliseconds that an assist waits for credit, when others have all the work and the heap is below its goal. */
-const ASSIST_WAIT_MS = 2;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
@@ -194,7 +178,7 @@ export class Collector implements AllocCollector, GcContext {
     const { m, mf } = this.mem;
     if (isMarking(this)) {
       this.held.review(bytes);
-      if (mf[(this.t.ref + PROC_ASSIST) >>> 1] < bytes) this.#assist(bytes);
+      if (mf[(this.t.ref + PROC_ASSIST) >>> 1] < bytes) assist(this, bytes);
       return;
     }
     if (this.sweepPacing.pagesPerByte() !== 0) {
@@ -360,54 +344,6 @@ export class Collector implements AllocCollector, GcContext {
     t.resume();
   }
 
-  /** Go: `gcAssistAlloc`. Marks for what this thread has allocated, and is about to. A safepoint. */
-  #assist(bytes: number): void {
-    const { t, pacer, mem } = this;
-    const { m, mf } = mem;
-    const account = (t.ref + PROC_ASSIST) >>> 1;
-    if (this.limiter.limiting() || (isHeld(m) && !hasFreeWork(this))) return;
-    const started = performance.now();
-    const trace = t.trace.assistBegin(bytes);
-    let scanned = 0;
-    let slept = 0;
-    pacer.update();
-    const cycle = m[GC_STARTED];
-    while (isMarking(this) && m[GC_STARTED] === cycle && mf[account] < bytes) {
-      let work = pacer.assistWork(bytes - mf[account]);
-      const stolen = this.#stealCredit(work);
-      work -= stolen;
-      const marked = work > 0 ? this.mark(work) : 0;
-      const paid = stolen + marked;
-      scanned += marked;
-      mf[account] += Math.max(paid, 1) * pacer.words[PACER_ASSIST_BYTES_PER_WORK];
-      if (mf[account] >= bytes || paid > 0) continue;
-      // A snapshot keeps the cycle open: its end is not to be had by marking.
-      if (isHeld(m)) break;
-      // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
-      const now = performance.now();
-      const waited = now - started;
-      if (waited > ASSIST_GIVE_UP_MS) break;
-      if (waited > ASSIST_WAIT_MS && this.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
-      this.awaitWork();
-      slept += performance.now() - now;
-    }
-    const ms = performance.now() - started;
-    // Waiting takes no CPU time of anybody: the limiter must not count it.
-    count(this.mem, this.t.ref, TM_ASSIST_NS, (ms - slept) * 1e6);
-    t.trace.assistEnd(trace, ms * 1e6, scanned);
-  }
-
-  /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
-  #stealCredit(work: number): number {
-    const { m } = this.mem;
-    for (;;) {
-      const credit = Atomics.load(m, GC_BG_CREDIT);
-      const take = Math.min(credit, Math.ceil(work / 8));
-      if (take <= 0) return 0;
-      if (Atomics.compareExchange(m, GC_BG_CREDIT, credit, credit - take) === credit) return take * 8;
-    }
-  }
-
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
     const { m } = this.mem;
@@ -458,8 +394,10 @@ export class Collector implements AllocCollector, GcContext {
   collect(): void {
     const { m } = this.mem;
     // A cycle that is under way may have seen things alive that are dead now.
-    const wanted = (m[GC_STARTED] + 1) | 0;
-    while (((m[GC_MARKED] - wanted) | 0) < 0) {
+    let wanted = (m[GC_STARTED] + 1) | 0;
+    while (((Atomics.load(m, GC_COMPLETE) - wanted) | 0) < 0) {
+      // One that was given up, because the thread died that was ending it, is none.
+      if (((Atomics.load(m, GC_MARKED) - wanted) | 0) >= 0) wanted = (m[GC_MARKED] + 1) | 0;
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
       else {
         this.sweepRest();

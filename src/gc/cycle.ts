@@ -20,6 +20,7 @@ import { sweepOne } from '../central/sweep.ts';
 import {
   GC_BG_CREDIT,
   GC_BYTES_MARKED,
+  GC_COMPLETE,
   GC_CPU_BASE,
   GC_DEBUG,
   GC_DEBUG_CHECKMARK,
@@ -243,6 +244,7 @@ function markTermination(ctx: GcContext): void {
   beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
+  Atomics.store(m, GC_COMPLETE, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);
   ctx.repace(false);
   if (m[H_TRACE] !== 0) {

@@ -37,6 +37,9 @@ export const GC_FREED_MARKING = H_GC + 9;
 /** The H_SWEEPGEN for which the mark-bit arenas' epoch has moved on: once for each, also if a cycle is given up. */
 export const GC_EPOCH_SWEEPGEN = H_GC + 11;
 
+/** The last cycle that marked to its end: GC_MARKED, unless that one was given up since its coordinator died. Atomic. */
+export const GC_COMPLETE = H_GC + 12;
+
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */
 export const GC_HEAP_LIVE = H_GC + LINE;
 /** The part of them that the marker will look into (Go: `heapScan`). Atomic. */

@@ -5,6 +5,7 @@
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { MCache } from '../cache/mcache.ts';
 import {
+  GC_COMPLETE,
   GC_IDLE,
   GC_MARKED,
   GC_PAUSED,
@@ -65,6 +66,9 @@ function verifyPhase(m: Words): void {
   const underWay = m[GC_STARTED] - m[GC_MARKED];
   if (underWay !== marking) {
     fail('gc.phase', `${m[GC_STARTED]} cycles begun, ${m[GC_MARKED]} marked, and the write barrier is ${marking}`);
+  }
+  if (m[GC_COMPLETE] > m[GC_MARKED]) {
+    fail('gc.phase', `${m[GC_MARKED]} cycles marked, and the last that was marked to its end is ${m[GC_COMPLETE]}`);
   }
 }
 

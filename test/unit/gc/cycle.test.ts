@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   array,
+  attachHeap,
   createHeap,
   type Heap,
   i32,
@@ -14,7 +15,7 @@ import {
   struct,
   u32,
 } from '../../../src/index.ts';
-import { beginCycle, CHECKS, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
+import { beginCycle, CHECKS, collectorOf, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
 
 const Leaf = struct('Leaf', { id: i32, text: string });
 const Box = struct('Box', {
@@ -371,4 +372,28 @@ describe('while it marks', () => {
       expect(box.leaf!.text).toBe('leaf');
     });
   });
+});
+
+test('a cycle that was given up, because who ended it died, is none for who waits for one', () => {
+  heap.scope(() => {
+    heap.new(Leaf, { id: 1, text: 'garbage' });
+  });
+  const other = attachHeap(heap.share());
+  const ghost = collectorOf(other);
+  const { t } = collectorOf(heap);
+  ghost.t.delay = (where) => {
+    if (where === 'gc.finish') throw new Error('dies');
+  };
+  let deaths = 0;
+  t.delay = (where) => {
+    if (where !== 'gc.begun' || deaths++ > 0) return;
+    // The other thread is faster.
+    t.release();
+    expect(() => other.gc()).toThrow('dies');
+    t.resume();
+    heap.reap(other.threadId);
+  };
+  heap.gc();
+  expect(deaths).toBe(2);
+  expect(leaves()).toBe(0);
 });
