@@ -18,7 +18,6 @@ import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
   H_EMPTY_SPAN,
-  H_INTERN_SEED,
   H_MAGIC,
   H_MAX_PROCS,
   H_PAGES,
@@ -74,7 +73,6 @@ export function initMem(o: CheckedOptions): Mem {
   m[H_BITS_REGION_NEXT] = plan.gcBits;
   fixInit(mem, FIX_SPANS, SPAN_WORDS);
   fixInit(mem, FIX_SPECIALS, SPECIAL_WORDS);
-  m.set(crypto.getRandomValues(new Int32Array(2)), H_INTERN_SEED);
   for (let c = 1; c <= o.classes.count; c++) {
     const isTiny = c === o.classes.tinyClass;
     if (!isTiny) {

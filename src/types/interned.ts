@@ -40,6 +40,19 @@ export class InternedText {
   }
 }
 
+/**
+ * The heap's seeds, made by whoever needs them first: random numbers make Node load some 8 ms of code, which not every
+ * program needs. Of several threads one is first with each word; all see both when the first word is there.
+ */
+function seedsOf(m: Int32Array<ArrayBufferLike>): [number, number] {
+  if (Atomics.load(m, H_INTERN_SEED) === 0) {
+    const [first, second] = crypto.getRandomValues(new Int32Array(2)) as unknown as [number, number];
+    Atomics.compareExchange(m, H_INTERN_SEED + 1, 0, second || 1);
+    Atomics.compareExchange(m, H_INTERN_SEED, 0, first || 1);
+  }
+  return [m[H_INTERN_SEED], m[H_INTERN_SEED + 1]];
+}
+
 /** Text that is being interned. */
 interface Wanted {
   readonly bytes: Uint8Array;
@@ -73,7 +86,7 @@ export class Interner {
     const bytes = new Uint8Array(words.buffer);
     bytes.set(env.text.scratch.subarray(0, length));
     const { m } = env.mem;
-    const hash = hashWords(words, length, m[H_INTERN_SEED], m[H_INTERN_SEED + 1]);
+    const hash = hashWords(words, length, ...seedsOf(m));
     let frame: Frame | undefined;
     let addr = 0;
     if (length > 0) {
