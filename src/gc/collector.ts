@@ -246,16 +246,19 @@ export class Collector implements AllocCollector, GcContext {
 
   /**
    * Marks until nothing is left that this thread could take, or `limit` bytes were scanned. Ends the cycle if it was the
-   * last to work. In a region, at a safepoint. Returns the bytes scanned.
+   * last to work. In a region, at a safepoint. Returns the bytes scanned. `forAll`: they are credited to all who allocate, as
+   * soon as they were scanned (Go: `gcFlushBgCredit`).
    */
-  mark(limit: number): number {
+  mark(limit: number, forAll = false): number {
     const { t, marker, mem } = this;
     const { m } = mem;
     this.#join();
     let done = 0;
     while (done < limit && isMarking(this)) {
       if (!marker.isEmpty()) {
-        done += marker.drain(Math.min(SLICE, limit - done));
+        const scanned = marker.drain(Math.min(SLICE, limit - done));
+        done += scanned;
+        if (forAll) Atomics.add(m, GC_BG_CREDIT, scanned >>> 3);
         if (Atomics.load(m, GC_IDLE) > 0 && Atomics.load(m, GC_WORK_COUNT) === 0) this.#shareWork(false);
       } else if (!marker.take() && !doRootJob(t, marker)) {
         break;
@@ -346,10 +349,8 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const { m } = this.mem;
     const started = performance.now();
-    const done = this.mark(limit);
-    Atomics.add(m, GC_BG_CREDIT, done >>> 3);
+    const done = this.mark(limit, true);
     const ns = (performance.now() - started) * 1e6;
     count(this.mem, this.t.ref, TM_MARK_NS, ns);
     this.t.trace.marked(ns, done);
