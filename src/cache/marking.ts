@@ -14,7 +14,6 @@ import {
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_SPAN,
-  MC_TOP,
   MC_WIN,
   MC_WIN_WORD,
   PROC_EMPTY_PAGES,
@@ -57,7 +56,7 @@ export function beginMarking(cache: MCache): void {
   const { m } = heap.t.mem;
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
-    if (m[c + MC_TOP] !== cache.stackOf(c)) cache.flushClass(c);
+    if (!cache.isStackEmpty(c)) cache.flushClass(c);
     if (m[c + MC_WIN] !== 0) blacken(heap.t.mem, m[c + MC_SPAN] as SpanRef, windowWord(m, c), m[c + MC_WIN]);
   }
   cache.setReuse(false);

@@ -183,6 +183,11 @@ export class MCache {
     return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
   }
 
+  /** Nothing is on the reuse stack of the class: the word below its first entry is 0. */
+  isStackEmpty(c: number): boolean {
+    return this.m[this.m[c + MC_TOP] - 2] === 0;
+  }
+
   classRef(spanClass: number): number {
     return this.classes + spanClass * MC_WORDS;
   }
@@ -326,7 +331,7 @@ export class MCache {
       if (this.marking) heap.t.mem.mf[(this.ref + PROC_ASSIST) >>> 1] -= fresh * m[s + SPAN_ELEMSIZE];
       m[s + SPAN_COUNTED] = m[s + SPAN_NELEMS];
       // Cached after it was swept: G+3 of the generation that it was swept in (see Go's mspan.sweepgen).
-      m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN) + 3;
+      m[s + SPAN_SWEEPGEN] = m[H_SWEEPGEN] + 3;
     }
     return s;
   }

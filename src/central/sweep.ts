@@ -96,7 +96,7 @@ export function ownerOf(m: Words, s: SpanRef): number {
 function takeUnswept(heap: MHeap, spanClass: number, kind: number): SpanRef {
   const { t } = heap;
   const { m } = t.mem;
-  const gen = Atomics.load(m, H_SWEEPGEN);
+  const gen = m[H_SWEEPGEN];
   const set = centralSet(t.mem, spanClass, kind, false, gen);
   // Racy look: most sets are empty, and none grows within a generation.
   if (m[set + SET_FIRST] === NIL) return NIL as SpanRef;
@@ -369,7 +369,8 @@ export function cacheSpan(heap: MHeap, spanClass: SpanClass): SpanRef {
   const { t } = heap;
   const { mem } = t;
   const { m } = mem;
-  const gen = Atomics.load(m, H_SWEEPGEN);
+  // Plainly, here and below: it changes only while this thread stands at a safepoint.
+  const gen = m[H_SWEEPGEN];
   const partial = centralSet(mem, spanClass, CENTRAL_PARTIAL, true, gen);
   // Racy look: most requests find nothing here and should not pay for the lock.
   if (m[partial + SET_FIRST] !== NIL) {

@@ -76,7 +76,10 @@ export const LOG_ROOM = LOG_PAGES * 2048 - LOG_ENTRIES - 2;
 /** Words of the region of allocator memory with one bit a 4-byte slot, for a page of object memory. */
 export const SNAP_BITS_PER_PAGE = 64;
 
-/** Whether a cycle is held open for a snapshot. */
+/**
+ * Whether a cycle is held open for a snapshot. Begins only while the world is stopped, so a plain load does; that it has ended
+ * may be seen late.
+ */
 export function isHeld(m: Int32Array<ArrayBufferLike>): boolean {
-  return Atomics.load(m, SNAP_STATE) >>> PHASE_SHIFT === PHASE_HELD;
+  return m[SNAP_STATE] >>> PHASE_SHIFT === PHASE_HELD;
 }

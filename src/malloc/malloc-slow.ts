@@ -13,7 +13,7 @@ import { reclaimPages } from '../central/reclaim.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import { H_PAGES_IN_USE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { MC_SIZE, MC_TOP, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, TM_LARGE_ALLOC } from '../layout/proc.ts';
+import { MC_SIZE, MC_WIN, PROC_ALLOCATING, PROC_ASSIST, TM_LARGE_ALLOC } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -77,11 +77,11 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   t.pause('malloc.nextFree');
   t.poll();
   followRate(cache);
-  if (m[c + MC_WIN] === 0 && m[c + MC_TOP] === cache.stackOf(c)) a.collector.beforeSpan(0);
+  if (m[c + MC_WIN] === 0 && cache.isStackEmpty(c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
   const spanClass = cache.classOf(c);
   const size = m[c + MC_SIZE];
-  if (m[c + MC_TOP] === cache.stackOf(c) && m[c + MC_WIN] === 0) {
+  if (m[c + MC_WIN] === 0 && cache.isStackEmpty(c)) {
     if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }

@@ -40,7 +40,7 @@ export function tryAllocBits(t: Proc, words: number): Ref {
   const { m } = t.mem;
   const p = t.ref;
   const next = m[p + PROC_BITS_NEXT];
-  if (next + words <= m[p + PROC_BITS_END] && m[p + PROC_BITS_EPOCH] === Atomics.load(m, H_BITS_EPOCH)) {
+  if (next + words <= m[p + PROC_BITS_END] && m[p + PROC_BITS_EPOCH] === m[H_BITS_EPOCH]) {
     m[p + PROC_BITS_NEXT] = next + words;
     return next as Ref;
   }
@@ -55,7 +55,7 @@ function takePiece(t: Proc, end: number, words: number): Ref {
   const { m } = t.mem;
   m[t.ref + PROC_BITS_NEXT] = end - PIECE_WORDS + words;
   m[t.ref + PROC_BITS_END] = end;
-  m[t.ref + PROC_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);
+  m[t.ref + PROC_BITS_EPOCH] = m[H_BITS_EPOCH];
   return (end - PIECE_WORDS) as Ref;
 }
 

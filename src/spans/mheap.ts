@@ -279,7 +279,7 @@ export class MHeap {
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;
     m[s + SPAN_TINY_COUNTED] = 0;
-    m[s + SPAN_SWEEPGEN] = Atomics.load(m, H_SWEEPGEN);
+    m[s + SPAN_SWEEPGEN] = m[H_SWEEPGEN];
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
     this.#countPages(npages);
@@ -302,7 +302,7 @@ export class MHeap {
   #countPages(npages: number): void {
     const m = this.#m;
     const now = Atomics.add(m, H_PAGES_IN_USE, npages) + npages;
-    for (let peak = Atomics.load(m, H_PEAK_PAGES); now > peak; ) {
+    for (let peak = m[H_PEAK_PAGES]; now > peak; ) {
       const seen = Atomics.compareExchange(m, H_PEAK_PAGES, peak, now);
       if (seen === peak) break;
       peak = seen;
@@ -382,7 +382,8 @@ export class MHeap {
       const word = plan.zeroedBase + Math.floor(page / ARENA_PAGES);
       const first = page % ARENA_PAGES;
       const end = Math.min(first + npages, ARENA_PAGES);
-      let zeroed = Atomics.load(m, word);
+      // Only grows: an old value is found out by the exchange.
+      let zeroed = m[word];
       if (first < zeroed) needzero = true;
       while (end > zeroed) {
         const seen = Atomics.compareExchange(m, word, zeroed, end);
@@ -440,7 +441,7 @@ export class MHeap {
     const m = this.#m;
     const { t } = this;
     const words = bitsWords(nelems);
-    const epoch = Atomics.load(m, H_BITS_EPOCH);
+    const epoch = m[H_BITS_EPOCH];
     if (m[s + SPAN_BITS_WORDS] >= words && m[s + SPAN_BITS_EPOCH] === epoch) {
       const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
       const mark = m[s + SPAN_GCMARK_BITS] >>> 5;
