@@ -39,7 +39,7 @@ if (file !== null) rmSync(file);
 heap.detach();
 parentPort!.postMessage({ seconds, bytes, stops: after.count - before.count, stopsMs: after.ms - before.ms });
 
-/** All stops of the world so far; of each the upper bound of its bucket. */
+/** All stops of the world so far; of each the middle of its bucket, whose upper end is a quarter above the lower one at most. */
 function stops(): { ms: number; count: number } {
   let ms = 0;
   let count = 0;
@@ -47,7 +47,8 @@ function stops(): { ms: number; count: number } {
     histogram.counts.forEach((n, i) => {
       if (n === 0) return;
       count += n;
-      ms += n * histogram.buckets[i + 1]! * 1000;
+      const [from, to] = histogram.buckets.slice(i, i + 2) as [number, number];
+      ms += (n * (Math.max(0, from) + Math.min(to, 1)) * 1000) / 2;
     });
   }
   return { ms, count };

@@ -40,7 +40,7 @@ export const observeSnapshot: Suite<Key> = {
         spread(stat(row, 'spanheap', 'stopsMs')),
         row.key.program === 'works' ? spread(stat(row, 'spanheap', 'gapMs')) : '',
       ]),
-      note: 'By a second thread, streamed, of a heap that was collected before. stops: of the world, for the snapshot and the cycles that belong to it, waiting for the threads included; each counted as the upper bound of its bucket in the histogram. longest operation: as the thread sees it that works on, with what it does for the collector.',
+      note: 'By a second thread, streamed, of a heap that was collected before. stops: of the world, for the snapshot and the cycles that belong to it, waiting for the threads included; each counted as the middle of its bucket in the histogram. longest operation: as the thread sees it that works on, with what it does for the collector.',
     },
   ],
   bars: (rows) => [
