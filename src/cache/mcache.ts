@@ -217,7 +217,8 @@ export class MCache {
       const c = this.classRef(spanClass);
       const stack = this.stackOf(c);
       m[c + MC_TOP] = stack;
-      m.fill(0, stack - 2, stack);
+      m[stack - 2] = 0;
+      m[stack - 1] = 0;
     }
   }
 
