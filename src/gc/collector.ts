@@ -397,7 +397,7 @@ export class Collector implements AllocCollector, GcContext {
     // A cycle that is under way may have seen things alive that are dead now.
     let wanted = (m[GC_STARTED] + 1) | 0;
     while (((Atomics.load(m, GC_COMPLETE) - wanted) | 0) < 0) {
-      // One that was given up, because the thread died that was ending it, is none.
+      // One that was given up, because the thread died that was ending it, is none, nor one that keeps all for a snapshot.
       if (((Atomics.load(m, GC_MARKED) - wanted) | 0) >= 0) wanted = (m[GC_MARKED] + 1) | 0;
       if (isMarking(this)) this.markToEnd(m[GC_STARTED]);
       else {

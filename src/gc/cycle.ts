@@ -244,7 +244,8 @@ function markTermination(ctx: GcContext): void {
   beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
-  Atomics.store(m, GC_COMPLETE, m[GC_STARTED]);
+  // One that keeps all is none for who waits for garbage to be freed.
+  if (m[SNAP_KEEP] === 0) Atomics.store(m, GC_COMPLETE, m[GC_STARTED]);
   Atomics.store(m, H_RECLAIMER, 0);
   ctx.repace(false);
   if (m[H_TRACE] !== 0) {

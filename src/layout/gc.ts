@@ -37,7 +37,10 @@ export const GC_FREED_MARKING = H_GC + 9;
 /** The H_SWEEPGEN for which the mark-bit arenas' epoch has moved on: once for each, also if a cycle is given up. */
 export const GC_EPOCH_SWEEPGEN = H_GC + 11;
 
-/** The last cycle that marked to its end: GC_MARKED, unless that one was given up since its coordinator died. Atomic. */
+/**
+ * The last cycle that freed what was dead: GC_MARKED, unless that one was given up since its coordinator died, or keeps all
+ * (SNAP_KEEP). Atomic.
+ */
 export const GC_COMPLETE = H_GC + 12;
 
 /** Live bytes, in units of 8: Go's `heapLive`. Atomic. */

@@ -288,7 +288,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   weakSerial: [H_WEAK_SERIAL, 'u32', 'locked', 2],
   internBuckets: [H_INTERN_BUCKETS, 'ref', 'locked'],
   internSize: [H_INTERN_SIZE, 'u32', 'locked'],
-  internSeed: [H_INTERN_SEED, 'u32', 'immutable', 2],
+  internSeed: [H_INTERN_SEED, 'u32', 'atomic', 2],
   internCount: [H_INTERN_COUNT, 'u32', 'locked'],
   trace: [H_TRACE, 'words', 'atomic', LINE],
   classTable: [H_CLASS_TABLE, 'words', 'immutable', 256],

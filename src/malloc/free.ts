@@ -176,7 +176,7 @@ function freeLarge(a: Malloc, s: SpanRef, ptr: number): void {
   const { m } = t.mem;
   const bit = m[s + SPAN_ALLOC_BITS];
   // Not of one that is free already: it may have been free when the snapshot began.
-  if (isLive(m, s, 0)) keepBits(t.mem, bit >>> 5);
+  if (isLive(m, s, 0)) keepBits(t.mem, bit >>> 5, 1 << bit);
   if ((Atomics.and(m, bit >>> 5, ~(1 << bit)) & (1 << bit)) === 0) throwDouble('free', ptr);
   t.pause('large.free');
   countLarge(t.mem, t.ref, m[s + SPAN_ELEMSIZE] >>> 0, TM_LARGE_FREE);

@@ -68,7 +68,7 @@ function verifyPhase(m: Words): void {
     fail('gc.phase', `${m[GC_STARTED]} cycles begun, ${m[GC_MARKED]} marked, and the write barrier is ${marking}`);
   }
   if (m[GC_COMPLETE] > m[GC_MARKED]) {
-    fail('gc.phase', `${m[GC_MARKED]} cycles marked, and the last that was marked to its end is ${m[GC_COMPLETE]}`);
+    fail('gc.phase', `${m[GC_MARKED]} cycles marked, and the last that freed anything is ${m[GC_COMPLETE]}`);
   }
 }
 

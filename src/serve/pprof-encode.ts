@@ -6,8 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { type LabelInput, Profile, StringTable, type ValueTypeInput } from 'pprof-format';
 import type { MemProfile, MemProfileRecord } from '../observe/mem-profile.ts';
 import type { StackFrame } from '../spans/profile-records.ts';
-import { Sources } from './pprof-sources.ts';
-import { nameOf } from './pprof-text.ts';
+import { nameOf, Sources } from './pprof-sources.ts';
 
 /** What a viewer shows first. */
 export type SampleType = 'alloc_objects' | 'alloc_space' | 'inuse_objects' | 'inuse_space';

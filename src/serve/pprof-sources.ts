@@ -5,6 +5,7 @@
  * Only files are read, never addresses of the network: what a script says of its map is not to be trusted more than that.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { AnyMap, originalPositionFor, type TraceMap } from '@jridgewell/trace-mapping';
 import { isWhole, libraryOf, publicName, withoutLibrary } from '../observe/js-stack.ts';
@@ -91,6 +92,12 @@ function original(frame: StackFrame): StackFrame {
     line: found.line,
     column: found.column + 1,
   };
+}
+
+/** What a frame is called. Those without a name are told apart by their file at least. */
+export function nameOf({ functionName, file }: StackFrame): string {
+  if (functionName !== '') return functionName;
+  return file === '' ? '(anonymous)' : `(anonymous) ${basename(file)}`;
 }
 
 /** Resolves stacks; the frames of one profile are few, and in many stacks. */

@@ -1,14 +1,8 @@
 /** A heap profile for the eye: as text in the style of Go's `debug=1`, and the page that lists the profiles. */
-import { basename } from 'node:path';
 import type { MemProfile, MemProfileRecord } from '../observe/mem-profile.ts';
 import type { StackFrame } from '../spans/profile-records.ts';
-import { Sources } from './pprof-sources.ts';
-
-/** What a frame is called. Those without a name are told apart by their file at least. */
-export function nameOf({ functionName, file }: StackFrame): string {
-  if (functionName !== '') return functionName;
-  return file === '' ? '(anonymous)' : `(anonymous) ${basename(file)}`;
-}
+import { scaleHeapSample } from './pprof-encode.ts';
+import { nameOf, Sources } from './pprof-sources.ts';
 
 type Counts = Pick<MemProfileRecord, 'allocObjects' | 'allocBytes' | 'inuseObjects' | 'inuseBytes'>;
 
@@ -17,12 +11,16 @@ function countsText({ inuseObjects, inuseBytes, allocObjects, allocBytes }: Coun
 }
 
 /**
- * In use and, in brackets, allocated: objects and bytes, as they were sampled, the largest first; below each the stack.
- * Numbers are not scaled, as in Go's.
+ * In use and, in brackets, allocated: objects and bytes, as they were sampled; below each the stack. Numbers are not scaled, as
+ * in Go's; a record that was sampled at another rate than the profile's says so, and the order is that of what stands behind
+ * the samples, the largest first.
  */
 export function heapProfileText(profile: MemProfile, by: 'inuseBytes' | 'allocBytes', sourceMaps: boolean): string {
   const sources = new Sources(sourceMaps);
-  const records = profile.records.toSorted((a, b) => b[by] - a[by] || b.allocBytes - a.allocBytes);
+  const bytesBehind = new Map(profile.records.map((r) => [r, estimate(r, by)]));
+  const records = profile.records.toSorted(
+    (a, b) => bytesBehind.get(b)! - bytesBehind.get(a)! || b.allocBytes - a.allocBytes,
+  );
   const sum = (key: keyof Counts): number => records.reduce((total, record) => total + record[key], 0);
   const total = {
     allocObjects: sum('allocObjects'),
@@ -32,13 +30,22 @@ export function heapProfileText(profile: MemProfile, by: 'inuseBytes' | 'allocBy
   };
   const lines = [`heap profile: ${countsText(total)} @ heap/${2 * profile.rate}`];
   for (const record of records) {
-    const what = [record.type, `${record.size} bytes`, record.thread ? `worker ${record.thread}` : undefined];
+    const what = [
+      record.type,
+      `${record.size} bytes`,
+      record.thread ? `worker ${record.thread}` : undefined,
+      record.rate === profile.rate ? undefined : `rate ${record.rate}`,
+    ];
     lines.push(`${countsText(record)} @ ${what.filter((part) => part !== undefined).join(', ')}`);
     for (const frame of sources.resolve(record.stack)) lines.push(`#\t${nameOf(frame)}\t${placeOf(frame)}`);
     lines.push('');
   }
   lines.push(`# rate = ${profile.rate}`, `# collections = ${profile.cycle}`, `# lost = ${profile.lost}`);
   return `${lines.join('\n')}\n`;
+}
+
+function estimate(r: MemProfileRecord, by: 'inuseBytes' | 'allocBytes'): number {
+  return scaleHeapSample(by === 'inuseBytes' ? r.inuseObjects : r.allocObjects, r[by], r.rate)[1];
 }
 
 function placeOf({ file, line, column }: StackFrame): string {

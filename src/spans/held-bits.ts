@@ -8,9 +8,9 @@
  *
  * Who writes. A word of allocation bits belongs to one span, and is changed by its owner alone, or with the lock of its
  * mcentral held, or, that of a large object, by any thread that frees it. Before the change it is copied, then its bit is
- * set, both by that thread; two that free the same large object copy the same 1, for who finds a 0 frees nothing. A window
- * (cache/mcache.ts) is copied when it is made, before any slot of it is handed out; those that are there when the cycle
- * begins, in the stop.
+ * set, both by that thread; two that free the same large object copy the 1 that both have seen, for who finds a 0 frees
+ * nothing. A window (cache/mcache.ts) is copied when it is made, before any slot of it is handed out; those that are there
+ * when the cycle begins, in the stop.
  *
  * Who reads: the thread that takes the snapshot. It reads the word before it looks at the bit. If the bit is not set, no
  * change had begun: `copyBits` ends with an atomic operation on the word itself, so whatever is stored there afterwards is
@@ -24,15 +24,18 @@ import { MC_WIN, MC_WIN_WORD, MC_WORDS, PROC_CLASSES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import type { Mem } from '../sys/mem.ts';
 
-/** Before word `w` of allocation bits is changed: a snapshot may want it as it is. No safepoint between this and the change. */
-export function keepBits(mem: Mem, w: number): void {
-  if (isHeld(mem.m)) copyBits(mem, w);
+/**
+ * Before word `w` of allocation bits is changed, which is `bits`: a snapshot may want it as it is. No safepoint between this and
+ * the change.
+ */
+export function keepBits(mem: Mem, w: number, bits: number = mem.m[w]): void {
+  if (isHeld(mem.m)) copyBits(mem, w, bits);
 }
 
-function copyBits({ m, plan }: Mem, w: number): void {
+function copyBits({ m, plan }: Mem, w: number, bits: number): void {
   const n = w - plan.gcBits;
   if (wasCopied(m, plan.bitsCopied, n)) return;
-  m[plan.bitsCopies + n] = m[w];
+  m[plan.bitsCopies + n] = bits;
   Atomics.or(m, plan.bitsCopied + (n >>> 5), 1 << n);
   Atomics.or(m, w, 0);
 }
@@ -46,7 +49,7 @@ export function keepWindows(mem: Mem, p: number, spanClasses: number): void {
   const { m } = mem;
   for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
     const c = p + PROC_CLASSES + spanClass * MC_WORDS;
-    if (m[c + MC_WIN] !== 0) copyBits(mem, m[c + MC_WIN_WORD]);
+    if (m[c + MC_WIN] !== 0) copyBits(mem, m[c + MC_WIN_WORD], m[m[c + MC_WIN_WORD]]);
   }
 }
 

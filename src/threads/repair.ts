@@ -36,6 +36,7 @@ import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { FIXALLOCS } from '../layout/fixalloc.ts';
 import {
+  GC_BYTES_MARKED,
   GC_ENABLED,
   GC_FREED_MARKING,
   GC_IDLE,
@@ -84,6 +85,7 @@ import {
   SPAN_CLASS,
   SPAN_COUNTED,
   SPAN_DEFER,
+  SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
   SPAN_LIST,
@@ -324,9 +326,18 @@ function dropHalfMade(heap: MHeap, s: SpanRef): void {
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const whole = isTiny ? m[tinyMaskWord(m, s, i)] !== 0 : m16[m[s + SPAN_TYPES] + i] !== 0;
     const bit = m[s + SPAN_ALLOC_BITS] + i;
-    // In a window, of which a snapshot has a copy.
-    if (!whole) m[bit >>> 5] &= ~(1 << bit);
+    if (whole || (m[bit >>> 5] & (1 << bit)) === 0) continue;
+    // A tiny block may be empty, and as old as a snapshot that is taken: nobody is to get it meanwhile.
+    if (isHeld(m)) markEmpty(heap.t.mem, s, i);
+    m[bit >>> 5] &= ~(1 << bit);
   }
+}
+
+/** Marked, and not one of the bytes that are alive. */
+function markEmpty(mem: Mem, s: SpanRef, index: number): void {
+  const { m } = mem;
+  const size = m[s + SPAN_ELEMSIZE];
+  if (setMarked(mem, spanBase(m, s) + index * size)) Atomics.sub(m, GC_BYTES_MARKED, size >>> 3);
 }
 
 /** Frees what another thread noted, of a span that has no owner any more. */

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createHeap, type Heap, i32, MEM_PROFILE_RATE, type MemProfile, string, struct } from '../../../src/index.ts';
 import { difference, pprofResponse, writeHeapProfile } from '../../../src/serve/pprof.ts';
 import { encodeHeapProfile, scaleHeapSample } from '../../../src/serve/pprof-encode.ts';
+import { heapProfileText } from '../../../src/serve/pprof-text.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'spanheap-pprof-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -164,6 +165,16 @@ describe('over HTTP', () => {
     const allocs = await pprofResponse(heap, new URL('http://example.org/under/debug/pprof/allocs'));
     expect(decode(allocs.body as Uint8Array).defaultType).toBe('alloc_space');
     expect(decode(allocs.body as Uint8Array).samples.length).toBeGreaterThan(0);
+  });
+
+  test('debug=1 says at which rate a thread was sampled that took fewer, and goes by what stands behind the samples', () => {
+    const record = (thread: number, rate: number, count: number) => ({
+      ...{ stack: [], size: 1024, type: undefined, thread, rate },
+      ...{ allocObjects: count, allocBytes: count * 1024, inuseObjects: count, inuseBytes: count * 1024 },
+    });
+    const records = [record(2, MEM_PROFILE_RATE, 4096), record(1, 8 * MEM_PROFILE_RATE, 2048)];
+    const text = heapProfileText({ rate: MEM_PROFILE_RATE, cycle: 0, lost: 0, records }, 'allocBytes', false);
+    expect(text).toMatch(/worker 1, rate 4194304\n[^]*worker 2\n/);
   });
 
   test('debug=1 is text for the eye', async () => {

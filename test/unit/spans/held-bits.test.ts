@@ -1,12 +1,14 @@
 /** Allocation bits as they were when a snapshot's cycle began, whatever has been allocated and freed since. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { SpanRef } from '../../../src/base/brand.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_BITS_REGION_NEXT } from '../../../src/layout/header.ts';
 import { SPAN_ALLOC_BITS, SPAN_NELEMS } from '../../../src/layout/span.ts';
 import { Moment } from '../../../src/observe/snapshot/moment.ts';
+import { SpanEncoder, spanWords } from '../../../src/observe/snapshot/spans.ts';
 import { bitsWords } from '../../../src/spans/bits-arena.ts';
 import { heldBits } from '../../../src/spans/held-bits.ts';
+import { spanOf } from '../../../src/spans/mspan.ts';
 import { claimSnapshot, endSnapshot } from '../../../src/threads/hold.ts';
 import { collectorOf } from '../../support/gc-cycle.ts';
 import { Internals } from '../../support/internals.ts';
@@ -83,21 +85,33 @@ function compare(
   return { wrong, changed };
 }
 
+/** Begins a snapshot's cycle on this thread; `end` ends it. */
+function hold(heap: Heap, atMoment: () => void = () => {}) {
+  const c = collectorOf(heap);
+  c.t.enter();
+  const serial = claimSnapshot(c.heap, {});
+  const moment = new Moment(c.heap);
+  c.held.begin(() => {
+    moment.copy();
+    atMoment();
+  });
+  const end = (): void => {
+    endSnapshot(c.heap, serial, {});
+    c.held.finish();
+    c.t.leave();
+    heap.verify();
+  };
+  return { c, moment, end };
+}
+
 test('own frees, those of others, spans without owner, large objects, windows, a thread that dies', () => {
   const { all, heap } = parties(newSeed('held bits'));
   const [first, second, third, leaving, dying] = all as [Party, Party, Party, Party, Party];
   leaving.heap.detach();
-  const c = collectorOf(heap);
   const { m, mem } = new Internals(heap);
   for (let cycle = 0; cycle < CYCLES; cycle++) {
-    c.t.enter();
-    const serial = claimSnapshot(c.heap, {});
-    const moment = new Moment(c.heap);
     let was: Int32Array<ArrayBufferLike> = new Int32Array();
-    c.held.begin(() => {
-      moment.copy();
-      was = m.slice(mem.plan.gcBits, m[H_BITS_REGION_NEXT]);
-    });
+    const { moment, end } = hold(heap, () => (was = m.slice(mem.plan.gcBits, m[H_BITS_REGION_NEXT])));
     const spans = moment.spansOfObjects();
     expect(compare(heap, spans, was)).toEqual({ wrong: [], changed: 0 });
     // One kind of change at a time, so that none hides another.
@@ -128,11 +142,62 @@ test('own frees, those of others, spans without owner, large objects, windows, a
       expect(changed, what).toBeGreaterThan(before);
       before = changed;
     }
-    endSnapshot(c.heap, serial, {});
-    c.held.finish();
-    c.t.leave();
-    heap.verify();
+    end();
     // Spans are without owner after a cycle.
     for (const p of [first, second, third, dying]) if (p.heap.attached) p.allocate(400);
   }
 });
+
+test('two threads free the same large object: the copy is what both have seen', () => {
+  const heap = createHeap({ maxBytes: 2 ** 28, gc: 'off' });
+  const [a, b] = [attachHeap(heap.share()), attachHeap(heap.share())];
+  const addr = a.raw.mallocgc(100_000, null, false);
+  const { m, mem } = new Internals(heap);
+  const s = spanOf(mem, addr);
+  const { end } = hold(heap);
+  const w = m[s + SPAN_ALLOC_BITS]! >>> 5;
+  const live = m[w]!;
+  const copied = mem.plan.bitsCopied + ((w - mem.plan.gcBits) >>> 5);
+  // Thread b has seen the object live, and that there is no copy; thread a frees it before b goes on.
+  const { load } = Atomics;
+  const spy = vi.spyOn(Atomics, 'load').mockImplementation(((words: Int32Array, i: number) => {
+    const seen = load(words, i);
+    if (i === copied && words.length === m.length) {
+      spy.mockRestore();
+      a.raw.free(addr);
+    }
+    return seen;
+  }) as typeof Atomics.load);
+  expect(() => b.raw.free(addr)).toThrow('free already');
+  expect(vi.isMockFunction(Atomics.load)).toBe(false);
+  expect(m[w]).toBe(0);
+  expect(heldBits(mem, w)).toBe(live);
+  end();
+});
+
+test.each([false, true])(
+  'the empty tiny block of a thread that dies goes to nobody; its root was marked: %s',
+  (marked) => {
+    const heap = createHeap({ maxBytes: 2 ** 28, gc: 'off', tiny: true });
+    const [dying, other] = [attachHeap(heap.share()), attachHeap(heap.share())];
+    const addr = dying.raw.mallocgc(3, null, false);
+    dying.raw.free(addr);
+    const { m, mem } = new Internals(heap);
+    const s = spanOf(mem, addr);
+    const { c, moment, end } = hold(heap);
+    if (marked) c.mark(1e9);
+    expect(moment.spansOfObjects()).toContain(s);
+    const objects = (): number => {
+      const words = new Int32Array(spanWords(m[s + SPAN_NELEMS]!));
+      return new SpanEncoder(c.heap, moment).encode(s, words, 0).objects;
+    };
+    expect(objects()).toBe(0);
+    expect(heap.reap(dying.threadId)).toBe(true);
+    heap.verify();
+    const young = [1, 2, 3].map(() => other.raw.mallocgc(15, null, false));
+    // Otherwise this shows nothing.
+    expect(young.map((a) => spanOf(mem, a))).toContain(s);
+    expect(objects()).toBe(0);
+    end();
+  },
+);
