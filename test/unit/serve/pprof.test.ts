@@ -174,7 +174,7 @@ describe('over HTTP', () => {
     });
     const records = [record(2, MEM_PROFILE_RATE, 4096), record(1, 8 * MEM_PROFILE_RATE, 2048)];
     const text = heapProfileText({ rate: MEM_PROFILE_RATE, cycle: 0, lost: 0, records }, 'allocBytes', false);
-    expect(text).toMatch(/worker 1, rate 4194304\n[^]*worker 2\n/);
+    expect(text).toMatch(/worker 1, rate 4194304\n[\s\S]*worker 2\n/);
   });
 
   test('debug=1 is text for the eye', async () => {
