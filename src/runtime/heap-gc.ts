@@ -57,6 +57,7 @@ export class HeapGC {
     this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle });
     this.collector.wakeBackground = () => this.#wakeBackground();
     raw.collector = this.collector;
+    cache.heap.collect = () => this.collector.onOutOfMemory();
     const onWrite = makeWriteHook(this.collector);
     raw.barrier.onWrite = onWrite;
     // Nothing is stored, but a full buffer is emptied.

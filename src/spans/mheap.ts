@@ -108,6 +108,8 @@ export class MHeap {
   /** Span classes are below this. */
   readonly spanClasses: number;
   hooks: SpanHooks = {};
+  /** Wired by `runtime`: collects when memory is out. False: nothing was freed. In a region, at a safepoint. */
+  collect: () => boolean = () => false;
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #cache: number;
   /** Pages without memory among those that `#allocPages` has found last. */

@@ -34,9 +34,9 @@ export class HandleTable {
     return this.#frames.size;
   }
 
-  /** A handle for the object at this address (interior addresses as well). In a region. Throws OutOfMemoryError. */
+  /** A handle for the object at this address (interior addresses as well). In a region, at a safepoint. Throws OutOfMemoryError. */
   add(addr: number): Frame {
-    if (this.#free.length === 0) this.#grow();
+    if (this.#free.length === 0) this.#grow(addr);
     const slot = this.#free.pop()!;
     this.#onChange(slot * 4, 0, addr >>> 0);
     this.#heap.t.mem.i32[slot] = addr;
@@ -74,10 +74,10 @@ export class HandleTable {
     for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
   }
 
-  #grow(): void {
+  #grow(addr: number): void {
     const { t } = this.#heap;
     const { m, i32 } = t.mem;
-    const s = allocSegment(this.#heap);
+    const s = allocSegment(this.#heap, addr);
     this.#segments.push(s);
     const start = segmentStart(m, s);
     i32[start] = m[t.ref + PROC_HANDLES];

@@ -15,9 +15,10 @@ import { NIL, type SpanRef } from '../base/brand.ts';
 import { fatal, OutOfMemoryError } from '../base/errors.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
-import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
+import { PROC_KEEP, PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import { SPAN_BASE } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { reclaimCaches } from './reclaim.ts';
 
 /**
  * What a reference belongs to: a scope, or for a persistent reference itself. `live` 0: it may not be used any more. One
@@ -36,15 +37,41 @@ export class Frame {
   }
 }
 
-/** A page for a shadow stack or handle table, zeroed. Throws OutOfMemoryError. In a region. */
-export function allocSegment(heap: MHeap): SpanRef {
+/**
+ * A page for a shadow stack or handle table, zeroed. `addr` is to be noted there: nothing else may keep it alive yet. Throws
+ * OutOfMemoryError. In a region, at a safepoint.
+ */
+export function allocSegment(heap: MHeap, addr: number): SpanRef {
   const { m, i32, plan } = heap.t.mem;
-  const s = heap.allocManual(1);
+  const s = (heap.allocManual(1) || allocKeeping(heap, addr)) as SpanRef;
   if (s === NIL) {
     throw new OutOfMemoryError(PAGE_SIZE, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
   }
   const first = segmentStart(m, s);
   for (let w = first; w < first + SEGMENT_WORDS; w++) i32[w] = 0;
+  return s;
+}
+
+/** With garbage collected, and then with what threads hold in advance given back; `addr` is a root meanwhile. */
+function allocKeeping(heap: MHeap, addr: number): SpanRef {
+  const { t } = heap;
+  const { m } = t.mem;
+  const keep = t.ref + PROC_KEEP;
+  // There is one such word, and somebody further out relies on it: then nothing is collected.
+  const isTaken = m[keep] !== 0;
+  let s = NIL as SpanRef;
+  try {
+    if (!isTaken) {
+      m[keep] = addr;
+      if (heap.collect()) s = heap.allocManual(1);
+    }
+    if (s === NIL) {
+      reclaimCaches(heap);
+      s = heap.allocManual(1);
+    }
+  } finally {
+    if (!isTaken) m[keep] = 0;
+  }
   return s;
 }
 
@@ -123,7 +150,7 @@ export class ShadowStack {
     let top = m[this.#top];
     if ((top & SEGMENT_MASK) === 0) {
       let next = this.#after(top);
-      if (next === undefined) this.#segments.push((next = allocSegment(this.#heap)));
+      if (next === undefined) this.#segments.push((next = allocSegment(this.#heap, addr)));
       const start = segmentStart(m, next);
       i32[start] = top === 0 ? 0 : top - SEGMENT_WORDS;
       top = start + SEGMENT_SLOTS;

@@ -11,6 +11,7 @@ import {
   StaleRefError,
   TypeMismatchError,
 } from '../../../src/index.ts';
+import { CHECKS } from '../../support/gc-cycle.ts';
 import { Internals } from '../../support/internals.ts';
 import { collectUntil, handleSlots, shadowSlots } from '../../support/reference-slots.ts';
 import { Cell, R_ID, R_PARKED, R_WORDS, type ReferencesInput } from '../../support/references-worker.ts';
@@ -314,4 +315,45 @@ test('wherever it dies, its segments go back and the heap is whole', () => {
     }
   }
   for (const place of ['mheap', 'span.publish', 'span.free', 'span.forget', 'world']) expect(places).toContain(place);
+});
+
+describe('when no page is left for the table', () => {
+  test('what idle threads hold in advance is taken', () => {
+    const heap = createHeap({ maxBytes: 2 ** 20, background: false });
+    const idle = Array.from({ length: 3 }, () => attachHeap(heap.share()));
+    for (const other of idle) {
+      other.scope(() => {
+        other.new(Cell, { key: 1 });
+      });
+    }
+    const held = Array.from({ length: 10_000 }, (_, key) => heap.new(Cell, { key }));
+    expect(held.every((cell, key) => cell.key === key)).toBe(true);
+    heap.verify();
+  });
+
+  test('garbage is collected, and the object that is to be held is none', () => {
+    const heap = createHeap({ maxBytes: 2 ** 20, background: false, gcPercent: -1, ...CHECKS });
+    heap.scope(() => {
+      heap.new(Cell, { key: 1 });
+    });
+    const idle = (): number => heap.memStats().HeapIdle;
+    const cycles = (): number => heap.stats().gc.cycles;
+    const fill = (until: () => boolean): void => {
+      while (!until()) heap.raw.mallocgc(8192, null, false);
+    };
+    // Once to its end, to see how full it can be.
+    let least = idle();
+    fill(() => {
+      if (cycles() === 0) least = Math.min(least, idle());
+      return cycles() > 0;
+    });
+    fill(() => idle() <= least);
+    const before = cycles();
+    const held = heap.new(Cell, { key: 77 });
+    expect(cycles()).toBe(before + 1);
+    expect(held.key).toBe(77);
+    const { addr } = heap.raw.pin(heap.addressOf(held));
+    expect(heap.inspect(addr)).toMatchObject({ type: 'Cell' });
+    heap.verify();
+  });
 });
