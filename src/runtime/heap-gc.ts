@@ -1,4 +1,5 @@
 /** The collector as a heap's user holds it: requests, settings, and the background worker. */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
@@ -66,7 +67,7 @@ export class HeapGC {
   /** What `heap.share()` gives other threads of it. */
   get shared(): NonNullable<SharedHeap['gc']> {
     const { background, warnAfterMs } = this.#options;
-    return { background: background instanceof URL ? background.href : background, stopWarning: warnAfterMs };
+    return { background, stopWarning: warnAfterMs };
   }
 
   /** For the thread that makes the heap: before any other can see it. */
@@ -205,7 +206,7 @@ export class HeapGC {
     const start: WorkerStart = { shared: this.#share(), warnAfterMs };
     const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
     if (background === true && source === undefined) return false;
-    const script = background === true ? { source: source! } : { url: background as string | URL };
+    const script = background === true ? { source: source! } : { url: background as string };
     const onExit = (threadId: number): void => this.#lost(threadId);
     return startWorker(script, start, onExit, (error) => this.#failed(error)) !== undefined;
   }

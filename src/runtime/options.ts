@@ -5,6 +5,11 @@ import { GC_DEBUG_CHECKMARK, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES } from '../layou
 import { MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { goSizeClasses, type SizeClass, type SizeClassTable, tableOf } from '../spans/size-classes.ts';
 
+/** A `URL`. Named by what it has, so that programs without the types of browsers or of Node can be checked. */
+export interface UrlLike {
+  readonly href: string;
+}
+
 export interface HeapOptions {
   /**
    * Size of the reservation for objects in bytes: the most the heap can ever hold, rounded up to whole pages of 8 KiB.
@@ -41,7 +46,7 @@ export interface HeapOptions {
    * Whether a worker marks and sweeps in the background; it is started when the first cycle begins. A string or URL: where
    * its script `gc-worker.js` is, for pages that allow no worker made from text. Default: true for shared heaps.
    */
-  readonly background?: boolean | string | URL;
+  readonly background?: boolean | string | UrlLike;
   /**
    * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
    * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it must not
@@ -71,7 +76,8 @@ export interface GcOptions {
   readonly enabled: boolean;
   readonly percent: number;
   readonly memoryLimit: number;
-  readonly background: boolean | string | URL;
+  /** A string: where the worker's script is. */
+  readonly background: boolean | string;
   readonly trace: boolean | ((line: string) => void);
   readonly warnAfterMs: number;
   /** GC_DEBUG_ bits. */
@@ -198,7 +204,7 @@ function checkGc(o: HeapOptions, shared: boolean): GcOptions {
     enabled: o.gc !== 'off',
     percent: checkPercent(o.gcPercent ?? 100, 'createHeap: gcPercent'),
     memoryLimit: checkLimit(o.memoryLimit ?? Number.POSITIVE_INFINITY, 'createHeap: memoryLimit'),
-    background,
+    background: background instanceof URL ? background.href : background,
     trace,
     warnAfterMs,
     debug: checkDebug(o.debug),
