@@ -63,6 +63,15 @@ it('every document it links to is there', () => {
   for (const link of links) expect(existsSync(join(root, link)), link).toBe(true);
 });
 
+it('what it says of installing is what the package says', () => {
+  const { version, engines, scripts, type } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(readme).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
+  expect(readme.match(/spanheap-[\d.]+\.tgz/g)).toEqual([`spanheap-${version}.tgz`, `spanheap-${version}.tgz`]);
+  // `npm ci`, `npm pack` and an installation from git all run it, and a package has types.
+  expect(scripts.prepare).toBe('node scripts/build.mjs --types');
+  expect(type).toBe('module');
+});
+
 it('CI runs exactly the test command that the README gives', () => {
   const command = /^(npm ci && npm test)\b/m.exec(readme)?.[1];
   expect(readFileSync(join(root, '.ci/run'), 'utf8').trimEnd().split('\n').at(-1)).toBe(command);
