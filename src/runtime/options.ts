@@ -1,6 +1,6 @@
 /** Options of `createHeap`, checked before anything is made. */
 import { ArgumentError } from '../base/errors.ts';
-import { MAX_ALLOC, MAX_PROCS, PAGE_SIZE } from '../layout/constants.ts';
+import { MAX_ALLOC, MAX_PROCS, MIN_HEAP, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_DEBUG_CHECKMARK, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES } from '../layout/gc.ts';
 import { MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { goSizeClasses, type SizeClass, type SizeClassTable, tableOf } from '../spans/size-classes.ts';
@@ -112,10 +112,8 @@ const KNOWN = [
   'debug',
 ];
 const DEBUG = { checkmark: GC_DEBUG_CHECKMARK, zombies: GC_DEBUG_ZOMBIES, clobberFree: GC_DEBUG_CLOBBER };
-/** Page 0 is nil, so a heap needs one more to hold anything. */
 const MAX_PERCENT = 1_000_000;
 const MAX_DEPTH = 512;
-const MIN_BYTES = 2 * PAGE_SIZE;
 
 function bad(text: string): never {
   throw new ArgumentError('ERR_INVALID_ARGUMENT', `createHeap: ${text}`);
@@ -127,8 +125,8 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
     if (!KNOWN.includes(key)) bad(`unknown option ${JSON.stringify(key)}; known are ${KNOWN.join(', ')}`);
   }
   const maxBytes = options.maxBytes ?? 2 ** 30;
-  if (!Number.isInteger(maxBytes) || maxBytes < MIN_BYTES || maxBytes > MAX_ALLOC) {
-    bad(`maxBytes must be a whole number from ${MIN_BYTES} to ${MAX_ALLOC}, not ${String(maxBytes)}`);
+  if (!Number.isInteger(maxBytes) || maxBytes < MIN_HEAP || maxBytes > MAX_ALLOC) {
+    bad(`maxBytes must be a whole number from ${MIN_HEAP} to ${MAX_ALLOC}, not ${String(maxBytes)}`);
   }
   const maxThreads = options.maxThreads ?? 64;
   if (!Number.isInteger(maxThreads) || maxThreads < 1 || maxThreads > MAX_PROCS) {
