@@ -1,5 +1,6 @@
 /** The collector as a heap's user holds it: requests, settings, and the background worker. */
 /// <reference lib="esnext.disposable" preserve="true" />
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
@@ -84,7 +85,7 @@ export class HeapGC {
     if (typeof budgetMs !== 'number' || !(budgetMs > 0)) {
       throw new ArgumentError(
         'ERR_INVALID_ARGUMENT',
-        `gcStep: the budget must be a number of milliseconds above 0, not ${String(budgetMs)}`,
+        `gcStep: the budget must be a number of milliseconds above 0, not ${describe(budgetMs)}`,
       );
     }
     let more = false;

@@ -24,15 +24,16 @@ const MB = 2 ** 20;
 test.each([
   [null, 'options must be an object'],
   [{ maxByte: 1 }, 'unknown option "maxByte"'],
-  [{ maxBytes: 8192 }, 'maxBytes must be a whole number from 16384'],
+  [{ maxBytes: 8192 }, 'maxBytes must be a whole number of bytes from 16384'],
   [{ maxBytes: 2 ** 33 }, 'maxBytes must be a whole number'],
   [{ maxBytes: 1e6 + 0.5 }, 'maxBytes must be a whole number'],
-  [{ maxBytes: '1' }, 'maxBytes must be a whole number'],
+  [{ maxBytes: '1G' }, 'maxBytes must be a whole number of bytes from 16384 to 4294967296, not "1G"'],
+  [{ maxBytes: {} }, 'not an object (Object)'],
   [{ maxThreads: 0 }, 'maxThreads must be a whole number from 1 to 255'],
   [{ maxThreads: 256 }, 'maxThreads must be a whole number from 1 to 255'],
   [{ shared: 1 }, 'shared must be true or false'],
   [{ tiny: null }, 'tiny must be true or false'],
-  [{ gc: 'auto' }, "gc must be 'on' or 'off', not auto"],
+  [{ gc: 'auto' }, `gc must be 'on' or 'off', not "auto"`],
   [{ gcPercent: Number.NaN }, 'gcPercent must be a number of percent from 0'],
   [{ gcPercent: '100' }, 'gcPercent must be a number of percent from 0'],
   [{ memoryLimit: 0 }, 'memoryLimit must be a whole number of bytes above 0'],
@@ -47,6 +48,19 @@ test.each([
   const call = (): unknown => createHeap(options as never);
   expect(call).toThrow(ArgumentError);
   expect(call).toThrow(text);
+});
+
+test('what was given is named as it would be written', () => {
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
+  const cases: [() => unknown, string][] = [
+    [() => heap.setGCPercent('x' as never), 'a number of percent from 0 to 1000000, or -1 for off, not "x"'],
+    [() => heap.setMemoryLimit('1G' as never), 'a whole number of bytes above 0, or Infinity for none, not "1G"'],
+    [() => heap.gcStep('5' as never), 'a number of milliseconds above 0, not "5"'],
+    [() => heap.reap('1' as never), 'reap: "1" is not the id of a thread of this heap'],
+    [() => heap.raw.roundupsize('8' as never), 'roundupsize: "8" is not a size'],
+    [() => heap.intern(5 as never), 'intern: expected a string, got 5'],
+  ];
+  for (const [call, text] of cases) expect(call).toThrow(text);
 });
 
 test('options that are undefined take their defaults', () => {
