@@ -131,6 +131,7 @@ test('a heap takes as many threads as it was made for, again and again', () => {
     const others = [attachHeap(heap.share()), attachHeap(heap.share())];
     expect(() => attachHeap(heap.share())).toThrow(expect.objectContaining({ code: 'ERR_TOO_MANY_THREADS' }));
     expect(() => attachHeap(heap.share())).toThrow(/3 threads attached, its maximum; raise maxThreads/);
+    expect(() => attachHeap(heap.share())).toThrow(/workers among them that are gone.* heap\.watch\(worker\)/);
     expect(new Set([heap, ...others].map((h) => h.threadId)).size).toBe(3);
     for (const other of others) other.detach();
     expect(heap.verify().threads).toBe(1);
