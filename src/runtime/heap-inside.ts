@@ -16,6 +16,8 @@ import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
 import { HeapView } from '../observe/view.ts';
 import { readerOf } from '../spans/heap-reader.ts';
+import { Reference as AnyReference } from '../types/reference.ts';
+import type { Reference } from '../types/values.ts';
 import type { HeapGC } from './heap-gc.ts';
 import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
@@ -45,6 +47,7 @@ export abstract class HeapInside {
 
   /** Throws SpanheapError when this thread is not attached any more. */
   protected abstract check(): void;
+  abstract addressOf(ref: Reference): number;
 
   /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
   types(): TypeInfo[] {
@@ -54,15 +57,17 @@ export abstract class HeapInside {
 
   /**
    * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
-   * debugger shows. Beside threads that change the heap, what it says belongs to slightly different moments.
+   * debugger shows. Of a reference, that is the object which the place is in. Beside threads that change the heap, what it says belongs to slightly different moments.
    *
    * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
    * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or
    * `slice(ref(Post))`. Throws PointerError, which says what is there, for an address that is in no live object;
-   * ArgumentError for a type that is not registered, or larger than the object.
+   * ArgumentError for a type that is not registered, or larger than the object, and for a reference of another heap;
+   * StaleRefError.
    */
-  inspect(address: number, typeName?: string): ObjectInfo {
+  inspect(what: number | Reference, typeName?: string): ObjectInfo {
     this.check();
+    const address = what instanceof AnyReference ? this.addressOf(what) : (what as number);
     const { heap } = this.cache;
     heap.t.enter();
     try {
