@@ -2,6 +2,8 @@
 import { nanotime } from '../base/clock.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
+import { H_PROCS } from '../layout/header.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
 import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
@@ -22,6 +24,9 @@ import type { HeapGC } from './heap-gc.ts';
 import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { snapshot, snapshotSync } from './snapshots.ts';
+
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
+const count = (n: number): string => n.toLocaleString('en-US');
 
 export abstract class HeapInside {
   protected readonly cache: MCache;
@@ -48,6 +53,16 @@ export abstract class HeapInside {
   /** Throws SpanheapError when this thread is not attached any more. */
   protected abstract check(): void;
   abstract addressOf(ref: Reference): number;
+  abstract readonly attached: boolean;
+
+  /** What `console.log(heap)` prints in Node, also after this thread has detached. */
+  [inspectCustom](): string {
+    const { mem, id } = this.cache.heap.t;
+    const { HeapAlloc, HeapObjects } = readMemStats(mem);
+    const live = `${count(HeapAlloc)} bytes live in ${count(HeapObjects)} object${HeapObjects === 1 ? '' : 's'}`;
+    const threads = `threads: ${Atomics.load(mem.m, H_PROCS)}, this one ${this.attached ? `is ${id}` : 'is not attached'}`;
+    return `Heap (${live}, maxBytes: ${count(mem.plan.pages * PAGE_SIZE)}, ${threads})`;
+  }
 
   /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
   types(): TypeInfo[] {

@@ -1,5 +1,6 @@
 /** Making, sharing, attaching and detaching heaps; scopes. */
 import { execFileSync } from 'node:child_process';
+import { inspect } from 'node:util';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import {
@@ -158,6 +159,18 @@ test('a detached heap refuses every use, and detaching twice is nothing', () => 
       () => heap.setHooks({}),
     ];
     for (const use of uses) expect(use, String(use)).toThrow(expect.objectContaining({ code: 'ERR_DETACHED' }));
+  }
+});
+
+test('printed, a heap is one line', () => {
+  for (const shared of [true, false]) {
+    const heap = createHeap({ gc: 'off', maxBytes: 2 ** 30, shared });
+    heap.raw.mallocgc(2048, null, true);
+    const line = 'Heap (2,048 bytes live in 1 object, maxBytes: 1,073,741,824, threads: 1, this one is 1)';
+    expect(inspect(heap)).toBe(line);
+    expect(heap.scope(() => inspect({ heap }, { breakLength: 200 }))).toBe(`{ heap: ${line} }`);
+    heap.detach();
+    expect(inspect(heap)).toMatch(/^Heap \(2,048 bytes live .*, threads: 0, this one is not attached\)$/);
   }
 });
 
