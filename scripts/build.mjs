@@ -1,7 +1,7 @@
 // Builds everything that runs: the package's entries in one esbuild run (shared chunks, so that constants fold and
 // classes keep one identity across entries), the programs beside it (scripts, bench), the types.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -94,12 +94,4 @@ if (existsSync('src/explorer/index.html')) {
   });
 }
 if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);
-if (process.argv.includes('--types')) {
-  execFileSync('npx', ['tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });
-  // Declarations keep the sources' `.ts` specifiers, which a user's compiler would look for in vain.
-  for (const file of readdirSync('dist/types', { recursive: true, withFileTypes: true })) {
-    if (!file.isFile()) continue;
-    const path = `${file.parentPath ?? file.path}/${file.name}`;
-    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(from\s+'|import\(')(\.[^']*)\.ts'/g, "$1$2.js'"));
-  }
-}
+if (process.argv.includes('--types')) execFileSync(process.execPath, ['scripts/types.mjs'], { stdio: 'inherit' });

@@ -1,4 +1,5 @@
 /** Sizes and figures as people write and read them: `64MiB` on the command line, `18.9 MiB` in the report. */
+import { MAX_ALLOC, MIN_HEAP } from '../layout/constants.ts';
 import { quoted, UsageError } from './errors.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
@@ -19,6 +20,14 @@ export function parseSize(text: string, option: string): number {
   if (!Number.isSafeInteger(bytes)) throw new UsageError(`${option}: ${quoted(text)} is not a whole number of bytes`);
   if (bytes === 0) throw new UsageError(`${option}: ${quoted(text)} must be more than 0`);
   return bytes;
+}
+
+/** Bytes that a heap can have. */
+export function parseHeapSize(text: string, option: string): number {
+  const bytes = parseSize(text, option);
+  if (bytes >= MIN_HEAP && bytes <= MAX_ALLOC) return bytes;
+  const limits = `from ${MIN_HEAP / 2 ** 10}KiB to ${MAX_ALLOC / 2 ** 30}GiB`;
+  throw new UsageError(`${option}: ${quoted(text)} is not a size that a heap can have, ${limits}`);
 }
 
 /** A whole number between `least` and `most`. */

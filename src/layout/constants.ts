@@ -15,6 +15,8 @@ export const ARENA_PAGES = 8192;
 export const PTR_SIZE = 4;
 /** The largest address space: 4 GiB. */
 export const MAX_ALLOC = 2 ** 32;
+/** Least bytes of a heap: page 0 is nil, so it needs one more to hold anything. */
+export const MIN_HEAP = 2 * PAGE_SIZE;
 
 /** Largest size with a size class (Go: `_MaxSmallSize`). */
 export const MAX_SMALL_SIZE = 32768;

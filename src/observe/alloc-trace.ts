@@ -6,6 +6,7 @@
  * (trace-alive.ts), so each object that is alive then, and each that is made later, is told of exactly once, and so is its
  * end. At the end what the rings still hold is moved to this thread's memory: the rings are free for the next trace.
  */
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { sweepOne } from '../central/sweep.ts';
 import { goalUnits } from '../gc/cycle.ts';
@@ -286,7 +287,7 @@ function checkOptions(options: TraceOptions): { ringEvents: number; onFull: (() 
   }
   const { ringEvents = RING_CAPACITY, onFull } = options;
   if (!Number.isInteger(ringEvents) || ringEvents < MIN_RING || ringEvents > RING_CAPACITY) {
-    bad(`ringEvents must be a whole number from ${MIN_RING} to ${RING_CAPACITY}, not ${String(ringEvents)}`);
+    bad(`ringEvents must be a whole number from ${MIN_RING} to ${RING_CAPACITY}, not ${describe(ringEvents)}`);
   }
   if (onFull !== undefined && typeof onFull !== 'function') bad('onFull must be a function');
   return { ringEvents: 2 ** Math.ceil(Math.log2(ringEvents)), onFull };

@@ -6,6 +6,7 @@
  * leads to them (type-search.ts). Runs as one region beside threads that change what is being read, so values may be of
  * slightly different moments; nothing that is found inside an object makes it throw.
  */
+import { describe as describeValue } from '../base/describe.ts';
 import { ArgumentError, PointerError } from '../base/errors.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import type { RType, TypeList } from '../malloc/rtype.ts';
@@ -89,7 +90,7 @@ export function listTypes(table: TypeList): TypeInfo[] {
 /** See Heap.inspect. In a region. */
 export function inspectObject(heap: MHeap, table: TypeList, address: number, given?: string): ObjectInfo {
   if (typeof address !== 'number' || address >>> 0 !== address) {
-    throw new PointerError('ERR_BAD_POINTER', `inspect: ${String(address)} is not an address`);
+    throw new PointerError('ERR_BAD_POINTER', `inspect: ${describeValue(address)} is not an address or a reference`);
   }
   const object = objectAt(heap, address);
   if (object === null) {

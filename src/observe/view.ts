@@ -11,6 +11,7 @@
  */
 
 import { NIL, type SpanRef } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { ARENA_PAGES, CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_T_CREATED } from '../layout/gc.ts';
@@ -162,7 +163,7 @@ export class HeapView {
   object(address: number, options: ObjectOptions = {}): ViewObject | ViewNothing {
     for (const at of [address, options.via ?? 0]) {
       if (typeof at !== 'number' || at >>> 0 !== at) {
-        throw new ArgumentError('ERR_INVALID_ARGUMENT', `object: ${String(at)} is not an address`);
+        throw new ArgumentError('ERR_INVALID_ARGUMENT', `object: ${describe(at)} is not an address`);
       }
     }
     return this.#objects.object(address, options);

@@ -1,4 +1,6 @@
 /** The collector as a heap's user holds it: requests, settings, and the background worker. */
+/// <reference lib="esnext.disposable" preserve="true" />
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
@@ -67,7 +69,7 @@ export class HeapGC {
   /** What `heap.share()` gives other threads of it. */
   get shared(): NonNullable<SharedHeap['gc']> {
     const { background, warnAfterMs } = this.#options;
-    return { background: background instanceof URL ? background.href : background, stopWarning: warnAfterMs };
+    return { background, stopWarning: warnAfterMs };
   }
 
   /** For the thread that makes the heap: before any other can see it. */
@@ -84,7 +86,7 @@ export class HeapGC {
     if (typeof budgetMs !== 'number' || !(budgetMs > 0)) {
       throw new ArgumentError(
         'ERR_INVALID_ARGUMENT',
-        `gcStep: the budget must be a number of milliseconds above 0, not ${String(budgetMs)}`,
+        `gcStep: the budget must be a number of milliseconds above 0, not ${describe(budgetMs)}`,
       );
     }
     let more = false;
@@ -206,7 +208,7 @@ export class HeapGC {
     const start: WorkerStart = { shared: this.#share(), warnAfterMs };
     const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
     if (background === true && source === undefined) return false;
-    const script = background === true ? { source: source! } : { url: background as string | URL };
+    const script = background === true ? { source: source! } : { url: background as string };
     const onExit = (threadId: number): void => this.#lost(threadId);
     return startWorker(script, start, onExit, (error) => this.#failed(error)) !== undefined;
   }

@@ -2,6 +2,8 @@
 import { nanotime } from '../base/clock.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
+import { H_PROCS } from '../layout/header.ts';
 import { H_PROFILE_RATE } from '../layout/profile.ts';
 import { AllocTrace, type TraceOptions } from '../observe/alloc-trace.ts';
 import { inspectObject, listTypes, type ObjectInfo, type TypeInfo } from '../observe/inspect.ts';
@@ -16,10 +18,15 @@ import { type VerifyReport, verifyHeap } from '../observe/verify.ts';
 import type { VerifyOptions } from '../observe/verify-types.ts';
 import { HeapView } from '../observe/view.ts';
 import { readerOf } from '../spans/heap-reader.ts';
+import { Reference as AnyReference } from '../types/reference.ts';
+import type { Reference } from '../types/values.ts';
 import type { HeapGC } from './heap-gc.ts';
 import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { snapshot, snapshotSync } from './snapshots.ts';
+
+const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
+const count = (n: number): string => n.toLocaleString('en-US');
 
 export abstract class HeapInside {
   protected readonly cache: MCache;
@@ -45,6 +52,17 @@ export abstract class HeapInside {
 
   /** Throws SpanheapError when this thread is not attached any more. */
   protected abstract check(): void;
+  abstract addressOf(ref: Reference): number;
+  abstract readonly attached: boolean;
+
+  /** What `console.log(heap)` prints in Node, also after this thread has detached. */
+  [inspectCustom](): string {
+    const { mem, id } = this.cache.heap.t;
+    const { HeapAlloc, HeapObjects } = readMemStats(mem);
+    const live = `${count(HeapAlloc)} bytes live in ${count(HeapObjects)} object${HeapObjects === 1 ? '' : 's'}`;
+    const threads = `threads: ${Atomics.load(mem.m, H_PROCS)}, this one ${this.attached ? `is ${id}` : 'is not attached'}`;
+    return `Heap (${live}, maxBytes: ${count(mem.plan.pages * PAGE_SIZE)}, ${threads})`;
+  }
 
   /** All types registered in the heap, by any thread: what `inspect` knows of its objects. */
   types(): TypeInfo[] {
@@ -54,15 +72,17 @@ export abstract class HeapInside {
 
   /**
    * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
-   * debugger shows. Beside threads that change the heap, what it says belongs to slightly different moments.
+   * debugger shows. Of a reference, that is the object which the place is in. Beside threads that change the heap, what it says belongs to slightly different moments.
    *
    * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
    * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or
    * `slice(ref(Post))`. Throws PointerError, which says what is there, for an address that is in no live object;
-   * ArgumentError for a type that is not registered, or larger than the object.
+   * ArgumentError for a type that is not registered, or larger than the object, and for a reference of another heap;
+   * StaleRefError.
    */
-  inspect(address: number, typeName?: string): ObjectInfo {
+  inspect(what: number | Reference, typeName?: string): ObjectInfo {
     this.check();
+    const address = what instanceof AnyReference ? this.addressOf(what) : (what as number);
     const { heap } = this.cache;
     heap.t.enter();
     try {

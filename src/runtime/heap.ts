@@ -2,6 +2,7 @@
  * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
  * wires what flows upwards.
  */
+import { describe } from '../base/describe.ts';
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
 import { followRate, MEM_PROFILE_RATE } from '../cache/sampling.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
@@ -217,7 +218,7 @@ export class Heap extends HeapInside {
    */
   intern(text: string): Interned {
     this.check();
-    if (typeof text !== 'string') throw new WrongTypeError('intern: expected a string');
+    if (typeof text !== 'string') throw new WrongTypeError(`intern: expected a string, got ${describe(text)}`);
     return this.#typed.interner.intern(text);
   }
 

@@ -1,9 +1,15 @@
 /** Options of `createHeap`, checked before anything is made. */
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
-import { MAX_ALLOC, MAX_PROCS, PAGE_SIZE } from '../layout/constants.ts';
+import { MAX_ALLOC, MAX_PROCS, MIN_HEAP, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_DEBUG_CHECKMARK, GC_DEBUG_CLOBBER, GC_DEBUG_ZOMBIES } from '../layout/gc.ts';
 import { MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { goSizeClasses, type SizeClass, type SizeClassTable, tableOf } from '../spans/size-classes.ts';
+
+/** A `URL`. Named by what it has, so that programs without the types of browsers or of Node can be checked. */
+export interface UrlLike {
+  readonly href: string;
+}
 
 export interface HeapOptions {
   /**
@@ -41,7 +47,7 @@ export interface HeapOptions {
    * Whether a worker marks and sweeps in the background; it is started when the first cycle begins. A string or URL: where
    * its script `gc-worker.js` is, for pages that allow no worker made from text. Default: true for shared heaps.
    */
-  readonly background?: boolean | string | URL;
+  readonly background?: boolean | string | UrlLike;
   /**
    * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
    * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it must not
@@ -71,7 +77,8 @@ export interface GcOptions {
   readonly enabled: boolean;
   readonly percent: number;
   readonly memoryLimit: number;
-  readonly background: boolean | string | URL;
+  /** A string: where the worker's script is. */
+  readonly background: boolean | string;
   readonly trace: boolean | ((line: string) => void);
   readonly warnAfterMs: number;
   /** GC_DEBUG_ bits. */
@@ -106,10 +113,8 @@ const KNOWN = [
   'debug',
 ];
 const DEBUG = { checkmark: GC_DEBUG_CHECKMARK, zombies: GC_DEBUG_ZOMBIES, clobberFree: GC_DEBUG_CLOBBER };
-/** Page 0 is nil, so a heap needs one more to hold anything. */
 const MAX_PERCENT = 1_000_000;
 const MAX_DEPTH = 512;
-const MIN_BYTES = 2 * PAGE_SIZE;
 
 function bad(text: string): never {
   throw new ArgumentError('ERR_INVALID_ARGUMENT', `createHeap: ${text}`);
@@ -121,12 +126,12 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
     if (!KNOWN.includes(key)) bad(`unknown option ${JSON.stringify(key)}; known are ${KNOWN.join(', ')}`);
   }
   const maxBytes = options.maxBytes ?? 2 ** 30;
-  if (!Number.isInteger(maxBytes) || maxBytes < MIN_BYTES || maxBytes > MAX_ALLOC) {
-    bad(`maxBytes must be a whole number from ${MIN_BYTES} to ${MAX_ALLOC}, not ${String(maxBytes)}`);
+  if (!Number.isInteger(maxBytes) || maxBytes < MIN_HEAP || maxBytes > MAX_ALLOC) {
+    bad(`maxBytes must be a whole number of bytes from ${MIN_HEAP} to ${MAX_ALLOC}, not ${describe(maxBytes)}`);
   }
   const maxThreads = options.maxThreads ?? 64;
   if (!Number.isInteger(maxThreads) || maxThreads < 1 || maxThreads > MAX_PROCS) {
-    bad(`maxThreads must be a whole number from 1 to ${MAX_PROCS}, not ${String(maxThreads)}`);
+    bad(`maxThreads must be a whole number from 1 to ${MAX_PROCS}, not ${describe(maxThreads)}`);
   }
   const shared = flag('shared', options.shared, true);
   if (shared && typeof SharedArrayBuffer === 'undefined') {
@@ -149,7 +154,7 @@ export function checkPercent(value: unknown, where: string): number {
   if (typeof value === 'number' && !Number.isNaN(value) && value <= MAX_PERCENT) return value < 0 ? -1 : value;
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
-    `${where} must be a number of percent from 0 to ${MAX_PERCENT}, or -1 for off, not ${String(value)}`,
+    `${where} must be a number of percent from 0 to ${MAX_PERCENT}, or -1 for off, not ${describe(value)}`,
   );
 }
 
@@ -159,13 +164,13 @@ export function checkProfileRate(value: unknown, where: string): number {
     return value as number;
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
-    `${where} must be a whole number of bytes from 0 to ${MAX_PROFILE_RATE}, not ${String(value)}`,
+    `${where} must be a whole number of bytes from 0 to ${MAX_PROFILE_RATE}, not ${describe(value)}`,
   );
 }
 
 function checkDepth(value: unknown): number {
   if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_DEPTH) return value as number;
-  return bad(`memProfileDepth must be a whole number from 1 to ${MAX_DEPTH}, not ${String(value)}`);
+  return bad(`memProfileDepth must be a whole number from 1 to ${MAX_DEPTH}, not ${describe(value)}`);
 }
 
 /** Bytes, or Infinity. Throws ArgumentError. */
@@ -175,30 +180,30 @@ export function checkLimit(value: unknown, where: string): number {
   }
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
-    `${where} must be a whole number of bytes above 0, or Infinity for none, not ${String(value)}`,
+    `${where} must be a whole number of bytes above 0, or Infinity for none, not ${describe(value)}`,
   );
 }
 
 function checkGc(o: HeapOptions, shared: boolean): GcOptions {
-  if (o.gc !== undefined && o.gc !== 'on' && o.gc !== 'off') bad(`gc must be 'on' or 'off', not ${String(o.gc)}`);
+  if (o.gc !== undefined && o.gc !== 'on' && o.gc !== 'off') bad(`gc must be 'on' or 'off', not ${describe(o.gc)}`);
   const background = o.background ?? shared;
   if (typeof background !== 'boolean' && typeof background !== 'string' && !(background instanceof URL)) {
-    bad(`background must be true, false, or where gc-worker.js is, not ${String(background)}`);
+    bad(`background must be true, false, or where gc-worker.js is, not ${describe(background)}`);
   }
   if (background !== false && !shared) bad('background needs a shared heap');
   const trace = o.gctrace ?? false;
   if (typeof trace !== 'boolean' && typeof trace !== 'function') {
-    bad(`gctrace must be true, false, or a function that gets each line, not ${String(trace)}`);
+    bad(`gctrace must be true, false, or a function that gets each line, not ${describe(trace)}`);
   }
   const warnAfterMs = o.stopWarning ?? 5000;
   if (typeof warnAfterMs !== 'number' || !(warnAfterMs > 0)) {
-    bad(`stopWarning must be a number of milliseconds above 0, not ${String(warnAfterMs)}`);
+    bad(`stopWarning must be a number of milliseconds above 0, not ${describe(warnAfterMs)}`);
   }
   return {
     enabled: o.gc !== 'off',
     percent: checkPercent(o.gcPercent ?? 100, 'createHeap: gcPercent'),
     memoryLimit: checkLimit(o.memoryLimit ?? Number.POSITIVE_INFINITY, 'createHeap: memoryLimit'),
-    background,
+    background: background instanceof URL ? background.href : background,
     trace,
     warnAfterMs,
     debug: checkDebug(o.debug),
@@ -208,7 +213,7 @@ function checkGc(o: HeapOptions, shared: boolean): GcOptions {
 function checkDebug(debug: unknown): number {
   if (debug === undefined) return 0;
   if (typeof debug !== 'object' || debug === null || Array.isArray(debug)) {
-    bad(`debug must be an object, not ${String(debug)}`);
+    bad(`debug must be an object, not ${describe(debug)}`);
   }
   let bits = 0;
   for (const [name, value] of Object.entries(debug as object)) {
@@ -221,13 +226,13 @@ function checkDebug(debug: unknown): number {
 
 function flag(name: string, value: boolean | undefined, byDefault: boolean): boolean {
   if (value === undefined) return byDefault;
-  if (typeof value !== 'boolean') bad(`${name} must be true or false, not ${String(value)}`);
+  if (typeof value !== 'boolean') bad(`${name} must be true or false, not ${describe(value)}`);
   return value;
 }
 
 function classesOf(choice: NonNullable<HeapOptions['sizeClasses']>): SizeClassTable {
   if (choice === 'go1.14' || choice === 'go1.16') return goSizeClasses(choice);
   if (!Array.isArray(choice))
-    bad(`sizeClasses must be 'go1.14', 'go1.16' or rows of makeSizeClasses, not ${String(choice)}`);
+    bad(`sizeClasses must be 'go1.14', 'go1.16' or rows of makeSizeClasses, not ${describe(choice)}`);
   return tableOf(choice as readonly SizeClass[]);
 }

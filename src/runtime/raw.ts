@@ -2,7 +2,7 @@
  * `heap.raw`: the allocator for those who want malloc, with Go's names, meanings and error texts. Addresses are byte
  * offsets into `heap.memory`.
  */
-
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { type Barrier, makeBarrier } from '../gc/barrier.ts';
@@ -114,7 +114,7 @@ export class RawAllocator extends Malloc {
   /** Bytes that a request of `size` bytes takes (Go: `roundupsize`). */
   roundupsize(size: number): number {
     if (!Number.isInteger(size) || size < 0) {
-      throw new ArgumentError('ERR_INVALID_ARGUMENT', `roundupsize: ${String(size)} is not a size`);
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', `roundupsize: ${describe(size)} is not a size`);
     }
     return this.roundup(size);
   }

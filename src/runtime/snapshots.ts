@@ -1,4 +1,5 @@
 /** `heap.snapshot()`: checks what is asked for, and turns the pieces of a snapshot into a stream. */
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Collector } from '../gc/collector.ts';
 import { GC_ENABLED } from '../layout/gc.ts';
@@ -19,7 +20,7 @@ function checkOptions(c: Collector, options: SnapshotOptions): void {
   }
   const { collect, onProgress } = options;
   if (collect !== undefined && typeof collect !== 'boolean')
-    bad(`collect must be true or false, not ${String(collect)}`);
+    bad(`collect must be true or false, not ${describe(collect)}`);
   if (onProgress !== undefined && typeof onProgress !== 'function') bad('onProgress must be a function');
   if (collect === true && c.mem.m[GC_ENABLED] === 0) {
     bad(

@@ -81,7 +81,7 @@ export interface StartedWorker {
  * what the worker threw. Undefined: no workers here.
  */
 export function startWorker(
-  script: { readonly url: string | URL } | { readonly source: string },
+  script: { readonly url: string } | { readonly source: string },
   data: unknown,
   onExit: (threadId: number) => void,
   onError: (error: unknown) => void,
@@ -118,9 +118,9 @@ export function startWorker(
   return { threadId: -1 };
 }
 
-/** Node takes paths and file: URLs, but no text of a URL. */
-function nodeScript(url: string | URL): string | URL {
-  return typeof url === 'string' && url.startsWith('file:') ? new URL(url) : url;
+/** Node takes paths and URLs, but no text of a URL. */
+function nodeScript(url: string): string | URL {
+  return /^(?:file|data):/.test(url) ? new URL(url) : url;
 }
 
 /** In a worker: calls `run` with what it was started with. */

@@ -59,7 +59,8 @@ function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
   const most = mem.plan.maxProcs - (m[GC_RESERVED] === 0 ? 0 : 1);
   throw new SpanheapError(
     'ERR_TOO_MANY_THREADS',
-    `the heap has ${most} threads attached, its maximum; raise maxThreads in createHeap`,
+    `the heap has ${most} threads attached, its maximum; raise maxThreads in createHeap, or, if there are workers among ` +
+      'them that are gone, call heap.watch(worker) when you start one, or heap.detach() in it before it ends',
   );
 }
 

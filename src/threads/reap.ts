@@ -8,6 +8,7 @@
  * started it: a worker's workers end before it does.
  */
 import type { ProcRef } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import {
   GC_RESERVED,
@@ -47,7 +48,7 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   const { t } = heap;
   const { mem } = t;
   if (!Number.isInteger(id) || id < 1 || id > mem.plan.maxProcs) {
-    throw new ArgumentError('ERR_INVALID_ARGUMENT', `reap: ${String(id)} is not the id of a thread of this heap`);
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `reap: ${describe(id)} is not the id of a thread of this heap`);
   }
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);

@@ -1,9 +1,10 @@
 /** Atomic integers in the heap (Go: `sync/atomic`'s types). Each operation is sequentially consistent. */
+import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { Mem } from '../sys/mem.ts';
 import { define } from './memory.ts';
 import { type Place, type PlaceClass, throwStale } from './reference.ts';
-import { type BigName, checkInteger, describe, type IntName, type Scalar } from './scalars.ts';
+import { type BigName, checkInteger, type IntName, type Scalar } from './scalars.ts';
 
 /** Any integer view. The operations are the same for all, but TypeScript has overloads that keep bigints apart. */
 type View = Int32Array<ArrayBufferLike>;

@@ -7,6 +7,7 @@
  * anything. The timer keeps no process alive.
  */
 import { NIL, type Ref } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
 import { ensureSwept } from '../central/sweep.ts';
 import { addCleanup, addFinalizer, removeCleanup, removeFinalizer } from '../gc/specials.ts';
@@ -20,7 +21,6 @@ import { freeSpecials, unlinkSpecial } from '../spans/special-list.ts';
 import { type Env, inRegion, inScope } from './env.ts';
 import { objectAround } from './object-around.ts';
 import { asReference, type Place, Reference } from './reference.ts';
-import { describe } from './scalars.ts';
 import type { Cleanup } from './values.ts';
 
 interface Registered {

@@ -1,4 +1,5 @@
 /** `map(K, V)` in the heap: the user's side of the shared map, whose workings are in the folder map. */
+import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
 import { callInRegion, type Env, inRegion, methodInRegion } from './env.ts';
@@ -8,7 +9,7 @@ import { type MapHost, type MapIterator, type MapOps, makeMapOps } from './map/o
 import { define, freeTemporary } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
-import { describe, type Scalar } from './scalars.ts';
+import type { Scalar } from './scalars.ts';
 
 function hostOf(env: Env): MapHost {
   return {

@@ -1,8 +1,9 @@
 /** `ref(T)` in the heap: a pointer to an object of T, or nil. */
+import { describe } from '../base/describe.ts';
 import { TypeMismatchError, WrongTypeError } from '../base/errors.ts';
 import { callInRegion, type Env } from './env.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
-import { describe, type Scalar } from './scalars.ts';
+import type { Scalar } from './scalars.ts';
 
 /** Says why a value is no live reference to a `name` of this heap. */
 export function refuseReference(env: Env, value: unknown, name: string, where: string): never {

@@ -1,4 +1,5 @@
 /** Numbers and booleans in the heap: reading, checking and writing one at an address. Nothing here allocates. */
+import { describe } from '../base/describe.ts';
 import { OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import type { Mem } from '../sys/mem.ts';
 
@@ -22,15 +23,6 @@ export const INT_RANGES: Readonly<Record<IntName, readonly [number, number]>> = 
   i32: [-0x80000000, 0x7fffffff],
   u32: [0, 0xffffffff],
 };
-
-/** What a message says of a wrong value. */
-export function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (typeof value === 'object') return `an object (${value.constructor?.name || 'no class'})`;
-  return value === undefined ? 'undefined' : `a ${typeof value}`;
-}
 
 function notInt(value: unknown, name: IntName, where: string): never {
   const [min, max] = INT_RANGES[name];

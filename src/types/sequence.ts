@@ -3,13 +3,13 @@
  * many there are; for a slice both are read from its header each time, since any thread may have changed it.
  */
 import { cold } from '../base/cold.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
 import { makeCursorClass } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
 import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
-import { describe } from './scalars.ts';
 
 /** Where the elements of the sequence at an address are. */
 export interface Sequence {

@@ -5,10 +5,11 @@
  * Both words are written one after the other. Threads that write one field while others read it must agree on when, by
  * an `update` of a map or otherwise; see docs/memory-model.md.
  */
+import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import { callInRegion, type Env } from './env.ts';
 import { InternedText } from './interned.ts';
-import { describe, type Scalar } from './scalars.ts';
+import type { Scalar } from './scalars.ts';
 
 /** Word of the length, after that of the pointer. */
 export const STRING_LEN = 4;

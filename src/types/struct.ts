@@ -2,6 +2,7 @@
  * Structs: one class per struct and heap, with an accessor for each field. Reading a field of a value kind gives the value,
  * reading one of a place kind (struct, array, slice, atomic) a reference to where it is.
  */
+import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { RType } from '../malloc/rtype.ts';
 import type { Codec } from './codec.ts';
@@ -9,7 +10,7 @@ import { type Env, inRegion } from './env.ts';
 import { copyValues, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
-import { describe, type Scalar } from './scalars.ts';
+import type { Scalar } from './scalars.ts';
 
 export interface BoundField {
   readonly name: string;

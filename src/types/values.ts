@@ -3,6 +3,7 @@
  * references. Types only. `Infer`, `Init` and `Ref` are of kinds, as in `Ref<typeof Node>`; the others are of what their
  * elements are read as, like JavaScript's own: `Slice<number>`, `SharedMap<string, Ref<typeof Post> | null>`.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { ArrayKind, AtomicKind, MapKind, OfKind, RefKind, SliceKind } from './kinds.ts';
 
 /** Any struct, whatever its fields. */

@@ -1,6 +1,6 @@
 /** What the README shows must run, and type-check, as it stands there. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,6 +61,41 @@ it('every document it links to is there', () => {
   const links = [...readme.matchAll(/\]\(((?!https?:)[^)#]+)\)/g)].map((m) => m[1]!);
   expect(links.length).toBeGreaterThan(3);
   for (const link of links) expect(existsSync(join(root, link)), link).toBe(true);
+});
+
+it('what it says of installing is what the package says', () => {
+  const { version, engines, scripts, type } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  expect(readme).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
+  expect(readme.match(/spanheap-[\d.]+\.tgz/g)).toEqual([`spanheap-${version}.tgz`, `spanheap-${version}.tgz`]);
+  // `npm ci`, `npm pack` and an installation from git all run it, and a package has types.
+  expect(scripts.prepare).toBe('node scripts/build.mjs --types');
+  expect(type).toBe('module');
+});
+
+it('every document is in its list', () => {
+  const list = readme.slice(readme.indexOf('## Documentation'));
+  const documents = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  expect(documents.filter((name) => !list.includes(`- [docs/${name}](docs/${name})`))).toEqual([]);
+});
+
+describe('the options of the commands', () => {
+  const optionsOf = (command: string) => {
+    const help = execFileSync(process.execPath, [join(root, 'dist/cli.js'), command, '--help'], { encoding: 'utf8' });
+    return [...help.matchAll(/^ {2}(--[a-z-]+)/gm)].map((m) => m[1]!);
+  };
+  const section = (text: string, heading: string) => text.split(/^## /m).find((part) => part.startsWith(heading))!;
+  const guide = readFileSync(join(root, 'docs/guide.md'), 'utf8');
+
+  it.each([
+    ['index', readme, 'Index text files', /^--no-explore$/],
+    ['index', guide, 'Index text files', /^$/],
+    // Where the page is served is said of `index`.
+    ['replay', readme, "Replay a program's memory", /^--(?:no-explore|port|host|allow-host|interval)$/],
+  ])('%s', (command, text, heading, leftOut) => {
+    const options = optionsOf(command).filter((option) => !leftOut.test(option));
+    expect(options.length).toBeGreaterThan(6);
+    expect(options.filter((option) => !section(text, heading).includes(option))).toEqual([]);
+  });
 });
 
 it('CI runs exactly the test command that the README gives', () => {

@@ -14,7 +14,7 @@ import { recycle } from '../index/recycle.ts';
 import { indexReport } from '../index/report.ts';
 import { findFiles } from '../index/walker.ts';
 import { checkOutput, writeOutput } from '../output.ts';
-import { parseCount, parsePercent, parseSize } from '../sizes.ts';
+import { parseCount, parseHeapSize, parsePercent, parseSize } from '../sizes.ts';
 import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
 import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
@@ -54,7 +54,7 @@ export function addIndexCommand(program: Command, workerUrl: URL): void {
     .addOption(
       new Option('--max-bytes <size>', 'size of the heap: 64MiB, 1GiB, 512M or bytes')
         .default(1 << 30, '1GiB')
-        .argParser((text) => parseSize(text, '--max-bytes')),
+        .argParser((text) => parseHeapSize(text, '--max-bytes')),
     )
     .addOption(
       new Option(

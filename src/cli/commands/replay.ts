@@ -17,7 +17,7 @@ import { jsonReport } from '../report/json.ts';
 import { pageReport } from '../report/page.ts';
 import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
-import { parseCount, parseSize } from '../sizes.ts';
+import { parseCount, parseHeapSize } from '../sizes.ts';
 import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
 import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
@@ -52,7 +52,7 @@ export function addReplayCommand(program: Command, workerUrl: URL): void {
     .addOption(
       new Option('--max-bytes <size>', 'size of the heap: 64MiB, 1GiB, 512M or bytes')
         .default(1 << 30, '1GiB')
-        .argParser((text) => parseSize(text, '--max-bytes')),
+        .argParser((text) => parseHeapSize(text, '--max-bytes')),
     )
     .addOption(
       new Option('--size-classes <table>', 'size classes of Go 1.14 (67) or Go 1.16 (68)')

@@ -10,10 +10,11 @@
  *   i8 … u32        one word
  *   i64, u64        two words
  */
+import { describe } from '../../base/describe.ts';
 import { WrongTypeError } from '../../base/errors.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { KeyName } from '../kinds.ts';
-import { checkInteger, describe, INT_RANGES, type IntName } from '../scalars.ts';
+import { checkInteger, INT_RANGES, type IntName } from '../scalars.ts';
 import { hashInt, hashPair, hashThree, hashWords } from './hash.ts';
 import type { MapHost } from './host.ts';
 import { type Find, makeBytesFind, makeIntFind } from './probe.ts';

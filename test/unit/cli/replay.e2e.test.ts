@@ -166,7 +166,7 @@ describe('a heap that is too small', () => {
   );
 
   test('too small for any heap', () => {
-    const { code, out, err } = spanheap('replay', GIT, '--max-bytes', '1');
+    const { code, out, err } = spanheap('replay', GIT, '--max-bytes', '16KiB');
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^spanheap: /);
     expect(err.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
@@ -201,6 +201,10 @@ describe('the command line', () => {
     [['replay'], "missing required argument 'file'"],
     [['replay', GIT, '--threads', '0'], '--threads: "0" is not a whole number from 1 to 64'],
     [['replay', GIT, '--max-bytes', '64MB'], '--max-bytes: "64MB" is not a size'],
+    [
+      ['replay', GIT, '--max-bytes', '5GiB'],
+      '--max-bytes: "5GiB" is not a size that a heap can have, from 16KiB to 4GiB',
+    ],
     [['replay', GIT, '--size-classes', 'go1.3'], 'Allowed choices are go1.14, go1.16'],
     [['replay', GIT, '--fast'], "unknown option '--fast'"],
     [['replay', GIT, '--json', GIT], 'is one of the recordings'],

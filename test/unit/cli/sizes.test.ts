@@ -9,6 +9,7 @@ import {
   formatPercent,
   formatSeconds,
   parseCount,
+  parseHeapSize,
   parsePercent,
   parseSize,
 } from '../../../src/cli/sizes.ts';
@@ -43,6 +44,16 @@ test('sizes that are no whole number of bytes, or none', () => {
   expect(() => parseSize('1.0001K', '--max-bytes')).toThrow('--max-bytes: "1.0001K" is not a whole number of bytes');
   expect(() => parseSize('99999999999999999', '--max-bytes')).toThrow('is not a whole number of bytes');
   expect(() => parseSize('0', '--max-bytes')).toThrow('--max-bytes: "0" must be more than 0');
+});
+
+test('sizes that a heap can have', () => {
+  expect(['16KiB', '16384', '4GiB'].map((text) => parseHeapSize(text, '--m'))).toEqual([2 ** 14, 2 ** 14, 2 ** 32]);
+  for (const text of ['1', '16383', '4294967297', '5GiB']) {
+    expect(() => parseHeapSize(text, '--m')).toThrow(UsageError);
+    expect(() => parseHeapSize(text, '--m')).toThrow(
+      `--m: "${text}" is not a size that a heap can have, from 16KiB to 4GiB`,
+    );
+  }
 });
 
 test('percent', () => {

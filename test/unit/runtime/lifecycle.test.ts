@@ -1,5 +1,6 @@
 /** Making, sharing, attaching and detaching heaps; scopes. */
 import { execFileSync } from 'node:child_process';
+import { inspect } from 'node:util';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import {
@@ -24,15 +25,16 @@ const MB = 2 ** 20;
 test.each([
   [null, 'options must be an object'],
   [{ maxByte: 1 }, 'unknown option "maxByte"'],
-  [{ maxBytes: 8192 }, 'maxBytes must be a whole number from 16384'],
+  [{ maxBytes: 8192 }, 'maxBytes must be a whole number of bytes from 16384'],
   [{ maxBytes: 2 ** 33 }, 'maxBytes must be a whole number'],
   [{ maxBytes: 1e6 + 0.5 }, 'maxBytes must be a whole number'],
-  [{ maxBytes: '1' }, 'maxBytes must be a whole number'],
+  [{ maxBytes: '1G' }, 'maxBytes must be a whole number of bytes from 16384 to 4294967296, not "1G"'],
+  [{ maxBytes: {} }, 'not an object (Object)'],
   [{ maxThreads: 0 }, 'maxThreads must be a whole number from 1 to 255'],
   [{ maxThreads: 256 }, 'maxThreads must be a whole number from 1 to 255'],
   [{ shared: 1 }, 'shared must be true or false'],
   [{ tiny: null }, 'tiny must be true or false'],
-  [{ gc: 'auto' }, "gc must be 'on' or 'off', not auto"],
+  [{ gc: 'auto' }, `gc must be 'on' or 'off', not "auto"`],
   [{ gcPercent: Number.NaN }, 'gcPercent must be a number of percent from 0'],
   [{ gcPercent: '100' }, 'gcPercent must be a number of percent from 0'],
   [{ memoryLimit: 0 }, 'memoryLimit must be a whole number of bytes above 0'],
@@ -47,6 +49,19 @@ test.each([
   const call = (): unknown => createHeap(options as never);
   expect(call).toThrow(ArgumentError);
   expect(call).toThrow(text);
+});
+
+test('what was given is named as it would be written', () => {
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
+  const cases: [() => unknown, string][] = [
+    [() => heap.setGCPercent('x' as never), 'a number of percent from 0 to 1000000, or -1 for off, not "x"'],
+    [() => heap.setMemoryLimit('1G' as never), 'a whole number of bytes above 0, or Infinity for none, not "1G"'],
+    [() => heap.gcStep('5' as never), 'a number of milliseconds above 0, not "5"'],
+    [() => heap.reap('1' as never), 'reap: "1" is not the id of a thread of this heap'],
+    [() => heap.raw.roundupsize('8' as never), 'roundupsize: "8" is not a size'],
+    [() => heap.intern(5 as never), 'intern: expected a string, got 5'],
+  ];
+  for (const [call, text] of cases) expect(call).toThrow(text);
 });
 
 test('options that are undefined take their defaults', () => {
@@ -117,6 +132,7 @@ test('a heap takes as many threads as it was made for, again and again', () => {
     const others = [attachHeap(heap.share()), attachHeap(heap.share())];
     expect(() => attachHeap(heap.share())).toThrow(expect.objectContaining({ code: 'ERR_TOO_MANY_THREADS' }));
     expect(() => attachHeap(heap.share())).toThrow(/3 threads attached, its maximum; raise maxThreads/);
+    expect(() => attachHeap(heap.share())).toThrow(/workers among them that are gone.* heap\.watch\(worker\)/);
     expect(new Set([heap, ...others].map((h) => h.threadId)).size).toBe(3);
     for (const other of others) other.detach();
     expect(heap.verify().threads).toBe(1);
@@ -143,6 +159,18 @@ test('a detached heap refuses every use, and detaching twice is nothing', () => 
       () => heap.setHooks({}),
     ];
     for (const use of uses) expect(use, String(use)).toThrow(expect.objectContaining({ code: 'ERR_DETACHED' }));
+  }
+});
+
+test('printed, a heap is one line', () => {
+  for (const shared of [true, false]) {
+    const heap = createHeap({ gc: 'off', maxBytes: 2 ** 30, shared });
+    heap.raw.mallocgc(2048, null, true);
+    const line = 'Heap (2,048 bytes live in 1 object, maxBytes: 1,073,741,824, threads: 1, this one is 1)';
+    expect(inspect(heap)).toBe(line);
+    expect(heap.scope(() => inspect({ heap }, { breakLength: 200 }))).toBe(`{ heap: ${line} }`);
+    heap.detach();
+    expect(inspect(heap)).toMatch(/^Heap \(2,048 bytes live .*, threads: 0, this one is not attached\)$/);
   }
 });
 

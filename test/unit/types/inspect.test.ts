@@ -19,6 +19,7 @@ import {
   type ObjectInfo,
   PointerError,
   ref,
+  StaleRefError,
   slice,
   string,
   struct,
@@ -377,8 +378,12 @@ describe('where no object is', () => {
     return message;
   };
 
-  test.each([-1, 0.5, Number.NaN, 2 ** 32, '8192', null, undefined])('%s is no address', (addr) => {
-    expect(refused(addr)).toBe(`inspect: ${String(addr)} is not an address`);
+  test.each<[unknown, string]>([
+    ...[-1, 0.5, Number.NaN, 2 ** 32, null, undefined].map((value): [unknown, string] => [value, String(value)]),
+    ['8192', '"8192"'],
+    [{}, 'an object (Object)'],
+  ])('%j is no address', (addr, text) => {
+    expect(refused(addr)).toBe(`inspect: ${text} is not an address or a reference`);
   });
 
   test('it says what is there', () => {
@@ -533,6 +538,18 @@ describe('garbage', () => {
     expect(late.inspect(address)).toMatchObject({ type: 'Post', typeFrom: 'allocated' });
     expect(late.inspect(address).value).toBeInstanceOf(Uint8Array);
   });
+});
+
+test('a reference is as good as the address it leads to', () => {
+  const all = heap.new(Everything, VALUES);
+  expect(heap.inspect(all)).toEqual(heap.inspect(heap.addressOf(all)));
+  expect(heap.inspect(all.at)).toMatchObject({ type: 'Everything', start: heap.addressOf(all) });
+  expect((heap.inspect(all.at, 'Point').value as unknown[])[0]).toEqual(VALUES.at);
+  expect(heap.inspect(all.words)).toMatchObject({ type: 'map(string, ref(Post))' });
+  expect(() => reader.inspect(all)).toThrow('one of another heap');
+  const stale = heap.new(Post);
+  stale.dispose();
+  expect(() => heap.inspect(stale)).toThrow(StaleRefError);
 });
 
 test('an unshared heap can be read as well', () => {

@@ -212,7 +212,7 @@ describe('what goes wrong', () => {
   });
 
   test('a heap that is too small for anything', () => {
-    const { code, out, err } = spanheap(folderOf({ a: 'a' }), '--max-bytes', '1');
+    const { code, out, err } = spanheap(folderOf({ a: 'a' }), '--max-bytes', '16KiB');
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(/^spanheap: [^\n]+\n$/);
   });
@@ -227,6 +227,8 @@ describe('what goes wrong', () => {
     [[], "missing required argument 'path'"],
     [[SOURCES, '--threads', '0'], '--threads: "0" is not a whole number from 1 to 64'],
     [[SOURCES, '--max-bytes', '64MB'], '--max-bytes: "64MB" is not a size'],
+    [[SOURCES, '--max-bytes', '5GiB'], '--max-bytes: "5GiB" is not a size that a heap can have, from 16KiB to 4GiB'],
+    [[SOURCES, '--max-bytes', '1'], '--max-bytes: "1" is not a size that a heap can have'],
     [[SOURCES, '--query', '--'], '--query: "--" has no word in it'],
     [[SOURCES, '--query', 'ok', '--query', ''], '--query: "" has no word in it'],
     [[SOURCES, '--drop', '0'], '--drop: "0" is not a whole number from 1 to 100'],

@@ -1,0 +1,51 @@
+/** The package's declarations in a program that has nothing else: no `@types/node`, and every check of the compiler. */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+const PROGRAM = `
+import { createHeap, f64, ref, slice, struct, type Ref } from 'spanheap';
+const Point = struct('Point', { x: f64, y: f64 });
+const heap = createHeap({ maxBytes: 2 ** 24, background: 'gc-worker.js' });
+const point: Ref<typeof Point> = heap.new(Point, { x: 1 });
+export const x: number | undefined = heap.new(slice(ref(Point)), [point]).at(0)?.x;
+heap.pauseGC()[Symbol.dispose]();
+// @ts-expect-error: a program in which nothing was found would have no errors at all
+point.z = 1;
+`;
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'spanheap-types-'));
+  const home = join(folder, 'node_modules/spanheap');
+  mkdirSync(home, { recursive: true });
+  copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
+  execFileSync(process.execPath, [join(ROOT, 'scripts/types.mjs'), join(home, 'dist/types')]);
+  writeFileSync(join(folder, 'program.mts'), PROGRAM);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What the compiler complains about: it prints that, and ends with an error. */
+function complaints(options: object): string {
+  const compilerOptions = { strict: true, target: 'es2022', types: [], skipLibCheck: false, noEmit: true, ...options };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }));
+  try {
+    return execFileSync(process.execPath, [TSC, '-p', folder, '--pretty', 'false'], { encoding: 'utf8' });
+  } catch (error) {
+    return (error as { stdout: string }).stdout;
+  }
+}
+
+test.each([
+  ['Node', { module: 'nodenext' }],
+  ['Node, only the language', { module: 'nodenext', lib: ['es2022'] }],
+  ['a bundler, for browsers', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }],
+])('%s', (_, options) => {
+  expect(complaints(options)).toBe('');
+});
