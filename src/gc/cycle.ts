@@ -124,6 +124,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
     t.pause('gc.begin');
   }
   prepareRoots(t);
+  t.pause('gc.roots');
   mf[GC_T_START >>> 1] = now;
   mf[GC_HEAP0 >>> 1] = ctx.books.heapLive();
   const cpu = cpuTimes(mem);

@@ -167,6 +167,8 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
   Atomics.compareExchange(m, GC_WORKER, id, 0);
   unpause(mem, dead);
   if (m[H_WRITE_BARRIER] === 0) {
+    // Roots of a cycle that it did not come to begin.
+    forgetFull(t);
     Atomics.store(m, GC_MARKED, m[GC_STARTED]);
     Atomics.store(m, GC_SWEEP_CLASS, 0);
     return;

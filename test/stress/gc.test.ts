@@ -222,6 +222,7 @@ test(
 const PLACES = [
   ['gc.begin', 1],
   ['gc.begin', 2],
+  ['gc.roots', 1],
   ['gc.begun', 1],
   ['gc.ragged', 1],
   ['gc.ragged', 3],
