@@ -8,7 +8,7 @@
  * that can go on, whatever comes last:
  *
  *   begin    windows are marked, roots are noted, then H_WRITE_BARRIER = 1. Before that nobody marks: the marks there are
- *            mean nothing, and the reaper clears them.
+ *            mean nothing, and the reaper clears them, and drops the roots.
  *   finish   H_WRITE_BARRIER = 0, spans go to mcentral, then sweepgen grows. Before that nobody sweeps: the cycle was for
  *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
  */
