@@ -11,7 +11,7 @@ import { centralLock, centralRemove } from '../central/mcentral.ts';
 import { ensureSwept, isSwept } from '../central/sweep.ts';
 import { MAX_SMALL_SIZE } from '../layout/constants.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_KEEP, TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
+import { TM_LARGE_FREE, TM_REMOTE_FREES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -35,6 +35,7 @@ import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
+import { keeping } from '../threads/keep.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
 
@@ -250,24 +251,11 @@ function clearTail(
   for (let slot = from; slot < addr + usable; slot += 4) if (i32[slot >>> 2] !== 0) storePointer(slot, 0);
 }
 
-/** Allocates; the collector does not take the object at `addr` meanwhile, whoever else has let go of it. */
-export function keeping(a: Malloc, addr: number, alloc: () => number): number {
-  const { m } = a.t.mem;
-  const keep = a.cache.ref + PROC_KEEP;
-  const outer = m[keep]!;
-  m[keep] = addr;
-  try {
-    return alloc();
-  } finally {
-    m[keep] = outer;
-  }
-}
-
 /** To an object of its own. In the trace it is one event, unless that begins in the middle of the call. */
 function move(a: Malloc, old: Found, size: number): number {
   const { trace } = a.t;
   let before = 0;
-  const to = keeping(a, old.addr, () => {
+  const to = keeping(a.t, old.addr, () => {
     if (trace.number !== 0) trace.awaitRoom();
     before = trace.number;
     return take(a, size, old.type);

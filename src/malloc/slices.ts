@@ -6,7 +6,7 @@ import { AllocationSizeError, type ErrorCode, SliceError, TypeMismatchError } fr
 import { MAX_ALLOC } from '../layout/constants.ts';
 import { moveBytes } from '../spans/move.ts';
 import { zeroBytes } from '../spans/zero.ts';
-import { keeping } from './free.ts';
+import { keeping } from '../threads/keep.ts';
 import {
   ALLOCATION_SIZE,
   GROWSLICE_LEN,
@@ -79,7 +79,7 @@ export class SliceOps {
     const bytes = type.size * newCap;
     // Memory with pointers is cleared whole; else only what the copy does not fill.
     const scan = type.ptrBytes !== 0;
-    const to = keeping(this.#a, ptr, () => this.#a.mallocgc(bytes, type, scan));
+    const to = keeping(this.#a.t, ptr, () => this.#a.mallocgc(bytes, type, scan));
     moveBytes(this.#a.t.mem, to, ptr, len * type.size);
     if (!scan) this.#clear(to + len * type.size, bytes - len * type.size);
     return { type, ptr: to, len: need, cap: newCap };

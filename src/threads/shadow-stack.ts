@@ -15,9 +15,10 @@ import { NIL, type SpanRef } from '../base/brand.ts';
 import { fatal, OutOfMemoryError } from '../base/errors.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
-import { PROC_KEEP, PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
+import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import { SPAN_BASE } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { keeping } from './keep.ts';
 import { reclaimCaches } from './reclaim.ts';
 
 /**
@@ -43,7 +44,7 @@ export class Frame {
  */
 export function allocSegment(heap: MHeap, addr: number): SpanRef {
   const { m, i32, plan } = heap.t.mem;
-  const s = (heap.allocManual(1) || allocKeeping(heap, addr)) as SpanRef;
+  const s = (heap.allocManual(1) || makeRoomFor(heap, addr)) as SpanRef;
   if (s === NIL) {
     throw new OutOfMemoryError(PAGE_SIZE, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
   }
@@ -52,27 +53,14 @@ export function allocSegment(heap: MHeap, addr: number): SpanRef {
   return s;
 }
 
-/** With garbage collected, and then with what threads hold in advance given back; `addr` is a root meanwhile. */
-function allocKeeping(heap: MHeap, addr: number): SpanRef {
-  const { t } = heap;
-  const { m } = t.mem;
-  const keep = t.ref + PROC_KEEP;
-  // There is one such word, and somebody further out relies on it: then nothing is collected.
-  const isTaken = m[keep] !== 0;
-  let s = NIL as SpanRef;
-  try {
-    if (!isTaken) {
-      m[keep] = addr;
-      if (heap.collect()) s = heap.allocManual(1);
-    }
-    if (s === NIL) {
-      reclaimCaches(heap);
-      s = heap.allocManual(1);
-    }
-  } finally {
-    if (!isTaken) m[keep] = 0;
-  }
-  return s;
+/** With garbage collected, and then with what threads hold in advance given back. */
+function makeRoomFor(heap: MHeap, addr: number): SpanRef {
+  return keeping(heap.t, addr, (isKept) => {
+    const s = isKept && heap.collect() ? heap.allocManual(1) : NIL;
+    if (s !== NIL) return s as SpanRef;
+    reclaimCaches(heap);
+    return heap.allocManual(1);
+  });
 }
 
 /** First word of the segment, in object memory. */

@@ -5,6 +5,7 @@ import { loadGraph } from '../../../src/analyze/load-graph.ts';
 import { Snapshot } from '../../../src/analyze/snapshot.ts';
 import { bytesSource } from '../../../src/analyze/source.ts';
 import { SnapshotTypes } from '../../../src/analyze/types.ts';
+import type { SnapshotType } from '../../../src/observe/snapshot/format.ts';
 import { newSeed, random } from '../../support/random.ts';
 import { SnapshotEdit, snapshotBytes } from '../../support/snapshot-edit.ts';
 import { snapshotHeap } from '../../support/snapshot-heap.ts';
@@ -172,17 +173,8 @@ test('a length that is not there takes no memory', () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
 });
 
-interface TypeEntry {
-  readonly name: string;
-  readonly number: number;
-  readonly size: number;
-  readonly align: number;
-  readonly pointers: readonly number[];
-  readonly definition: string;
-}
-
 /** Types of 4 bytes of which each is the only field of the next. */
-function nested(names: readonly string[], first: number): TypeEntry[] {
+function nested(names: readonly string[], first: number): SnapshotType[] {
   return names.map((name, i) => {
     const fields = [{ name: 'f', type: names[i - 1] ?? 'ref(Nothing)', offset: 0 }];
     const definition = JSON.stringify({ kind: 'struct', fields });
@@ -214,7 +206,7 @@ test.each([
   ],
 ])('types nested beyond all measure have no fields, and do no harm: %s', (_, types) => {
   const edit = new SnapshotEdit(good);
-  edit.json<TypeEntry[]>('TYPE', (known) => {
+  edit.json<SnapshotType[]>('TYPE', (known) => {
     const first = known.length + 1;
     known.push(...types(first).map((type, i) => ({ ...type, number: first + i })));
   });
