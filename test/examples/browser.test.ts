@@ -2,11 +2,12 @@
  * The browser example in real Chromium, and what only a browser can show: a main thread that may not sleep while it waits
  * for its workers, and workers that nobody watches.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { removeProfile } from './remove-profile.ts';
 import { findChromium, type Program, ROOT, start } from './run.ts';
 
 const executablePath = findChromium();
@@ -49,7 +50,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
 
   afterAll(async () => {
     await browser?.close();
-    rmSync(userData, { recursive: true, force: true });
+    await removeProfile(userData);
   });
 
   async function open(path: string, prepare?: (page: Page) => Promise<unknown>): Promise<void> {

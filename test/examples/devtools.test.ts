@@ -1,12 +1,13 @@
 /** The file that `spanheap inspect --heapsnapshot` writes, in the Memory panel of Chromium's own DevTools. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHeap, map, ref, string, struct } from '../../src/index.ts';
 import { writeSnapshotSync } from '../../src/serve/snapshot-file.ts';
+import { removeProfile } from './remove-profile.ts';
 import { findChromium, ROOT } from './run.ts';
 
 const executablePath = findChromium();
@@ -56,7 +57,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await browser?.close();
     process_?.kill();
     await new Promise((resolve) => (process_?.exitCode === null ? process_.once('exit', resolve) : resolve(0)));
-    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+    await removeProfile(folder);
   });
 
   test('the panel shows types, their retained sizes and strings', async () => {

@@ -1,10 +1,11 @@
 /** The explorer in real Chromium, on a heap that two threads change while it is looked at. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LESSONS } from '../../src/observe/steps.ts';
+import { removeProfile } from './remove-profile.ts';
 import { findChromium, type Program, start } from './run.ts';
 
 const executablePath = findChromium();
@@ -37,7 +38,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
   afterAll(async () => {
     await browser?.close();
     await program?.end('SIGTERM');
-    rmSync(userData, { recursive: true, force: true });
+    await removeProfile(userData);
   });
 
   async function open(route: string, prepare?: (page: Page) => Promise<unknown>): Promise<void> {
