@@ -21,6 +21,7 @@ import {
 } from '../layout/span.ts';
 import { listAppend, listRemove } from '../spans/mspan.ts';
 import type { MCache } from './mcache.ts';
+import { flushGrown } from './reuse-stacks.ts';
 
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 export const KEEP_PAGES = 128;
@@ -49,12 +50,17 @@ export function wantBack(cache: MCache, npages: number): void {
   cache.keepPages += npages;
 }
 
-/** Gives empty spans back, and lowers the limit by them, until `npages` more do not make the heap larger than it ever was. */
+/**
+ * Gives empty spans back, and lowers the limit by them, until `npages` more do not make the heap larger than it ever was.
+ * Reuse stacks that have grown hide some: they are flushed first.
+ */
 export function makeRoom(cache: MCache, npages: number): void {
   const { m } = cache.heap.t.mem;
+  const growing = () => Atomics.load(m, H_PAGES_IN_USE) + npages > Atomics.load(m, H_PEAK_PAGES);
   if (cache.marking) return;
+  if (growing()) flushGrown(cache);
   for (let spanClass = 2; m[cache.ref + PROC_EMPTY_PAGES] > 0 && spanClass < cache.heap.spanClasses; ) {
-    if (Atomics.load(m, H_PAGES_IN_USE) + npages <= Atomics.load(m, H_PEAK_PAGES)) return;
+    if (!growing()) return;
     const c = cache.classRef(spanClass);
     const last = m[c + MC_PARTIAL_LAST] as SpanRef;
     if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) {

@@ -13,9 +13,9 @@
  *   partial, at its end: those that are empty (empty-spans.ts)
  *
  * A freed slot goes on the reuse stack of its class and is the next to be handed out (Go 1.26's `freegc` lists and
- * mimalloc's local free lists are the models). The stack is short: when it is full, all of it goes back to the spans,
- * so that memory held back is bounded and empty spans are found. Slots freed in a `partial` span, or
- * above freeindex, go back to the span directly.
+ * mimalloc's local free lists are the models). The stack is short, unless the thread is alone: when it is full, all of it
+ * goes back to the spans (reuse-stacks.ts). Slots freed in a `partial` span, or above freeindex, go back to the span
+ * directly.
  *
  * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock. When a cycle of
  * the collector has marked, all spans of all threads go to mcentral, to be swept (cache/marking.ts). While it marks, the
@@ -58,12 +58,9 @@ import {
   PROC_EMPTY_PAGES,
   PROC_FLUSH_GEN,
   PROC_ID,
-  PROC_REUSE,
-  PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   STACK_MASK,
-  STACK_SHIFT,
   TM_REFILLS,
 } from '../layout/proc.ts';
 import {
@@ -93,10 +90,11 @@ import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } 
 import { keepBits } from '../spans/held-bits.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, cacheTag, listPush, listRemove, spanBase, spanOf } from '../spans/mspan.ts';
-import { stackWords } from '../spans/reuse-stack.ts';
+import { stackStart } from '../spans/reuse-stack.ts';
 import { countTiny } from '../spans/tiny-mask.ts';
 import { KEEP_PAGES, makeRoom, settle, wantBack } from './empty-spans.ts';
 import { blacken, unblacken } from './marking.ts';
+import { makeStackRoom, resetStacks, wantSlots } from './reuse-stacks.ts';
 import { giveBackSlots, initSampling, untilSample } from './sampling.ts';
 
 /** Frees straight back into spans after which a refill moves them on: far from what 31 bits hold, and rarely reached. */
@@ -123,6 +121,10 @@ export class MCache {
   /** Pages of empty spans that this thread keeps while it is alone, and how many it gave back: see empty-spans.ts. */
   keepPages = KEEP_PAGES;
   givenPages = 0;
+  /** Bytes that the grown reuse stacks may hold back, those they have room for, and those flushed: see reuse-stacks.ts. */
+  holdBytes = 0;
+  grownBytes = 0;
+  flushedBytes = 0;
   private readonly m: Int32Array<ArrayBufferLike>;
   private readonly mf: Float64Array<ArrayBufferLike>;
 
@@ -150,7 +152,7 @@ export class MCache {
       m[c + MC_SIZE] = size[spanClass >>> 1];
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
-    this.#limitStacks(true);
+    resetStacks(this, true);
     endStats(this.heap.t.mem, this.ref);
     initSampling(this);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
@@ -180,7 +182,7 @@ export class MCache {
 
   /** First word of the reuse stack of the class with this record. */
   stackOf(c: number): number {
-    return this.ref + PROC_STACKS + ((this.classOf(c) + 1) << STACK_SHIFT) - stackWords(this.m, this.ref, c);
+    return stackStart(this.m, this.ref, this.classOf(c));
   }
 
   /** Nothing is on the reuse stack of the class: the word below its first entry is 0. */
@@ -206,20 +208,8 @@ export class MCache {
   /** Turns the reuse stacks on or off. Off, every freed slot goes back to its span at once; they must be empty. */
   setReuse(on: boolean): void {
     beginStats(this.heap.t.mem, this.ref);
-    this.#limitStacks(on);
+    resetStacks(this, on);
     endStats(this.heap.t.mem, this.ref);
-  }
-
-  #limitStacks(on: boolean): void {
-    const m = this.m;
-    m[this.ref + PROC_REUSE] = on ? 1 : 0;
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
-      const stack = this.stackOf(c);
-      m[c + MC_TOP] = stack;
-      m[stack - 2] = 0;
-      m[stack - 1] = 0;
-    }
   }
 
   /**
@@ -307,6 +297,7 @@ export class MCache {
     if (own !== NIL) {
       listRemove(m, c + MC_PARTIAL_FIRST, own);
       m[c + MC_PARTIAL_COUNT]--;
+      wantSlots(this, (m[own + SPAN_NELEMS] - m[own + SPAN_ALLOC_COUNT]) * m[c + MC_SIZE]);
       if (m[own + SPAN_ALLOC_COUNT] === 0) m[this.ref + PROC_EMPTY_PAGES] -= m[own + SPAN_NPAGES];
       return own;
     }
@@ -361,25 +352,23 @@ export class MCache {
     const m = this.m;
     const c = this.classRef(m[s + SPAN_CLASS]);
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
-    const top = m[c + MC_TOP];
     if (this.marking) {
       keepBits(this.heap.t.mem, bitIndex >>> 5);
       // It may be marked from here on by who has its address in hand, as a root that has gone meanwhile: no zombie.
       Atomics.store(m, GC_FREED_MARKING, 1);
     }
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
-    if (index >= m[s + SPAN_FREEINDEX]) {
-      m[s + SPAN_NEEDZERO] = 1;
-      m[s + SPAN_ALLOC_COUNT]--;
-      m[c + MC_DIRECT]++;
-      settle(this, c, s);
-    } else if ((top & STACK_MASK) !== 0) {
+    if (index < m[s + SPAN_FREEINDEX] && (m[c + MC_TOP] & STACK_MASK) === 0 && !makeStackRoom(this, c)) {
+      this.flushClass(c);
+      this.#beginReturn(c, s);
+    }
+    if (index < m[s + SPAN_FREEINDEX]) {
+      const top = m[c + MC_TOP];
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
       m[top + 1] = bitIndex;
       m[c + MC_TOP] = top + 2;
     } else {
-      this.flushClass(c);
-      this.#beginReturn(c, s);
+      m[s + SPAN_NEEDZERO] = 1;
       m[s + SPAN_ALLOC_COUNT]--;
       m[c + MC_DIRECT]++;
       settle(this, c, s);

@@ -14,6 +14,7 @@ import { SPAN_ALLOC_COUNT, SPAN_CACHE, SPAN_FREEINDEX, SPAN_OWNER, SPAN_SWEEPGEN
 import { listRemove } from '../spans/mspan.ts';
 import { beginFree } from './empty-spans.ts';
 import type { MCache } from './mcache.ts';
+import { giveUpStacks } from './reuse-stacks.ts';
 
 /** To mheap the empty ones, to mcentral the others. The thread is the caller itself, or stopped. */
 export function releaseAll(cache: MCache): void {
@@ -21,6 +22,7 @@ export function releaseAll(cache: MCache): void {
   const { t } = heap;
   const { m } = t.mem;
   const empty = m[H_EMPTY_SPAN] as SpanRef;
+  giveUpStacks(cache);
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
     cache.flushClass(c, true);

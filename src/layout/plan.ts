@@ -3,7 +3,8 @@
  * so that every thread that attaches computes the same plan.
  *
  *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   rings | types | snapshotBits | bitsCopies | bitsCopied | persistent
+ *   rings | types | snapshotBits | bitsCopies | bitsCopied | reuseRoom |
+ *   persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.
@@ -15,7 +16,7 @@ import { ARENA_PAGES, CHUNK_PAGES, MAX_ALLOC, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
 import { HEADER_WORDS } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
-import { PROC_WORDS, STACK_WORDS } from './proc.ts';
+import { PROC_WORDS, ROOM_WORDS, STACK_WORDS } from './proc.ts';
 import { SNAP_BITS_PER_PAGE } from './snapshot.ts';
 import { STATS_WORDS } from './stats.ts';
 import { RING_WORDS } from './trace.ts';
@@ -57,6 +58,8 @@ export interface MetaPlan {
   /** Words of the gcBits region as a snapshot needs them, and one bit a word: it was copied (spans/held-bits.ts). */
   readonly bitsCopies: number;
   readonly bitsCopied: number;
+  /** Reuse stacks of a thread that is alone (cache/reuse-stacks.ts). */
+  readonly reuseRoom: number;
   readonly persistent: number;
   /** Words of allocator memory in all. */
   readonly end: number;
@@ -97,6 +100,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const snapshotBits = take(pages * SNAP_BITS_PER_PAGE);
   const bitsCopies = take(bitsWords);
   const bitsCopied = take(bitsWords >>> 5);
+  const reuseRoom = take(ROOM_WORDS, STACK_WORDS);
   // Span records, type tables and deferred-free records of a heap full of 8-byte objects: under 40 % of it.
   const persistent = take((1 << 20) + Math.ceil((pages * PAGE_SIZE) / 10));
   return {
@@ -124,6 +128,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     snapshotBits,
     bitsCopies,
     bitsCopied,
+    reuseRoom,
     persistent,
     end: roundUp(next, 16),
   };

@@ -96,6 +96,9 @@ export const PROC_CALLBACKS_EPOCH = 89;
 /** 1 while the thread may have a sequence number of the trace whose event is not published yet. */
 export const PROC_TRACE_PENDING = 106;
 
+/** First free word of the reuse room, as this thread uses it; 0: it does not. See cache/reuse-stacks.ts. */
+export const PROC_ROOM_NEXT = 107;
+
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
@@ -108,8 +111,9 @@ export const MC_WIN_WORD = 2;
 /** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
 export const MC_WIN_TYPES = 3;
 /**
- * Next free word of the reuse stack. A stack ends where its STACK_WORDS end, which are aligned to their size: it is full
- * when `top & STACK_MASK` is 0. Below its first pair is a pair of zeros: it is empty when the address on top is 0.
+ * Next free word of the reuse stack, which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
+ * has more of them inside: when `top & STACK_MASK` is 0, it may be full. Below its first pair is a pair of zeros: it is empty
+ * when the address on top is 0.
  */
 export const MC_TOP = 4;
 /** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
@@ -132,11 +136,11 @@ export const MC_WORDS = 16;
 /** log2 of MC_WORDS. */
 export const MC_SHIFT = 4;
 
-/** Most slots a reuse stack holds. */
+/** Most slots a reuse stack holds in its thread's record. */
 export const REUSE_MAX = 127;
 /** After the classes, aligned to STACK_WORDS. */
 export const PROC_STACKS = 4352;
-/** Words of a class's reuse stack, and log2 of it. */
+/** Words of a class's reuse stack there, and log2 of it. */
 export const STACK_WORDS = 256;
 export const STACK_SHIFT = 8;
 export const STACK_MASK = 255;
@@ -208,7 +212,12 @@ export const TM_SEQ = TM_REFILLS + 32;
 export const TM_TAG = TM_SEQ + 1;
 export const TM_PREV = TM_SEQ + 2;
 export const METER_WORDS = 4352;
-export const PROC_WORDS = PROC_METERS + METER_WORDS;
+/** By span class two words: the first of its reuse stack, and the one behind its last. */
+export const PROC_AREAS = PROC_METERS + METER_WORDS;
+export const PROC_WORDS = PROC_AREAS + 2 * PROC_SPAN_CLASSES;
+
+/** Words of the heap's reuse room: what the stacks of a thread that is alone grow into. A multiple of STACK_WORDS. */
+export const ROOM_WORDS = 1 << 20;
 
 /** Words of a segment of a shadow stack or handle table, one page, and the first that is a slot. */
 export const SEGMENT_WORDS = 2048;

@@ -142,6 +142,7 @@ import {
   METER_WORDS,
   PAGE_CACHE_WORDS,
   PROC_ALLOCATING,
+  PROC_AREAS,
   PROC_ASSIST,
   PROC_AWAITING,
   PROC_BITS_END,
@@ -164,6 +165,7 @@ import {
   PROC_RAGGED,
   PROC_REMOTE_HEAD,
   PROC_REUSE,
+  PROC_ROOM_NEXT,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
@@ -180,6 +182,7 @@ import {
   PROC_WB_COUNT,
   PROC_WORDS,
   REUSE_MAX,
+  ROOM_WORDS,
   SEGMENT_MASK,
   SEGMENT_WORDS,
   SPAN_CACHE_MAX,
@@ -366,6 +369,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   ragged: [PROC_RAGGED, 'u32', 'owner'],
   marking: [PROC_MARKING, 'u32', 'owner'],
   reuse: [PROC_REUSE, 'u32', 'owner'],
+  roomNext: [PROC_ROOM_NEXT, 'u32', 'owner'],
   awaiting: [PROC_AWAITING, 'u32', 'owner'],
   sweeping: [PROC_SWEEPING, 'u32', 'atomic'],
   pauses: [PROC_PAUSES, 'u32', 'owner'],
@@ -380,6 +384,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   stacks: [PROC_STACKS, 'words', 'owner', PROC_SPAN_CLASSES * STACK_WORDS],
   wbBuf: [PROC_WB, 'words', 'owner', WB_WORDS],
   meters: [PROC_METERS, 'words', 'owner', METER_WORDS],
+  areas: [PROC_AREAS, 'words', 'owner', 2 * PROC_SPAN_CLASSES],
 });
 
 defineStruct('fixalloc', 'fixalloc', FIX_WORDS, {
@@ -463,7 +468,7 @@ const agree: Record<string, boolean> = {
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX < STACK_WORDS,
   'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % STACK_WORDS === 0,
-  'reuse stacks are aligned to their size': PROC_STACKS % STACK_WORDS === 0,
+  'reuse stacks are aligned to their size': PROC_STACKS % STACK_WORDS === 0 && ROOM_WORDS % STACK_WORDS === 0,
   'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_ALLOC_BITS && SPAN_DIV < H_VERSION && SPAN_CACHE < H_VERSION,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,

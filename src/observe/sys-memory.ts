@@ -11,13 +11,14 @@ import {
 import { CHUNK_WORDS } from '../layout/pages.ts';
 import { METER_WORDS, PROC_STACKS } from '../layout/proc.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
+import { roomEnd } from '../spans/reuse-stack.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs, usedProcs } from '../threads/stop-the-world.ts';
 
 export interface SysMemory {
   readonly mspanInuse: number;
   readonly mspanSys: number;
-  /** Records of attached threads, and of all that ever were; without their reuse stacks. */
+  /** Records of attached threads, and of all that ever were; of their reuse stacks only what is in the reuse room. */
   readonly mcacheInuse: number;
   readonly mcacheSys: number;
   /** Buckets of the heap profile. */
@@ -40,11 +41,12 @@ export function readSysMemory(mem: Mem): SysMemory {
   const summaries = plan.ranges - plan.summaries[0]!;
   const persistent = m[H_PERSISTENT_NEXT] - plan.persistent;
   const record = PROC_STACKS + METER_WORDS;
+  const room = roomEnd(mem) - plan.reuseRoom;
   return {
     mspanInuse: fix(FIX_SPANS, FIX_IN_USE) * SPAN_WORDS * 4,
     mspanSys: mspan * 4,
-    mcacheInuse: attachedProcs(mem).length * record * 4,
-    mcacheSys: usedProcs(mem).length * record * 4,
+    mcacheInuse: (attachedProcs(mem).length * record + room) * 4,
+    mcacheSys: (usedProcs(mem).length * record + room) * 4,
     buckets: buckets * 4,
     gc: (m[H_BITS_REGION_NEXT] - plan.gcBits + maps + summaries + tables) * 4,
     other: (HEADER_WORDS + plan.procs - plan.centrals + Math.max(0, persistent - mspan - tables - buckets)) * 4,

@@ -61,7 +61,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
-import { stackWords } from '../spans/reuse-stack.ts';
+import { stackEnd } from '../spans/reuse-stack.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';
@@ -239,9 +239,8 @@ function verifyStack(cache: MCache, c: number, at: string): number {
   const stack = cache.stackOf(c);
   const top = m[c + MC_TOP];
   const used = top - stack;
-  if (used < 0 || used > stackWords(m, cache.ref, c) || used % 2 !== 0) {
-    fail('mcache.stack', `${at}: ${used} words of ${stackWords(m, cache.ref, c)}`);
-  }
+  const most = stackEnd(m, cache.ref, cache.classOf(c)) - stack;
+  if (used < 0 || used > most || used % 2 !== 0) fail('mcache.stack', `${at}: ${used} words of ${most}`);
   if ((m[stack - 2] | m[stack - 1]) !== 0) fail('mcache.stack', `${at}: no zeros below the reuse stack`);
   const slots = new Set<number>();
   for (let i = stack; i < top; i += 2) {

@@ -55,8 +55,6 @@ import {
   MT_TAKEN,
   PROC_CLASSES,
   PROC_METERS,
-  PROC_STACKS,
-  STACK_SHIFT,
   TM_CUT,
   TM_MAPPED,
   TM_PREV,
@@ -65,7 +63,7 @@ import {
 } from '../layout/proc.ts';
 import { fence } from '../sync/fence.ts';
 import type { Mem } from '../sys/mem.ts';
-import { stackWords } from './reuse-stack.ts';
+import { stackStart } from './reuse-stack.ts';
 
 /** Lowest bit of TAG: the copies are being made. */
 export const CUTTING = 1;
@@ -88,8 +86,7 @@ export function spanClassCount(m: Int32Array<ArrayBufferLike>): number {
 /** Slots on the reuse stack of a class; 0 for a record that is being made ready. */
 function stacked(m: Int32Array<ArrayBufferLike>, p: ProcRef, spanClass: number): number {
   const c = p + PROC_CLASSES + (spanClass << MC_SHIFT);
-  const stack = p + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) - stackWords(m, p, c);
-  return Math.max(0, m[c + MC_TOP] - stack) >> 1;
+  return Math.max(0, m[c + MC_TOP] - stackStart(m, p, spanClass)) >> 1;
 }
 
 /** Slots that this thread has handed out from its reuse stack: part of both sums below, and the same in both. */

@@ -1,12 +1,24 @@
-/** How many freed slots a thread holds back for the next requests of their class. See mcache.ts. */
-import { MC_SIZE, PROC_REUSE, REUSE_MAX } from '../layout/proc.ts';
+/** Where the slots lie that a thread holds back for the next requests of their class. See cache/reuse-stacks.ts. */
+import { PROC_AREAS, PROC_ROOM_NEXT, PROC_WORDS } from '../layout/proc.ts';
+import type { Mem } from '../sys/mem.ts';
 
-/** Bytes of slots a reuse stack may hold back, and the least number of slots it has room for. */
-const REUSE_BYTES = 8 << 10;
-const REUSE_MIN = 2;
+type Words = Int32Array<ArrayBufferLike>;
 
-/** Words of the reuse stack of class `c` of thread `p` when it is full, two a slot; 0 while the stacks are off. */
-export function stackWords(m: Int32Array<ArrayBufferLike>, p: number, c: number): number {
-  if (m[p + PROC_REUSE] === 0) return 0;
-  return 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, Math.floor(REUSE_BYTES / m[c + MC_SIZE])));
+/** First word of the reuse stack of a span class of thread `p`. Its entries have two words each. */
+export function stackStart(m: Words, p: number, spanClass: number): number {
+  return m[p + PROC_AREAS + 2 * spanClass];
+}
+
+/** The word behind its last one. The same while the stacks are off. */
+export function stackEnd(m: Words, p: number, spanClass: number): number {
+  return m[p + PROC_AREAS + 2 * spanClass + 1];
+}
+
+/** The word behind those of the reuse room that are in use. */
+export function roomEnd({ m, plan }: Mem): number {
+  let end = plan.reuseRoom;
+  for (let i = 0; i < plan.maxProcs; i++) {
+    end = Math.max(end, m[plan.procs + i * PROC_WORDS + PROC_ROOM_NEXT]);
+  }
+  return end;
 }

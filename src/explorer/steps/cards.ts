@@ -30,11 +30,9 @@ import {
   PC_SCAV_LO,
   PROC_CLASSES,
   PROC_PAGE_CACHE,
-  PROC_STACKS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
-  STACK_SHIFT,
 } from '../../layout/proc.ts';
 import {
   LIST_NAMES,
@@ -53,7 +51,7 @@ import {
   SPAN_SWEEPGEN,
 } from '../../layout/span.ts';
 import { CARD_KINDS, type CardKind, type Step, type Walk, type WordNames } from '../../observe/steps.ts';
-import { stackWords } from '../../spans/reuse-stack.ts';
+import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { Bit } from '../parts/bits.tsx';
 
@@ -210,8 +208,8 @@ export class CardMaker {
 
   #class(spanClass: number): { fields: FieldRow[]; bits: BitRow[] } {
     const c = this.#proc + PROC_CLASSES + spanClass * MC_WORDS;
-    const limit = stackWords(this.#m, this.#proc, c);
-    const stack = this.#proc + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) - limit;
+    const stack = stackStart(this.#m, this.#proc, spanClass);
+    const limit = stackEnd(this.#m, this.#proc, spanClass) - stack;
     const slots = (top: number): string => `${(top - stack) / 2} / ${limit / 2}`;
     const fields = [
       this.#field('windowAddr', c + MC_WIN_ADDR, hex),

@@ -17,6 +17,7 @@ import {
   H_WORLD_LOCK,
 } from '../../layout/header.ts';
 import { PROC_WORDS } from '../../layout/proc.ts';
+import { roomEnd } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
@@ -37,6 +38,7 @@ export function wordsInUse(mem: Mem): [from: number, to: number][] {
     [plan.gcBits, m[H_BITS_REGION_NEXT]],
     [plan.spans, plan.spans + grown],
     [plan.pageInUse, plan.types + m[H_TYPES] + 1],
+    [plan.reuseRoom, roomEnd(mem)],
     [plan.persistent, m[H_PERSISTENT_NEXT]],
   ];
 }

@@ -12,9 +12,11 @@ import {
   MC_WORDS,
   MT_SHIFT,
   PAGE_CACHE_WORDS,
+  PROC_AREAS,
   PROC_CLASSES,
   PROC_METERS,
   PROC_PAGE_CACHE,
+  PROC_ROOM_NEXT,
   PROC_SPAN_CACHE,
   PROC_SPAN_CLASSES,
   PROC_STACKS,
@@ -38,6 +40,7 @@ import {
   SPAN_TYPES,
   SPAN_WORDS,
 } from '../../layout/span.ts';
+import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 
 type Words = Int32Array<ArrayBufferLike>;
@@ -168,7 +171,19 @@ export class WordNames {
     if (word >= plan.chunks && word < plan.summaries[0]!) return chunkWord(word - plan.chunks);
     if (word >= plan.summaries[0]! && word < plan.scavIndex)
       return { kind: 'summary', id: 0, field: this.#summary(word) };
+    if (word >= plan.reuseRoom && word < plan.persistent) return this.#roomWord(word);
     return { kind: 'records', id: 0, field: word < plan.spans ? 'gcBitsArenas' : 'persistentalloc' };
+  }
+
+  #roomWord(word: number): WordName {
+    const { m, plan } = this.#mem;
+    for (let p = plan.procs; p < plan.procs + plan.maxProcs * PROC_WORDS; p += PROC_WORDS) {
+      for (let spanClass = 0; m[p + PROC_ROOM_NEXT] !== 0 && spanClass < PROC_SPAN_CLASSES; spanClass++) {
+        const at = word - stackStart(m, p, spanClass);
+        if (at >= 0 && word < stackEnd(m, p, spanClass)) return { kind: 'class', id: spanClass, field: `reuse[${at}]` };
+      }
+    }
+    return { kind: 'records', id: 0, field: 'reuseRoom' };
   }
 
   #headerWord(word: number): WordName {
@@ -191,6 +206,7 @@ export class WordNames {
     if (offset >= PROC_PAGE_CACHE && offset < PROC_PAGE_CACHE + PAGE_CACHE_WORDS) {
       return { kind: 'pageCache', id: 0, field: PAGE_CACHE_FIELDS[offset - PROC_PAGE_CACHE]! };
     }
+    if (offset >= PROC_AREAS) return { kind: 'class', id: (offset - PROC_AREAS) >>> 1, field: this.#proc[offset]! };
     if (offset >= PROC_METERS) return meterWord(offset - PROC_METERS);
     const field = this.#proc[offset] ?? `word ${offset}`;
     const double = registry().get('proc')!.fields[field]?.kind === 'f64';

@@ -33,7 +33,6 @@ import {
   PROC_REMOTE_HEAD,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE_LEN,
-  PROC_STACKS,
   PROC_STATUS,
   PROC_STATUS_NAMES,
   PROC_SWEEPING,
@@ -45,8 +44,6 @@ import {
   SEGMENT_MASK,
   SEGMENT_SLOTS,
   SEGMENT_WORDS,
-  STACK_SHIFT,
-  STACK_WORDS,
   TM_ASSIST_NS,
   TM_LARGE_ALLOCS,
   TM_LARGE_FREES,
@@ -59,7 +56,7 @@ import {
 } from '../../layout/proc.ts';
 import { SPAN_REMOTE_NEXT } from '../../layout/span.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
-import { stackWords } from '../../spans/reuse-stack.ts';
+import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import type { ViewCacheClass, ViewThread } from '../view-types.ts';
@@ -72,20 +69,22 @@ export function classRecord(p: ProcRef, spanClass: number): number {
   return p + PROC_CLASSES + spanClass * MC_WORDS;
 }
 
-/** Addresses on the reuse stack of a class, the one that is reused first at the end. */
-export function stackSlots({ m }: Mem, p: ProcRef, spanClass: number): number[] {
-  const from = p + PROC_STACKS + (spanClass << STACK_SHIFT);
+/** Addresses on the reuse stack of a class, the one that is reused first at the end. `most`: those on top, so many. */
+export function stackSlots({ m }: Mem, p: ProcRef, spanClass: number, most = Infinity): number[] {
+  const from = stackStart(m, p, spanClass);
   const top = m[classRecord(p, spanClass) + MC_TOP];
-  if (!(top > from && top <= from + STACK_WORDS)) return [];
+  if (!(top > from && top <= stackEnd(m, p, spanClass))) return [];
   const slots: number[] = [];
-  for (let at = top - 2; at >= from && m[at] !== 0 && slots.length < REUSE_MAX; at -= 2) slots.push(m[at] >>> 0);
+  for (let at = top - 2; at >= from && m[at] !== 0 && slots.length < most; at -= 2) slots.push(m[at] >>> 0);
   return slots.reverse();
 }
 
 function viewClass(mem: Mem, p: ProcRef, spanClass: number): ViewCacheClass {
   const { m } = mem;
   const c = classRecord(p, spanClass);
-  const stackAddresses = stackSlots(mem, p, spanClass);
+  const stackAddresses = stackSlots(mem, p, spanClass, REUSE_MAX);
+  const start = stackStart(m, p, spanClass);
+  const stackLimit = (stackEnd(m, p, spanClass) - start) >>> 1;
   return {
     spanClass,
     size: m[c + MC_SIZE],
@@ -93,8 +92,9 @@ function viewClass(mem: Mem, p: ProcRef, spanClass: number): ViewCacheClass {
     window: popcount32(m[c + MC_WIN]),
     windowAddress: m[c + MC_WIN_ADDR] >>> 0,
     windowBits: m[c + MC_WIN] >>> 0,
-    stack: stackAddresses.length,
-    stackLimit: stackWords(m, p, c) >>> 1,
+    // Of a stack that is being moved while this reads it, the two words may not be of the same place.
+    stack: Math.min(stackLimit, Math.max(0, m[c + MC_TOP] - start) >>> 1),
+    stackLimit,
     stackAddresses,
     partial: m[c + MC_PARTIAL_COUNT],
     full: m[c + MC_FULL_COUNT],
