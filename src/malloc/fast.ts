@@ -161,20 +161,35 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
 
   /** The object goes to the start of a new block; the block with more room left becomes the current one. */
   function newTinyBlock(size: number): Addr {
-    // Zeroed whole: later objects of the block are handed out as they are.
-    const addr = small(tinyRecord, true);
-    const s = m[(spans + (addr >>> PAGE_SHIFT)) | 0];
-    const word = (m[s | SPAN_TYPES] + (((addr - m[s]) | 0) >>> 4)) | 0;
-    m[word] = 1 | (0x8000 << size);
-    const old = m[tinyBlock];
-    if (old !== 0 && size >= m[tinyOffset]) return addr;
-    const oldWord = m[tinyMask];
-    m[tinyBlock] = addr;
-    m[tinyOffset] = size;
-    m[tinyMask] = word;
+    const w = m;
+    const window = w[tinyRecord];
+    let addr: number;
+    let word: number;
+    if (window !== 0 && w[(w[tinyRecord | MC_TOP] - 2) | 0] === 0) {
+      // What `small` does, but the word of the block's mask is known without a look at the span.
+      const bit = window & -window;
+      const i = 31 - clz32(bit);
+      addr = (w[tinyRecord | MC_WIN_ADDR] + (i << 4)) >>> 0;
+      word = (w[tinyRecord | MC_WIN_TYPES] + i) | 0;
+      // Zeroed whole: later objects of the block are handed out as they are.
+      if (w[tinyRecord | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, TINY_SIZE);
+      w[tinyRecord] = window ^ bit;
+      w[w[tinyRecord | MC_WIN_WORD]] |= bit;
+    } else {
+      addr = small(tinyRecord, true);
+      const s = w[(spans + (addr >>> PAGE_SHIFT)) | 0];
+      word = (w[s | SPAN_TYPES] + (((addr - w[s]) | 0) >>> 4)) | 0;
+    }
+    w[word] = 1 | (0x8000 << size);
+    const old = w[tinyBlock];
+    if (old !== 0 && size >= w[tinyOffset]) return addr as Addr;
+    const oldWord = w[tinyMask];
+    w[tinyBlock] = addr;
+    w[tinyOffset] = size;
+    w[tinyMask] = word;
     // The old block is an ordinary one now: free it if nothing is left in it.
-    if (old !== 0 && m[oldWord] === 0) a.freeTinyBlock(old >>> 0);
-    return addr;
+    if (old !== 0 && w[oldWord] === 0) a.freeTinyBlock(old >>> 0);
+    return addr as Addr;
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {
