@@ -48,7 +48,7 @@ import {
 import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
-import { popDue, smallSlow, typeSlot } from './malloc-slow.ts';
+import { popDue, smallSlow } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
@@ -104,11 +104,15 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {
-    if (type !== null || (size - 1) >>> 0 >= open[0] || (size | 0) !== size) {
-      return a.route(size, type, needzero) >>> 0;
-    }
+    if ((size - 1) >>> 0 >= open[0] || (size | 0) !== size) return a.route(size, type, needzero) >>> 0;
+    if (type !== null) return typed(size, type, needzero) >>> 0;
     const c = bySize[size];
     return c === 0 ? tiny(size) : small(c, needzero);
+  }
+
+  function typed(size: number, type: RType, needzero: boolean): Addr {
+    if (type.ptrBytes === 0) return a.allocNoscan(size, needzero);
+    return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
   }
 
   /** Small values with pointers go straight to their class: `mallocgc` would ask for each what the type says once. */
@@ -193,9 +197,11 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const last = m[(m[c | MC_TOP] - 2) | 0];
+    const top = (m[c | MC_TOP] - 2) | 0;
+    const last = m[top];
     if (last !== 0) {
-      m16[typeSlot(a, last >>> 0)] = type;
+      const s = m[(spans + (last >>> PAGE_SHIFT)) | 0];
+      m16[(m[s | SPAN_TYPES] + ((m[top | 1] - m[s | SPAN_ALLOC_BITS]) | 0)) | 0] = type;
       return small(c, needzero);
     }
     const window = m[c];

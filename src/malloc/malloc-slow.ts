@@ -26,10 +26,9 @@ import {
   SPAN_LARGE_TYPE,
   SPAN_NEEDZERO,
   SPAN_OWNER,
-  SPAN_TYPES,
 } from '../layout/span.ts';
 import { countLarge } from '../spans/heap-stats.ts';
-import { addLive, setPageMark, slotIndex, spanOf } from '../spans/mspan.ts';
+import { addLive, setPageMark } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import type { Proc } from '../sync/proc.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
@@ -182,12 +181,4 @@ function blackenLarge(a: Malloc, s: SpanRef): void {
   Atomics.add(m, GC_BYTES_MARKED, m[s + SPAN_ELEMSIZE] >>> 3);
   mem.mf[(a.cache.ref + PROC_ASSIST) >>> 1] -= m[s + SPAN_ELEMSIZE] >>> 0;
   setPageMark(mem, s);
-}
-
-/** 16-bit index of the type number of the object at this address, in a span of a scan class. */
-export function typeSlot(a: Malloc, addr: number): number {
-  const { mem } = a.t;
-  const { m } = mem;
-  const s = spanOf(mem, addr);
-  return m[s + SPAN_TYPES] + slotIndex(m, s, addr);
 }

@@ -1,7 +1,7 @@
 /** Views of heaps that change under them, and of memory that is no heap any more: there is an answer, always. */
 import { expect, inject, test } from 'vitest';
 import { createHeap, type HeapView, viewHeap } from '../../../src/index.ts';
-import { H_GROWN_PAGES, H_PERSISTENT_NEXT, HEADER_WORDS } from '../../../src/layout/header.ts';
+import { H_GROWN_PAGES, H_PERSISTENT_NEXT, HEADER_WORDS, LAYOUT_VERSION } from '../../../src/layout/header.ts';
 import type { Mem } from '../../../src/sys/mem.ts';
 import { C_STOP, newControl } from '../../support/control.ts';
 import { Internals } from '../../support/internals.ts';
@@ -40,7 +40,7 @@ function copyOf(mem: Mem): { view: HeapView; m: Int32Array } {
     return to;
   };
   const [data, meta] = [copy(mem.data), copy(mem.meta)];
-  return { view: viewHeap({ spanheap: 4, data, meta }), m: new Int32Array(meta) };
+  return { view: viewHeap({ spanheap: LAYOUT_VERSION, data, meta }), m: new Int32Array(meta) };
 }
 
 /** Writes nonsense into words that mean something. */
