@@ -201,7 +201,7 @@ export class MCache {
 
   /** For a thread that attaches while the collector marks. World lock held, nothing allocated yet. */
   joinCycle(): void {
-    this.setReuse(!this.marking);
+    if (this.marking) this.setReuse(false);
     this.m[this.ref + PROC_FLUSH_GEN] = Atomics.load(this.m, H_SWEEPGEN);
   }
 
