@@ -46,7 +46,6 @@ export function resetStacks(cache: MCache, on: boolean): void {
   const { m } = cache.heap.t.mem;
   m[cache.ref + PROC_REUSE] = on ? 1 : 0;
   m[cache.ref + PROC_ROOM_NEXT] = 0;
-  cache.grownBytes = 0;
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) resetStack(cache, spanClass);
 }
 
@@ -79,6 +78,8 @@ export function makeStackRoom(cache: MCache, c: number): boolean {
   if (m[c + MC_SIZE] > GROW_SIZE || m[cache.ref + PROC_REUSE] === 0) return false;
   if (Atomics.load(m, H_PROCS) === 1) {
     if (m[c + MC_TOP] !== m[area + 1]) return true;
+    // Whoever acted for this thread may have given its stacks up.
+    if (m[cache.ref + PROC_ROOM_NEXT] === 0) cache.grownBytes = 0;
     const words = wordsWanted(m, area);
     const more = ((words - 2 - (m[area + 1] - m[area])) >>> 1) * m[c + MC_SIZE];
     if (cache.grownBytes + more > cache.holdBytes) {
@@ -148,5 +149,4 @@ export function giveUpStacks(cache: MCache): void {
   }
   endStats(t.mem, cache.ref);
   m[cache.ref + PROC_ROOM_NEXT] = 0;
-  cache.grownBytes = 0;
 }
