@@ -8,7 +8,13 @@
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
 import { H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS } from '../layout/header.ts';
-import { MC_PARTIAL_COUNT, MC_PARTIAL_FIRST, MC_PARTIAL_LAST, PROC_EMPTY_PAGES } from '../layout/proc.ts';
+import {
+  MC_PARTIAL_COUNT,
+  MC_PARTIAL_FIRST,
+  MC_PARTIAL_LAST,
+  PROC_EMPTY_PAGES,
+  PROC_ROOM_NEXT,
+} from '../layout/proc.ts';
 import {
   LIST_PROC_PARTIAL,
   SPAN_ALLOC_COUNT,
@@ -25,6 +31,8 @@ import { flushGrown } from './reuse-stacks.ts';
 
 /** Pages of empty spans that a thread keeps at first, and always when others may need them. */
 export const KEEP_PAGES = 128;
+/** Slots of grown reuse stacks after which a call flushes no further one. */
+const FLUSH_SLOTS = 8192;
 
 /** An own span has got slots back. If it is empty, and not the one allocated from, it is kept for a while or given back. */
 export function settle(cache: MCache, c: number, s: SpanRef): void {
@@ -52,15 +60,25 @@ export function wantBack(cache: MCache, npages: number): void {
 
 /**
  * Gives empty spans back, and lowers the limit by them, until `npages` more do not make the heap larger than it ever was.
- * Reuse stacks that have grown hide some: they are flushed first.
+ * Reuse stacks that have grown may hide some: they are flushed then, not too many slots at a time.
  */
 export function makeRoom(cache: MCache, npages: number): void {
   const { m } = cache.heap.t.mem;
-  const growing = () => Atomics.load(m, H_PAGES_IN_USE) + npages > Atomics.load(m, H_PEAK_PAGES);
+  const grows = () => Atomics.load(m, H_PAGES_IN_USE) + npages > Atomics.load(m, H_PEAK_PAGES);
   if (cache.marking) return;
-  if (growing()) flushGrown(cache);
+  giveBackWhile(cache, grows);
+  let slots = 0;
+  for (let spanClass = 2; m[cache.ref + PROC_ROOM_NEXT] !== 0 && spanClass < cache.heap.spanClasses; spanClass++) {
+    if (slots >= FLUSH_SLOTS || !grows()) return;
+    slots += flushGrown(cache, spanClass);
+    giveBackWhile(cache, grows);
+  }
+}
+
+function giveBackWhile(cache: MCache, grows: () => boolean): void {
+  const { m } = cache.heap.t.mem;
   for (let spanClass = 2; m[cache.ref + PROC_EMPTY_PAGES] > 0 && spanClass < cache.heap.spanClasses; ) {
-    if (!growing()) return;
+    if (!grows()) return;
     const c = cache.classRef(spanClass);
     const last = m[c + MC_PARTIAL_LAST] as SpanRef;
     if (last !== NIL && m[last + SPAN_ALLOC_COUNT] === 0) {

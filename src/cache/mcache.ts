@@ -30,7 +30,7 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
-import { PAGE_SHIFT } from '../layout/constants.ts';
+import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
 import { GC_FREED_MARKING } from '../layout/gc.ts';
 import { H_EMPTY_SPAN, H_SWEEPGEN, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
@@ -125,6 +125,8 @@ export class MCache {
   holdBytes = 0;
   grownBytes = 0;
   flushedBytes = 0;
+  /** By span class: how many times more the stack is not asked to grow. */
+  readonly refused = new Uint16Array(MAX_SPAN_CLASSES);
   private readonly m: Int32Array<ArrayBufferLike>;
   private readonly mf: Float64Array<ArrayBufferLike>;
 
@@ -214,7 +216,8 @@ export class MCache {
 
   /**
    * Makes the window of this class hold at least one slot (Go: `nextFree` and `refill`): the next word of the span
-   * that has free slots, then the next span. False when memory is out. Takes locks, does not poll.
+   * that has free slots, then the next span. False when memory is out. Takes locks, does not poll. The reuse stack of the
+   * class must be empty: it may be flushed on the way, and its slots of the old span would be on no list.
    */
   refill(spanClass: SpanClass): boolean {
     const m = this.m;

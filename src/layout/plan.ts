@@ -3,8 +3,7 @@
  * so that every thread that attaches computes the same plan.
  *
  *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   rings | types | snapshotBits | bitsCopies | bitsCopied | reuseRoom |
- *   persistent
+ *   rings | types | snapshotBits | bitsCopies | bitsCopied | reuseRoom | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.

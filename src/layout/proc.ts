@@ -108,7 +108,10 @@ export const MC_WIN = 0;
 export const MC_WIN_ADDR = 1;
 /** Word index of the allocation bits that the window mirrors. */
 export const MC_WIN_WORD = 2;
-/** 16-bit index of the type number of the window's slot 0; 0 in noscan classes. */
+/**
+ * 16-bit index of the type number of the window's slot 0; of tiny blocks, word index of their masks. It means nothing in other
+ * noscan classes.
+ */
 export const MC_WIN_TYPES = 3;
 /**
  * Next free word of the reuse stack, which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one

@@ -81,7 +81,8 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   const spanClass = cache.classOf(c);
   const size = m[c + MC_SIZE];
   if (m[c + MC_WIN] === 0 && cache.isStackEmpty(c)) {
-    if (!cache.refill(spanClass)) outOfMemory(a, size, () => cache.refill(spanClass));
+    // Whoever makes memory free may have put slots on the stack.
+    if (!cache.refill(spanClass)) outOfMemory(a, size, () => !cache.isStackEmpty(c) || cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }
   const sample = cache.sampleDue;

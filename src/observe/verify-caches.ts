@@ -10,7 +10,7 @@ import { MCache } from '../cache/mcache.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
-import { H_EMPTY_SPAN, H_WRITE_BARRIER } from '../layout/header.ts';
+import { H_EMPTY_SPAN, H_ROOM_OWNER, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   MC_FULL_COUNT,
   MC_FULL_FIRST,
@@ -26,13 +26,17 @@ import {
   PROC_EMPTY_PAGES,
   PROC_ID,
   PROC_REMOTE_HEAD,
+  PROC_ROOM_NEXT,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
+  PROC_STACKS,
   PROC_STATUS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
   SPAN_CACHE_MAX,
+  STACK_SHIFT,
+  STACK_WORDS,
 } from '../layout/proc.ts';
 import {
   LIST_CACHED,
@@ -61,7 +65,7 @@ import {
 } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
-import { stackEnd } from '../spans/reuse-stack.ts';
+import { stackEnd, stackStart } from '../spans/reuse-stack.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
 import { describeSpan, fail, hex, type Words } from './verify.ts';
@@ -130,6 +134,7 @@ function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
   const { heap, ref } = cache;
   const { m } = heap.t.mem;
   let empty = 0;
+  verifyAreas(cache);
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) empty += verifyClass(cache, spanClass, seen);
   if (m[ref + PROC_EMPTY_PAGES] !== empty)
     fail('mcache.emptyPages', `thread ${cache.id}: ${m[ref + PROC_EMPTY_PAGES]}, its empty spans have ${empty}`);
@@ -140,6 +145,29 @@ function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
     const s = m[ref + PROC_SPAN_CACHE + i];
     if (m[s + SPAN_STATE] !== SPAN_STATE_DEAD)
       fail('mcache.spanCache', `thread ${cache.id}: record ${hex(s)} is in state ${m[s + SPAN_STATE]}`);
+  }
+}
+
+/** Reuse stacks lie in their thread's record, or apart from each other in the part of the room that it uses. */
+function verifyAreas({ heap, ref, id }: MCache): void {
+  const { m, plan } = heap.t.mem;
+  const next = m[ref + PROC_ROOM_NEXT];
+  const owner = m[H_ROOM_OWNER];
+  if (next !== 0 && owner !== id) fail('mcache.area', `thread ${id} uses the reuse room, which is thread ${owner}'s`);
+  const grown: [from: number, to: number, spanClass: number][] = [];
+  for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
+    const start = stackStart(m, ref, spanClass);
+    const end = stackEnd(m, ref, spanClass);
+    if (end === ref + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) && start <= end && end - start < STACK_WORDS)
+      continue;
+    if (start < plan.reuseRoom + 2 || end > next || start >= end)
+      fail('mcache.area', `thread ${id}, class ${spanClass}: its reuse stack is from ${hex(start)} to ${hex(end)}`);
+    grown.push([start - 2, end, spanClass]);
+  }
+  grown.sort((a, b) => a[0] - b[0]);
+  for (let i = 1; i < grown.length; i++) {
+    if (grown[i]![0] < grown[i - 1]![1])
+      fail('mcache.area', `thread ${id}: the reuse stacks of classes ${grown[i - 1]![2]} and ${grown[i]![2]} overlap`);
   }
 }
 

@@ -338,7 +338,7 @@ export interface ViewCacheClass {
   /** Slots on the reuse stack, and how many it can hold. */
   readonly stack: number;
   readonly stackLimit: number;
-  /** Slots on the stack, the one to be reused first at the end; at most 127 addresses. */
+  /** Slots on the stack, the one to be reused first at the end: at most the topmost 127. */
   readonly stackAddresses: readonly number[];
   readonly partial: number;
   readonly full: number;

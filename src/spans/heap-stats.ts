@@ -63,7 +63,7 @@ import {
 } from '../layout/proc.ts';
 import { fence } from '../sync/fence.ts';
 import type { Mem } from '../sys/mem.ts';
-import { stackStart } from './reuse-stack.ts';
+import { stackEnd, stackStart } from './reuse-stack.ts';
 
 /** Lowest bit of TAG: the copies are being made. */
 export const CUTTING = 1;
@@ -83,10 +83,11 @@ export function spanClassCount(m: Int32Array<ArrayBufferLike>): number {
   return m[H_SIZE_CLASSES] * 2 + 2;
 }
 
-/** Slots on the reuse stack of a class; 0 for a record that is being made ready. */
+/** Slots on the reuse stack of a class; 0 for a record that is being made ready, or while the stack is being moved. */
 function stacked(m: Int32Array<ArrayBufferLike>, p: ProcRef, spanClass: number): number {
   const c = p + PROC_CLASSES + (spanClass << MC_SHIFT);
-  return Math.max(0, m[c + MC_TOP] - stackStart(m, p, spanClass)) >> 1;
+  const top = m[c + MC_TOP];
+  return top <= stackEnd(m, p, spanClass) ? Math.max(0, top - stackStart(m, p, spanClass)) >> 1 : 0;
 }
 
 /** Slots that this thread has handed out from its reuse stack: part of both sums below, and the same in both. */

@@ -3,7 +3,7 @@
  * at is told from the state before, and of what they wrote each word says which store it was.
  */
 import { MAX_SMALL_SIZE, PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../../layout/constants.ts';
-import { MC_SPAN, MC_TOP, MC_WIN, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET, STACK_MASK } from '../../layout/proc.ts';
+import { MC_SPAN, MC_TOP, MC_WIN, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_CACHE,
@@ -16,6 +16,7 @@ import type { Malloc } from '../../malloc/malloc.ts';
 import type { RType } from '../../malloc/rtype.ts';
 import { tinyAlign } from '../../malloc/tiny.ts';
 import { slotIndex, spanBase, spanOf } from '../../spans/mspan.ts';
+import { stackEnd } from '../../spans/reuse-stack.ts';
 import { Recorder, type Step } from './recorder.ts';
 import type { WordChange } from './tape.ts';
 import { WordNames } from './words.ts';
@@ -138,15 +139,16 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   recorder.look('free', 'thread', 'freeFind', { address, page: spanBase(m, s) >>> PAGE_SHIFT, slot: index }, looks);
   const top = large ? 0 : m[cache.classRef(spanClass) + MC_TOP];
   const tiny = spanClass === cache.heap.tinySpanClass;
-  const flush = !large && !tiny && (top & STACK_MASK) === 0 && index < m[s + SPAN_FREEINDEX];
-  if (flush) recorder.look('free', 'mcache', 'freeStackFull', {}, [cache.classRef(spanClass) + MC_TOP]);
+  const end = stackEnd(m, t.ref, spanClass);
+  const full = !large && !tiny && top === end && index < m[s + SPAN_FREEINDEX];
+  if (full) recorder.look('free', 'mcache', 'freeStackFull', {}, [cache.classRef(spanClass) + MC_TOP]);
   const ahead = !large && index >= m[s + SPAN_FREEINDEX];
   recorder.run(() => malloc.free(address));
   const changes = recorder.tape.changes();
   let text = 'freeStack';
   if (large) text = 'freeDone';
   else if (tiny) text = 'freeTiny';
-  else if (flush) text = 'freeFlush';
+  else if (full) text = stackEnd(m, t.ref, spanClass) === end ? 'freeFlush' : 'freeGrow';
   else if (ahead) text = 'freeSpan';
   if (changes.length > 0 || !large) {
     recorder.add(

@@ -69,13 +69,26 @@ export function classRecord(p: ProcRef, spanClass: number): number {
   return p + PROC_CLASSES + spanClass * MC_WORDS;
 }
 
-/** Addresses on the reuse stack of a class, the one that is reused first at the end. `most`: those on top, so many. */
-export function stackSlots({ m }: Mem, p: ProcRef, spanClass: number, most = Infinity): number[] {
+/**
+ * Addresses on the reuse stack of a class, the one that is reused first at the end: the topmost `most`, or those of the `bytes`
+ * from `base` on.
+ */
+export function stackSlots(
+  { m }: Mem,
+  p: ProcRef,
+  spanClass: number,
+  most: number,
+  base = 0,
+  bytes = 2 ** 32,
+): number[] {
   const from = stackStart(m, p, spanClass);
   const top = m[classRecord(p, spanClass) + MC_TOP];
   if (!(top > from && top <= stackEnd(m, p, spanClass))) return [];
   const slots: number[] = [];
-  for (let at = top - 2; at >= from && m[at] !== 0 && slots.length < most; at -= 2) slots.push(m[at] >>> 0);
+  for (let at = top - 2; at >= from && m[at] !== 0 && slots.length < most; at -= 2) {
+    const addr = m[at] >>> 0;
+    if (addr >= base && addr - base < bytes) slots.push(addr);
+  }
   return slots.reverse();
 }
 

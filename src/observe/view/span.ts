@@ -141,7 +141,7 @@ export function slotBits({ t }: HeapReader, s: SpanRef, from: number, end: numbe
   return bits;
 }
 
-/** Addresses of the free slots that the owner's window and reuse stack hold; those of the stack may be of other spans. */
+/** Addresses of the free slots that the owner's window and reuse stack hold. */
 function heldSlots(mem: HeapReader['t']['mem'], s: SpanRef, elemsize: number): { at: number; bit: number }[] {
   const { m, plan } = mem;
   const owner = ownerNow(m, s);
@@ -150,7 +150,11 @@ function heldSlots(mem: HeapReader['t']['mem'], s: SpanRef, elemsize: number): {
   const p = procRef(mem, owner);
   if (m[p + PROC_STATUS] === PROC_FREE) return [];
   const c = classRecord(p, spanClass);
-  const held = stackSlots(mem, p, spanClass).map((at) => ({ at, bit: SLOT_STACK }));
+  const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;
+  const held = stackSlots(mem, p, spanClass, Infinity, spanBase(m, s), bytes).map((at) => ({
+    at,
+    bit: SLOT_STACK,
+  }));
   if (m[c + MC_SPAN] !== s) return held;
   for (let i = 0; i < 32; i++) {
     const at = (m[c + MC_WIN_ADDR] >>> 0) + i * elemsize;

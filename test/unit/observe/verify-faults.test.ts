@@ -18,6 +18,7 @@ import {
   H_PAGES_IN_USE,
   H_PEAK_PAGES,
   H_RELEASED_PAGES,
+  H_ROOM_OWNER,
   H_SCAV_PAGE,
   H_SEARCH_PAGE,
   H_VERSION,
@@ -36,9 +37,11 @@ import {
   PC_BASE,
   PC_FREE_HI,
   PC_FREE_LO,
+  PROC_AREAS,
   PROC_EMPTY_PAGES,
   PROC_PAGE_CACHE,
   PROC_REMOTE_HEAD,
+  PROC_ROOM_NEXT,
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   PROC_TINY,
@@ -73,6 +76,8 @@ type Plant = readonly [word: number, value: number];
 type Fault = readonly [invariant: string, says: string, plant: (r: RichHeap) => readonly Plant[]];
 
 const proc = (r: RichHeap): number => r.x.proc(r.heap.threadId);
+/** The span class whose record is `r.c`. */
+const spanClassOf = (r: RichHeap): number => (r.c - r.x.classOf(r.heap.threadId, 0)) / MC_WORDS;
 const otherProc = (r: RichHeap): number => r.x.proc(r.other.threadId);
 const spansWord = (r: RichHeap, s: number): number => r.x.mem.plan.spans + (r.m[s + SPAN_BASE]! >>> 13);
 /** Turns one bit over. */
@@ -225,6 +230,22 @@ const CACHES: Fault[] = [
   ['mcache.emptyPages', ': 7, its empty spans have', (r) => [[proc(r) + PROC_EMPTY_PAGES, 7]]],
   ['span.cache', ', not ', (r) => [[r.noted + SPAN_CACHE, r.x.classOf(r.other.threadId, r.m[r.noted + SPAN_CLASS]!)]]],
   ['mcache.stack', 'no zeros below', (r) => [[(r.heap.raw as unknown as Malloc).cache.stackOf(r.c) - 1, 7]]],
+  ['mcache.area', 'its reuse stack is from', (r) => [[proc(r) + PROC_AREAS + 2 * spanClassOf(r), 64]]],
+  [
+    'mcache.area',
+    'overlap',
+    (r) => {
+      const { plan } = r.x.mem;
+      const area = proc(r) + PROC_AREAS + 2 * spanClassOf(r);
+      const words = [plan.reuseRoom + 2, plan.reuseRoom + 512, plan.reuseRoom + 258, plan.reuseRoom + 1024];
+      const used: [number, number][] = [
+        [H_ROOM_OWNER, r.heap.threadId],
+        [proc(r) + PROC_ROOM_NEXT, plan.reuseRoom + 1024],
+      ];
+      return [...used, ...words.map((word, i): [number, number] => [area + i, word])];
+    },
+  ],
+  ['mcache.area', "which is thread 0's", (r) => [[proc(r) + PROC_ROOM_NEXT, r.x.mem.plan.reuseRoom]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
   ['mcache.slots', 'on the reuse stack', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! - 2]]],
   ['mcache.window', 'is not that of slot', (r) => [[r.c + MC_WIN_ADDR, r.m[r.c + MC_WIN_ADDR]! + 64]]],
