@@ -147,16 +147,13 @@ export class MCache {
     for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
       const c = this.classRef(spanClass);
       this.mf[(c + MC_METERS + MT_DRAWN) >>> 1] -= m[c + MC_LEFT];
-    }
-    m.fill(0, this.classes, this.classRef(this.heap.spanClasses));
-    for (let spanClass = 2; spanClass < this.heap.spanClasses; spanClass++) {
-      const c = this.classRef(spanClass);
+      m.fill(0, c, c + MC_WORDS);
       m[c + MC_SIZE] = size[spanClass >>> 1];
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     resetStacks(this, true);
-    endStats(this.heap.t.mem, this.ref);
     initSampling(this);
+    endStats(this.heap.t.mem, this.ref);
     m[this.ref + PROC_FLUSH_GEN] = Atomics.load(m, H_SWEEPGEN);
   }
 

@@ -61,21 +61,30 @@ export function resetStacks(cache: MCache, on: boolean): void {
 function resetStack(cache: MCache, spanClass: number): void {
   const { m } = cache.heap.t.mem;
   const end = cache.ref + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT);
+  if (m[cache.ref + PROC_REUSE] === 0) {
+    placeAbove(cache, spanClass, end - 2, end, 0);
+    return;
+  }
   const slots = Math.floor(REUSE_BYTES / m[cache.classRef(spanClass) + MC_SIZE]);
-  const words = m[cache.ref + PROC_REUSE] === 0 ? 0 : 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, slots));
-  place(cache, spanClass, end - words, end, 0);
+  // Below a stack in the record nothing is ever written, so the zeros are there; writing them would cost a page for four.
+  place(cache, spanClass, end - 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, slots)), end, 0);
 }
 
-/** The stack lies there, `used` words of it in use, with zeros below. */
+/** The stack lies above a pair of zeros there. */
+function placeAbove(cache: MCache, spanClass: number, zeros: number, end: number, used: number): void {
+  const { m } = cache.heap.t.mem;
+  m[zeros] = 0;
+  m[zeros + 1] = 0;
+  place(cache, spanClass, zeros + 2, end, used);
+}
+
+/** The stack lies there, `used` words of it in use. */
 function place(cache: MCache, spanClass: number, start: number, end: number, used: number): void {
   const { m } = cache.heap.t.mem;
   const area = cache.ref + PROC_AREAS + 2 * spanClass;
-  const c = cache.classRef(spanClass);
-  m[start - 2] = 0;
-  m[start - 1] = 0;
   m[area] = start;
   m[area + 1] = end;
-  m[c + MC_TOP] = start + used;
+  m[cache.classRef(spanClass) + MC_TOP] = start + used;
 }
 
 /** No stack of the thread is in the room any more. */
@@ -157,7 +166,7 @@ function moveStack(cache: MCache, spanClass: number, words: number): boolean {
   if (to === next) m.copyWithin(to + 2, start, end);
   m[cache.ref + PROC_ROOM_NEXT] = to + words;
   beginStats(t.mem, cache.ref);
-  place(cache, spanClass, to + 2, to + words, end - start);
+  placeAbove(cache, spanClass, to, to + words, end - start);
   endStats(t.mem, cache.ref);
   return true;
 }

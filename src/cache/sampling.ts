@@ -18,7 +18,7 @@
  */
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
 import { H_PROFILE_RATE, MAX_PROFILE_RATE } from '../layout/profile.ts';
-import { setLeft } from '../spans/heap-stats.ts';
+import { changeLeft, setLeft } from '../spans/heap-stats.ts';
 import type { MCache } from './mcache.ts';
 
 /** The usual mean gap between two samples (Go: `MemProfileRate` by default). */
@@ -107,13 +107,13 @@ export function followRate(cache: MCache): void {
   drawLarge(cache);
 }
 
-/** For a record that is new: no window, nothing drawn yet. */
+/** For a record that is new: no window, nothing drawn yet. Between `beginStats` and `endStats`. */
 export function initSampling(cache: MCache): void {
-  const { m } = cache.heap.t.mem;
+  const { mem } = cache.heap.t;
   cache.sampleRate = rateOf(cache);
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) {
     const c = cache.classRef(spanClass);
-    setLeft(cache.heap.t.mem, cache.ref, c, drawLeft(cache, m[c + MC_SIZE]));
+    changeLeft(mem, c, drawLeft(cache, mem.m[c + MC_SIZE]), 0);
   }
   drawLarge(cache);
 }

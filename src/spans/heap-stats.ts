@@ -138,11 +138,15 @@ export function count(mem: Mem, p: ProcRef, meter: number, n: number): void {
 
 /** Sets how many slots are left before the next sample, of which `taken` are handed out with it. The owner of the record. */
 export function setLeft(mem: Mem, p: ProcRef, c: number, left: number, taken = 0): void {
-  const { m, mf } = mem;
   beginStats(mem, p);
+  changeLeft(mem, c, left, taken);
+  endStats(mem, p);
+}
+
+/** The same between `beginStats` and `endStats`. */
+export function changeLeft({ m, mf }: Mem, c: number, left: number, taken: number): void {
   mf[(c + MC_METERS + MT_DRAWN) >>> 1] += left - m[c + MC_LEFT] + taken;
   m[c + MC_LEFT] = left;
-  endStats(mem, p);
 }
 
 /** Moves what `free` has counted, and `slots` more, into the meter of slots freed. Between `beginStats` and `endStats`. */
