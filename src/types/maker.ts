@@ -2,7 +2,7 @@
 import type { Codec } from './codec.ts';
 import { callInRegion, type Env } from './env.ts';
 import type { Place } from './reference.ts';
-import { isFields } from './struct.ts';
+import { isLiteral } from './struct.ts';
 
 /** Makes an object, zero or with the values given, and a reference to it. See Heap.new. */
 export type Maker = (init: unknown) => Place;
@@ -17,7 +17,7 @@ export function makeMaker(env: Env, codec: Codec): Maker {
 
   function maker(init: unknown): Place {
     if (t.depth === 0) return callInRegion(env, maker, init);
-    if (construct !== undefined && isFields(init)) return construct(init);
+    if (construct !== undefined && isLiteral(init)) return construct(init);
     if (init !== undefined) check(init, name);
     const addr = create === undefined ? newobject(type) : create();
     const ref = make(addr);

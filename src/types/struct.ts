@@ -74,7 +74,10 @@ export function structCodec(
   columns: FieldColumns,
 ): Scalar & Required<Pick<Codec, 'initialise' | 'construct'>> {
   function check(value: unknown, where: string): void {
-    if (isFields(value) || !checkOther(value, where)) take(value as Init, new Array(fields.length));
+    if (!isFields(value) && checkOther(value, where)) return;
+    take(value as Init, new Array(fields.length));
+    // What a prototype has may make up for a name that is no field.
+    if (!isLiteral(value)) checkNames(codec().name, value as Init, fields);
   }
 
   /** Reads the fields of an object that a user passed, once, and checks them. Reading may run code of the user's. */
@@ -89,7 +92,7 @@ export function structCodec(
       known++;
     }
     for (const _ in init) known--;
-    if (known !== 0 || Object.getPrototypeOf(init) !== Object.prototype) checkNames(codec().name, init, fields);
+    if (known !== 0) checkNames(codec().name, init, fields);
   }
 
   /** Writes values that were taken, and forgets them. */
@@ -161,6 +164,11 @@ export function structCodec(
 /** An object with fields: no reference, of which each has a frame, and no array. No field has such a name. */
 export function isFields(value: unknown): value is Init {
   return typeof value === 'object' && value !== null && (value as Place).$s === undefined && !Array.isArray(value);
+}
+
+/** What `{ … }` makes: one look at its prototype says that it is no reference and no array. */
+export function isLiteral(value: unknown): value is Init {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** Throws if an object has something that is no field. */
