@@ -115,11 +115,13 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
   }
 
-  /** Small values with pointers go straight to their class: `mallocgc` would ask for each what the type says once. */
+  /** Small values go straight to their class: `mallocgc` would ask for each what the type says once. */
   function newobject(type: RType): number {
     const size = type.size;
-    if (type.ptrBytes === 0 || (size - 1) >>> 0 >= open[0]) return a.mallocgc(size, type, true);
-    return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
+    if ((size - 1) >>> 0 >= open[0]) return a.mallocgc(size, type, true);
+    if (type.ptrBytes !== 0) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
+    const c = bySize[size];
+    return c === 0 ? tiny(size) : small(c, true);
   }
 
   /** The slot freed last, on top of the reuse stack, which is never known to be zero. If there is none, one of the window. */
