@@ -10,5 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    // A page that two busy processors draw may take a while.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

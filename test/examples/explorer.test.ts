@@ -16,6 +16,15 @@ if (executablePath === undefined) {
 const FLAGS =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 
+/** A promise, and what resolves it. */
+function signal(): [Promise<void>, () => void] {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return [promise, resolve];
+}
+
 describe.skipIf(executablePath === undefined)('in Chromium', () => {
   const userData = mkdtempSync(join(tmpdir(), 'spanheap-chromium-'));
   let program: Program;
@@ -162,6 +171,34 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     // Text of the heap is text, whatever is in it.
     await page.getByText('<img src=x onerror=alert(1)>').first().waitFor();
     expect(await page.locator('img').count()).toBe(0);
+  });
+
+  it('keeps the map, and the focus in it, when the heap is told late and its pages are asked for again', async () => {
+    let asked = 0;
+    const [late, tell] = signal();
+    const [enough, answer] = signal();
+    await open('pages', async () => {
+      await page.route('**/api/events*', async (route) => {
+        await late;
+        await route.continue();
+      });
+      await page.route('**/api/pages*', async (route) => {
+        // The second answer is on its way until the test has seen enough.
+        if (++asked === 2) await enough;
+        await route.continue();
+      });
+    });
+    await page.waitForFunction(() => Number(document.documentElement.dataset['frames']) > 1);
+    await tabTo('Page map: each cell is a page of 8 KiB');
+    await page.keyboard.press('Home');
+    tell();
+    await expect.poll(() => asked).toBe(2);
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => page.locator('#map-cell').innerText()).toMatch(/^Page 1, /);
+    expect(await focused()).toBe('Page map: each cell is a page of 8 KiB');
+    const answered = page.waitForResponse(/api\/pages/);
+    answer();
+    await answered;
   });
 
   it('finds an object by its address, says what is wrong with one that is none, and begins at roots', async () => {

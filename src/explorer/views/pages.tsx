@@ -39,13 +39,14 @@ async function update(): Promise<void> {
   busy = true;
   try {
     const key = `${heapId.value} ${info.value?.createdAt}`;
-    if (key !== storedHeap) {
-      store.clear();
-      storedHeap = key;
-    }
-    const response = await fetch(api('pages', { since: store.version }));
+    const isOther = key !== storedHeap;
+    const response = await fetch(api('pages', { since: isOther ? 0 : store.version }));
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    store.update(readPages(await response.arrayBuffer()));
+    const changed = readPages(await response.arrayBuffer());
+    // Not before something else can take its place: without pages there is no map, and a reader's focus is gone.
+    if (isOther) store.clear();
+    storedHeap = key;
+    store.update(changed);
     failure.value = null;
     version.value++;
   } catch (error) {
