@@ -11,12 +11,12 @@
  * everything once gets its memory back. They are flushed before the heap becomes larger than it ever was (empty-spans.ts), so
  * that they hardly make it larger; and when they are full while others are there, each goes back into the record. Flushing takes
  * a few nanoseconds a slot when neighbours were freed together, and some hundred when each is of another span: so an area has
- * a largest size, and no call flushes many.
+ * a largest size, and `malloc` and `free` flush no more than one of the large ones in a call.
  *
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
  * is in H_ROOM_OWNER, from its first area there until it gives all up, leaves, or is reaped. A stack is moved in one
  * piece between two safepoints; a thread that dies in the middle has only lost the list of its free slots, which their
- * allocation bits tell anew. Who reads without stopping it looks at the statistics' sequence.
+ * allocation bits tell anew (test/stress/kill-alone.test.ts). Who reads without stopping it looks at the statistics' sequence.
  */
 import { GC_ENABLED } from '../layout/gc.ts';
 import { H_PROCS, H_ROOM_OWNER } from '../layout/header.ts';

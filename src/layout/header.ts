@@ -68,7 +68,7 @@ export const H_PERSISTENT_NEXT = 5 * LINE + 4;
 export const H_TYPES = 5 * LINE + 5;
 /** First record of the list of named roots. */
 export const H_ROOTS = 5 * LINE + 6;
-/** Id of the thread whose reuse stacks are in the reuse room; 0: nobody's. Taken and given up by compare-and-exchange. */
+/** Id of the thread whose reuse stacks are in the reuse room; 0: nobody's. Taken by compare-and-exchange. */
 export const H_ROOM_OWNER = 5 * LINE + 7;
 
 // The page allocator (Go: `pageAlloc`). Heap lock.
