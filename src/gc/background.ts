@@ -22,7 +22,7 @@ import { H_PROCS } from '../layout/header.ts';
 import { PROC_EPOCH } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
 import { parkWhile, unpark } from '../sync/park.ts';
-import { procRef } from '../sync/proc.ts';
+import { type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import type { Collector } from './collector.ts';
 import { hasFreeWork, hasWork, isMarking, tryFinish } from './cycle.ts';
@@ -62,10 +62,11 @@ export function mayAttach({ m }: Mem): boolean {
 }
 
 /**
- * Thread `id` is about to leave: if it has started the worker, that leaves first, and the next cycle starts another. Outside of
+ * This thread is about to leave: if it has started the worker, that leaves first, and the next cycle starts another. Outside of
  * regions. Blocks for as long as the worker takes to its next safepoint.
  */
-export function retireBackground(mem: Mem, id: number): void {
+export function retireBackground(t: Proc): void {
+  const { mem, id } = t;
   const { m } = mem;
   const worker = m[GC_RESERVED];
   const isMine = (): boolean => Atomics.load(m, GC_STARTER) === id;
@@ -75,7 +76,7 @@ export function retireBackground(mem: Mem, id: number): void {
     const state = Atomics.load(m, GC_WORKER);
     const epoch = Atomics.load(m, procRef(mem, worker) + PROC_EPOCH);
     if ((epoch & 1) === 0 && state !== WORKER_ATTACHING) break;
-    parkWhile(m, procRef(mem, worker) + PROC_EPOCH, epoch, 1);
+    t.parkWhile(procRef(mem, worker) + PROC_EPOCH, epoch, 1);
   }
   Atomics.compareExchange(m, GC_WORKER, WORKER_RETIRING, 0);
   Atomics.compareExchange(m, GC_STARTER, id, 0);

@@ -47,7 +47,7 @@ import { count } from '../spans/heap-stats.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
-import { parkWhile, unpark } from '../sync/park.ts';
+import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { freeAbortedLog, giveUp } from '../threads/hold.ts';
@@ -340,10 +340,9 @@ export class Collector implements AllocCollector, GcContext {
 
   #napOutside(seen: number): void {
     const { t } = this;
-    const { m } = this.mem;
     if (!this.mem.shared) return;
     t.release();
-    parkWhile(m, GC_WAKE, seen, NAP_MS);
+    t.parkWhile(GC_WAKE, seen, NAP_MS);
     t.resume();
   }
 
@@ -415,7 +414,10 @@ export class Collector implements AllocCollector, GcContext {
     const until = performance.now() + SWEEPERS_MS;
     for (const p of attachedProcs(this.mem)) {
       const word = p + PROC_SWEEPING;
-      while (p !== this.t.ref && Atomics.load(m, word) !== 0 && performance.now() < until) this.t.poll();
+      while (p !== this.t.ref && Atomics.load(m, word) !== 0 && performance.now() < until) {
+        this.t.trace.readForOthers();
+        this.t.poll();
+      }
     }
   }
 

@@ -19,7 +19,6 @@ import {
   WHY_GC,
   WHY_LIMIT,
 } from '../layout/snapshot.ts';
-import { parkWhile } from '../sync/park.ts';
 import { procRef } from '../sync/proc.ts';
 import { giveUp, giveUpIfStuck, setHeld, snapshotOwner } from '../threads/hold.ts';
 import { allProcs, type Patience } from '../threads/stop-the-world.ts';
@@ -111,7 +110,7 @@ export class HeldCycle {
     if (holder === t.id ? giveUp(m, WHY_GC) : holder === 0 || giveUpIfStuck(m)) return;
     patience.mention(m, procRef(mem, holder), 'has been taking a snapshot, which the collector waits for,');
     t.release();
-    if (isHeld(m)) parkWhile(m, SNAP_STATE, state, NAP_MS);
+    if (isHeld(m)) t.parkWhile(SNAP_STATE, state, NAP_MS);
     t.resume();
   }
 }

@@ -45,13 +45,14 @@ const NAP_MS = 10;
 export interface TraceOptions {
   /**
    * Events that each thread's ring has room for, 256 to 16384, rounded up to a power of 2; an event has 32 bytes. A thread
-   * whose ring is full waits for this one to read, up to 2 s before it allocates and between batches of a sweep, 0.1 s elsewhere, and not again before
-   * this one has read; then it drops events, and counts them. Default: 16384.
+   * whose ring is full waits for this one to read, up to 2 s, and not again before this one has read; then it drops events,
+   * and counts them. Default: 16384.
    */
   readonly ringEvents?: number;
   /**
-   * Called in the middle of an allocation or a free of this thread, when its own ring is full: it is to call `drain` or
-   * `read` until `full` is false, and must not use the heap otherwise. What it throws is kept, and thrown by the next call of
+   * Called in the middle of an allocation or a free of this thread, when its own ring is full, and where this thread waits
+   * for others, in `heap.gc()` for example, when the ring of one of them is: it is to call `drain` or `read` until `full`
+   * is false, and must not use the heap otherwise. What it throws is kept, and thrown by the next call of
    * `drain`, `read` or `stop` outside of it; meanwhile events are lost where there is no room. Default: the events are kept
    * until they are read, up to 4,194,304 of them.
    */
@@ -122,7 +123,7 @@ export class AllocTrace {
     return this.#dropped + (this.#stopped ? this.#lostAtEnd : this.#reader.lost);
   }
 
-  /** Whether the ring of the thread that began the trace has no room. Of that thread. */
+  /** For `onFull`: whether the ring that it is called for has no room, as far as this thread has read. */
   get full(): boolean {
     return !this.#stopped && this.#heap.t.trace.full;
   }

@@ -2,12 +2,10 @@
  * Emptying the rings of an allocation trace, in the order of the events' numbers. The protocol is in sync/trace.ts. Each
  * number is in one ring, and the numbers in a ring rise, so the next event is at the tail of the ring that has its number.
  */
-import { H_MAX_PROCS, H_TRACE, H_TRACE_CAPACITY, H_TRACE_SEQ } from '../layout/header.ts';
-import { PROC_FREE, PROC_STATUS, PROC_TRACE_PENDING } from '../layout/proc.ts';
+import { H_MAX_PROCS, H_TRACE_CAPACITY, H_TRACE_SEQ } from '../layout/header.ts';
 import { EVENT_SEQ, EVENT_WORDS, RING_EVENTS, RING_HEAD, RING_LOST, RING_TAIL, RING_WAITING } from '../layout/trace.ts';
 import { unpark } from '../sync/park.ts';
-import { procRef } from '../sync/proc.ts';
-import { ringRef } from '../sync/trace.ts';
+import { isPending, ringRef } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Milliseconds after which a number whose thread neither writes nor is reaped is given up. */
@@ -134,7 +132,7 @@ export class TraceReader {
     if (given <= 0) return false;
     const now = performance.now();
     if (this.#missedSince === 0) this.#missedSince = now;
-    if (this.#isPending() && now - this.#missedSince < GIVE_UP_MS) return false;
+    if (isPending(this.#mem) && now - this.#missedSince < GIVE_UP_MS) return false;
     this.#look();
     // Not beyond the numbers that were given out when this began: later ones may be on their way.
     let gap = given;
@@ -143,16 +141,5 @@ export class TraceReader {
     this.#next += Math.max(0, gap);
     this.#missedSince = 0;
     return true;
-  }
-
-  /** Whether some thread may be about to publish an event. */
-  #isPending(): boolean {
-    if (this.#m[H_TRACE] === 0) return false;
-    for (let id = 1; id <= this.#rings.length; id++) {
-      const p = procRef(this.#mem, id);
-      if (Atomics.load(this.#m, p + PROC_TRACE_PENDING) === 0) continue;
-      if (Atomics.load(this.#m, p + PROC_STATUS) !== PROC_FREE) return true;
-    }
-    return false;
   }
 }

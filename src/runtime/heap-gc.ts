@@ -145,7 +145,7 @@ export class HeapGC {
   /** This thread is about to detach, outside of its region. A worker that it has started ends with it. */
   retire(): void {
     const { t } = this.#cache.heap;
-    if (t.mem.shared) retireBackground(t.mem, t.id);
+    if (t.mem.shared) retireBackground(t);
   }
 
   #configure(change: () => number): number {

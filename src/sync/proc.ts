@@ -168,7 +168,7 @@ export class Proc {
     if (!this.#isOther(asked)) return;
     this.release();
     for (let stop = Atomics.load(m, H_STOP); (stop & LOCK_OWNER) !== 0; stop = Atomics.load(m, H_STOP)) {
-      parkWhile(m, H_STOP, stop, NAP_MS);
+      this.parkWhile(H_STOP, stop, NAP_MS);
     }
     this.resume();
   }
@@ -199,7 +199,7 @@ export class Proc {
     const m = this.#m;
     for (let stop = Atomics.load(m, H_STOP); this.#isOther(stop); stop = Atomics.load(m, H_STOP)) {
       if (this.#isDead(stop & LOCK_OWNER)) return;
-      parkWhile(m, H_STOP, stop, NAP_MS);
+      this.parkWhile(H_STOP, stop, NAP_MS);
     }
   }
 
@@ -214,7 +214,7 @@ export class Proc {
     for (;;) {
       const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_RUNNING);
       if (status === PROC_IDLE) return;
-      if (status === PROC_STOPPED) parkWhile(m, word, PROC_STOPPED, NAP_MS);
+      if (status === PROC_STOPPED) this.parkWhile(word, PROC_STOPPED, NAP_MS);
       else this.#gone();
     }
   }
@@ -296,9 +296,19 @@ export class Proc {
     }
   }
 
+  /**
+   * As the function of that name (park.ts), for waits that others end: who reads a trace sees first that they are not
+   * waiting for it. No lock may be held.
+   */
+  parkWhile(word: number, expected: number, timeoutMs: number): void {
+    this.trace.readForOthers();
+    parkWhile(this.#m, word, expected, timeoutMs);
+  }
+
   /** Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD. */
   parkFor(word: number, seen: number, owner: number): void {
     const m = this.#m;
+    this.trace.readForOthers();
     const status = this.ref + PROC_STATUS;
     const dead = owner !== 0 && this.#isDead(owner);
     const was = dead ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
@@ -331,7 +341,7 @@ export class Proc {
         continue;
       }
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
-      else parkWhile(m, H_WORLD_LOCK, seen, NAP_MS);
+      else this.parkWhile(H_WORLD_LOCK, seen, NAP_MS);
       if (performance.now() > until) {
         if (inside) this.resume();
         return false;

@@ -25,11 +25,14 @@
  * again, knows that nobody will ever write it: its thread died between the two, and has been reaped, which clears the
  * word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
  *
- * A full ring. The writer waits for the reader, but never for long, since it may hold up a stop of the world: 100 ms, and
- * not again before the reader has moved. Then the event is dropped, and counted. Before a call of malloc, and
- * between batches of a sweep, which are safepoints, the writer waits outside of its region while its ring is nearly full (`awaitRoom`), and longer, so that it
- * rarely has to wait inside. The reader itself cannot wait for itself: it empties the rings then and there (`onFull`). That is
-in the middle of a sweep or of a span's return as well, where nothing may be thrown.
+ * A full ring. The writer waits for the reader: WAIT_MS, and not again before the reader has moved. Then the event is
+ * dropped, and counted. It may hold up a stop of the world meanwhile; so before a call of malloc and between batches of a
+ * sweep, which are safepoints, it waits outside of its region while its ring is nearly full (`awaitRoom`), and rarely has
+ * to inside. The reader cannot wait for itself: it empties the rings then and there (`onFull`), also in the middle of a
+ * sweep or of a span's return, where nothing may be thrown.
+ *
+ * Nobody waits in a circle. A writer waits without a lock, and the reader looks whether one does whenever it sleeps for
+ * others itself, for a stop of the world or its end, a sweeper, a lock (`Proc.parkWhile`): it reads then (`readForOthers`).
  */
 import {
   H_TRACE,
@@ -39,7 +42,7 @@ import {
   H_TRACE_START,
   H_TRACE_SWEPT,
 } from '../layout/header.ts';
-import { PROC_TRACE_PENDING } from '../layout/proc.ts';
+import { PROC_FREE, PROC_STATUS, PROC_TRACE_PENDING } from '../layout/proc.ts';
 import {
   EV_ALLOC,
   EV_ASSIST_BEGIN,
@@ -67,15 +70,29 @@ import {
 } from '../layout/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { parkWhile } from './park.ts';
-import type { Proc } from './proc.ts';
+import { type Proc, procRef } from './proc.ts';
 
-/** Milliseconds that a writer waits for room, once for each time that the reader moves: inside its region, and outside. */
-const WAIT_INSIDE_MS = 100;
-const WAIT_OUTSIDE_MS = 2000;
+/**
+ * Milliseconds that a writer waits for room, once for each time that the reader moves. A reader that is not held up by
+ * anything but a busy machine must come to read in this time.
+ */
+const WAIT_MS = 2000;
 
 /** First word of the ring of the thread with this id. */
 export function ringRef(mem: Mem, id: number): number {
   return mem.plan.rings + (id - 1) * RING_WORDS;
+}
+
+/** Whether some thread may be about to publish an event that has its number. */
+export function isPending(mem: Mem): boolean {
+  const { m, plan } = mem;
+  if (m[H_TRACE] === 0) return false;
+  for (let id = 1; id <= plan.maxProcs; id++) {
+    const p = procRef(mem, id);
+    if (Atomics.load(m, p + PROC_TRACE_PENDING) === 0) continue;
+    if (Atomics.load(m, p + PROC_STATUS) !== PROC_FREE) return true;
+  }
+  return false;
 }
 
 /** The trace that thread `id` reads, if any, is over: nobody will read it. World stopped. */
@@ -92,8 +109,8 @@ export function wallClock(): number {
 
 export class TraceWriter {
   /**
-   * Called when the ring of the reading thread is full: is to empty the rings, or at least to make room in this one. Must
-   * not use the heap, nor throw. False: there is no use in calling it again now.
+   * Called when `full`: is to empty the rings, or at least to make room in that one. Must not use the heap, nor throw.
+   * False: there is no use in calling it again now.
    */
   onFull: (() => boolean) | undefined;
   private readonly t: Proc;
@@ -113,6 +130,9 @@ export class TraceWriter {
   /** Events lost since the last one that was not. */
   private missed = 0;
   private filling = false;
+  /** While the reader makes room for another: that one's ring, and how far it was read before. 0: it does not. */
+  private waiter = 0;
+  private waiterTail = 0;
 
   constructor(t: Proc) {
     this.t = t;
@@ -217,9 +237,10 @@ export class TraceWriter {
     this.origin = performance.timeOrigin - this.mf[H_TRACE_START >>> 1];
   }
 
-  /** Whether the ring has no room; of the trace that is under way. */
+  /** Whether this thread's ring has no room, or that of another for which room is being made; of the trace under way. */
   get full(): boolean {
-    return this.used() >= this.capacity;
+    if (this.used() >= this.capacity) return true;
+    return this.waiter !== 0 && Atomics.load(this.m, this.waiter + RING_TAIL) === this.waiterTail;
   }
 
   /** Events in the ring. */
@@ -228,33 +249,55 @@ export class TraceWriter {
     return (this.m[this.ring + RING_HEAD] - this.tail) | 0;
   }
 
-  /** Whether a full ring has room after all. May block for WAIT_INSIDE_MS, or call `onFull`. */
+  /** Whether a full ring has room after all. May block for WAIT_MS, or call `onFull`. */
   private room(): boolean {
     if (!this.full) return true;
     if (this.m[H_TRACE_READER] === this.t.id) this.readHere();
-    else this.awaitReader(this.capacity, WAIT_INSIDE_MS);
+    else this.awaitReader(this.capacity);
     return !this.full;
   }
 
   /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
   private readHere(): void {
     if (this.filling || this.onFull === undefined) return;
-    const until = performance.now() + WAIT_INSIDE_MS;
+    const until = performance.now() + WAIT_MS;
     this.filling = true;
     while (this.full && this.tail !== this.stalled) {
       const before = this.tail;
+      // Beforehand: it may be published while this thread reads.
+      const pending = isPending(this.t.mem);
       const more = this.onFull();
       if (!this.full) break;
-      if (!more || !this.t.mem.shared || performance.now() > until) this.stalled = this.tail;
-      else if (this.tail === before) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
+      const moves = this.tail !== before;
+      if (!more || !(moves || pending) || performance.now() > until) this.stalled = this.tail;
+      else if (!moves) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
     }
     this.filling = false;
   }
 
+  /**
+   * For whoever is about to sleep until others have done something: if this is the reader, and one of them waits for room
+   * in its ring, events are read. No lock may be held. Calls `onFull`.
+   */
+  readForOthers(): void {
+    const { m, t } = this;
+    if (m[H_TRACE_READER] !== t.id || this.filling || this.onFull === undefined) return;
+    for (let id = 1; id <= t.mem.plan.maxProcs; id++) {
+      const ring = ringRef(t.mem, id);
+      if (ring === this.ring || Atomics.load(m, ring + RING_WAITING) === 0) continue;
+      this.waiter = ring;
+      this.waiterTail = Atomics.load(m, ring + RING_TAIL);
+      this.filling = true;
+      this.onFull();
+      this.filling = false;
+      this.waiter = 0;
+    }
+  }
+
   /** Until fewer than `limit` events are in the ring, or the time is over, or nobody reads. */
-  private awaitReader(limit: number, ms: number): void {
+  private awaitReader(limit: number): void {
     const { m, ring } = this;
-    const until = performance.now() + ms;
+    const until = performance.now() + WAIT_MS;
     for (let used = this.used(); used >= limit && this.tail !== this.stalled; used = this.used()) {
       const left = until - performance.now();
       if (left <= 0 || Atomics.load(m, H_TRACE_READER) === 0) {
@@ -277,7 +320,7 @@ export class TraceWriter {
     if (((m[this.ring + RING_HEAD] - this.tail) | 0) < limit || this.used() < limit) return;
     if (m[H_TRACE_READER] === t.id || this.tail === this.stalled || !t.mem.shared) return;
     t.release();
-    this.awaitReader(limit, WAIT_OUTSIDE_MS);
+    this.awaitReader(limit);
     t.resume();
   }
 }

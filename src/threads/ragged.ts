@@ -18,7 +18,7 @@ import {
   PROC_STATUS,
   PROC_STOPPED,
 } from '../layout/proc.ts';
-import { parkWhile, unpark } from '../sync/park.ts';
+import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
 
@@ -36,19 +36,14 @@ export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => void, options
   Atomics.store(m, H_STOP, STOP_RAGGED);
   try {
     const patience = new Patience(options);
-    return allProcs(t.mem).every((p) => p === t.ref || pass(m, p, barrier, forStopped, patience));
+    return allProcs(t.mem).every((p) => p === t.ref || pass(t, p, barrier, forStopped, patience));
   } finally {
     Atomics.store(m, H_STOP, 0);
   }
 }
 
-function pass(
-  m: Int32Array<ArrayBufferLike>,
-  p: ProcRef,
-  barrier: number,
-  forStopped: (p: ProcRef) => void,
-  patience: Patience,
-): boolean {
+function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => void, patience: Patience): boolean {
+  const { m } = t.mem;
   const word = p + PROC_STATUS;
   for (;;) {
     if (Atomics.load(m, p + PROC_RAGGED) === barrier) return true;
@@ -64,7 +59,7 @@ function pass(
     if (status === PROC_BLOCKED || status === PROC_DEAD) return false;
     // FREE, or left STOPPED by a coordinator that died: not in a region.
     if (status !== PROC_RUNNING) return true;
-    parkWhile(m, word, PROC_RUNNING, 1);
+    t.parkWhile(word, PROC_RUNNING, 1);
     patience.check(m, p);
   }
 }

@@ -28,7 +28,7 @@ import {
 } from '../layout/proc.ts';
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
-import { parkWhile, unpark } from '../sync/park.ts';
+import { unpark } from '../sync/park.ts';
 import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { recordStop } from './pauses.ts';
@@ -165,8 +165,7 @@ export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void 
 
 /** A dead thread is to be reaped first, by somebody who needs the world lock for it. */
 function awaitReaper(t: Proc): void {
-  const { m } = t.mem;
-  parkWhile(m, H_STOP, Atomics.load(m, H_STOP), LOOK_MS);
+  t.parkWhile(H_STOP, Atomics.load(t.mem.m, H_STOP), LOOK_MS);
 }
 
 /** False: given up for the reaper. */
@@ -176,19 +175,20 @@ function stopAll(t: Proc, options: StopOptions): boolean {
   Atomics.store(m, H_STOP, t.id);
   const patience = new Patience(options);
   for (const p of allProcs(mem)) {
-    if (p !== t.ref && !stopOne(m, p, patience, options)) return false;
+    if (p !== t.ref && !stopOne(t, p, patience, options)) return false;
   }
   if (options.reaping) return true;
   return leafLocks(mem).every((lock) => Atomics.load(m, lock) === 0);
 }
 
-function stopOne(m: Int32Array<ArrayBufferLike>, p: ProcRef, patience: Patience, options: StopOptions): boolean {
+function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions): boolean {
+  const { m } = t.mem;
   const word = p + PROC_STATUS;
   for (;;) {
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
     if (status === PROC_BLOCKED || status === PROC_DEAD) return options.reaping === true;
     if (status !== PROC_RUNNING) return true;
-    parkWhile(m, word, PROC_RUNNING, LOOK_MS);
+    t.parkWhile(word, PROC_RUNNING, LOOK_MS);
     patience.check(m, p);
   }
 }

@@ -163,6 +163,38 @@ test('the collector sweeps in the background and in all threads: all that it fre
   }
 });
 
+test.each([false, true])(
+  'who reads, and waits for others to stop, reads for them meanwhile; own onFull: %s',
+  async (own) => {
+    const heap = createHeap({ maxBytes: 64 * MB, maxThreads: 4, gcPercent: 1000 });
+    const phase = new Int32Array(new SharedArrayBuffer(4));
+    const objects = 20_000;
+    const worker = new Worker(`${inject('workerDir')}/sweeping-worker.mjs`, {
+      workerData: { shared: heap.share(), phase, objects },
+    });
+    workers.push(worker);
+    await until('it has made garbage', () => Atomics.load(phase, 0) === 1);
+    // A batch of sweeping takes far more events than there is room for.
+    const model = new TraceModel();
+    const onFull = (): void => {
+      while (trace.full) trace.drain((e) => model.add(e));
+    };
+    const trace: AllocTrace = heap.startTrace({ ringEvents: 256, ...(own && { onFull }) });
+    const end = once(worker, 'exit');
+    Atomics.store(phase, 0, 2);
+    Atomics.notify(phase, 0);
+    // This thread reads nowhere but where it waits in there.
+    let stops = 0;
+    for (; Atomics.load(phase, 0) === 2; stops++) heap.verify();
+    await end;
+    finish(trace, model);
+    expect(trace.lost).toBe(0);
+    expect(model.wrong).toEqual([]);
+    expect(model.count('sweep')).toBeGreaterThan(objects * 0.9);
+    expect(stops).toBeGreaterThan(0);
+  },
+);
+
 test('nobody reads: writers wait, not for ever, and what finds no room is counted', async () => {
   const heap = createHeap({ gc: 'off', maxBytes: 64 * MB, maxThreads: 4 });
   const control = newControl(2);

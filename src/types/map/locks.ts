@@ -131,6 +131,7 @@ export function makeLocks({ mem, t }: MapHost): Locks {
   function sleep(word: number, holder: number): void {
     const inside = t.depth > 0 && mem.shared;
     if (inside) t.release();
+    t.trace.readForOthers();
     parkWhile(i32, word, holder, NAP_MS);
     if (inside) t.resume();
   }
