@@ -1,6 +1,7 @@
 /**
  * The registry of everything in allocator memory. Each structure is declared once, in a file of this folder: its
- * offsets as plain constants, and in registry.ts one `defineStruct` that checks them. The verifier, the documentation and the tools read the registry; nobody else writes an offset.
+ * offsets as plain constants, and in registry.ts one `defineStruct` that checks them. Tests and tools read the registry, and
+ * nobody else writes an offset. The library itself does not load it: what a new worker loads, it waits for.
  *
  * All offsets count 32-bit words; an `f64` takes two words and starts at an even one.
  */
@@ -35,17 +36,15 @@ const structs = new Map<string, StructInfo>();
 
 export type FieldSpec = readonly [offset: number, kind: FieldKind, access: Access, words?: number];
 
-/** Declares a structure. Throws at load time when two fields overlap, or one is misaligned or outside. */
+/** Declares a structure. Throws when two fields overlap, or one is misaligned or outside. */
 export function defineStruct(name: string, go: string, words: number, specs: Record<string, FieldSpec>): StructInfo {
-  const used = new Array<string | undefined>(words);
   const fields: Record<string, Field> = {};
   for (const [field, [offset, kind, access, count]] of Object.entries(specs)) {
     const size = count ?? (kind === 'f64' ? 2 : 1);
     if (kind === 'f64' && offset % 2 !== 0) throw new Error(`${name}.${field} is not aligned`);
-    for (let w = offset; w < offset + size; w++) {
-      if (w >= words) throw new Error(`${name}.${field} lies outside ${name}`);
-      if (used[w] !== undefined) throw new Error(`${name}.${field} overlaps ${used[w]}`);
-      used[w] = field;
+    if (offset + size > words) throw new Error(`${name}.${field} lies outside ${name}`);
+    for (const [other, { offset: from, words: taken }] of Object.entries(fields)) {
+      if (offset < from + taken && from < offset + size) throw new Error(`${name}.${field} overlaps ${other}`);
     }
     fields[field] = { offset, kind, access, words: size };
   }

@@ -32,7 +32,6 @@ import {
   MAGIC,
 } from '../layout/header.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
-import '../layout/registry.ts';
 import { planMeta } from '../layout/plan.ts';
 import { H_PROFILE_DEPTH, H_PROFILE_RATE } from '../layout/profile.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
