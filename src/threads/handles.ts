@@ -19,8 +19,11 @@ export class HandleTable {
   readonly #heap: MHeap;
   readonly #onChange: HandleHook;
   readonly #segments: SpanRef[] = [];
-  /** Word indices of free slots. */
+  /** Word indices of slots that were given up. */
   readonly #free: number[] = [];
+  /** The slots of the newest segment that were never used: the first, and where they end. */
+  #fresh = 0;
+  #end = 0;
   /** Frames by slot, to end them all when the thread is detached. */
   readonly #frames = new Map<number, Frame>();
 
@@ -36,8 +39,11 @@ export class HandleTable {
 
   /** A handle for the object at this address (interior addresses as well). In a region, at a safepoint. Throws OutOfMemoryError. */
   add(addr: number): Frame {
-    if (this.#free.length === 0) this.#grow(addr);
-    const slot = this.#free.pop()!;
+    let slot = this.#free.pop();
+    if (slot === undefined) {
+      if (this.#fresh === this.#end) this.#grow(addr);
+      slot = this.#fresh++;
+    }
     this.#onChange(slot * 4, 0, addr >>> 0);
     this.#heap.t.mem.i32[slot] = addr;
     const frame = new Frame(slot, null);
@@ -70,6 +76,7 @@ export class HandleTable {
     for (const frame of this.#frames.values()) frame.live = 0;
     this.#frames.clear();
     this.#free.length = 0;
+    this.#fresh = this.#end = 0;
     this.#heap.t.mem.m[this.#heap.t.ref + PROC_HANDLES] = 0;
     for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
   }
@@ -82,6 +89,7 @@ export class HandleTable {
     const start = segmentStart(m, s);
     i32[start] = m[t.ref + PROC_HANDLES];
     m[t.ref + PROC_HANDLES] = start;
-    for (let slot = start + SEGMENT_WORDS - 1; slot >= start + SEGMENT_SLOTS; slot--) this.#free.push(slot);
+    this.#fresh = start + SEGMENT_SLOTS;
+    this.#end = start + SEGMENT_WORDS;
   }
 }

@@ -49,7 +49,7 @@ export function allocSegment(heap: MHeap, addr: number): SpanRef {
     throw new OutOfMemoryError(PAGE_SIZE, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
   }
   const first = segmentStart(m, s);
-  for (let w = first; w < first + SEGMENT_WORDS; w++) i32[w] = 0;
+  i32.fill(0, first, first + SEGMENT_WORDS);
   return s;
 }
 
