@@ -53,6 +53,8 @@ export function tryAllocBits(t: Proc, words: number): Ref {
 /** The thread's piece is now the one that ends here; the first `words` of it are handed out. */
 function takePiece(t: Proc, end: number, words: number): Ref {
   const { m } = t.mem;
+  // It is 0, but read before it is written, which costs two page faults.
+  m[end - PIECE_WORDS] = 0;
   m[t.ref + PROC_BITS_NEXT] = end - PIECE_WORDS + words;
   m[t.ref + PROC_BITS_END] = end;
   m[t.ref + PROC_BITS_EPOCH] = m[H_BITS_EPOCH];
