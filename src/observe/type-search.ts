@@ -4,13 +4,13 @@
  * object's type says of the field. Looks at every object of the heap that may hold pointers.
  */
 import { PTR_SIZE } from '../layout/constants.ts';
-import { MAP_WORDS } from '../layout/map.ts';
+import { MAP_WORDS, TABLE_GROUPS, TABLE_MASK, TABLE_WORDS } from '../layout/map.ts';
 import { SLICE_CAP } from '../layout/slice.ts';
 import type { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { eachSpan } from '../spans/mspan.ts';
 import type { Mem } from '../sys/mem.ts';
-import { type DefinedKinds, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../types/definition.ts';
+import { type DefinedKinds, groupKind, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../types/definition.ts';
 import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import type { RootInfo } from '../types/roots.ts';
@@ -118,6 +118,9 @@ function whatPointerLeadsTo({ i32 }: Mem, kind: Kind, addr: number): Omit<Typing
       return { kind: kind.elem, base, bytes: word(addr + SLICE_CAP) * layoutOf(kind.elem).size, isTarget: false };
     case 'map':
       return whatRefLeadsTo(kind, base);
+    // No pointer, but what a table's pointer leads to: see pointersOf.
+    case 'struct':
+      return { kind, base, bytes: (word(addr + GROUPS_MASK) + 1) * layoutOf(kind).size, isTarget: false };
     default:
       return { kind, base, bytes: word(addr + STRING_LEN), isTarget: true };
   }
@@ -161,13 +164,20 @@ function searchPointers(
   });
 }
 
-/** Where values of a type hold pointers, and of which kinds. */
+/** Bytes from the pointer to a table's groups to the number of these, less one. */
+const GROUPS_MASK = (TABLE_MASK - TABLE_GROUPS) * PTR_SIZE;
+
+/** Where values of a type hold pointers, and of which kinds; in the table of a map that to its groups, by their kind. */
 function pointersOf(
   table: TypeList,
   kinds: DefinedKinds,
   number: number,
 ): { size: number; offsets: readonly number[]; kinds: readonly Kind[] } {
   const type = table.get(number);
+  const map = type === undefined ? undefined : kinds.mapOfTable(type);
+  if (map !== undefined) {
+    return { size: TABLE_WORDS * PTR_SIZE, offsets: [TABLE_GROUPS * PTR_SIZE], kinds: [groupKind(map)] };
+  }
   const kind = type === undefined ? undefined : kinds.ofType(type);
   if (type === undefined || kind === undefined) return { size: Number.POSITIVE_INFINITY, offsets: [], kinds: [] };
   return { size: type.size, offsets: type.pointers, kinds: pointerKinds(kind) };

@@ -31,12 +31,12 @@ import {
   LAYOUT_VERSION,
   MAGIC,
 } from '../layout/header.ts';
-import { bitsWords } from '../spans/bits-arena.ts';
 import { planMeta } from '../layout/plan.ts';
 import { H_PROFILE_DEPTH, H_PROFILE_RATE } from '../layout/profile.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
 import { SPECIAL_WORDS } from '../layout/special.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
+import { bitsWords } from '../spans/bits-arena.ts';
 import { fixInit } from '../spans/fixalloc.ts';
 import { SizeClassTable } from '../spans/size-classes.ts';
 import { attachMem, type Buffer, type Mem, reserveMem } from '../sys/mem.ts';

@@ -47,7 +47,7 @@ const APPLIED = /^(ref|slice|atomic|array|map)\((.*)\)$/s;
 
 /** The objects that maps consist of, named after the kinds of their keys and values; see map/shape.ts. */
 const MAP_OBJECT = /^map\.(header|directory|table|groups)\(/;
-const MAP_PART = /^map\.(header|groups)\(([^,]+),(.*)\)$/s;
+const MAP_PART = /^map\.(header|table|groups)\(([^,]+),(.*)\)$/s;
 
 /** Bytes of a key that is a text, before the pointer to those that do not fit: see `textKey`. */
 export const KEY_TEXT_BYTES = 12;
@@ -98,7 +98,16 @@ export class DefinedKinds {
    */
   mapOf(type: RType): MapKind | undefined {
     const [, part, key, value] = MAP_PART.exec(type.name) ?? [];
-    if (part !== 'header') return undefined;
+    return part === 'header' ? this.#map(key!, value!) : undefined;
+  }
+
+  /** The same of the tables of a map. */
+  mapOfTable(type: RType): MapKind | undefined {
+    const [, part, key, value] = MAP_PART.exec(type.name) ?? [];
+    return part === 'table' ? this.#map(key!, value!) : undefined;
+  }
+
+  #map(key: string, value: string): MapKind | undefined {
     const groups = this.#table.find(`map.groups(${key},${value})`);
     if (groups === undefined || this.ofType(groups) === undefined) return undefined;
     return this.#try(`map(${key}, ${value})`, true) as MapKind | undefined;

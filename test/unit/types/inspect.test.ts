@@ -29,6 +29,15 @@ import {
   u64,
 } from '../../../src/index.ts';
 import { H_TYPES } from '../../../src/layout/header.ts';
+import {
+  CTRL_FULL,
+  DIR_TABLE,
+  IS_TABLE,
+  MAP_ROOT,
+  TABLE_GROUPS,
+  TABLE_MASK,
+  TABLE_TAG,
+} from '../../../src/layout/map.ts';
 import { Internals } from '../../support/internals.ts';
 import { newSeed, random } from '../../support/random.ts';
 
@@ -319,6 +328,35 @@ describe('objects without a type of their own', () => {
     expect(reader.inspect(heap.addressOf(values.get('the key of a map')!))).toMatchObject({ ...via, value: { x: 4 } });
     const key = Buffer.from(heap.memory.u8.slice(0, 2 ** 22)).indexOf('the key of a map');
     expect(reader.inspect(key)).toMatchObject({ ...via, type: 'string', value: 'the key of a map' });
+  });
+
+  test.each([
+    [u32, 5],
+    [i64, 20_000],
+  ] as const)('groups of a map without pointers are known by its tables: %o, %i entries', (key, count) => {
+    const cell = struct('Cell', { n: u32, w: f64 });
+    const of = (n: number): number => (key === i64 ? (BigInt(n) as never) : n);
+    const cells = heap.new(map(key as typeof u32, cell));
+    for (let n = 1; n <= count; n++) cells.set(of(n), { n, w: n / 2 });
+    const word = (addr: number): number => heap.memory.i32[addr >>> 2]! >>> 0;
+    const root = word(heap.addressOf(cells) + MAP_ROOT * 4);
+    const table = (word(root + TABLE_TAG * 4) | 0) === IS_TABLE ? root : word(root + DIR_TABLE * 4);
+    expect(table === root).toBe(count < 1000);
+    const groups = word(table + TABLE_GROUPS * 4);
+    const info = reader.inspect(groups + 100);
+    expect(info).toMatchObject({
+      type: 'group',
+      typeFrom: 'pointer',
+      typeVia: table + TABLE_GROUPS * 4,
+      start: groups,
+    });
+    expect(info.count ?? 1).toBe(word(table + TABLE_MASK * 4) + 1);
+    const [first] = (info.count === undefined ? [info.value] : info.value) as { control: number[]; slots: unknown[] }[];
+    const full = first!.slots.find((_, i) => heap.memory.u8[groups + i]! >= CTRL_FULL) as {
+      readonly key: number | bigint;
+      readonly value: { readonly n: number; readonly w: number };
+    };
+    expect(full.value).toEqual({ n: Number(full.key), w: Number(full.key) / 2 });
   });
 
   test('of several pointers, that to the whole object tells more', () => {
