@@ -1,5 +1,4 @@
 /** Persistent references: how they are held and given up, and what a thread that is gone leaves of its references. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, inject, test } from 'vitest';
 import {
@@ -118,9 +117,9 @@ describe.each([true, false])('shared: %s', (shared) => {
     };
     drop();
     expect(segments(heap)).toBe(1);
-    await collectUntil('all are collected', () => collected === SLOTS - 1);
-    // The heap's own finalizers have their turn as well.
-    await sleep(10);
+    const x = new Internals(heap);
+    const held = (): number => handleSlots(x, heap.threadId).length;
+    await collectUntil('all are collected and given up', () => collected === SLOTS - 1 && held() === 1);
     const again = Array.from({ length: SLOTS - 1 }, () => heap.new(Cell));
     expect(segments(heap)).toBe(1);
     expect(again.length + kept.key).toBe(SLOTS);
