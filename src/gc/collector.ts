@@ -264,6 +264,7 @@ export class Collector implements AllocCollector, GcContext {
         break;
       }
       t.poll();
+      if (t.trace.number !== 0) t.trace.readForOthers();
       if (this.#cycle !== m[GC_STARTED]) this.#forget();
     }
     this.#part();
@@ -385,7 +386,9 @@ export class Collector implements AllocCollector, GcContext {
   pollBetween(): void {
     const { t } = this;
     t.poll();
-    if (t.trace.number !== 0) t.trace.awaitRoom();
+    if (t.trace.number === 0) return;
+    t.trace.awaitRoom();
+    t.trace.readForOthers();
   }
 
   // On request.

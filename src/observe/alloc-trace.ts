@@ -45,7 +45,7 @@ const NAP_MS = 10;
 export interface TraceOptions {
   /**
    * Events that each thread's ring has room for, 256 to 16384, rounded up to a power of 2; an event has 32 bytes. A thread
-   * whose ring is full waits for this one to read, up to 2 s, and not again before this one has read; then it drops events,
+   * whose ring is full waits for this one to read, up to 3 s, and not again before this one has read; then it drops events,
    * and counts them. Default: 16384.
    */
   readonly ringEvents?: number;
@@ -77,6 +77,8 @@ export class AllocTrace {
   /** Events that were moved out of the rings, oldest first. */
   #kept: Chunk[] = [];
   #keptEvents = 0;
+  /** By `drain`, ever. */
+  #told = 0;
   #dropped = 0;
   #stopped = false;
   #lostAtEnd = 0;
@@ -139,9 +141,12 @@ export class AllocTrace {
     this.#rethrow();
     let told = this.#alive === undefined ? 0 : this.#tellAlive(visit, max);
     told += this.#tellKept(visit, max - told);
-    if (this.#stopped) return told;
-    const { mem } = this.#heap.t;
-    return told + this.#reader.take((w, seq) => this.#decoder.decode(mem, w, seq, visit), max - told);
+    if (!this.#stopped) {
+      const { mem } = this.#heap.t;
+      told += this.#reader.take((w, seq) => this.#decoder.decode(mem, w, seq, visit), max - told);
+    }
+    this.#told += told;
+    return told;
   }
 
   /** Up to `max` events that have not been read, in order; none if there are none now. Does not block. Throws as `drain`. */
@@ -169,26 +174,32 @@ export class AllocTrace {
     if (this.#stopped) return;
     const { t } = this.#heap;
     const { m } = t.mem;
-    if (t.attached) withWorldStopped(t, () => m[H_TRACE] === this.#number && endTraceOf(t.mem, t.id));
-    if (t.attached) t.refresh();
-    // Another trace may have begun, if this thread was reaped; then the rings are that one's.
-    if (m[H_TRACE_COUNT] === this.#number) {
+    const end = (): void => {
+      if (m[H_TRACE] === this.#number) endTraceOf(t.mem, t.id);
+      // Another trace may have begun, if this thread was reaped; then the rings are that one's.
+      if (m[H_TRACE_COUNT] !== this.#number) return;
       this.#keep(Number.POSITIVE_INFINITY);
       this.#lostAtEnd = this.#reader.lost;
-    }
+    };
+    if (t.attached) {
+      withWorldStopped(t, end);
+      t.refresh();
+    } else end();
     this.#stopped = true;
     t.trace.onFull = undefined;
     this.#rethrow();
   }
 
-  #makeRoom(onFull: () => void): boolean {
+  /** How many events were told; −1: it threw. */
+  #makeRoom(onFull: () => void): number {
+    const before = this.#told;
     this.#filling = true;
     try {
       onFull();
-      return true;
+      return this.#told - before;
     } catch (error) {
       this.#failure ??= { error };
-      return false;
+      return -1;
     } finally {
       this.#filling = false;
     }

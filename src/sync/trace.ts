@@ -42,7 +42,7 @@ import {
   H_TRACE_START,
   H_TRACE_SWEPT,
 } from '../layout/header.ts';
-import { PROC_FREE, PROC_STATUS, PROC_TRACE_PENDING } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_FREE, PROC_STATUS, PROC_TRACE_PENDING } from '../layout/proc.ts';
 import {
   EV_ALLOC,
   EV_ASSIST_BEGIN,
@@ -74,9 +74,12 @@ import { type Proc, procRef } from './proc.ts';
 
 /**
  * Milliseconds that a writer waits for room, once for each time that the reader moves. A reader that is not held up by
- * anything but a busy machine must come to read in this time.
+ * anything but a busy machine must come to read in this time, also if it first waits for a number that nobody will write
+ * (trace-reader.ts, GIVE_UP_MS).
  */
-const WAIT_MS = 2000;
+const WAIT_MS = 3000;
+/** How often a waiting writer sees whether the reader is still there. */
+const LOOK_MS = 20;
 
 /** First word of the ring of the thread with this id. */
 export function ringRef(mem: Mem, id: number): number {
@@ -110,9 +113,9 @@ export function wallClock(): number {
 export class TraceWriter {
   /**
    * Called when `full`: is to empty the rings, or at least to make room in that one. Must not use the heap, nor throw.
-   * False: there is no use in calling it again now.
+   * Returns how many events it told, from wherever; below 0: there is no use in calling it again now.
    */
-  onFull: (() => boolean) | undefined;
+  onFull: (() => number) | undefined;
   private readonly t: Proc;
   private readonly m: Int32Array<ArrayBufferLike>;
   private readonly mf: Float64Array<ArrayBufferLike>;
@@ -259,20 +262,26 @@ export class TraceWriter {
 
   /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
   private readHere(): void {
-    if (this.filling || this.onFull === undefined) return;
     const until = performance.now() + WAIT_MS;
-    this.filling = true;
-    while (this.full && this.tail !== this.stalled) {
+    while (!this.filling && this.full && this.tail !== this.stalled) {
       const before = this.tail;
       // Beforehand: it may be published while this thread reads.
       const pending = isPending(this.t.mem);
-      const more = this.onFull();
-      if (!this.full) break;
-      const moves = this.tail !== before;
-      if (!more || !(moves || pending) || performance.now() > until) this.stalled = this.tail;
+      const told = this.read();
+      if (!this.full) return;
+      const moves = told > 0 || this.tail !== before;
+      if (told < 0 || !(moves || pending) || performance.now() > until) this.stalled = this.tail;
       else if (!moves) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
     }
-    this.filling = false;
+  }
+
+  private read(): number {
+    this.filling = true;
+    try {
+      return this.onFull?.() ?? -1;
+    } finally {
+      this.filling = false;
+    }
   }
 
   /**
@@ -285,12 +294,15 @@ export class TraceWriter {
     for (let id = 1; id <= t.mem.plan.maxProcs; id++) {
       const ring = ringRef(t.mem, id);
       if (ring === this.ring || Atomics.load(m, ring + RING_WAITING) === 0) continue;
-      this.waiter = ring;
       this.waiterTail = Atomics.load(m, ring + RING_TAIL);
-      this.filling = true;
-      this.onFull();
-      this.filling = false;
-      this.waiter = 0;
+      // Emptied since it began to wait: it could not move further.
+      if (this.waiterTail === Atomics.load(m, ring + RING_HEAD)) continue;
+      this.waiter = ring;
+      try {
+        this.read();
+      } finally {
+        this.waiter = 0;
+      }
     }
   }
 
@@ -300,13 +312,22 @@ export class TraceWriter {
     const until = performance.now() + WAIT_MS;
     for (let used = this.used(); used >= limit && this.tail !== this.stalled; used = this.used()) {
       const left = until - performance.now();
-      if (left <= 0 || Atomics.load(m, H_TRACE_READER) === 0) {
+      if (left <= 0 || !this.isRead()) {
         this.stalled = this.tail;
-        return;
+        break;
       }
       Atomics.store(m, ring + RING_WAITING, 1);
-      parkWhile(m, ring + RING_TAIL, this.tail, left);
+      parkWhile(m, ring + RING_TAIL, this.tail, Math.min(left, LOOK_MS));
     }
+    Atomics.store(m, ring + RING_WAITING, 0);
+  }
+
+  /** Whether there is a reader, as far as is known: its reaper cannot stop the world while somebody waits for it. */
+  private isRead(): boolean {
+    const reader = Atomics.load(this.m, H_TRACE_READER);
+    if (reader === 0) return false;
+    const status = Atomics.load(this.m, procRef(this.t.mem, reader) + PROC_STATUS);
+    return status !== PROC_DEAD && status !== PROC_FREE;
   }
 
   /**

@@ -89,6 +89,8 @@ export class HandleTable {
     const start = segmentStart(m, s);
     i32[start] = m[t.ref + PROC_HANDLES];
     m[t.ref + PROC_HANDLES] = start;
+    // None, but for handles that the program made while this waited for memory.
+    while (this.#fresh < this.#end) this.#free.push(this.#fresh++);
     this.#fresh = start + SEGMENT_SLOTS;
     this.#end = start + SEGMENT_WORDS;
   }

@@ -10,6 +10,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, expect, inject, test } from 'vitest';
 import { type AllocEvent, type AllocTrace, createHeap, type Heap } from '../../src/index.ts';
 import { H_TRACE } from '../../src/layout/header.ts';
+import { RING_WAITING } from '../../src/layout/trace.ts';
+import { ringRef } from '../../src/sync/trace.ts';
 import { C_STOP, newControl, W_PARKED, W_PROGRESS } from '../support/control.ts';
 import {
   Arena,
@@ -194,6 +196,31 @@ test.each([false, true])(
     expect(stops).toBeGreaterThan(0);
   },
 );
+
+test('the reader dies while a writer waits for it in a sweep: its reaper gets its stop of the world', async () => {
+  const heap = createHeap({ maxBytes: 64 * MB, maxThreads: 4, gcPercent: 1000 });
+  const phase = new Int32Array(new SharedArrayBuffer(4));
+  const sweeper = new Worker(`${inject('workerDir')}/sweeping-worker.mjs`, {
+    workerData: { shared: heap.share(), phase, objects: 20_000 },
+  });
+  workers.push(sweeper);
+  await until('it has made garbage', () => Atomics.load(phase, 0) === 1);
+  const reader = new Worker(`${inject('workerDir')}/trace-worker.mjs`, { workerData: heap.share() });
+  const [id] = (await once(reader, 'message')) as [number];
+  await reader.terminate();
+  const end = once(sweeper, 'exit');
+  const { m, mem } = new Internals(heap);
+  Atomics.store(phase, 0, 2);
+  Atomics.notify(phase, 0);
+  const rings = [1, 2, 3, 4].map((thread) => ringRef(mem, thread));
+  await until('it waits', () => rings.some((ring) => Atomics.load(m, ring + RING_WAITING) === 1));
+  const asked = performance.now();
+  expect(heap.reap(id)).toBe(true);
+  // Not for as long as a writer waits for a reader that lives: 3 s.
+  expect(performance.now() - asked).toBeLessThan(2000);
+  await end;
+  heap.verify();
+});
 
 test('nobody reads: writers wait, not for ever, and what finds no room is counted', async () => {
   const heap = createHeap({ gc: 'off', maxBytes: 64 * MB, maxThreads: 4 });

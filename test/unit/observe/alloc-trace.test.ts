@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type AllocEvent,
   type AllocTrace,
+  attachHeap,
   createHeap,
   type Heap,
   type HeapOptions,
@@ -11,7 +12,9 @@ import {
   u32,
 } from '../../../src/index.ts';
 import { H_TRACE, H_TRACE_SEQ } from '../../../src/layout/header.ts';
-import { EVENT_WORDS } from '../../../src/layout/trace.ts';
+import { EVENT_WORDS, RING_HEAD, RING_TAIL, RING_WAITING } from '../../../src/layout/trace.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { ringRef } from '../../../src/sync/trace.ts';
 import { Internals } from '../../support/internals.ts';
 import { newSeed, random } from '../../support/random.ts';
 import { TraceModel } from '../../support/trace-model.ts';
@@ -295,6 +298,53 @@ test('drain ends, whatever it is asked for, while events come as fast as it tell
   expect(drained).toBe(told);
   expect(told).toBeLessThan(200);
   trace.stop();
+});
+
+test('an onFull that reads a little each time is called again while it gets on, also with what was alive before', () => {
+  const heap = createHeap(OFF);
+  for (let i = 0; i < 20_000; i++) heap.raw.mallocgc(64, null, false);
+  let calls = 0;
+  let told = 0;
+  const trace: AllocTrace = heap.startTrace({
+    ringEvents: 256,
+    onFull: () => {
+      calls++;
+      told += trace.read().length;
+    },
+  });
+  for (let i = 0; i < 5000; i++) heap.raw.mallocgc(64, null, false);
+  expect(trace.lost).toBe(0);
+  expect(calls).toBeGreaterThan(5);
+  expect(told).toBeGreaterThan(20_000);
+  trace.stop();
+});
+
+test('a ring whose writer began to wait when it had just been emptied is not waited for', () => {
+  const heap = createHeap(OFF);
+  const other = attachHeap(heap.share());
+  const { m, mem } = new Internals(heap);
+  let calls = 0;
+  const trace: AllocTrace = heap.startTrace({
+    ringEvents: 256,
+    onFull: () => {
+      while (trace.full) {
+        if (++calls > 1000) throw new Error('full, and nothing can be read');
+        trace.drain(() => {});
+      }
+    },
+  });
+  const ring = ringRef(mem, other.threadId);
+  const { trace: writer } = (heap.raw as unknown as Malloc).t;
+  m[ring + RING_WAITING] = 1;
+  writer.readForOthers();
+  expect(calls).toBe(0);
+  for (let i = 0; i < 100; i++) other.raw.mallocgc(64, null, false);
+  writer.readForOthers();
+  expect(calls).toBe(1);
+  expect(m[ring + RING_TAIL]).toBe(m[ring + RING_HEAD]);
+  expect(m[ring + RING_WAITING]).toBe(0);
+  trace.stop();
+  other.detach();
 });
 
 test('full says when onFull has done enough', () => {
