@@ -68,7 +68,8 @@ it('what it says of installing is what the package says', () => {
   expect(readme).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
   expect(readme.match(/spanheap-[\d.]+\.tgz/g)).toEqual([`spanheap-${version}.tgz`, `spanheap-${version}.tgz`]);
   // `npm ci`, `npm pack` and an installation from git all run it, and a package has types.
-  expect(scripts.prepare).toBe('node scripts/build.mjs --types');
+  expect(scripts.prepare).toBe('node scripts/prepare.mjs');
+  expect(readFileSync(join(root, scripts.prepare.slice('node '.length)), 'utf8')).toMatch(/'--types'.*build\.mjs/s);
   expect(type).toBe('module');
 });
 

@@ -30,10 +30,12 @@ function word(addr: number): number {
 /** The pointer to a key that is not in its slot, in some map from strings to numbers. */
 function longKey(): number {
   const [control, slot, perGroup] = [8, 20, 8];
+  const group = control + perGroup * slot;
   for (let i = 1; i < graph.nodes; i++) {
     if (graph.types[graph.type[i]!]!.name !== 'map(string, u32) group') continue;
-    for (let n = 0; n < perGroup; n++) {
-      const at = graph.address[i]! + control + n * slot;
+    // Which of the groups it is in depends on the map's seed.
+    for (let n = 0; n < perGroup * Math.floor(graph.size[i]! / group); n++) {
+      const at = graph.address[i]! + Math.floor(n / perGroup) * group + control + (n % perGroup) * slot;
       if (word(at + 12) !== 0) return at + 12;
     }
   }
