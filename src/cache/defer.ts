@@ -44,7 +44,7 @@ import {
 import { fixAlloc } from '../spans/fixalloc.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { procRef } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Gives the span a record for deferred frees. May wait for the heap lock; the span may have changed hands then. */

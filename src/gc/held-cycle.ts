@@ -19,7 +19,7 @@ import {
   WHY_GC,
   WHY_LIMIT,
 } from '../layout/snapshot.ts';
-import { procRef } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import { giveUp, giveUpIfStuck, setHeld, snapshotOwner } from '../threads/hold.ts';
 import { allProcs, type Patience } from '../threads/stop-the-world.ts';
 import type { Collector } from './collector.ts';

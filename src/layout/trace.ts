@@ -13,7 +13,7 @@ export const RING_HEAD = 0;
 export const RING_LOST = 1;
 /** Events ever read. In a line of its own: the reader writes it. */
 export const RING_TAIL = 16;
-/** 1 while the writer waits for RING_TAIL to change. */
+/** 1: the writer waits for RING_TAIL to change, as far as is known. */
 export const RING_WAITING = 17;
 export const RING_EVENTS = 32;
 /** Most events that a ring has room for. */

@@ -174,7 +174,7 @@ function pointersOf(
   number: number,
 ): { size: number; offsets: readonly number[]; kinds: readonly Kind[] } {
   const type = table.get(number);
-  const map = type === undefined ? undefined : kinds.mapOfTable(type);
+  const map = type === undefined ? undefined : kinds.mapOf(type, 'table');
   if (map !== undefined) {
     return { size: TABLE_WORDS * PTR_SIZE, offsets: [TABLE_GROUPS * PTR_SIZE], kinds: [groupKind(map)] };
   }

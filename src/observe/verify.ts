@@ -49,7 +49,7 @@ import { bitsWords } from '../spans/bits-arena.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan, spanBase } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
-import { procRef } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
 import { verifyGc } from './verify-gc.ts';

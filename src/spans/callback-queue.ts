@@ -21,7 +21,8 @@ import {
   SPECIAL_PROC,
   SPECIAL_QUEUE_NEXT,
 } from '../layout/special.ts';
-import { type Proc, procRef } from '../sync/proc.ts';
+import type { Proc } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 import { count } from './heap-stats.ts';
 import { freeSpecials, unlinkSpecial } from './special-list.ts';

@@ -58,7 +58,7 @@ export function fixAlloc(t: Proc, index: number): Ref {
     record = m[f + FIX_CHUNK];
     m[f + FIX_CHUNK] = record + size;
     m[f + FIX_NCHUNK] = m[f + FIX_NCHUNK] - size;
-    // It is 0. But a page that is read before it is written costs two page faults, 2 µs each.
+    // It is 0. But a page that is read before it is written costs two page faults.
     m[record] = 0;
   }
   m[f + FIX_IN_USE] = m[f + FIX_IN_USE] + 1;

@@ -49,10 +49,10 @@ import {
   PROC_STATUS,
   PROC_STATUS_NAMES,
   PROC_STOPPED,
-  PROC_WORDS,
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { parkWhile, unpark } from './park.ts';
+import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
 import { TraceWriter } from './trace.ts';
 
@@ -64,11 +64,6 @@ export const LOCK_OWNER = 0xffff;
 const SPIN = 6000;
 /** A sleeper looks around this often, for an owner that died. */
 const NAP_MS = 20;
-
-/** Record of the thread with this id. */
-export function procRef(mem: Mem, id: number): ProcRef {
-  return (mem.plan.procs + (id - 1) * PROC_WORDS) as ProcRef;
-}
 
 /** Called in slow paths, for tests: may sleep to make rare interleavings common. */
 export type DelayHook = (place: string) => void;

@@ -20,6 +20,9 @@
  * when the event is complete: a thread that dies in the middle leaves a whole event or none, and its ring as it is: the ring
  * belongs to the slot, not to the thread, and the slot's next thread goes on in it.
  *
+ * RING_WAITING is a hint that both write. A wake-up that it loses is made up for, since the writer looks again soon; and it may
+ * stay set on a ring that has been emptied, so the reader goes by it only where there is something to read.
+ *
  * A number without event. PROC_TRACE_PENDING is 1 from before the number is taken until the event is published. A reader
  * that misses a number, finds this word 0 in every attached thread, and misses it still when it looks into the rings
  * again, knows that nobody will ever write it: its thread died between the two, and has been reaped, which clears the
@@ -70,7 +73,8 @@ import {
 } from '../layout/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { parkWhile } from './park.ts';
-import { type Proc, procRef } from './proc.ts';
+import type { Proc } from './proc.ts';
+import { procRef } from './proc-ref.ts';
 
 /**
  * Milliseconds that a writer waits for room, once for each time that the reader moves. A reader that is not held up by

@@ -23,7 +23,7 @@ import { EV_REAPED } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
-import { procRef } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';

@@ -29,7 +29,8 @@ import {
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
-import { LOCK_OWNER, type Proc, procRef } from '../sync/proc.ts';
+import { LOCK_OWNER, type Proc } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 import { recordStop } from './pauses.ts';
 

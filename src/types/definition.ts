@@ -94,20 +94,11 @@ export class DefinedKinds {
 
   /**
    * The kind of map whose objects of this type are the headers: what references to maps lead to. Undefined when its entries
-   * do not lie as those of this kind would.
+   * do not lie as those of this kind would. `wanted`: or the tables.
    */
-  mapOf(type: RType): MapKind | undefined {
+  mapOf(type: RType, wanted: 'header' | 'table' = 'header'): MapKind | undefined {
     const [, part, key, value] = MAP_PART.exec(type.name) ?? [];
-    return part === 'header' ? this.#map(key!, value!) : undefined;
-  }
-
-  /** The same of the tables of a map. */
-  mapOfTable(type: RType): MapKind | undefined {
-    const [, part, key, value] = MAP_PART.exec(type.name) ?? [];
-    return part === 'table' ? this.#map(key!, value!) : undefined;
-  }
-
-  #map(key: string, value: string): MapKind | undefined {
+    if (part !== wanted) return undefined;
     const groups = this.#table.find(`map.groups(${key},${value})`);
     if (groups === undefined || this.ofType(groups) === undefined) return undefined;
     return this.#try(`map(${key}, ${value})`, true) as MapKind | undefined;

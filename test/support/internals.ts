@@ -10,7 +10,8 @@ import { H_HEAP_LOCK, H_SPECIALS_LOCK, H_WORLD_LOCK } from '../../src/layout/hea
 import { MC_WORDS, PROC_CLASSES, PROC_STATUS } from '../../src/layout/proc.ts';
 import type { Malloc } from '../../src/malloc/malloc.ts';
 import { spanOf } from '../../src/spans/mspan.ts';
-import { LOCK_OWNER, procRef } from '../../src/sync/proc.ts';
+import { LOCK_OWNER } from '../../src/sync/proc.ts';
+import { procRef } from '../../src/sync/proc-ref.ts';
 import { attachMem, type Mem } from '../../src/sys/mem.ts';
 
 export class Internals {

@@ -36,7 +36,7 @@ import type { TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { MAX_SLOTS, slotsOf, spanBase } from '../../spans/mspan.ts';
 import { tinyMaskWord } from '../../spans/tiny-mask.ts';
-import { procRef } from '../../sync/proc.ts';
+import { procRef } from '../../sync/proc-ref.ts';
 import {
   SLOT_AHEAD,
   SLOT_LIVE,

@@ -33,7 +33,7 @@ import { ArgumentError } from '../../base/errors.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_STATUS } from '../../layout/proc.ts';
 import { fence } from '../../sync/fence.ts';
 import { parkWhile, unpark } from '../../sync/park.ts';
-import { procRef } from '../../sync/proc.ts';
+import { procRef } from '../../sync/proc-ref.ts';
 import type { MapHost } from './host.ts';
 
 const OWNER_MASK = 0xff;

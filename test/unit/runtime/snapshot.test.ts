@@ -26,7 +26,7 @@ import {
   SNAP_STATE,
   WHY_MEMORY,
 } from '../../../src/layout/snapshot.ts';
-import { procRef } from '../../../src/sync/proc.ts';
+import { procRef } from '../../../src/sync/proc-ref.ts';
 import { giveUp } from '../../../src/threads/hold.ts';
 import { repairSnapshot } from '../../../src/threads/repair-snapshot.ts';
 import { collectorOf } from '../../support/gc-cycle.ts';
