@@ -102,9 +102,16 @@ export const PROC_ROOM_NEXT = 107;
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */
 export const PROC_SPAN_CLASSES = 256;
+/** PROC_SPAN_CLASSES × MC_WORDS − 1. */
+export const CLASSES_MASK = 4095;
 // Class records are aligned to 16 words: `c | MC_X` is `c + MC_X`, without overflow check. A proc record is aligned to
 // STACK_WORDS, so that `p | PROC_X` is right for the fields before the classes.
-export const MC_WIN = 0;
+/**
+ * Next free word of the reuse stack (first of all, for every `malloc` and `free` reads it), which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
+ * has more of them inside: when `top & STACK_MASK` is 0, it may be full. Below its first pair is a pair of zeros: it is empty
+ * when the address on top is 0.
+ */
+export const MC_TOP = 0;
 export const MC_WIN_ADDR = 1;
 /** Word index of the allocation bits that the window mirrors. */
 export const MC_WIN_WORD = 2;
@@ -113,12 +120,7 @@ export const MC_WIN_WORD = 2;
  * noscan classes.
  */
 export const MC_WIN_TYPES = 3;
-/**
- * Next free word of the reuse stack, which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
- * has more of them inside: when `top & STACK_MASK` is 0, it may be full. Below its first pair is a pair of zeros: it is empty
- * when the address on top is 0.
- */
-export const MC_TOP = 4;
+export const MC_WIN = 4;
 /** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
 export const MC_LEFT = 5;
 /** Frees by the owner that went straight back into a span, since they were moved into MT_RETURNED. See METERS below. */

@@ -138,6 +138,7 @@ import {
   SWEEP_PAGES_SWEPT_BASIS,
 } from './pacer.ts';
 import {
+  CLASSES_MASK,
   MC_SHIFT,
   MC_WORDS,
   METER_WORDS,
@@ -224,8 +225,7 @@ import {
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
-  SPAN_LARGE_SIZE,
-  SPAN_LARGE_TYPE,
+  SPAN_INVERSE,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -235,6 +235,7 @@ import {
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
+  SPAN_SPECIAL_SLOTS,
   SPAN_SPECIALS,
   SPAN_SPECIALS_GEN,
   SPAN_STATE,
@@ -325,8 +326,9 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   remoteQueued: [SPAN_REMOTE_QUEUED, 'u32', 'atomic'],
   specials: [SPAN_SPECIALS, 'ref', 'locked'],
   specialsGen: [SPAN_SPECIALS_GEN, 'u32', 'locked'],
-  largeType: [SPAN_LARGE_TYPE, 'u32', 'atomic'],
-  largeSize: [SPAN_LARGE_SIZE, 'u32', 'racy'],
+  // Of small objects; of a large one its type and size.
+  inverse: [SPAN_INVERSE, 'u32', 'atomic'],
+  specialSlots: [SPAN_SPECIAL_SLOTS, 'u32', 'racy'],
   bitsWords: [SPAN_BITS_WORDS, 'u32', 'owner'],
   bitsEpoch: [SPAN_BITS_EPOCH, 'u32', 'owner'],
   table: [SPAN_TABLE, 'ref', 'owner'],
@@ -467,6 +469,7 @@ const agree: Record<string, boolean> = {
     GC_CYCLE_RING + 2 * CYCLE_RING * CYCLE_DOUBLES === H_GC + GC_WORDS,
   'the pacer’s doubles fit into their lines': 2 * PACER_WORDS <= GC_PACER_LINES * LINE,
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
+  'CLASSES_MASK covers the class records': CLASSES_MASK === PROC_SPAN_CLASSES * MC_WORDS - 1,
   'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX < STACK_WORDS,
   'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % STACK_WORDS === 0,

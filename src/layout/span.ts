@@ -57,8 +57,12 @@ export const SPAN_PREV = 28;
 export const SPAN_DIV = 13;
 /** Its bits below the factor. */
 export const DIV_SHIFT = 8;
-/** Which list that is: one of the LIST_ values below. */
-export const SPAN_LIST = 14;
+/** The same if the offset should be that of a slot: see SizeClassTable.inverse. Of a span of small objects. */
+export const SPAN_INVERSE = 14;
+/** The factor in it; below is the distance to rotate by. */
+export const INVERSE_MASK = -32;
+/** The same word: type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
+export const SPAN_LARGE_TYPE = 14;
 /** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
 export const SPAN_DEFER = 15;
 
@@ -72,8 +76,8 @@ export const SPAN_REMOTE_QUEUED = 19;
 export const SPAN_SPECIALS = 20;
 /** Sweep generation of the sweep that handled them last, as it was while that went on (one below the heap's). */
 export const SPAN_SPECIALS_GEN = 21;
-/** Type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
-export const SPAN_LARGE_TYPE = 22;
+/** Which list that is: one of the LIST_ values below. */
+export const SPAN_LIST = 22;
 /** Bytes the user asked for, of a large object. */
 export const SPAN_LARGE_SIZE = 23;
 /**

@@ -6,7 +6,7 @@
  * and checks of their types at each use (see docs/architecture.md).
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
- * instead of sums spares overflow checks; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
+ * instead of sums spares overflow checks, `w[c]` is MC_TOP of a class record and `w[s]` SPAN_BASE; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
  * integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
  * bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and the copies of `m`.
  *
@@ -16,14 +16,15 @@
  * a marker never reads that of the slot's last object.
  */
 import type { Addr, SpanRef } from '../base/brand.ts';
-import { MAX_SPAN_CLASSES, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
+import { PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
 import { H_STOP, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
+  CLASSES_MASK,
   MC_DIRECT,
   MC_LEFT,
   MC_NEEDZERO,
   MC_SIZE,
-  MC_TOP,
+  MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_TYPES,
   MC_WIN_WORD,
@@ -35,14 +36,14 @@ import {
   STACK_MASK,
 } from '../layout/proc.ts';
 import {
-  DIV_SHIFT,
+  INVERSE_MASK,
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
   SPAN_CACHE,
-  SPAN_DIV,
-  SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
+  SPAN_INVERSE,
   SPAN_NEEDZERO,
+  SPAN_NELEMS,
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { cacheTag } from '../spans/mspan.ts';
@@ -54,6 +55,8 @@ import { tinyAlign } from './tiny.ts';
 
 /** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
 const OFF_HEAP = 32;
+/** No SPAN_CACHE is less than a record's room above this, taken as a tag: not that of any span is below 0 and near it. */
+const NO_TAG = ~CLASSES_MASK;
 
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
@@ -89,18 +92,18 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
   /** Class record of pointer-free objects by size; 0: for the tiny allocator. */
   const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
-  /**
-   * Sizes from 1 to open[0], and SPAN_CACHE up to open[1] from open[2], which is `classes` with the tag of the sweep
-   * generation, are for the fast paths. A new generation begins only while this thread is stopped or outside its region, and
-   * `setOpen` follows.
-   */
+  /** Sizes from 1 to open[0] are for the fast paths. */
   const open = new Uint32Array(OFF_HEAP);
+  /**
+   * What SPAN_CACHE is, but for the class, of the spans that `free` may take slots back into: `classes` with the tag of the
+   * sweep generation. A new generation begins only while this thread is stopped or outside its region, and `setOpen` follows.
+   */
+  const tag = new Int32Array(OFF_HEAP);
 
   function setOpen(isOpen: boolean): void {
-    open[2] = classes | cacheTag(m);
     open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
     // While the collector marks, what is freed is reported to it first.
-    open[1] = isOpen && m[H_WRITE_BARRIER] === 0 ? MAX_SPAN_CLASSES * MC_WORDS : 0;
+    tag[0] = isOpen && m[H_WRITE_BARRIER] === 0 ? classes | cacheTag(m) : NO_TAG;
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {
@@ -127,27 +130,29 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   /** The slot freed last, on top of the reuse stack, which is never known to be zero. If there is none, one of the window. */
   function small(c: number, needzero: boolean): Addr {
     const w = m;
-    const top = (w[c | MC_TOP] - 2) | 0;
+    const top = (w[c] - 2) | 0;
     const last = w[top];
     if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
     const bitIndex = w[top | 1];
     if (needzero) zeroSmall(f64, last, w[c | MC_SIZE]);
-    w[c | MC_TOP] = top;
+    w[c] = top;
     w[bitIndex >>> 5] |= 1 << bitIndex;
-    if (--w[c | MC_LEFT] < 0) popDue(a, c, last as Addr);
+    const left = (w[c | MC_LEFT] - 1) | 0;
+    w[c | MC_LEFT] = left;
+    if (left < 0) popDue(a, c, last as Addr);
     return (last >>> 0) as Addr;
   }
 
   /** The lowest free slot of the window (Go: `nextFreeFast`). */
   function fromWindow(c: number, needzero: boolean): Addr {
     const w = m;
-    const window = w[c];
+    const window = w[c | MC_WIN];
     if (window === 0) return (nextFree(c, 0, needzero) >>> 0) as Addr;
     const bit = window & -window;
     const size = w[c | MC_SIZE];
     const addr = (w[c | MC_WIN_ADDR] + imul(31 - clz32(bit), size)) >>> 0;
     if (needzero && w[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, size);
-    w[c] = window ^ bit;
+    w[c | MC_WIN] = window ^ bit;
     w[w[c | MC_WIN_WORD]] |= bit;
     return addr as Addr;
   }
@@ -168,10 +173,10 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   /** The object goes to the start of a new block; the block with more room left becomes the current one. */
   function newTinyBlock(size: number): Addr {
     const w = m;
-    const window = w[tinyRecord];
+    const window = w[tinyRecord | MC_WIN];
     let addr: number;
     let word: number;
-    if (window !== 0 && w[(w[tinyRecord | MC_TOP] - 2) | 0] === 0) {
+    if (window !== 0 && w[(w[tinyRecord] - 2) | 0] === 0) {
       // What `small` does, but the word of the block's mask is known without a look at the span.
       const bit = window & -window;
       const i = 31 - clz32(bit);
@@ -179,7 +184,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
       word = (w[tinyRecord | MC_WIN_TYPES] + i) | 0;
       // Zeroed whole: later objects of the block are handed out as they are.
       if (w[tinyRecord | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, TINY_SIZE);
-      w[tinyRecord] = window ^ bit;
+      w[tinyRecord | MC_WIN] = window ^ bit;
       w[w[tinyRecord | MC_WIN_WORD]] |= bit;
     } else {
       addr = small(tinyRecord, true);
@@ -199,14 +204,14 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {
-    const top = (m[c | MC_TOP] - 2) | 0;
+    const top = (m[c] - 2) | 0;
     const last = m[top];
     if (last !== 0) {
       const s = m[(spans + (last >>> PAGE_SHIFT)) | 0];
       m16[(m[s | SPAN_TYPES] + ((m[top | 1] - m[s | SPAN_ALLOC_BITS]) | 0)) | 0] = type;
       return small(c, needzero);
     }
-    const window = m[c];
+    const window = m[c | MC_WIN];
     if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
     const bit = window & -window;
     const i = 31 - clz32(bit);
@@ -214,7 +219,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const addr = (m[c | MC_WIN_ADDR] + imul(i, m[c | MC_SIZE])) >>> 0;
     if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
     m16[m[c | MC_WIN_TYPES] + i] = type;
-    m[c] = window ^ bit;
+    m[c | MC_WIN] = window ^ bit;
     m[word] |= bit;
     return addr as Addr;
   }
@@ -230,49 +235,63 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   function free(ptr: number): void {
     const w = m;
     const s = w[spans + (ptr >>> PAGE_SHIFT)];
-    const record = (w[s | SPAN_CACHE] - open[2]) >>> 0;
-    const off = (ptr - w[s]) | 0;
-    const div = w[s | SPAN_DIV];
-    const index = (imul(off >>> 3, div >>> DIV_SHIFT) >>> div) | 0;
-    const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
-    const word = bitIndex >>> 5;
-    const bit = 1 << bitIndex;
-    const rest = w[word] ^ bit;
-    if (
-      // Not this thread's span, or one that others freed in, or not swept yet, or not inside a region,
-      record >= open[1] ||
-      // or not where a slot begins,
-      imul(index, w[s | SPAN_ELEMSIZE]) !== off ||
-      // or it is free already, or no integer.
-      (rest & bit) !== 0 ||
-      ptr >>> 0 !== ptr
-    ) {
-      a.freeRoute(ptr);
-      return;
-    }
-    if (index < w[s | SPAN_FREEINDEX]) {
-      const c = (classes + record) | 0;
-      const top = w[c | MC_TOP];
-      if ((top & STACK_MASK) !== 0) {
-        w[word] = rest;
-        w[top] = ptr;
-        w[top | 1] = bitIndex;
-        w[c | MC_TOP] = top + 2;
-        return;
-      }
-    } else {
-      // The slot is one that the span itself hands out again.
-      const taken = w[s | SPAN_ALLOC_COUNT] - 1;
-      if (taken !== 0) {
-        w[word] = rest;
-        w[s | SPAN_ALLOC_COUNT] = taken;
-        w[s | SPAN_NEEDZERO] = 1;
-        w[(classes + record) | MC_DIRECT]++;
-        return;
+    const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
+    // A span of this thread, in which no other frees, swept, inside a region; and an address.
+    if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
+      const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
+      // Where a slot begins, and not one that the span itself hands out again.
+      if (index >>> 0 < w[s | SPAN_FREEINDEX]) {
+        const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
+        const c = (classes + record) | 0;
+        const top = w[c];
+        const word = bitIndex >>> 5;
+        const bit = 1 << bitIndex;
+        const rest = w[word] ^ bit;
+        if ((rest & bit) === 0 && (top & STACK_MASK) !== 0) {
+          w[word] = rest;
+          w[top] = ptr;
+          w[top | 1] = bitIndex;
+          w[c] = top + 2;
+          return;
+        }
       }
     }
-    // The reuse stack is full, or the span is empty.
-    cache.freeSlot(s as SpanRef, index);
+    freeAhead(ptr);
+  }
+
+  /** Index of the slot that begins at byte `off` of a span; above all indices if none does. See SizeClassTable.inverse. */
+  function exactIndex(off: number, inverse: number): number {
+    const product = imul(off, inverse & INVERSE_MASK);
+    return (product >>> inverse) | (product << (32 - inverse));
+  }
+
+  /** `free` of a slot that the span itself hands out again; or the reuse stack is full; or it is not for the fast path. */
+  function freeAhead(ptr: number): void {
+    const w = m;
+    const s = w[spans + (ptr >>> PAGE_SHIFT)];
+    const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
+    if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
+      const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
+      if (index >>> 0 < w[s | SPAN_NELEMS]) {
+        const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
+        const word = bitIndex >>> 5;
+        const bit = 1 << bitIndex;
+        const rest = w[word] ^ bit;
+        if ((rest & bit) === 0) {
+          const taken = w[s | SPAN_ALLOC_COUNT] - 1;
+          if (index < w[s | SPAN_FREEINDEX] || taken === 0) {
+            cache.freeSlot(s as SpanRef, index);
+            return;
+          }
+          w[word] = rest;
+          w[s | SPAN_ALLOC_COUNT] = taken;
+          w[s | SPAN_NEEDZERO] = 1;
+          w[(classes + record) | MC_DIRECT]++;
+          return;
+        }
+      }
+    }
+    a.freeRoute(ptr);
   }
 
   return { mallocgc, free, newobject, small, smallScan, tiny, setOpen };

@@ -30,9 +30,11 @@ import {
   SPAN_BASE,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_DIV,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
+  SPAN_INVERSE,
   SPAN_LARGE_SIZE,
   SPAN_NELEMS,
   SPAN_NPAGES,
@@ -201,6 +203,8 @@ function verifySpan(heap: MHeap, s: SpanRef): number {
     if (m[s + SPAN_ELEMSIZE] !== heap.classes.size[c]) fail('span.elemsize', `${at}: ${m[s + SPAN_ELEMSIZE]}`);
     if (nelems !== heap.classes.nelems[c])
       fail('span.nelems', `${at}: ${nelems}, the class has ${heap.classes.nelems[c]}`);
+    if (m[s + SPAN_DIV] !== heap.classes.div[c]) fail('span.div', `${at}: ${hex(m[s + SPAN_DIV])}`);
+    if (m[s + SPAN_INVERSE] !== heap.classes.inverse[c]) fail('span.inverse', `${at}: ${hex(m[s + SPAN_INVERSE])}`);
     if (m[s + SPAN_NPAGES] !== heap.classes.npages[c]) fail('span.npages', `${at}: ${m[s + SPAN_NPAGES]}`);
   } else if (m[s + SPAN_LARGE_SIZE] >>> 0 > m[s + SPAN_NPAGES] * PAGE_SIZE) {
     fail('span.largeSize', `${at}: ${m[s + SPAN_LARGE_SIZE] >>> 0} bytes in ${m[s + SPAN_NPAGES]} pages`);

@@ -64,8 +64,8 @@ import {
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
+  SPAN_INVERSE,
   SPAN_LARGE_SIZE,
-  SPAN_LARGE_TYPE,
   SPAN_LIST,
   SPAN_NEEDZERO,
   SPAN_NELEMS,
@@ -150,6 +150,8 @@ export class MHeap {
     m[s + SPAN_NELEMS] = nelems;
     m[s + SPAN_ELEMSIZE] = size;
     m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
+    // Of a large object: no type yet.
+    m[s + SPAN_INVERSE] = this.classes.inverse[spanClass >>> 1];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
     if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, 0, s);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
@@ -277,7 +279,6 @@ export class MHeap {
     // SPAN_REMOTE_* stay as they are: the record may still be on a stack of deferred frees (see cache/defer.ts).
     m[s + SPAN_DEFER] = NIL;
     m[s + SPAN_SPECIALS] = NIL;
-    m[s + SPAN_LARGE_TYPE] = 0;
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;
     m[s + SPAN_TINY_COUNTED] = 0;

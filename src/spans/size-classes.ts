@@ -193,6 +193,12 @@ export class SizeClassTable {
    */
   readonly div: Int32Array;
   /**
+   * Division by the slot size for byte offsets that should be a multiple of it: with `p = imul(off, inverse & INVERSE_MASK)`,
+   * `(p >>> inverse) | (p << (32 - inverse))` is the index of the slot that begins at byte `off` of a span, and as an unsigned
+   * number more than any index if none begins there. See `exactInverse`.
+   */
+  readonly inverse: Int32Array;
+  /**
    * One class more than the table has, for the blocks of the tiny allocator: 16 bytes, a page. No size maps to it. Go
    * takes the class of 16-byte objects for both; apart, only the blocks need a side table.
    */
@@ -212,6 +218,7 @@ export class SizeClassTable {
     this.npages = Int32Array.of(...Array.from(npages), 1);
     this.nelems = new Int32Array(count + 1);
     this.div = new Int32Array(count + 1);
+    this.inverse = this.size.map(exactInverse);
     for (let c = 1; c <= count; c++) {
       const bytes = this.npages[c] * pageSize;
       if (bytes > MAX_SPAN_BYTES) {
@@ -249,6 +256,23 @@ export class SizeClassTable {
 function divisor(count: number, d: number): number {
   const shift = Math.ceil(Math.log2(count * d));
   return (Math.ceil(2 ** shift / d) << DIV_SHIFT) | shift;
+}
+
+/**
+ * The inverse of the odd part of `d` modulo 2²⁷, and below it 5 + the number k of its factors of two. Multiplying by an odd number
+ * changes neither the low zero bits of an offset nor whether two of them are equal, modulo 2²⁷; so a multiple i × d
+ * becomes i × 2^k, and rotated i. Any other offset becomes no small i × 2^k, for that is what i × d does; if one of its low k
+ * bits is set, one of the top k bits is in the end: at least 2¹⁷, as d is at most 2¹⁵. (Hacker's Delight, 10-17: test for zero
+ * remainder after division by a constant.)
+ */
+function exactInverse(d: number): number {
+  if (d === 0) return 0;
+  const twos = 31 - Math.clz32(d & -d);
+  const odd = d >>> twos;
+  // Newton's iteration doubles the number of right bits; three are right to begin with.
+  let inverse = odd;
+  for (let bits = 3; bits < 32; bits *= 2) inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse));
+  return (inverse << 5) | (5 + twos);
 }
 
 /** Entry i is the class of size `from + i * step`. */

@@ -4,14 +4,7 @@
  */
 import { MAX_SMALL_SIZE, PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../../layout/constants.ts';
 import { MC_SPAN, MC_TOP, MC_WIN, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../../layout/proc.ts';
-import {
-  SPAN_ALLOC_BITS,
-  SPAN_CACHE,
-  SPAN_CLASS,
-  SPAN_ELEMSIZE,
-  SPAN_FREEINDEX,
-  SPAN_NELEMS,
-} from '../../layout/span.ts';
+import { SPAN_ALLOC_BITS, SPAN_CACHE, SPAN_CLASS, SPAN_FREEINDEX, SPAN_NELEMS } from '../../layout/span.ts';
 import type { Malloc } from '../../malloc/malloc.ts';
 import type { RType } from '../../malloc/rtype.ts';
 import { tinyAlign } from '../../malloc/tiny.ts';
@@ -135,7 +128,7 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   const large = spanClass < 2;
   const index = large ? 0 : slotIndex(m, s, address);
   const bit = m[s + SPAN_ALLOC_BITS] + index;
-  const looks = [plan.spans + (address >>> PAGE_SHIFT), s + SPAN_CACHE, s + SPAN_ELEMSIZE, bit >>> 5];
+  const looks = [plan.spans + (address >>> PAGE_SHIFT), s + SPAN_CACHE, s + SPAN_FREEINDEX, bit >>> 5];
   recorder.look('free', 'thread', 'freeFind', { address, page: spanBase(m, s) >>> PAGE_SHIFT, slot: index }, looks);
   const top = large ? 0 : m[cache.classRef(spanClass) + MC_TOP];
   const tiny = spanClass === cache.heap.tinySpanClass;

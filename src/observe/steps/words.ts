@@ -9,6 +9,22 @@ import { GC_T_CREATED, GC_WORDS } from '../../layout/gc.ts';
 import { H_GC, H_GROWN_PAGES } from '../../layout/header.ts';
 import { CHUNK_SCAV, CHUNK_WORDS, SUM_WORDS } from '../../layout/pages.ts';
 import {
+  MC_DIRECT,
+  MC_FULL_COUNT,
+  MC_FULL_FIRST,
+  MC_FULL_LAST,
+  MC_LEFT,
+  MC_NEEDZERO,
+  MC_PARTIAL_COUNT,
+  MC_PARTIAL_FIRST,
+  MC_PARTIAL_LAST,
+  MC_SIZE,
+  MC_SPAN,
+  MC_TOP,
+  MC_WIN,
+  MC_WIN_ADDR,
+  MC_WIN_TYPES,
+  MC_WIN_WORD,
   MC_WORDS,
   MT_SHIFT,
   PAGE_CACHE_WORDS,
@@ -34,6 +50,8 @@ import {
   SPAN_ALLOC_BITS,
   SPAN_CLASS,
   SPAN_GCMARK_BITS,
+  SPAN_LARGE_SIZE,
+  SPAN_LARGE_TYPE,
   SPAN_NELEMS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
@@ -72,25 +90,30 @@ export interface WordName {
   readonly double?: boolean;
 }
 
-/** Fields of a class record (Go: `mcache.alloc[spanClass]`), in their order. */
-const CLASS_FIELDS = [
-  'allocCache',
-  'windowAddr',
-  'windowWord',
-  'windowTypes',
-  'reuse.top',
-  'nextSample',
-  'direct',
-  'elemsize',
-  'alloc',
-  'needzero',
-  'partial.first',
-  'partial.last',
-  'full.first',
-  'full.last',
-  'partial.count',
-  'full.count',
-];
+/** Fields of a class record (Go: `mcache.alloc[spanClass]`). */
+const CLASS_FIELDS: Readonly<Record<number, string>> = {
+  [MC_TOP]: 'reuse.top',
+  [MC_WIN]: 'allocCache',
+  [MC_WIN_ADDR]: 'windowAddr',
+  [MC_WIN_WORD]: 'windowWord',
+  [MC_WIN_TYPES]: 'windowTypes',
+  [MC_LEFT]: 'nextSample',
+  [MC_DIRECT]: 'direct',
+  [MC_SIZE]: 'elemsize',
+  [MC_SPAN]: 'alloc',
+  [MC_NEEDZERO]: 'needzero',
+  [MC_PARTIAL_FIRST]: 'partial.first',
+  [MC_PARTIAL_LAST]: 'partial.last',
+  [MC_FULL_FIRST]: 'full.first',
+  [MC_FULL_LAST]: 'full.last',
+  [MC_PARTIAL_COUNT]: 'partial.count',
+  [MC_FULL_COUNT]: 'full.count',
+};
+/** What two words of a span's record are if it holds one large object. */
+const LARGE_FIELDS: Readonly<Record<number, string>> = {
+  [SPAN_LARGE_TYPE]: 'largeType',
+  [SPAN_LARGE_SIZE]: 'largeSize',
+};
 /** Of a class's meters (see METERS in layout/proc.ts), a double each. */
 const METER_FIELDS = ['taken', 'returned', 'cutAllocs', 'cutFrees'];
 const SET_FIELDS = ['first', 'last', 'count'];
@@ -163,7 +186,8 @@ export class WordNames {
     const own = this.#spanWords.find((s) => word >= s.from && word < s.to);
     if (own !== undefined) {
       const offset = word - own.from;
-      return { kind: 'span', id: own.ref, field: own.field === '' ? this.#span[offset]! : `${own.field}[${offset}]` };
+      const field = own.field === '' ? this.#spanField(own.ref, offset) : `${own.field}[${offset}]`;
+      return { kind: 'span', id: own.ref, field };
     }
     if (word >= plan.spans && word < plan.pageInUse)
       return { kind: 'spans', id: 0, field: `spans[${word - plan.spans}]` };
@@ -173,6 +197,11 @@ export class WordNames {
       return { kind: 'summary', id: 0, field: this.#summary(word) };
     if (word >= plan.reuseRoom && word < plan.persistent) return this.#roomWord(word);
     return { kind: 'records', id: 0, field: word < plan.spans ? 'gcBitsArenas' : 'persistentalloc' };
+  }
+
+  #spanField(ref: number, offset: number): string {
+    const large = this.#mem.m[ref + SPAN_CLASS]! < 2 ? LARGE_FIELDS[offset] : undefined;
+    return large ?? this.#span[offset]!;
   }
 
   #roomWord(word: number): WordName {

@@ -54,9 +54,11 @@ import {
   SPAN_BASE,
   SPAN_CACHE,
   SPAN_CLASS,
+  SPAN_DIV,
   SPAN_ELEMSIZE,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
+  SPAN_INVERSE,
   SPAN_LARGE_SIZE,
   SPAN_LIST,
   SPAN_NELEMS,
@@ -160,6 +162,8 @@ const PAGE_OWNERS: Fault[] = [
 
 const SPAN: Fault[] = [
   ['span.spanclass', 'no such class', (r) => [[r.current + SPAN_CLASS, 250]]],
+  ['span.div', ': 0x', (r) => [[r.current + SPAN_DIV, r.m[r.current + SPAN_DIV]! + 1]]],
+  ['span.inverse', ': 0x', (r) => [[r.current + SPAN_INVERSE, r.m[r.current + SPAN_INVERSE]! ^ 32]]],
   ['span.elemsize', ': 65', (r) => [[r.current + SPAN_ELEMSIZE, 65]]],
   ['span.nelems', 'the class has', (r) => [[r.current + SPAN_NELEMS, 5]]],
   ['span.largeSize', 'bytes in', (r) => [[r.x.span(r.large) + SPAN_LARGE_SIZE, 2 ** 30]]],

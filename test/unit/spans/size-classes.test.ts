@@ -5,7 +5,7 @@ import { renderSizeClasses, SIZE_CLASSES_FILE } from '../../../scripts/render-si
 import type { SpanClass } from '../../../src/base/brand.ts';
 import { ArgumentError } from '../../../src/base/errors.ts';
 import { MAX_SIZE_CLASSES, MAX_SMALL_SIZE, PAGE_SIZE } from '../../../src/layout/constants.ts';
-import { DIV_SHIFT } from '../../../src/layout/span.ts';
+import { DIV_SHIFT, INVERSE_MASK } from '../../../src/layout/span.ts';
 import {
   goSizeClasses,
   isNoscan,
@@ -157,6 +157,24 @@ describe('SizeClassTable', () => {
       }
     }
   });
+
+  it.each(GENERATIONS)(
+    'tells in %s for every byte of every span whether a slot begins there, and which',
+    (generation) => {
+      const table = goSizeClasses(generation);
+      for (let c = 1; c <= table.tinyClass; c++) {
+        const [size, inverse, nelems] = [table.size[c]!, table.inverse[c]!, table.nelems[c]!];
+        for (let off = 0; off < table.npages[c]! * PAGE_SIZE; off++) {
+          const product = Math.imul(off, inverse & INVERSE_MASK);
+          const index = ((product >>> inverse) | (product << (32 - inverse))) >>> 0;
+          // Bytes behind the last slot are a multiple of the size at times, but that of no slot.
+          const expected = off % size === 0 ? off / size : undefined;
+          if (expected === undefined ? index < nelems : index !== expected)
+            expect.fail(`class ${c} offset ${off}: ${index}`);
+        }
+      }
+    },
+  );
 
   it('rounds larger sizes to whole pages', () => {
     const table = goSizeClasses('go1.16');
