@@ -3,63 +3,84 @@
  * makes no objects. It has one slot of the shadow stack, and ends with its scope.
  */
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
+import type { Frame } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
+import { makeMovingClass, Spot } from './moving.ts';
 import { asReference, type Place, throwStale } from './reference.ts';
 
 /** Moves between two safepoints, less one. */
 const POLL_MASK = 1023;
 
-/** `links`: byte offsets of the fields that are `ref`s to the struct itself, by name. */
-export function makeNodeCursorClass(env: Env, codec: Codec, links: ReadonlyMap<string, number>): new () => unknown {
+/** Makes cursors over one struct. `links`: byte offsets of the fields that are `ref`s to the struct itself, by name. */
+export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<string, number>): () => unknown {
   const { t, shadow } = env;
   const { i32 } = t.mem;
-  const { Class } = codec.place!;
+  const place = codec.place!;
+  const { Class } = place;
+  const Item = makeMovingClass(place);
+  const stale = throwStale;
 
-  return class NodeCursor {
+  class NodeCursor {
+    declare $moves: number;
+    declare readonly $s: Frame;
+    declare readonly $spot: Spot;
     /** What the cursor stands on; moves with it. */
     declare readonly $item: Place;
-    declare readonly $slot: number;
-    declare $moves: number;
 
-    constructor() {
+    constructor(s: Frame, spot: Spot, item: Place) {
       this.$moves = 0;
-      shadow.push(0);
-      this.$slot = shadow.mark() - 1;
-      this.$item = new Class(0, shadow.cur!);
+      this.$s = s;
+      this.$spot = spot;
+      this.$item = item;
     }
 
     get value(): Place {
       const item = this.$item;
-      if (item.$a === 0) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before set()');
+      if (this.$spot.at === 0) throwBeforeSet();
       return item;
     }
 
     set(ref: unknown): this {
-      const item = this.$item;
-      if (item.$s.live === 0) throwStale(item);
-      const place = asReference(env, ref, 'cursor.set');
-      if (!(place instanceof Class)) {
-        throw new WrongTypeError(`cursor.set: expected a reference to ${codec.name}, got one to ${place.$codec.name}`);
+      if (this.$s.live === 0) stale(this.$item);
+      const to = asReference(env, ref, 'cursor.set');
+      if (!(to instanceof Class)) {
+        throw new WrongTypeError(`cursor.set: expected a reference to ${codec.name}, got one to ${to.$codec.name}`);
       }
-      i32[this.$slot] = place.$a;
-      item.$a = place.$a;
+      move(this.$spot, to.$a);
       return this;
     }
 
     follow(field: string): boolean {
-      const item = this.$item;
-      if (item.$s.live === 0) throwStale(item);
+      const spot = this.$spot;
+      const { at } = spot;
+      if (this.$s.live === 0) stale(this.$item);
       const offset = links.get(field);
       if (offset === undefined) throwNoLink(codec, field, links);
       if ((++this.$moves & POLL_MASK) === 0) t.poll();
-      const to = i32[(this.value.$a + offset) >>> 2]!;
+      if (at === 0) throwBeforeSet();
+      const to = i32[(at + offset) >>> 2]!;
       if (to === 0) return false;
-      i32[this.$slot] = to;
-      item.$a = to;
+      move(spot, to);
       return true;
     }
+  }
+
+  function move(spot: Spot, to: number): void {
+    i32[spot.slot] = to;
+    spot.at = to;
+  }
+
+  return () => {
+    const s = shadow.cur!;
+    shadow.push(0);
+    const spot = new Spot(shadow.mark() - 1);
+    return new NodeCursor(s, spot, new Item(spot, s));
   };
+}
+
+function throwBeforeSet(): never {
+  throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before set()');
 }
 
 function throwNoLink(codec: Codec, field: unknown, links: ReadonlyMap<string, number>): never {

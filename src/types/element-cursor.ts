@@ -1,104 +1,82 @@
 /**
  * Cursors over slices and arrays. A cursor goes over the elements that the sequence has when it is made (Go: `range`),
- * and makes no objects. Two slots of the shadow stack are its own: one keeps the elements alive, one what it stands on.
+ * and makes no objects. A slot of the shadow stack keeps the elements alive; if they are pointers, another one what the
+ * cursor stands on.
  */
+import { coldInteger } from '../base/cold.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
-import { type Place, type PlaceClass, throwStale } from './reference.ts';
+import { makeMovingClass, Spot } from './moving.ts';
+import { type Place, throwStale } from './reference.ts';
 
-/**
- * What a cursor over places gives: one reference whose address is not its own but what the cursor's slot of the shadow
- * stack holds. Moving it is one store into memory; a store into the reference would have to find out its class, each
- * time, since cursors over all types share their code and its type feedback.
- */
-function makeItemClass(i32: Int32Array<ArrayBufferLike>, { Class }: PlaceClass): new (slot: number, s: Frame) => Place {
-  const Item = class {
-    declare readonly $slot: number;
-    declare $s: Frame;
-    constructor(slot: number, s: Frame) {
-      this.$slot = slot;
-      this.$s = s;
-    }
-  };
-  Object.setPrototypeOf(Item.prototype, Class.prototype);
-  Object.defineProperties(Item.prototype, {
-    constructor: { value: Class },
-    $a: {
-      get(this: { $slot: number }): number {
-        return i32[this.$slot]!;
-      },
-      // Carried out of its scope it becomes a reference like any other.
-      set(this: object, value: number) {
-        Object.defineProperty(this, '$a', { value, writable: true });
-      },
-    },
-  });
-  return Item as unknown as new (
-    slot: number,
-    s: Frame,
-  ) => Place;
+/** No argument, and so nothing that a call would need to have made: see moving.ts. */
+function throwBeforeNext(): never {
+  throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before next()');
 }
 
-/** The class of cursors over elements of one kind. Made inside a scope. */
-export function makeCursorClass(env: Env, elem: Codec): new (base: number, length: number) => unknown {
+/** A call, so that the compiler leaves null out of account as long as no cursor has stood on one. */
+const nothing = (): null => null;
+
+/** Makes a cursor over `length` elements from this address on. Inside a scope. */
+export function makeCursors(env: Env, elem: Codec): (base: number, length: number) => unknown {
   const { t, shadow } = env;
   const { i32 } = t.mem;
   const { read, size, indirect } = elem;
+  const stale = throwStale;
+  const beforeNext = throwBeforeNext;
   // A map's place is made when it is first read.
-  const Item = elem.isValue && !indirect ? undefined : makeItemClass(i32, elem.place!);
-  const isPlace = Item !== undefined;
+  const isPlace = !elem.isValue || indirect;
+  const Item = isPlace ? makeMovingClass(elem.place!) : undefined;
 
-  return class Cursor {
-    declare index: number;
+  class Cursor {
     declare readonly $base: number;
-    declare $s: Frame;
     declare readonly $length: number;
-    declare readonly $slot: number;
+    declare index: number;
+    declare readonly $s: Frame;
+    declare readonly $spot: Spot;
     declare readonly $item: Place | null;
     declare readonly $codec: { readonly name: string };
 
-    constructor(base: number, length: number) {
-      this.index = -1;
+    /** Calls nothing: after a call the compiler does not know the class of `this` any more, in code that all types share. */
+    constructor(base: number, length: number, s: Frame, spot: Spot, item: Place | null) {
       this.$base = base;
-      this.$s = shadow.cur!;
       this.$length = length;
-      shadow.push(base);
-      shadow.push(0);
-      this.$slot = shadow.mark() - 1;
-      this.$item = Item === undefined ? null : new Item(this.$slot, this.$s);
+      this.index = -1;
+      this.$s = s;
+      this.$spot = spot;
+      this.$item = item;
     }
 
-    /** Everything is read before the safepoint: after a call the compiler does not know the cursor's class any more. */
+    /**
+     * Everything is read before the safepoint, for the same reason. That the scope is open is found out first, on the way to
+     * both results: what was found on one only is forgotten where they meet, and found out again.
+     */
     next(): boolean {
+      const spot = this.$spot;
+      if (this.$s.live === 0) stale(this as unknown as Place);
       const i = this.index + 1;
       if (i >= this.$length) return false;
-      if (this.$s.live === 0) throwStale(this as unknown as Place);
       this.index = i;
       if (isPlace) {
         const addr = (this.$base + Math.imul(i, size)) | 0;
-        i32[this.$slot] = indirect ? i32[addr >>> 2]! : addr;
+        const to = indirect ? i32[addr >>> 2]! : addr;
+        if (indirect) i32[spot.slot] = to;
+        spot.at = to;
       }
       // Each 1024 elements a safepoint. The number is here because a constant of the module would be read each time.
       if ((i & 1023) === 1023) t.poll();
       return true;
     }
 
-    /** Reads the cursor first, for the same reason. */
     get value(): unknown {
       const item = this.$item;
-      const slot = this.$slot;
-      if (this.index < 0 || !isPlace) return this.$scalar();
-      if (!indirect || i32[slot] !== 0) return item;
-      if (item!.$s.live === 0) throwStale(item!);
-      return null;
-    }
-
-    $scalar(): unknown {
-      if (this.$s.live === 0) throwStale(this as unknown as Place);
-      if (this.index < 0) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: it has no value before next()');
-      return read((this.$base + Math.imul(this.index, size)) | 0);
+      const i = this.index;
+      if (i < 0) beforeNext();
+      if (isPlace && (!indirect || this.$spot.at !== 0)) return item;
+      if (this.$s.live === 0) stale(this as unknown as Place);
+      return isPlace ? nothing() : read((this.$base + Math.imul(i, size)) | 0);
     }
 
     static {
@@ -107,5 +85,20 @@ export function makeCursorClass(env: Env, elem: Codec): new (base: number, lengt
         $env: { value: env },
       });
     }
+  }
+
+  /** The slot that is for what the cursor stands on, if it needs one. */
+  function root(base: number): number {
+    shadow.push(base);
+    if (indirect) shadow.push(0);
+    return shadow.mark() - 1;
+  }
+
+  // Rooting is not inlined: it would use up what inlining the loop over the cursor needs.
+  return (base, length) => {
+    const s = shadow.cur!;
+    const spot = new Spot(coldInteger(root, base));
+    const item = Item === undefined ? null : new Item(spot, s);
+    return new Cursor(base, length, s, spot, item);
   };
 }

@@ -12,7 +12,7 @@
  * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import { cold } from '../base/cold.ts';
+import { cold, coldInteger } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
 import { Frame, type ShadowStack } from '../threads/shadow-stack.ts';
@@ -101,7 +101,11 @@ export function checkLive(ref: Place): void {
   if (ref.$s.live === 0) throwStale(ref);
 }
 
-/** The use of a reference that is not live. */
+/**
+ * The use of a reference that is not live. What is hot has a constant of its own for it, `const stale = throwStale`: an import
+ * is tested for being set, and a reference that could be passed to that test is always made, even where the compiler could
+ * keep all of it in registers.
+ */
 export function throwStale(ref: Place): never {
   const { $codec, $env } = ref as unknown as Reference;
   const { name } = $codec;
@@ -160,13 +164,23 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
   /** A full segment, or no scope is open. */
   function makeSlow(address: number): Place {
     const addr = address | 0;
-    if (shadow.cur === null) return inRegion(env, () => persist(env, new R(addr, DISPOSED)));
+    if (shadow.cur === null) return makeOutside(addr);
     const ref = new R(addr, shadow.cur);
     shadow.pushSlow(addr);
     return ref;
   }
 
-  const make = makeMake(R, m, i32, topWord, shadow, makeSlow);
+  function makeOutside(addr: number): Place {
+    return inRegion(env, () => persist(env, new R(addr | 0, DISPOSED)));
+  }
+
+  /** The slot of the shadow stack that an address has got. */
+  function root(addr: number): number {
+    shadow.pushSlow(addr);
+    return shadow.mark() - 1;
+  }
+
+  const make = makeMake(R, m, i32, topWord, shadow, root, makeOutside);
   const follow = makeFollow(R, m, i32, topWord, shadow, followSlow);
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
   return { Class: R, make, follow };
@@ -183,11 +197,16 @@ function makeMake(
   i32: Words,
   topWord: number,
   shadow: ShadowStack,
-  slow: PlaceClass['make'],
+  root: (addr: number) => number,
+  outside: PlaceClass['make'],
 ): PlaceClass['make'] {
+  // One way inside of scopes, also for a full segment: where two meet, each with its object, V8 keeps neither in registers.
   return (addr) => {
-    const top = m[topWord]!;
-    if ((top & SEGMENT_MASK) === 0) return cold(slow, addr);
+    let top = m[topWord]!;
+    if ((top & SEGMENT_MASK) === 0) {
+      if (shadow.cur === null) return outside(addr);
+      top = coldInteger(root, addr);
+    }
     i32[top] = addr;
     m[topWord] = top + 1;
     return new R(addr | 0, shadow.cur!);

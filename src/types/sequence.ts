@@ -2,11 +2,10 @@
  * What slices and arrays have in common: elements of one kind in a row. A sequence says where its elements begin and how
  * many there are; for a slice both are read from its header each time, since any thread may have changed it.
  */
-import { cold } from '../base/cold.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import type { Codec } from './codec.ts';
-import { makeCursorClass } from './element-cursor.ts';
+import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
 import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
@@ -102,10 +101,11 @@ function makeAt(
   outside: (self: Place, i: number) => unknown,
   refuse: (i: number, a: number) => never,
 ): (this: Place, i: number) => unknown {
+  const stale = throwStale;
   return function at(this: Place, i: number): unknown {
     // Read before anything is called: the compiler does not know the class of `this` any more after that.
     const a = this.$a;
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === 0) stale(this);
     if (t.depth === 0) return outside(this, i);
     if (typeof i !== 'number' || i >>> 0 !== i || i >= length(a)) refuse(i, a);
     return read((base(a) + Math.imul(i, size)) | 0);
@@ -206,8 +206,9 @@ function isSequence(value: unknown): value is AnySequence {
 }
 
 function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, unknown> {
-  const Cursor = makeCursorClass(env, elem);
-  const open = (a: number): unknown => new Cursor(seq.base(a), seq.length(a));
+  const { shadow } = env;
+  const { base, length } = seq;
+  const cursorOver = makeCursors(env, elem);
   return {
     /** Sees elements that are added while it runs, as the iterators of JS arrays do. */
     [Symbol.iterator](this: Place & { at(i: number): unknown }): Iterator<unknown> {
@@ -226,14 +227,14 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
 
     cursor(this: Place): unknown {
       checkLive(this);
-      if (env.shadow.cur === null) {
+      if (shadow.cur === null) {
         throw new ArgumentError(
           'ERR_INVALID_ARGUMENT',
           'cursor: only inside a scope, whose end is the end of the cursor',
         );
       }
-      // Not inlined: making one cursor would use up what inlining the loop over it needs.
-      return cold(open, this.$a);
+      const a = this.$a;
+      return cursorOver(base(a), length(a));
     },
   };
 }

@@ -140,8 +140,9 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
 }
 
 function lengthGetter(of: (a: number) => number): (this: Place) => number {
+  const stale = throwStale;
   return function (this: Place) {
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === 0) stale(this);
     return of(this.$a);
   };
 }

@@ -34,15 +34,16 @@ export type Init = Record<string, unknown>;
 
 /** Over parameters, for the reason given at `makeMake`. */
 function accessor({ offset, where, codec: { read, check, write } }: BoundField): PropertyDescriptor {
+  const stale = throwStale;
   return {
     enumerable: true,
     configurable: true,
     get(this: Place): unknown {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === 0) stale(this);
       return read((this.$a + offset) | 0);
     },
     set(this: Place, value: unknown): void {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === 0) stale(this);
       check(value, where);
       write((this.$a + offset) | 0, value);
     },

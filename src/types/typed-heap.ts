@@ -10,7 +10,7 @@ import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
 import { Binder } from './binder.ts';
 import { Callbacks } from './callbacks.ts';
 import type { Codec } from './codec.ts';
-import { makeNodeCursorClass } from './cursor.ts';
+import { makeNodeCursors } from './cursor.ts';
 import { type Env, inRegion, inScope } from './env.ts';
 import { Interner } from './interned.ts';
 import { isKind, type Kind } from './kinds.ts';
@@ -36,7 +36,7 @@ export class TypedHeap {
   readonly #binder: Binder;
   /** What `create` does for each kind: one look-up finds all that is constant. */
   readonly #makers = new WeakMap<object, Maker>();
-  readonly #cursors = new Map<Codec, new () => unknown>();
+  readonly #cursors = new Map<Codec, () => unknown>();
 
   constructor(malloc: Malloc, table: TypeTable, roots: HeapRoots) {
     const { t } = malloc;
@@ -96,10 +96,10 @@ export class TypedHeap {
         'cursor: only inside a scope, whose end is the end of the cursor',
       );
     }
-    let Class = this.#cursors.get(codec);
-    if (Class === undefined)
-      this.#cursors.set(codec, (Class = makeNodeCursorClass(this.env, codec, this.#links(kind, codec))));
-    return new Class();
+    let make = this.#cursors.get(codec);
+    if (make === undefined)
+      this.#cursors.set(codec, (make = makeNodeCursors(this.env, codec, this.#links(kind, codec))));
+    return make();
   }
 
   /** Offsets of a struct's references to its own kind, by field. */

@@ -1,0 +1,54 @@
+/**
+ * References that are moved, those of cursors: so that going over a million elements makes no objects.
+ *
+ * Where one stands is in a Spot of its own, which its cursor moves. A store into the reference itself would have to find out
+ * its class each time, since the cursors over all types share their code and its type feedback; of spots there is one class
+ * for all types. And a cursor that its program drops, with its reference and its spot, need not be made at all: the compiler
+ * keeps what they hold in registers, as long as no way through a cursor's methods gives one of them to a call.
+ */
+import type { Frame } from '../threads/shadow-stack.ts';
+import type { Place, PlaceClass } from './reference.ts';
+
+/**
+ * Where a moving reference stands. `at` is not the first field, since `live` is the first of a Frame: to V8 a store into one
+ * may have changed the other, and each use of a reference would look anew whether its scope has ended.
+ */
+export class Spot {
+  /** Word index of the slot of the shadow stack that is for what it stands on. */
+  declare readonly slot: number;
+  /** Byte address, as `$a` of a reference. */
+  declare at: number;
+
+  constructor(slot: number) {
+    this.slot = slot;
+    this.at = 0;
+  }
+}
+
+export type MovingClass = new (spot: Spot, s: Frame) => Place;
+
+/** The class of moving references to one kind of place: they are references like any other, but for `$a`. */
+export function makeMovingClass({ Class }: PlaceClass): MovingClass {
+  const Moving = class {
+    declare readonly $spot: Spot;
+    declare $s: Frame;
+    constructor(spot: Spot, s: Frame) {
+      this.$spot = spot;
+      this.$s = s;
+    }
+  };
+  Object.setPrototypeOf(Moving.prototype, Class.prototype);
+  Object.defineProperties(Moving.prototype, {
+    constructor: { value: Class },
+    $a: {
+      get(this: { $spot: Spot }): number {
+        return this.$spot.at;
+      },
+      // What is carried out of its scope stands still from then on: its cursor ended with the scope.
+      set(this: { $spot: Spot }, value: number) {
+        this.$spot.at = value;
+      },
+    },
+  });
+  return Moving as unknown as MovingClass;
+}
