@@ -112,6 +112,34 @@ function makeAt(
   };
 }
 
+/** A call, so that the compiler leaves null out of account as long as no element that was read was null. */
+const nothing = (): null => null;
+
+/**
+ * The same for elements that are pointers. It does not read them as fields are read: those are null more often, and where a
+ * reference may be null it is always made, even if the program only looks at what it refers to.
+ */
+function makeAtPointer(
+  t: Env['t'],
+  base: Sequence['base'],
+  length: Sequence['length'],
+  make: PlaceClass['make'],
+  outside: (self: Place, i: number) => unknown,
+  refuse: (i: number, a: number) => never,
+): (this: Place, i: number) => unknown {
+  const { i32 } = t.mem;
+  const stale = throwStale;
+  const none = nothing;
+  return function at(this: Place, i: number): unknown {
+    const a = this.$a;
+    if (this.$s.live === 0) stale(this);
+    if (t.depth === 0) return outside(this, i);
+    if (typeof i !== 'number' || i >>> 0 !== i || i >= length(a)) refuse(i, a);
+    const to = i32[(base(a) >>> 2) + i]!;
+    return to === 0 ? none() : make(to);
+  };
+}
+
 /** Adds the common methods to the class of a sequence. `name`: the kind, for messages. */
 export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec, seq: Sequence, name: string): void {
   const { t } = env;
@@ -135,7 +163,10 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
 
   const outside = (self: Place, i: number): unknown => methodInRegion(env, at, self, i);
   const refuse = (i: number, a: number): never => throwIndex(i, length(a));
-  const at = makeAt(t, base, length, read, size, outside, refuse);
+  const at =
+    elem.indirect && elem.place !== undefined
+      ? makeAtPointer(t, base, length, elem.place.make, outside, refuse)
+      : makeAt(t, base, length, read, size, outside, refuse);
   define(Class.prototype, { at, set, ...bulkMethods(env, elem, seq, name), ...iteration(env, elem, seq) });
 }
 
