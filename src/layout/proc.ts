@@ -107,9 +107,9 @@ export const CLASSES_MASK = 4095;
 // Class records are aligned to 16 words: `c | MC_X` is `c + MC_X`, without overflow check. A proc record is aligned to
 // STACK_WORDS, so that `p | PROC_X` is right for the fields before the classes.
 /**
- * Next free word of the reuse stack (first of all, for every `malloc` and `free` reads it), which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
+ * Next free word of the reuse stack, which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
  * has more of them inside: when `top & STACK_MASK` is 0, it may be full. Below its first pair is a pair of zeros: it is empty
- * when the address on top is 0.
+ * when the address on top is 0. The first word of a record, since every `malloc` and `free` reads it.
  */
 export const MC_TOP = 0;
 export const MC_WIN_ADDR = 1;

@@ -6,8 +6,8 @@
  * and checks of their types at each use (see docs/architecture.md).
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
- * instead of sums spares overflow checks, `w[c]` is MC_TOP of a class record and `w[s]` SPAN_BASE; `>>> 0` on the result of a cold call keeps the hot path's result an untagged
- * integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
+ * instead of sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a
+ * cold call keeps the hot path's result an untagged integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
  * bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and the copies of `m`.
  *
  * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
@@ -55,7 +55,7 @@ import { tinyAlign } from './tiny.ts';
 
 /** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
 const OFF_HEAP = 32;
-/** No SPAN_CACHE is less than a record's room above this, taken as a tag: not that of any span is below 0 and near it. */
+/** A tag that fits no span: SPAN_CACHE would have to be one of the last 4096 numbers below 0, and none is. */
 const NO_TAG = ~CLASSES_MASK;
 
 export interface FastPaths {

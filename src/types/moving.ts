@@ -4,7 +4,7 @@
  * Where one stands is in a Spot of its own, which its cursor moves. A store into the reference itself would have to find out
  * its class each time, since the cursors over all types share their code and its type feedback; of spots there is one class
  * for all types. And a cursor that its program drops, with its reference and its spot, need not be made at all: the compiler
- * keeps what they hold in registers, as long as no way through a cursor's methods gives one of them to a call.
+ * keeps what they hold in registers, as long as a cursor's methods give none of them to a call that ever was made.
  */
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Place, PlaceClass } from './reference.ts';
