@@ -40,13 +40,10 @@ export function makeMovingClass({ Class }: PlaceClass): MovingClass {
   Object.setPrototypeOf(Moving.prototype, Class.prototype);
   Object.defineProperties(Moving.prototype, {
     constructor: { value: Class },
+    // Of one that is carried out of its scope as well: it stands still from then on, for its cursor ended with the scope.
     $a: {
       get(this: { $spot: Spot }): number {
         return this.$spot.at;
-      },
-      // What is carried out of its scope stands still from then on: its cursor ended with the scope.
-      set(this: { $spot: Spot }, value: number) {
-        this.$spot.at = value;
       },
     },
   });

@@ -127,8 +127,6 @@ function persist(env: Env, ref: Place): Place {
 /** Carries what a scope returned to where it is used: into the scope around it, or to a handle of its own. */
 export function carry(env: Env, result: unknown, ended: Frame): void {
   if (!(result instanceof Reference) || result.$s !== ended) return;
-  // The reference of a cursor has its address in a slot that ended with the scope: from here on it has one of its own.
-  result.$a = result.$a | 0;
   const { shadow } = env;
   if (shadow.cur === null) {
     persist(env, result);
@@ -155,21 +153,16 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
   const { m, i32 } = t.mem;
   const topWord = t.ref + PROC_SHADOW_TOP;
 
+  const make = makeMake(R, m, i32, topWord, shadow, root, makeOutside);
+
+  /** A full segment, or no scope is open. */
   function followSlow(slot: number): Place | null {
     if (t.depth === 0) return inRegion(env, () => followSlow(slot));
     const to = i32[slot >>> 2]!;
-    return to === 0 ? null : makeSlow(to);
+    return to === 0 ? null : make(to);
   }
 
-  /** A full segment, or no scope is open. */
-  function makeSlow(address: number): Place {
-    const addr = address | 0;
-    if (shadow.cur === null) return makeOutside(addr);
-    const ref = new R(addr, shadow.cur);
-    shadow.pushSlow(addr);
-    return ref;
-  }
-
+  /** No scope is open. */
   function makeOutside(addr: number): Place {
     return inRegion(env, () => persist(env, new R(addr | 0, DISPOSED)));
   }
@@ -180,7 +173,6 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
     return shadow.mark() - 1;
   }
 
-  const make = makeMake(R, m, i32, topWord, shadow, root, makeOutside);
   const follow = makeFollow(R, m, i32, topWord, shadow, followSlow);
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
   return { Class: R, make, follow };
