@@ -14,6 +14,7 @@ const PLAN = {
   safepoint: [
     { macros: [], broken: ['RELEASE_BLIND', 'LOOK_FIRST', 'STOP_LATE', 'UNHELD', 'ONCE'] },
     { macros: ['DIE'], broken: ['TAKE_DEAD'] },
+    { macros: ['DIE', 'LEAF'], broken: ['TAKE_BLOCKED', 'FORGET_HALTED'] },
     { macros: ['LIVE'], live: true, broken: ['POLL_RETURNS', 'REENTER'] },
   ],
   sweepgen: [

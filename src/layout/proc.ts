@@ -239,7 +239,9 @@ export const PROC_RUNNING = 2;
 export const PROC_STOPPED = 3;
 /** Its thread is gone, or is taken to be gone; the record awaits or undergoes `reap`. */
 export const PROC_DEAD = 4;
-/** Inside a region, and waiting for a lock that a DEAD thread holds. Only the reaper may treat it as stopped. */
+/** Inside a region, and waiting for a lock that a DEAD thread holds. Only the reaper may stop it there. */
 export const PROC_BLOCKED = 5;
+/** Was BLOCKED, and may not go on until the reaper has started the world again, whatever becomes of the lock. */
+export const PROC_HALTED = 6;
 
-export const PROC_STATUS_NAMES = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'];
+export const PROC_STATUS_NAMES = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED', 'HALTED'];

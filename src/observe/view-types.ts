@@ -347,7 +347,7 @@ export interface ViewCacheClass {
 
 export interface ViewThread {
   readonly id: number;
-  /** 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'. */
+  /** 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED', 'HALTED'. */
   readonly status: string;
   /** Node's thread id; null: not known. */
   readonly threadId: number | null;

@@ -29,8 +29,14 @@
  * for about as long as a wake-up takes, then sets CONTENDED and sleeps. Whoever got the lock after sleeping keeps the
  * flag set, since others may still sleep; unlocking is one exchange, which wakes a sleeper only if the flag was set.
  * A thread that waits for a leaf lock stays RUNNING: holders never poll, so it is served soon and a stop waits for
- * it. Only if the owner is DEAD does the waiter become BLOCKED, which the reaper alone takes for stopped: the lock
- * cannot be had before the reaper has repaired what it guards and released it.
+ * it. Only if the owner is DEAD does the waiter become BLOCKED, which the reaper alone may stop:
+ *
+ *              owner is DEAD          reaper stops the world
+ *   RUNNING <================> BLOCKED <================> HALTED
+ *               goes on                 and starts it
+ *
+ * A thread that finds itself HALTED does not even look at the lock, for that may be free by then: released by this reaper,
+ * or by the one before, after whose stop this thread has not woken up yet.
  */
 
 import type { ProcRef } from '../base/brand.ts';
@@ -42,6 +48,7 @@ import {
   PROC_DEAD,
   PROC_EPOCH,
   PROC_FREE,
+  PROC_HALTED,
   PROC_ID,
   PROC_IDLE,
   PROC_RAGGED,
@@ -300,7 +307,10 @@ export class Proc {
     parkWhile(this.#m, word, expected, timeoutMs);
   }
 
-  /** Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD. */
+  /**
+   * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD; then
+   * it does not return while a reaper has the world stopped.
+   */
   parkFor(word: number, seen: number, owner: number): void {
     const m = this.#m;
     this.trace.readForOthers();
@@ -309,7 +319,18 @@ export class Proc {
     const was = dead ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
     if (dead && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
     parkWhile(m, word, seen, NAP_MS);
-    if (was === PROC_RUNNING) Atomics.compareExchange(m, status, PROC_BLOCKED, PROC_RUNNING);
+    if (was === PROC_RUNNING) this.#goOn();
+  }
+
+  /** BLOCKED → RUNNING, when no reaper has the world stopped. */
+  #goOn(): void {
+    const word = this.ref + PROC_STATUS;
+    for (;;) {
+      const status = Atomics.compareExchange(this.#m, word, PROC_BLOCKED, PROC_RUNNING);
+      if (status === PROC_BLOCKED) return;
+      if (status === PROC_HALTED) this.parkWhile(word, PROC_HALTED, NAP_MS);
+      else this.#gone();
+    }
   }
 
   #isDead(id: number): boolean {

@@ -9,18 +9,10 @@
 import type { ProcRef } from '../base/brand.ts';
 import { GC_RAGGED } from '../layout/gc.ts';
 import { H_STOP, STOP_RAGGED } from '../layout/header.ts';
-import {
-  PROC_BLOCKED,
-  PROC_DEAD,
-  PROC_IDLE,
-  PROC_RAGGED,
-  PROC_RUNNING,
-  PROC_STATUS,
-  PROC_STOPPED,
-} from '../layout/proc.ts';
+import { PROC_IDLE, PROC_RAGGED, PROC_RUNNING, PROC_STATUS, PROC_STOPPED } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
-import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
+import { allProcs, isOfReaper, Patience, type StopOptions } from './stop-the-world.ts';
 
 /**
  * `forStopped` is called for each thread that is outside of its region, the calling one included. World lock held, in a
@@ -56,7 +48,7 @@ function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => 
       unpark(m, word);
       return true;
     }
-    if (status === PROC_BLOCKED || status === PROC_DEAD) return false;
+    if (isOfReaper(status)) return false;
     // FREE, or left STOPPED by a coordinator that died: not in a region.
     if (status !== PROC_RUNNING) return true;
     t.parkWhile(word, PROC_RUNNING, 1);

@@ -1,7 +1,7 @@
 /**
  * Making the heap whole again after a thread died at any point, also inside a lock. World stopped by the reaper.
  *
- * What is certain then. Every other thread is outside its region, or BLOCKED on a lock that the dead one holds. It
+ * What is certain then. Every other thread is outside its region, or HALTED: it waited for a lock that the dead one holds. It
  * holds no lock, and what it has in hand carries its id (spans/mheap.ts). So only these can be half changed: what the
  * dead thread owned, what its locks guard, and notes it was leaving for others. What is true of the rest stands in the
  * spans table and the span records:
@@ -232,7 +232,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   if (isTiny) completeTinyNotes(m, s);
   const owner = m[s + SPAN_OWNER];
-  // A living thread that waits in a sweep, BLOCKED, goes on with its span.
+  // A living thread that waits in a sweep, HALTED, goes on with its span.
   if (isUnswept(m, s) || (isHalfSwept(m, s) && lost.has(owner))) {
     // Whose it was means nothing any more; where it was listed, neither.
     Atomics.store(m, s + SPAN_SWEEPGEN, m[H_SWEEPGEN] - 2);

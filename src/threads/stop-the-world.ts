@@ -3,7 +3,8 @@
  *
  * The coordinator holds the world lock, writes its id to H_STOP, and makes each attached thread STOPPED: at once if it
  * is IDLE, else when it has left its region. A thread in its event loop never delays a stop. What a DEAD thread was
- * changing may be half changed, so every stop but the reaper's is given up and tried again after the repair.
+ * changing may be half changed, so every stop but the reaper's is given up and tried again after the repair; the reaper makes
+ * those HALTED that are BLOCKED.
  *
  * While the world is stopped no other thread is inside a region, and none holds a lock: whoever waits for a lock is
  * RUNNING and delays the stop until it has had it. So all shared state is as its invariants say.
@@ -19,6 +20,7 @@ import {
   PROC_DEAD,
   PROC_EPOCH,
   PROC_FREE,
+  PROC_HALTED,
   PROC_ID,
   PROC_IDLE,
   PROC_RUNNING,
@@ -41,7 +43,7 @@ const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
 
 export interface StopOptions {
-  /** Take BLOCKED and DEAD threads for stopped, and dead owners of locks for granted. For the reaper only. */
+  /** Stop BLOCKED threads too, take DEAD ones for stopped, and dead owners of locks for granted. For the reaper only. */
   readonly reaping?: boolean;
   /** Called with a text when a thread does not reach a safepoint for long. */
   readonly warn?: (text: string) => void;
@@ -182,12 +184,22 @@ function stopAll(t: Proc, options: StopOptions): boolean {
   return leafLocks(mem).every((lock) => Atomics.load(m, lock) === 0);
 }
 
+/** Whether a thread's status says that a reaper is to come first. HALTED: and that the last one has died. */
+export function isOfReaper(status: number): boolean {
+  return status === PROC_DEAD || status === PROC_BLOCKED || status === PROC_HALTED;
+}
+
 function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions): boolean {
   const { m } = t.mem;
   const word = p + PROC_STATUS;
   for (;;) {
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
-    if (status === PROC_BLOCKED || status === PROC_DEAD) return options.reaping === true;
+    if (isOfReaper(status)) {
+      if (options.reaping !== true) return false;
+      // Changes nothing if it is DEAD, or HALTED already.
+      if (Atomics.compareExchange(m, word, PROC_BLOCKED, PROC_HALTED) === status) return true;
+      continue;
+    }
     if (status !== PROC_RUNNING) return true;
     t.parkWhile(word, PROC_RUNNING, LOOK_MS);
     patience.check(m, p);
@@ -237,6 +249,7 @@ function startAll(t: Proc): void {
   for (const p of allProcs(mem)) {
     const word = p + PROC_STATUS;
     if (Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE) === PROC_STOPPED) unpark(m, word);
+    if (Atomics.compareExchange(m, word, PROC_HALTED, PROC_BLOCKED) === PROC_HALTED) unpark(m, word);
   }
 }
 

@@ -1,14 +1,14 @@
 /*
- * Safepoints: regions, stopping the world, the ragged barrier, and a thread that dies.
+ * Safepoints: regions, stopping the world, the ragged barrier, a thread that dies, and those that wait for its lock.
  *
- * Models    sync/proc.ts: acquire, release, poll (#pollSlow, #joinRagged), lockWorld; sync/park.ts;
- *           threads/stop-the-world.ts: withWorldStopped (stopAll, stopOne, startAll, awaitReaper);
- *           threads/ragged.ts: raggedBarrier, pass; threads/reap.ts: markDead, reap.
- * Abstract  The world lock is one atomic step, and its waiters are woken. Leaf locks are left out: whoever waits for one is
- *           inside its region. Sleeping has no time limit, so that a wake-up that nobody sends shows as a deadlock; SPURIOUS
- *           returns may come for no reason. Two sleeps which the code ends by time alone, that of a ragged barrier (1 ms)
- *           and that of a coordinator that waits for the reaper (5 ms), may return at any time.
- *           All accesses are sequentially consistent, as the Atomics of the code are.
+ * Models    sync/proc.ts: acquire, release, poll (#pollSlow, #joinRagged), lockWorld, lock (#lockSlow, parkFor, #goOn);
+ *           sync/park.ts; threads/stop-the-world.ts: withWorldStopped (stopAll, stopOne, startAll, awaitReaper,
+ *           releaseLocksOf); threads/ragged.ts: raggedBarrier, pass; threads/reap.ts: markDead, reap.
+ * Abstract  The world lock is one atomic step, and its waiters are woken. Leaf locks are there with LEAF only: otherwise
+ *           whoever waits for one is inside its region. Sleeping has no time limit, so that a wake-up that nobody sends shows
+ *           as a deadlock; SPURIOUS returns may come for no reason. Three sleeps which the code ends by time, that of a ragged
+ *           barrier (1 ms), that of a coordinator that waits for the reaper (5 ms) and that for a leaf lock (20 ms), may
+ *           return at any time. All accesses are sequentially consistent, as the Atomics of the code are.
  * Proved    Nobody is inside a region while the world is stopped by another, nothing is half changed then, and no two
  *           coordinators hold the world; a thread's part in the ragged barrier is done, by itself inside its region or
  *           by the coordinator while it is outside, and never by both at the same time; every stop completes (no
@@ -16,12 +16,15 @@
  *           that polls for ever.
  *
  * Thread 0 works in regions, 1 stops the world from inside a region, 2 runs a ragged barrier, 3 reaps. With DIE thread 0 may
- * die at any step.
+ * die at any step. With LEAF it may die with a leaf lock, which 2 takes as well, and 3 stops the world once more as soon as it
+ * has reaped it, as for another thread that died.
  *
  * Broken    RELEASE_BLIND   release does not look at H_STOP after its change of status
  *           LOOK_FIRST      release looks at H_STOP before its change of status
  *           STOP_LATE       the coordinator stores H_STOP when it has looked at all statuses
  *           TAKE_DEAD       (DIE) a coordinator takes a dead thread for a stopped one
+ *           TAKE_BLOCKED    (LEAF) a reaper takes a BLOCKED thread for a stopped one, without making it HALTED
+ *           FORGET_HALTED   (LEAF) who starts the world does not see to HALTED threads
  *           UNHELD          the coordinator does an IDLE thread's part in the ragged barrier without stopping it first
  *           REENTER         (LIVE) thread 0 leaves and enters for ever without a poll: a limit of the code, not proved
  *           ONCE            the ragged barrier does each part exactly once: not so, but twice does no harm
@@ -37,6 +40,8 @@
 #define RUNNING 2
 #define STOPPED 3
 #define DEAD 4
+#define BLOCKED 5
+#define HALTED 6
 #define RAGGED 16
 
 byte status[N] = IDLE;
@@ -44,6 +49,8 @@ byte status[N] = IDLE;
 byte stop;
 /* The world lock: owner + 1. */
 byte world;
+/* A leaf lock: owner + 1. */
+byte leaf;
 bool joined[N];
 byte runs[N];
 /* The word a thread sleeps on: a thread's number + 1 for its status, HSTOP for H_STOP. */
@@ -110,6 +117,29 @@ inline release(me) {
   seen = 0
 }
 
+/* parkFor, for the lock of `owner`, and back: its sleep may end at any time. */
+inline awaitLeaf(me) {
+  if
+  :: owner != 0 && status[owner - 1] == DEAD ->
+    atomic { assert(status[me] == RUNNING); inside[me] = false; status[me] = BLOCKED };
+    if :: stop != 0 -> wake(me + 1) :: else fi;
+    do
+    :: atomic { status[me] == BLOCKED -> status[me] = RUNNING; inside[me] = true }; break
+    :: status[me] == HALTED -> park(me, me + 1, status[me] == HALTED)
+    od;
+    assert(stoppedBy == 0)
+  :: owner == 0 || status[owner - 1] != DEAD
+  fi;
+  owner = 0
+}
+
+inline lockLeaf(me) {
+  do
+  :: atomic { owner = leaf; if :: leaf == 0 -> leaf = me + 1 :: else fi };
+    if :: owner == 0 -> break :: else -> awaitLeaf(me) fi
+  od
+}
+
 /* This thread's part in the ragged barrier, by `by`. Two steps: nobody else may be at it. */
 inline part(who) {
   atomic { assert(flushing[who] == 0); flushing[who] = 1 };
@@ -165,8 +195,14 @@ inline stopAll(me, reaping) {
 #ifdef TAKE_DEAD
     :: got != RUNNING -> p++
 #else
-    :: got == DEAD && !reaping -> ok = false; break
-    :: got != RUNNING && (got != DEAD || reaping) -> p++
+    :: (got == DEAD || got == BLOCKED || got == HALTED) && !reaping -> ok = false; break
+    :: got == BLOCKED && reaping ->
+#ifdef TAKE_BLOCKED
+      p++
+#else
+      atomic { if :: status[p] == BLOCKED -> status[p] = HALTED; p++ :: else fi }
+#endif
+    :: got != RUNNING && got != BLOCKED && ((got != DEAD && got != HALTED) || reaping) -> p++
 #endif
     fi
   :: p == N -> break
@@ -181,7 +217,12 @@ inline startAll(me) {
   atomic { stop = 0; wake(HSTOP) };
   do
   :: p < N ->
-    atomic { if :: status[p] == STOPPED -> status[p] = IDLE; wake(p + 1) :: else fi; p++ }
+    atomic { if :: status[p] == STOPPED -> status[p] = IDLE; wake(p + 1) :: else fi };
+#ifdef FORGET_HALTED
+    p++
+#else
+    atomic { if :: status[p] == HALTED -> status[p] = BLOCKED; wake(p + 1) :: else fi; p++ }
+#endif
   :: p == N -> break
   od;
   p = 0
@@ -263,7 +304,7 @@ inline raggedBarrier(me) {
 }
 
 proctype Mutator() {
-  byte seen, i, round;
+  byte seen, i, round, owner;
 #ifdef LIVE
   acquire(0);
   do
@@ -277,9 +318,15 @@ proctype Mutator() {
   do
   :: round < 2 ->
     acquire(0);
+#ifdef LEAF
+    lockLeaf(0);
+#endif
     halfChanged = true;
     mayDie(0);
     halfChanged = false;
+#ifdef LEAF
+    leaf = 0;
+#endif
     poll(0);
     release(0);
     round++
@@ -313,6 +360,18 @@ died:
   skip
 }
 
+proctype Waiter(byte me) {
+  byte seen, i, owner;
+  acquire(me);
+  lockLeaf(me);
+  assert(!halfChanged && stoppedBy == 0);
+  leaf = 0;
+  poll(me);
+  release(me);
+died:
+  skip
+}
+
 proctype Reaper(byte me) {
   byte seen, i, p, got;
   bool ok;
@@ -328,9 +387,20 @@ end:
   lockWorld(me);
   stopAll(me, true);
   lookAround(me, true);
-  atomic { assert(status[0] == DEAD); halfChanged = false; status[0] = FREE };
+  atomic { assert(status[0] == DEAD); halfChanged = false };
+#ifdef LEAF
+  atomic { if :: leaf == 1 -> leaf = 0 :: else fi };
+#endif
+  status[0] = FREE;
   startAll(me);
   world = 0;
+#ifdef LEAF
+  lockWorld(me);
+  stopAll(me, true);
+  lookAround(me, true);
+  startAll(me);
+  world = 0;
+#endif
   release(me);
 died:
   skip
@@ -341,7 +411,11 @@ init {
     run Mutator();
     run Stopper(1);
 #ifndef LIVE
+#ifdef LEAF
+    run Waiter(2);
+#else
     run Coordinator(2);
+#endif
     run Reaper(3)
 #endif
   }

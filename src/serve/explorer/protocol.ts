@@ -90,7 +90,7 @@ export interface TickEvent {
 }
 
 /** Indices of TickEvent.threads. */
-export const THREAD_STATUS = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED'] as const;
+export const THREAD_STATUS = ['FREE', 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED', 'HALTED'] as const;
 
 /**
  * /api/pages answers application/octet-stream, little-endian:

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_HEAP_LOCK, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import { PROC_BLOCKED, PROC_DEAD, PROC_IDLE, PROC_RUNNING, PROC_STATUS } from '../../../src/layout/proc.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { LOCK_CONTENDED, LOCK_OWNER, Proc } from '../../../src/sync/proc.ts';
 import { lockName } from '../../../src/sync/ranks.ts';
+import { releaseLocksOf, withWorldStopped } from '../../../src/threads/stop-the-world.ts';
 import { C_STOP, newControl, W_PROGRESS } from '../../support/control.ts';
 import { Internals } from '../../support/internals.ts';
 import { allEnded, type Hand, startHand, until } from '../../support/workers.ts';
@@ -144,6 +146,32 @@ test('a worker that waits for the lock of a dead thread becomes BLOCKED, and goe
   expect(heap.reap(ghost.threadId)).toBe(true);
   heap.verify();
   await goesOn(hand);
+  await end(hand);
+});
+
+test('a worker that was BLOCKED stays where it is while a reaper has the world stopped, whatever becomes of the lock', async () => {
+  const hand = await startChurn();
+  t.lock(H_HEAP_LOCK);
+  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
+  const reaper = (heap.raw as unknown as Malloc).t;
+  // As after the repair, or as in a second stop that comes before it has woken up.
+  withWorldStopped(
+    reaper,
+    () => {
+      releaseLocksOf(x.mem, t.id);
+      const stuck = Atomics.load(control, hand.at + W_PROGRESS);
+      for (const until = performance.now() + 100; performance.now() < until; ) {
+        expect(x.m[H_HEAP_LOCK]).toBe(0);
+        expect(x.status(hand.heapId)).not.toBe(PROC_RUNNING);
+      }
+      expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(stuck);
+    },
+    { reaping: true },
+  );
+  await goesOn(hand);
+  expect(heap.reap(ghost.threadId)).toBe(true);
   await end(hand);
 });
 
