@@ -5,7 +5,7 @@
 import { AllocationSizeError, type ErrorCode, SliceError, TypeMismatchError } from '../base/errors.ts';
 import { MAX_ALLOC } from '../layout/constants.ts';
 import { moveBytes } from '../spans/move.ts';
-import { zeroBytes } from '../spans/zero.ts';
+import { zeroBytes, zeroFreshBytes } from '../spans/zero.ts';
 import { keeping } from '../threads/keep.ts';
 import {
   ALLOCATION_SIZE,
@@ -70,7 +70,7 @@ export class SliceOps {
     const { classes } = this.#a.cache.heap;
     if (need <= cap) {
       this.#beforeCopy(ptr + len * type.size, 0, type, num);
-      this.#clear(ptr + len * type.size, num * type.size);
+      zeroBytes(this.#a.t.mem, ptr + len * type.size, num * type.size);
       return { type, ptr, len: need, cap };
     }
     const refused = growsliceError(type.size, cap, need, MAX_ALLOC, classes);
@@ -81,7 +81,7 @@ export class SliceOps {
     const scan = type.ptrBytes !== 0;
     const to = keeping(this.#a.t, ptr, () => this.#a.mallocgc(bytes, type, scan));
     moveBytes(this.#a.t.mem, to, ptr, len * type.size);
-    if (!scan) this.#clear(to + len * type.size, bytes - len * type.size);
+    if (!scan) zeroFreshBytes(this.#a.t.mem, to + len * type.size, bytes - len * type.size);
     return { type, ptr: to, len: need, cap: newCap };
   }
 
@@ -98,9 +98,5 @@ export class SliceOps {
     this.#beforeCopy(dst.ptr, src.ptr, dst.type, n);
     moveBytes(this.#a.t.mem, dst.ptr, src.ptr, n * dst.type.size);
     return n;
-  }
-
-  #clear(addr: number, bytes: number): void {
-    zeroBytes(this.#a.t.mem, addr, bytes);
   }
 }

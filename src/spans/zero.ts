@@ -1,16 +1,21 @@
 /**
- * Clearing memory. `fill` on shared memory is slow in V8 (byte by byte or word by word; 22 µs for 64 KiB), so both ways
- * are loops of 8-byte stores, 8 to a round: the compiler checks bounds and branches once a cache line.
+ * Clearing memory. `fill` on shared memory is slow in V8 (byte by byte or word by word; 22 µs for 64 KiB), so it is done in
+ * loops of 8-byte stores, 8 to a round: the compiler checks bounds and branches once a cache line. From 8 KiB on the
+ * platform's own way is faster, where there is one (sys/memset.ts).
  */
 import { ZERO_CHUNK } from '../layout/constants.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { hasMemset, memsetZero } from '../sys/memset.ts';
 
 type Doubles = Float64Array<ArrayBufferLike>;
 
+/** Elements from which on calling `memset` is faster than the loop: 8 KiB. */
+const MEMSET_MIN = 1024;
+
 /**
- * Clears a slot: `addr` and `size` are multiples of 8, as all size classes are. Straight stores for the small classes:
- * a loop costs more in its own checks than in its stores.
+ * Clears a slot that nobody else reads yet: `addr` and `size` are multiples of 8, as all size classes are. Straight stores
+ * for the small classes: a loop costs more in its own checks than in its stores.
  */
 export function zeroSmall(f64: Doubles, addr: number, size: number): void {
   const i = addr >>> 3;
@@ -29,10 +34,16 @@ export function zeroSmall(f64: Doubles, addr: number, size: number): void {
   f64[i + 6] = 0;
   if (size === 56) return;
   f64[i + 7] = 0;
-  if (size > 64) zeroRest(f64, i + 8, i + (size >>> 3));
+  if (size > 64) zeroFresh(f64, i + 8, i + (size >>> 3));
 }
 
-function zeroRest(f64: Doubles, from: number, end: number): void {
+/** Of memory that nobody else reads yet: `memset` promises nothing about the order and width of its stores. */
+function zeroFresh(f64: Doubles, from: number, end: number): void {
+  if (end - from >= MEMSET_MIN && hasMemset) memsetZero(f64, from * 8, end * 8);
+  else zeroLoop(f64, from, end);
+}
+
+function zeroLoop(f64: Doubles, from: number, end: number): void {
   let i = zeroLines(f64, from, end);
   for (; i < end; i++) f64[i] = 0;
 }
@@ -62,7 +73,7 @@ export function zeroLarge(t: Proc, addr: number, size: number): void {
   const end = (addr + size) / 8;
   for (let i = addr / 8; i < end; i += ZERO_CHUNK / 8) {
     t.poll();
-    zeroLines(f64, i, Math.min(i + ZERO_CHUNK / 8, end));
+    zeroFresh(f64, i, Math.min(i + ZERO_CHUNK / 8, end));
   }
 }
 
@@ -79,12 +90,18 @@ function zeroEnds({ u8, i32 }: Mem, from: number, end: number): void {
   }
 }
 
-/** Clears any bytes. */
+/** Clears any bytes of memory that nobody else reads yet. */
+export function zeroFreshBytes(mem: Mem, addr: number, n: number): void {
+  if (n >= MEMSET_MIN * 8 && hasMemset) memsetZero(mem.f64, addr, addr + n);
+  else zeroBytes(mem, addr, n);
+}
+
+/** Clears any bytes, which others may be reading. */
 export function zeroBytes(mem: Mem, addr: number, n: number): void {
   const end = addr + n;
   const first = Math.min(end, Math.ceil(addr / 8) * 8);
   const last = Math.max(first, end - (end % 8));
   zeroEnds(mem, addr, first);
-  if (last > first) zeroRest(mem.f64, first / 8, last / 8);
+  if (last > first) zeroLoop(mem.f64, first / 8, last / 8);
   zeroEnds(mem, last, end);
 }

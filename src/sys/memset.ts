@@ -1,0 +1,34 @@
+/**
+ * The platform's `memset`, where JavaScript can reach it. A typed array's own `fill` on shared memory stores word by word,
+ * and a loop 8 bytes at a time; Node and Bun clear with `memset` what `Buffer.fill` is told to fill with neither a number
+ * nor text (documented: it is converted to an integer), at twice the speed of the loop within the processor's caches.
+ *
+ * Deno's Buffer and those of bundlers are written in JavaScript, and ten times slower than the loop.
+ */
+type Doubles = Float64Array<ArrayBufferLike>;
+
+interface NativeBuffer {
+  fill(value: boolean, start: number, end: number): unknown;
+}
+
+interface Platform {
+  readonly Buffer?: { from(buffer: ArrayBufferLike): NativeBuffer };
+  readonly process?: { readonly versions?: { readonly node?: string } };
+  readonly Deno?: unknown;
+}
+
+const { Buffer: NodeBuffer, process: nodeProcess, Deno: deno } = globalThis as unknown as Platform;
+const buffers = new WeakMap<Doubles, NativeBuffer>();
+
+/** Whether there is one. */
+export const hasMemset = NodeBuffer !== undefined && nodeProcess?.versions?.node !== undefined && deno === undefined;
+
+/** Clears bytes `from` to `end` of the view's memory. Some 150 ns, and 25 ns a KiB in the cache. Only where there is one. */
+export function memsetZero(f64: Doubles, from: number, end: number): void {
+  let bytes = buffers.get(f64);
+  if (bytes === undefined) {
+    bytes = NodeBuffer!.from(f64.buffer);
+    buffers.set(f64, bytes);
+  }
+  bytes.fill(false, from, end);
+}
