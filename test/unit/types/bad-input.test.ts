@@ -268,6 +268,17 @@ test('unknown fields, nested ones too, and with symbols as keys', () => {
     refused(() => heap.new(Point, JSON.parse(`{"${name}": 1}`)), UNKNOWN_FIELD);
 });
 
+test('an unknown field is found wherever it stands, and the others in whatever order', () => {
+  for (const init of [{ z: 1, x: 1, y: 2 }, { x: 1, z: 1, y: 2 }, { y: 2, x: 1, z: 1 }, { z: 1 }] as never[]) {
+    refused(() => heap.new(Point, init), UNKNOWN_FIELD);
+  }
+  const hidden = Object.defineProperty({ y: 2 }, 'x', { value: 1 });
+  for (const init of [{ y: 2, x: 1 }, { z: undefined, y: 2, x: 1 }, hidden, Object.create({ y: 2, x: 1 })] as never[]) {
+    const point = heap.new(Point, init);
+    expect([point.x, point.y]).toEqual([1, 2]);
+  }
+});
+
 test('an unknown field is not hidden by a known one that is not enumerable', () => {
   class Vector {
     get x(): number {
