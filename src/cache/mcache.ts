@@ -347,21 +347,24 @@ export class MCache {
     }
   }
 
-  /** Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. */
+  /**
+   * Takes back a live slot of an own span: clears its bit and puts it on the reuse stack, or back into the span. What may
+   * wait for a lock comes first: between the bit and the stack a reaper would count the slot as neither live nor freed.
+   */
   freeSlot(s: SpanRef, index: number): void {
     const m = this.m;
     const c = this.classRef(m[s + SPAN_CLASS]);
     const bitIndex = m[s + SPAN_ALLOC_BITS] + index;
+    if (index < m[s + SPAN_FREEINDEX] && (m[c + MC_TOP] & STACK_MASK) === 0 && !makeStackRoom(this, c)) {
+      this.flushClass(c);
+      this.#beginReturn(c, s);
+    }
     if (this.marking) {
       keepBits(this.heap.t.mem, bitIndex >>> 5);
       // It may be marked from here on by who has its address in hand, as a root that has gone meanwhile: no zombie.
       Atomics.store(m, GC_FREED_MARKING, 1);
     }
     m[bitIndex >>> 5] &= ~(1 << bitIndex);
-    if (index < m[s + SPAN_FREEINDEX] && (m[c + MC_TOP] & STACK_MASK) === 0 && !makeStackRoom(this, c)) {
-      this.flushClass(c);
-      this.#beginReturn(c, s);
-    }
     if (index < m[s + SPAN_FREEINDEX]) {
       const top = m[c + MC_TOP];
       m[top] = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];

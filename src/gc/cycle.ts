@@ -13,6 +13,7 @@
  *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
  */
 
+import type { ProcRef } from '../base/brand.ts';
 import { nanotime } from '../base/clock.ts';
 import { beginMarking, endMarking } from '../cache/marking.ts';
 import { MCache } from '../cache/mcache.ts';
@@ -56,7 +57,13 @@ import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATI
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
 import { beginPeriod, prepareStage } from '../spans/profile.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
-import { attachedProcs, stopLocked, withWorldLocked, withWorldStopped } from '../threads/stop-the-world.ts';
+import {
+  attachedProcs,
+  awaitReaper,
+  stopLocked,
+  withWorldLocked,
+  withWorldStopped,
+} from '../threads/stop-the-world.ts';
 import { cpuTimes } from './books.ts';
 import { checkmark } from './checkmark.ts';
 import type { GcContext } from './context.ts';
@@ -166,18 +173,26 @@ export function hasFreeWork(ctx: GcContext): boolean {
 /**
  * Ends the marking if nothing is grey (Go: `gcMarkDone`). First each thread shades what its write-barrier buffer holds,
  * at a safepoint of its own; if that made nothing grey, the world is stopped and it is looked at again, since threads went
- * on storing pointers meanwhile. False: there is work, or somebody else was faster, or a snapshot holds the cycle open. At
- * a safepoint, in a region.
+ * on storing pointers meanwhile. False: there is work, or somebody else was faster, or a snapshot holds the cycle open, or a
+ * thread has died, whose reaper was waited for. At a safepoint, in a region.
+ *
+ * With the world lock no leaf lock is waited for while the world runs: its owner may have died, and his reaper needs the
+ * world lock. So what the barrier makes grey stays on this thread's stack meanwhile, and the barrier ends with the first.
  */
 export function tryFinish(ctx: GcContext): boolean {
   const { t, mem, marker } = ctx;
   let record: CycleRecord | undefined;
   if (isHeld(mem.m)) return false;
+  let hasDied = false;
+  const flush = (p: ProcRef): boolean => {
+    marker.flushBarrier(p);
+    return marker.isEmpty();
+  };
   const finished = withWorldLocked(t, () => {
     if (!isMarking(ctx) || isHeld(mem.m) || hasWork(ctx)) return false;
-    if (!raggedBarrier(t, (p) => marker.flushBarrier(p), ctx.stop)) return false;
-    marker.share(true);
-    if (hasWork(ctx)) return false;
+    const isPassed = raggedBarrier(t, flush, ctx.stop);
+    hasDied = !isPassed && marker.isEmpty();
+    if (!isPassed || hasWork(ctx)) return false;
     t.pause('gc.ragged');
     prepareStage(mem.m);
     let done = false;
@@ -186,9 +201,12 @@ export function tryFinish(ctx: GcContext): boolean {
       recordPause(mem, ns, false);
       record = recordCycle(ctx);
     };
-    stopLocked(t, () => (done = finish(ctx)), { ...ctx.stop, why: WHY_MARK_TERMINATION, onStopped });
+    const stop = { ...ctx.stop, why: WHY_MARK_TERMINATION, onStopped };
+    hasDied = stopLocked(t, () => (done = finish(ctx)), stop) === undefined;
     return done;
   });
+  if (!marker.isEmpty()) marker.share(true);
+  if (hasDied) awaitReaper(t);
   if (record !== undefined) ctx.onCycle(record);
   return finished;
 }

@@ -38,6 +38,11 @@ export const H_HEAP_LOCK = 3 * LINE;
  * is stopped. If it dies, nobody may be started before a reaper has made the caches whole; see threads/repair.ts.
  */
 export const H_RECLAIMER = 1 * LINE + 1;
+/**
+ * Id of the thread that is repairing the heap after others have died, 0 if none is. Set while the world is stopped. If it
+ * dies too, nobody may be started before another has done it all again.
+ */
+export const H_REPAIRER = 1 * LINE + 3;
 
 /**
  * 1 while the collector marks: pointer stores report what they overwrite and store (Go: `writeBarrier.enabled`), and new

@@ -1,8 +1,9 @@
 /**
  * Copying inside object memory, so that who reads it meanwhile sees whole words: the collector may, and finds pointers
- * there. `copyWithin` stores 8 bytes at a time on shared memory where both addresses are multiples of 8 (V8:
- * `Relaxed_Memmove`), and bytes before and after; so those are left to a loop, and so are small areas, for it takes some 30
- * ns to begin. Copying through doubles could change the bits of a NaN.
+ * there. `copyWithin` stores 8 bytes at a time on shared memory where both addresses are multiples of 8 (V8's
+ * `Relaxed_Memmove`; JavaScriptCore calls `memmove`, which promises less and does the same), and bytes before and after; so
+ * those are left to a loop, and so are small areas, for it takes some 30 ns to begin. Copying through doubles could change
+ * the bits of a NaN.
  */
 import type { Mem } from '../sys/mem.ts';
 

@@ -29,7 +29,8 @@
  * for about as long as a wake-up takes, then sets CONTENDED and sleeps. Whoever got the lock after sleeping keeps the
  * flag set, since others may still sleep; unlocking is one exchange, which wakes a sleeper only if the flag was set.
  * A thread that waits for a leaf lock stays RUNNING: holders never poll, so it is served soon and a stop waits for
- * it. Only if the owner is DEAD does the waiter become BLOCKED, which the reaper alone may stop:
+ * it. Only if the owner is DEAD, or is BLOCKED itself (a sweeper, whose span is waited for), does the waiter become BLOCKED,
+ * which the reaper alone may stop:
  *
  *              owner is DEAD          reaper stops the world
  *   RUNNING <================> BLOCKED <================> HALTED
@@ -80,6 +81,11 @@ export interface Gate {
   setOpen(open: boolean): void;
 }
 
+/** Whether a thread's status says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
+export function isOfReaper(status: number): boolean {
+  return status === PROC_DEAD || status === PROC_BLOCKED || status === PROC_HALTED;
+}
+
 export class Proc {
   readonly mem: Mem;
   readonly ref: ProcRef;
@@ -91,6 +97,8 @@ export class Proc {
   #guarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
+  /** Whether this thread holds the world lock while the world runs: no leaf lock may be taken then (gc/cycle.ts says why). */
+  holdsRunningWorld = false;
   delay: DelayHook | undefined;
   /** Writes this thread's part of the allocation trace, while one is under way. */
   readonly trace: TraceWriter;
@@ -245,6 +253,7 @@ export class Proc {
   /** Takes a leaf lock. May block for as long as another thread is in its critical section. */
   lock(word: number): void {
     if (this.held !== 0) fatal('a leaf lock is taken while another is held');
+    if (this.holdsRunningWorld) fatal('a leaf lock is taken with the world lock while the world runs');
     if (Atomics.compareExchange(this.#m, word, 0, this.id) !== 0) this.#lockSlow(word);
     this.held = word;
     if (this.delay !== undefined) this.delay(lockName(word));
@@ -308,16 +317,16 @@ export class Proc {
   }
 
   /**
-   * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD; then
-   * it does not return while a reaper has the world stopped.
+   * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD or
+   * waits for one; then it does not return while a reaper has the world stopped.
    */
   parkFor(word: number, seen: number, owner: number): void {
     const m = this.#m;
     this.trace.readForOthers();
     const status = this.ref + PROC_STATUS;
-    const dead = owner !== 0 && this.#isDead(owner);
-    const was = dead ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
-    if (dead && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
+    const hangs = owner !== 0 && isOfReaper(this.#statusOf(owner));
+    const was = hangs ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
+    if (hangs && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
     parkWhile(m, word, seen, NAP_MS);
     if (was === PROC_RUNNING) this.#goOn();
   }
@@ -333,8 +342,12 @@ export class Proc {
     }
   }
 
+  #statusOf(id: number): number {
+    return Atomics.load(this.#m, procRef(this.mem, id) + PROC_STATUS);
+  }
+
   #isDead(id: number): boolean {
-    return Atomics.load(this.#m, procRef(this.mem, id) + PROC_STATUS) === PROC_DEAD;
+    return this.#statusOf(id) === PROC_DEAD;
   }
 
   /**
@@ -363,6 +376,7 @@ export class Proc {
         return false;
       }
     }
+    this.holdsRunningWorld = true;
     this.pause('world');
     if (!inside) return true;
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
@@ -373,6 +387,7 @@ export class Proc {
 
   unlockWorld(): void {
     this.pause('world');
+    this.holdsRunningWorld = false;
     Atomics.exchange(this.#m, H_WORLD_LOCK, 0);
     unpark(this.#m, H_WORLD_LOCK, 1);
   }

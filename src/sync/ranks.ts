@@ -8,8 +8,9 @@
  *      specials  all lists of special records, queues of callbacks, the table of interned text
  *
  * Rank 2 locks are leaves: a thread holds at most one of them. That is a stronger rule than an order, and it is what
- * makes a dead thread repairable: whoever else waits for a lock holds nothing that is half changed. `Proc.lock`
- * asserts it, always.
+ * makes a dead thread repairable: whoever else waits for a lock holds nothing that is half changed. And nobody waits for
+ * one with the world lock while the world runs: its owner may have died, and only who has the world lock can repair what it
+ * left. (Once the world is stopped no living thread holds one.) `Proc.lock` asserts both, always.
  */
 import { GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_SPECIALS_LOCK, H_WORLD_LOCK } from '../layout/header.ts';

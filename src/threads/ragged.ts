@@ -11,18 +11,19 @@ import { GC_RAGGED } from '../layout/gc.ts';
 import { H_STOP, STOP_RAGGED } from '../layout/header.ts';
 import { PROC_IDLE, PROC_RAGGED, PROC_RUNNING, PROC_STATUS, PROC_STOPPED } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
-import type { Proc } from '../sync/proc.ts';
-import { allProcs, isOfReaper, Patience, type StopOptions } from './stop-the-world.ts';
+import { isOfReaper, type Proc } from '../sync/proc.ts';
+import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
 
 /**
- * `forStopped` is called for each thread that is outside of its region, the calling one included. World lock held, in a
- * region. Blocks until the RUNNING threads have reached safepoints. False: a thread has died; its reaper comes first.
+ * `forStopped` is called for each thread that is outside of its region, the calling one included; it may end the barrier by
+ * returning false. World lock held, in a region. Blocks until the RUNNING threads have reached safepoints. False: it was
+ * ended, or a thread has died, whose reaper comes first.
  */
-export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => void, options: StopOptions = {}): boolean {
+export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => boolean, options: StopOptions = {}): boolean {
   const { m } = t.mem;
   const barrier = (Atomics.load(m, GC_RAGGED) + 1) | 0;
   Atomics.store(m, GC_RAGGED, barrier);
-  forStopped(t.ref);
+  if (!forStopped(t.ref)) return false;
   if (!t.mem.shared) return true;
   Atomics.store(m, t.ref + PROC_RAGGED, barrier);
   Atomics.store(m, H_STOP, STOP_RAGGED);
@@ -34,7 +35,7 @@ export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => void, options
   }
 }
 
-function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => void, patience: Patience): boolean {
+function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => boolean, patience: Patience): boolean {
   const { m } = t.mem;
   const word = p + PROC_STATUS;
   for (;;) {
@@ -42,11 +43,11 @@ function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => 
     const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
     if (status === PROC_IDLE) {
       // It may have done it, and left, since it was looked at.
-      if (Atomics.load(m, p + PROC_RAGGED) !== barrier) forStopped(p);
+      const goesOn = Atomics.load(m, p + PROC_RAGGED) === barrier || forStopped(p);
       Atomics.store(m, p + PROC_RAGGED, barrier);
       Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE);
       unpark(m, word);
-      return true;
+      return goesOn;
     }
     if (isOfReaper(status)) return false;
     // FREE, or left STOPPED by a coordinator that died: not in a region.

@@ -4,8 +4,9 @@
  *
  * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
  * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
- * world is stopped, the heap repaired, its locks released, the record freed. Then the background worker, if that thread has
- * started it: a worker's workers end before it does.
+ * world is stopped, and all that are DEAD by then are reaped together: the heap repaired, their locks released (only then may
+ * the reaper take one itself), their records freed. Then the background worker, if such a thread has started it: a worker's
+ * workers end before it does.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
@@ -18,11 +19,13 @@ import {
   WORKER_RETIRING,
   WORKER_STARTING,
 } from '../layout/gc.ts';
+import { H_REPAIRER } from '../layout/header.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
 import { EV_REAPED } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { unpark } from '../sync/park.ts';
+import type { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import { freeProc } from './attach.ts';
@@ -55,22 +58,41 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   if (!markDead(heap, ref)) return false;
   // Both at once: whichever is stopped for first, the other would be waited for.
   if (Atomics.load(mem.m, GC_STARTER) === id) markDead(heap, procRef(mem, mem.m[GC_RESERVED]));
-  withWorldStopped(
-    t,
-    () => {
-      if (Atomics.load(mem.m, ref + PROC_STATUS) !== PROC_DEAD) return;
-      repair(heap, ref, id);
-      releaseLocksOf(mem, id);
-      closeCallbacks(t, ref);
-      endTraceOf(mem, id);
-      if (t.trace.number !== 0) t.trace.event(EV_REAPED, 0, id, 0, 0, 0);
-      freeProc(mem, ref);
-    },
-    { ...options, reaping: true },
-  );
+  const reaped = withWorldStopped(t, () => reapDead(heap), { ...options, reaping: true });
   const { within: _, ...patient } = options;
-  reapStartedBy(heap, id, patient);
+  for (const each of reaped) reapStartedBy(heap, each, patient);
   return true;
+}
+
+/** Reaps all threads that are DEAD, and returns their ids. World stopped. */
+function reapDead(heap: MHeap): readonly number[] {
+  const { t } = heap;
+  const { mem } = t;
+  const { m, plan } = mem;
+  const isDead = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_STATUS) === PROC_DEAD;
+  const dead = Array.from({ length: plan.maxProcs }, (_, i) => i + 1).filter(isDead);
+  // Another reaper has been faster.
+  if (dead.length === 0) return dead;
+  Atomics.store(m, H_REPAIRER, t.id);
+  try {
+    repair(heap, dead);
+    for (const id of dead) releaseLocksOf(mem, id);
+    for (const id of dead) bury(t, id);
+  } finally {
+    // Not if this thread dies meanwhile.
+    Atomics.store(m, H_REPAIRER, 0);
+  }
+  return dead;
+}
+
+/** The last of a dead thread, when the heap is whole again: its record is free. */
+function bury(t: Proc, id: number): void {
+  const { mem } = t;
+  const ref = procRef(mem, id);
+  closeCallbacks(t, ref);
+  endTraceOf(mem, id);
+  if (t.trace.number !== 0) t.trace.event(EV_REAPED, 0, id, 0, 0, 0);
+  freeProc(mem, ref);
 }
 
 /**

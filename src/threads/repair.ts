@@ -1,19 +1,20 @@
 /**
- * Making the heap whole again after a thread died at any point, also inside a lock. World stopped by the reaper.
+ * Making the heap whole again after threads died at any point, also inside a lock. World stopped by the reaper. All that are
+ * dead are repaired at once: what one of them has half changed may be what the repair of another needs.
  *
- * What is certain then. Every other thread is outside its region, or HALTED: it waited for a lock that the dead one holds. It
+ * What is certain then. Every other thread is outside its region, or HALTED: it waited for a lock that a dead one holds. It
  * holds no lock, and what it has in hand carries its id (spans/mheap.ts). So only these can be half changed: what the
- * dead thread owned, what its locks guard, and notes it was leaving for others. What is true of the rest stands in the
+ * dead threads owned, what their locks guard, and notes they were leaving for others. What is true of the rest stands in the
  * spans table and the span records:
  *
  *   - a page is used iff the spans table names a span that covers it, or a living thread has it in its page cache;
- *   - a slot holds an object iff its allocation bit is set (the dead thread's window and reuse stack are forgotten: their
+ *   - a slot holds an object iff its allocation bit is set (the dead threads' windows and reuse stacks are forgotten: their
  *     bits are 0);
  *   - a span without owner belongs in the set of mcentral that its counts ask for.
  *
- * If the dead thread, or another before it, died while it was reclaiming what all threads' caches hold, then every cache
- * may be half changed: all of them are forgotten, as the dead thread's is, and every span loses its owner. The others
- * have been stopped since.
+ * If one of them died while it was reclaiming what all threads' caches hold, then every cache may be half changed: all of
+ * them are forgotten, as the dead threads' are, and every span loses its owner. The others have been stopped since. And if
+ * a reaper dies in here, H_REPAIRER keeps them stopped until another has done it all again, from the start.
  *
  * Of the collector: the mark bits are the truth while it marks. The dead thread's barrier buffer is emptied into them, and
  * since the grey objects it had on its stack, and perhaps roots that it had in its hand, are lost, all marked objects will
@@ -116,56 +117,69 @@ import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithoutAll } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
 import { LOCK_OWNER } from '../sync/proc.ts';
+import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 import { repairSnapshot } from './repair-snapshot.ts';
 import { repairSpecials } from './repair-specials.ts';
 import { recount } from './repair-stats.ts';
 import { attachedProcs } from './stop-the-world.ts';
 
-/** Repairs what the thread with this id was changing, and takes its spans and pages back. */
-export function repair(heap: MHeap, dead: ProcRef, id: number): void {
+/** Repairs what the threads with these ids were changing, and takes their spans and pages back. They are DEAD, no others. */
+export function repair(heap: MHeap, ids: readonly number[]): void {
   const { mem } = heap.t;
   const { m } = mem;
-  const living = attachedProcs(mem).filter((p) => p !== dead);
-  const heldHeap = (Atomics.load(m, H_HEAP_LOCK) & LOCK_OWNER) === id;
-  const lost = Atomics.load(m, H_RECLAIMER) === 0 ? [dead] : [...living, dead];
-  const ids = new Set(lost.map((p) => m[p + PROC_ID]));
+  const gone: Gone = { ids: new Set(ids), procs: ids.map((id) => procRef(mem, id)) };
+  const living = attachedProcs(mem).filter((p) => !gone.procs.includes(p));
+  const heldHeap = holds(m, H_HEAP_LOCK, gone);
   const transition = Atomics.load(m, H_RECLAIMER) !== 0;
+  const lost = transition ? [...living, ...gone.procs] : gone.procs;
+  const owners = new Set([...lost.map((p) => m[p + PROC_ID]), ...ids]);
   for (const p of lost) repairStats(mem, p);
-  repairSnapshot(mem, dead, id);
-  repairSpansTable(heap, id);
-  forgetQueues(mem, [...living, dead]);
+  for (const id of ids) repairSnapshot(mem, procRef(mem, id), id);
+  repairSpansTable(heap, gone);
+  forgetQueues(mem, [...living, ...gone.procs]);
   for (const p of lost) forgetCache(heap, p);
-  m[dead + PROC_SPAN_CACHE_LEN] = 0;
+  for (const p of gone.procs) m[p + PROC_SPAN_CACHE_LEN] = 0;
   emptyCentrals(heap);
   if (heldHeap) {
     for (let i = 0; i < FIXALLOCS; i++) fixForget(mem, i);
     repairBitArenas(mem);
   }
-  repairMarking(heap, dead, id, living);
-  if ((Atomics.load(m, H_SPECIALS_LOCK) & LOCK_OWNER) === id) repairSpecials(mem);
+  repairMarking(heap, gone, living);
+  if (holds(m, H_SPECIALS_LOCK, gone)) repairSpecials(mem);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
     if (transition && m[H_WRITE_BARRIER] === 0 && !isUnswept(m, s)) clearMarks(m, s);
-    repairSpan(heap, s, ids, heldHeap);
+    repairSpan(heap, s, owners, heldHeap);
   });
   rebuildMaps(heap, living);
-  recount(mem, dead);
+  recount(mem, gone.procs[0]!);
   Atomics.store(m, H_RECLAIMER, 0);
 }
 
-/** What the dead thread owed the collector. */
-function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly ProcRef[]): void {
+/** The dead threads: their ids, and their records. */
+interface Gone {
+  readonly ids: ReadonlySet<number>;
+  readonly procs: readonly ProcRef[];
+}
+
+/** Whether a dead thread died with this lock. */
+function holds(m: Int32Array<ArrayBufferLike>, lock: number, { ids }: Gone): boolean {
+  return ids.has(Atomics.load(m, lock) & LOCK_OWNER);
+}
+
+/** What the dead threads owed the collector. */
+function repairMarking(heap: MHeap, gone: Gone, living: readonly ProcRef[]): void {
   const { t } = heap;
   const { mem } = t;
   const { m } = mem;
-  if ((Atomics.load(m, GC_WORK_LOCK) & LOCK_OWNER) === id) forgetFull(t);
-  // The transition that the limiter was told of, if any, was the dead thread's: the world is stopped.
+  if (holds(m, GC_WORK_LOCK, gone)) forgetFull(t);
+  // The transition that the limiter was told of, if any, was a dead thread's: the world is stopped.
   mem.mf[(GC_PACER >>> 1) + LIMITER_TRANSITIONING] = 0;
   // The others are at safepoints, where the word of each says whether it is counted.
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
   Atomics.store(m, GC_IDLE, living.filter((p) => m[p + PROC_AWAITING] !== 0).length);
-  Atomics.compareExchange(m, GC_WORKER, id, 0);
-  unpause(mem, dead);
+  for (const id of gone.ids) Atomics.compareExchange(m, GC_WORKER, id, 0);
+  for (const p of gone.procs) unpause(mem, p);
   if (m[H_WRITE_BARRIER] === 0) {
     // Roots of a cycle that it did not come to begin.
     forgetFull(t);
@@ -173,11 +187,13 @@ function repairMarking(heap: MHeap, dead: ProcRef, id: number, living: readonly 
     Atomics.store(m, GC_SWEEP_CLASS, 0);
     return;
   }
-  for (let i = 0; i < m[dead + PROC_WB_COUNT]; i++) setMarked(mem, m[dead + PROC_WB + i] >>> 0);
-  m[dead + PROC_WB_COUNT] = 0;
-  m[dead + PROC_MARKING] = 0;
+  for (const p of gone.procs) {
+    for (let i = 0; i < m[p + PROC_WB_COUNT]; i++) setMarked(mem, m[p + PROC_WB + i] >>> 0);
+    m[p + PROC_WB_COUNT] = 0;
+    m[p + PROC_MARKING] = 0;
+  }
   Atomics.store(m, GC_RESCAN, 1);
-  // Somebody may have the address of the block in hand that the dead thread was filling, and mark it when it is free.
+  // Somebody may have the address of the block in hand that a dead thread was filling, and mark it when it is free.
   Atomics.store(m, GC_FREED_MARKING, 1);
 }
 
@@ -201,7 +217,7 @@ function forgetCache(heap: MHeap, p: ProcRef): void {
 }
 
 /** Removes entries of spans that are not, or no more: half made, or half freed. */
-function repairSpansTable(heap: MHeap, id: number): void {
+function repairSpansTable(heap: MHeap, gone: Gone): void {
   const { m, plan } = heap.t.mem;
   const grown = m[H_GROWN_PAGES];
   for (let page = 0; page < grown; page++) {
@@ -210,8 +226,8 @@ function repairSpansTable(heap: MHeap, id: number): void {
     const first = spanBase(m, s) >>> PAGE_SHIFT;
     const inside = page >= first && page < first + m[s + SPAN_NPAGES];
     const state = m[s + SPAN_STATE];
-    // On its way back to mheap, or a segment of its shadow stack or handle table.
-    const ofDead = (state === SPAN_STATE_FREEING || state === SPAN_STATE_MANUAL) && m[s + SPAN_OWNER] === id;
+    // On its way back to mheap, or a segment of a shadow stack or handle table.
+    const ofDead = (state === SPAN_STATE_FREEING || state === SPAN_STATE_MANUAL) && gone.ids.has(m[s + SPAN_OWNER]);
     if (!inside || state === SPAN_STATE_DEAD || ofDead) m[plan.spans + page] = NIL;
   }
 }

@@ -14,10 +14,9 @@ import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
-import { H_HEAP_LOCK, H_RECLAIMER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_RECLAIMER, H_REPAIRER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
-  PROC_DEAD,
   PROC_EPOCH,
   PROC_FREE,
   PROC_HALTED,
@@ -31,7 +30,7 @@ import {
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
-import { LOCK_OWNER, type Proc } from '../sync/proc.ts';
+import { isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 import { recordStop } from './pauses.ts';
@@ -132,6 +131,7 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
   if (trace !== 0) t.trace.event(EV_STOP_BEGIN, why, 0, 0, 0, 0);
   try {
     if (t.mem.shared && !stopAll(t, options)) return undefined;
+    t.holdsRunningWorld = false;
     stopped = performance.now();
     return { result: timed(fn, asked, options) };
   } finally {
@@ -140,7 +140,10 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
     if (trace !== 0 && t.trace.number === trace) {
       t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, ((stopped ?? asked) - asked) * 1e6);
     }
-    if (t.mem.shared) startAll(t);
+    if (t.mem.shared) {
+      t.holdsRunningWorld = true;
+      endStop(t, stopped !== undefined);
+    }
     const gc = why === WHY_MARK_SETUP || why === WHY_MARK_TERMINATION;
     if (stopped !== undefined) recordStop(t.mem, gc, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
   }
@@ -154,20 +157,25 @@ function timed<T>(fn: () => T, asked: number, options: StopOptions): T {
 }
 
 /**
- * Takes the world lock when no thread has died while it was changing the others' caches: whoever had stopped them is
- * gone, and only a reaper may start them again.
+ * Takes the world lock when no thread has died while it was changing the others' caches, or repairing the heap: whoever had
+ * stopped them is gone, and only a reaper may start them again.
  */
 export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void {
   for (;;) {
     if (!t.lockWorld(options.within)) throw new StopGivenUp();
-    if (options.reaping || Atomics.load(t.mem.m, H_RECLAIMER) === 0) return;
+    if (options.reaping || !isBroken(t.mem)) return;
     t.unlockWorld();
     awaitReaper(t);
   }
 }
 
+/** Whether a coordinator has died that was changing what belongs to others: they may not be started until a reaper has been. */
+function isBroken({ m }: Mem): boolean {
+  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
+}
+
 /** A dead thread is to be reaped first, by somebody who needs the world lock for it. */
-function awaitReaper(t: Proc): void {
+export function awaitReaper(t: Proc): void {
   t.parkWhile(H_STOP, Atomics.load(t.mem.m, H_STOP), LOOK_MS);
 }
 
@@ -182,11 +190,6 @@ function stopAll(t: Proc, options: StopOptions): boolean {
   }
   if (options.reaping) return true;
   return leafLocks(mem).every((lock) => Atomics.load(m, lock) === 0);
-}
-
-/** Whether a thread's status says that a reaper is to come first. HALTED: and that the last one has died. */
-export function isOfReaper(status: number): boolean {
-  return status === PROC_DEAD || status === PROC_BLOCKED || status === PROC_HALTED;
 }
 
 function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions): boolean {
@@ -241,11 +244,18 @@ function nameOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
   return `proc ${m[p + PROC_ID]}${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
 }
 
+/** The stop is over, or was given up. A reaper that has given up leaves a broken heap stopped as it was, and what it stopped. */
+function endStop(t: Proc, isComplete: boolean): void {
+  const { m } = t.mem;
+  const isStart = isComplete || !isBroken(t.mem);
+  Atomics.store(m, H_STOP, 0);
+  unpark(m, H_STOP);
+  if (isStart) startAll(t);
+}
+
 function startAll(t: Proc): void {
   const { mem } = t;
   const { m } = mem;
-  Atomics.store(m, H_STOP, 0);
-  unpark(m, H_STOP);
   for (const p of allProcs(mem)) {
     const word = p + PROC_STATUS;
     if (Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE) === PROC_STOPPED) unpark(m, word);

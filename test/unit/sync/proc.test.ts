@@ -2,11 +2,18 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { H_HEAP_LOCK, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
-import { PROC_BLOCKED, PROC_DEAD, PROC_IDLE, PROC_RUNNING, PROC_STATUS } from '../../../src/layout/proc.ts';
+import {
+  PROC_BLOCKED,
+  PROC_DEAD,
+  PROC_HALTED,
+  PROC_IDLE,
+  PROC_RUNNING,
+  PROC_STATUS,
+} from '../../../src/layout/proc.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { LOCK_CONTENDED, LOCK_OWNER, Proc } from '../../../src/sync/proc.ts';
 import { lockName } from '../../../src/sync/ranks.ts';
-import { releaseLocksOf, withWorldStopped } from '../../../src/threads/stop-the-world.ts';
+import { releaseLocksOf, stopLocked, withWorldStopped } from '../../../src/threads/stop-the-world.ts';
 import { C_STOP, newControl, W_PROGRESS } from '../../support/control.ts';
 import { Internals } from '../../support/internals.ts';
 import { allEnded, type Hand, startHand, until } from '../../support/workers.ts';
@@ -135,6 +142,44 @@ test('a worker that waits for a lock sets CONTENDED and stays RUNNING; the unloc
   t.unlock(H_HEAP_LOCK);
   await goesOn(hand);
   await end(hand);
+});
+
+test.each([
+  ['is RUNNING', PROC_RUNNING, PROC_RUNNING],
+  ['is DEAD', PROC_DEAD, PROC_BLOCKED],
+  ['is BLOCKED, as a sweeper may be that others wait for,', PROC_BLOCKED, PROC_BLOCKED],
+  ['is HALTED', PROC_HALTED, PROC_BLOCKED],
+])('while it waits for a thread that %s, its status says whether only a reaper can help', (_, owner, expected) => {
+  const other = attachHeap(heap.share());
+  Atomics.store(x.m, x.proc(other.threadId) + PROC_STATUS, owner);
+  t.enter();
+  const seen: number[] = [];
+  const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
+    seen.push(status());
+    return 'timed-out';
+  });
+  t.parkFor(H_HEAP_LOCK, 0, other.threadId);
+  wait.mockRestore();
+  expect(seen.at(-1)).toBe(expected);
+  expect(status()).toBe(PROC_RUNNING);
+  t.leave();
+});
+
+test('no leaf lock is taken with the world lock while the world runs', () => {
+  t.enter();
+  t.lockWorld();
+  expect(() => t.lock(H_HEAP_LOCK)).toThrow(
+    /fatal error: a leaf lock is taken with the world lock while the world runs/,
+  );
+  stopLocked(t, () => {
+    t.lock(H_HEAP_LOCK);
+    t.unlock(H_HEAP_LOCK);
+  });
+  expect(() => t.lock(H_HEAP_LOCK)).toThrow(/fatal error/);
+  t.unlockWorld();
+  t.lock(H_HEAP_LOCK);
+  t.unlock(H_HEAP_LOCK);
+  t.leave();
 });
 
 test('a worker that waits for the lock of a dead thread becomes BLOCKED, and goes on after the reaper has been', async () => {

@@ -1,19 +1,31 @@
 /** Repair, from states that a thread can leave behind when it dies between two stores. The test plays the dead thread. */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { releaseAll } from '../../../src/cache/release.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
-import { H_PROCS, H_RECLAIMER, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
+import { GC_WORK_LOCK } from '../../../src/layout/gc.ts';
+import {
+  H_HEAP_LOCK,
+  H_PROCS,
+  H_RECLAIMER,
+  H_REPAIRER,
+  H_SPECIALS_LOCK,
+  H_STOP,
+  H_WORLD_LOCK,
+} from '../../../src/layout/header.ts';
 import {
   MC_FULL_FIRST,
   MC_PARTIAL_COUNT,
   MC_WIN,
   PC_FREE_LO,
+  PROC_BLOCKED,
   PROC_DEAD,
   PROC_EPOCH,
+  PROC_FREE,
   PROC_ID,
   PROC_IDLE,
   PROC_PAGE_CACHE,
   PROC_REMOTE_HEAD,
+  PROC_RUNNING,
   PROC_STATUS,
   PROC_STOPPED,
   PROC_TINY,
@@ -31,6 +43,7 @@ import {
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { tryReap } from '../../../src/threads/reap.ts';
 import { Internals } from '../../support/internals.ts';
 
 let heap: Heap;
@@ -38,7 +51,7 @@ let ghost: Heap;
 let x: Internals;
 
 beforeEach(() => {
-  heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, maxThreads: 4 });
+  heap = createHeap({ gc: 'off', maxBytes: 2 ** 25, maxThreads: 4 });
   ghost = attachHeap(heap.share());
   x = new Internals(heap);
 });
@@ -199,15 +212,83 @@ test('a thread that died while it was attaching leaves a record that can be reap
   heap.verify();
 });
 
-test('two dead threads are reaped one after the other', () => {
-  const third = attachHeap(heap.share());
-  const addrs = [...make(ghost, 100, 64), ...make(third, 100, 64)];
-  // The reaper of one must not take the other's absence for a reason to wait.
-  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_DEAD);
-  expect(heap.reap(ghost.threadId)).toBe(true);
-  expect(heap.reap(third.threadId)).toBe(true);
+const LOCKS = { mheap: H_HEAP_LOCK, specials: H_SPECIALS_LOCK, 'full work buffers': GC_WORK_LOCK };
+
+test.each([...Object.entries(LOCKS), ['nothing', 0]])(
+  'two dead threads, the second with %s, are reaped together',
+  (_, lock) => {
+    const third = attachHeap(heap.share());
+    const addrs = [...make(ghost, 100, 64), ...make(third, 100, 64)];
+    // The reaper of one must neither take the other's absence for a reason to wait, nor wait for its lock.
+    Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_DEAD);
+    if (lock !== 0) Atomics.store(x.m, lock as number, third.threadId);
+    expect(heap.reap(ghost.threadId)).toBe(true);
+    expect([x.status(ghost.threadId), x.status(third.threadId)]).toEqual([PROC_FREE, PROC_FREE]);
+    expect(heap.reap(third.threadId)).toBe(false);
+    expect(x.locks().filter(([word]) => x.m[word] !== 0)).toEqual([]);
+    heap.verify();
+    for (const addr of addrs) heap.raw.free(addr);
+    heap.verify();
+    expect(heap.stats().heapInUseBytes).toBe(0);
+  },
+);
+
+test('a reaper that gives up leaves those stopped whose caches are half changed', () => {
+  const [third, fourth] = [attachHeap(heap.share()), attachHeap(heap.share())];
+  for (const word of [H_RECLAIMER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
+  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
+  Atomics.store(x.m, x.proc(fourth.threadId) + PROC_STATUS, PROC_RUNNING);
+  const { heap: mheap } = (heap.raw as unknown as Malloc).cache;
+  expect(tryReap(mheap, ghost.threadId)).toBe(false);
+  expect(x.m[H_STOP]).toBe(0);
+  expect(x.status(third.threadId)).toBe(PROC_STOPPED);
+  Atomics.store(x.m, x.proc(fourth.threadId) + PROC_STATUS, PROC_IDLE);
+  expect(tryReap(mheap, ghost.threadId)).toBe(true);
+  expect([third, fourth].map((h) => x.status(h.threadId))).toEqual([PROC_IDLE, PROC_IDLE]);
+  expect(x.m[H_RECLAIMER]).toBe(0);
   heap.verify();
-  for (const addr of addrs) heap.raw.free(addr);
+});
+
+test('who dies while it repairs leaves the world stopped for the next reaper, whoever else comes first', () => {
+  const [dead, third] = [attachHeap(heap.share()), attachHeap(heap.share())];
+  for (const word of [H_REPAIRER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
+  for (const h of [dead, ghost]) Atomics.store(x.m, x.proc(h.threadId) + PROC_STATUS, PROC_DEAD);
+  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
+  const { t } = heap.raw as unknown as Malloc;
+  let waits = 0;
+  const parkWhile = vi.spyOn(t, 'parkWhile').mockImplementation(() => {
+    expect(x.status(third.threadId)).toBe(PROC_STOPPED);
+    if (++waits > 3) throw new Error('it waits');
+  });
+  expect(() => heap.verify()).toThrow('it waits');
+  parkWhile.mockRestore();
+  expect(heap.reap(dead.threadId)).toBe(true);
+  expect([dead, ghost, third].map((h) => x.status(h.threadId))).toEqual([PROC_FREE, PROC_FREE, PROC_IDLE]);
+  expect(x.m[H_REPAIRER]).toBe(0);
   heap.verify();
-  expect(heap.stats().heapInUseBytes).toBe(0);
+});
+
+test('freeing waits for no lock between the bit and the stack: a reaper that looks then counts each slot once', () => {
+  const { t } = ghost.raw as unknown as Malloc;
+  const dead = attachHeap(heap.share());
+  const addrs = make(ghost, 400, 16384);
+  let armed = true;
+  t.delay = (place) => {
+    if (place !== 'mcache.settle' || !armed) return;
+    armed = false;
+    Atomics.store(x.m, H_HEAP_LOCK, dead.threadId);
+  };
+  let waits = 0;
+  vi.spyOn(t, 'parkFor').mockImplementation((word) => {
+    // What `parkFor` does when the owner is DEAD, and what happens meanwhile.
+    waits++;
+    expect(word).toBe(H_HEAP_LOCK);
+    Atomics.store(x.m, t.ref + PROC_STATUS, PROC_BLOCKED);
+    expect(heap.reap(dead.threadId)).toBe(true);
+    Atomics.store(x.m, t.ref + PROC_STATUS, PROC_RUNNING);
+  });
+  for (const addr of addrs) ghost.raw.free(addr);
+  expect(waits).toBe(1);
+  heap.verify();
+  expect(heap.memStats().HeapObjects).toBe(0);
 });
