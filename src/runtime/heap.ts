@@ -295,7 +295,8 @@ export class Heap extends HeapInside {
 
   /**
    * Takes back all that a thread held which is gone without having detached. `id` is its `heap.threadId`. False when no
-   * such thread is attached. The thread must really be gone. Objects it allocated stay.
+   * such thread is attached, as when another call has taken it back: those known to be gone are taken back together. The
+   * thread must really be gone. Objects it allocated stay. Blocks until the other threads have reached safepoints.
    */
   reap(id: number): boolean {
     this.check();

@@ -1,4 +1,4 @@
-/** What the heap knows of the thread it runs in. The one place that asks the platform. */
+/** What the heap knows of the thread it runs in. The one place that asks the platform, but for its memset (sys/memset.ts). */
 
 /** The part of Node's `Worker` that `heap.watch` needs. */
 export interface WorkerLike {
