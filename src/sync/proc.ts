@@ -43,7 +43,7 @@
 import type { ProcRef } from '../base/brand.ts';
 import { fatal, SpanheapError } from '../base/errors.ts';
 import { GC_RAGGED } from '../layout/gc.ts';
-import { H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
+import { H_RECLAIMER, H_REPAIRER, H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -72,6 +72,9 @@ export const LOCK_OWNER = 0xffff;
 const SPIN = 6000;
 /** A sleeper looks around this often, for an owner that died. */
 const NAP_MS = 20;
+
+/** A thread that stays stopped for so long because of a dead one that nobody reaps complains, in milliseconds. */
+const UNREAPED_MS = 60000;
 
 /** Called in slow paths, for tests: may sleep to make rare interleavings common. */
 export type DelayHook = (place: string) => void;
@@ -221,12 +224,28 @@ export class Proc {
   #acquireSlow(): void {
     const m = this.#m;
     const word = this.ref + PROC_STATUS;
-    for (;;) {
+    for (let since = 0; ; ) {
       const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_RUNNING);
       if (status === PROC_IDLE) return;
-      if (status === PROC_STOPPED) this.parkWhile(word, PROC_STOPPED, NAP_MS);
-      else this.#gone();
+      if (status !== PROC_STOPPED) this.#gone();
+      this.parkWhile(word, PROC_STOPPED, NAP_MS);
+      since = this.#isAbandoned() ? since || performance.now() : 0;
+      if (since !== 0 && performance.now() - since > UNREAPED_MS) this.#complain();
     }
+  }
+
+  /** Whether who stopped this thread has died, in the middle of what only a reaper can mend, and none is at it. */
+  #isAbandoned(): boolean {
+    const m = this.#m;
+    return Atomics.load(m, H_STOP) === 0 && (Atomics.load(m, H_RECLAIMER) | Atomics.load(m, H_REPAIRER)) !== 0;
+  }
+
+  /** This thread may be the one that is to reap, from its event loop. */
+  #complain(): never {
+    throw new SpanheapError(
+      'ERR_FATAL',
+      `a thread died while it had the world stopped, and was not reaped for ${UNREAPED_MS / 1000} s; use heap.watch(worker), or heap.reap(id)`,
+    );
   }
 
   /** Whether this thread still belongs to the heap: not detached, not reaped. */

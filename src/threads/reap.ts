@@ -28,6 +28,7 @@ import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import { endTraceOf } from '../sync/trace.ts';
+import type { Mem } from '../sys/mem.ts';
 import { freeProc } from './attach.ts';
 import { repair } from './repair.ts';
 import {
@@ -55,12 +56,13 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   }
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);
-  if (!markDead(heap, ref)) return false;
-  // Both at once: whichever is stopped for first, the other would be waited for.
+  // Both at once: whichever is stopped for first, the other would be waited for. The worker before its starter: whoever finds
+  // that one DEAD can reap both.
   if (Atomics.load(mem.m, GC_STARTER) === id) markDead(heap, procRef(mem, mem.m[GC_RESERVED]));
+  if (!markDead(heap, ref)) return false;
   const reaped = withWorldStopped(t, () => reapDead(heap), { ...options, reaping: true });
   const { within: _, ...patient } = options;
-  for (const each of reaped) reapStartedBy(heap, each, patient);
+  for (const each of new Set([id, ...reaped])) reapStartedBy(heap, each, patient);
   return true;
 }
 
@@ -74,15 +76,27 @@ function reapDead(heap: MHeap): readonly number[] {
   // Another reaper has been faster.
   if (dead.length === 0) return dead;
   Atomics.store(m, H_REPAIRER, t.id);
-  try {
-    repair(heap, dead);
-    for (const id of dead) releaseLocksOf(mem, id);
-    for (const id of dead) bury(t, id);
-  } finally {
-    // Not if this thread dies meanwhile.
-    Atomics.store(m, H_REPAIRER, 0);
-  }
+  forgetStarter(mem, dead);
+  repair(heap, dead);
+  for (const id of dead) releaseLocksOf(mem, id);
+  for (const id of dead) bury(t, id);
+  // Not if anything has failed: then the heap is not whole, and nobody is started.
+  Atomics.store(m, H_REPAIRER, 0);
   return dead;
+}
+
+/**
+ * If one of the dead has started the background worker, and that is dead too, or has never come, another may be started. In this
+ * order, and before GC_WORKER stops naming the worker: who claims the next start stores GC_STARTER last.
+ */
+function forgetStarter(mem: Mem, dead: readonly number[]): void {
+  const { m } = mem;
+  const starter = Atomics.load(m, GC_STARTER);
+  const worker = m[GC_RESERVED];
+  if (!dead.includes(starter) || (isTaken(m, procRef(mem, worker)) && !dead.includes(worker))) return;
+  const state = Atomics.load(m, GC_WORKER);
+  Atomics.store(m, GC_STARTER, 0);
+  if (state !== 0) Atomics.compareExchange(m, GC_WORKER, state, 0);
 }
 
 /** The last of a dead thread, when the heap is whole again: its record is free. */
@@ -125,7 +139,7 @@ function markDead(heap: MHeap, ref: ProcRef): boolean {
   const word = ref + PROC_STATUS;
   for (let status = Atomics.load(m, word); status !== PROC_DEAD; ) {
     // Died while it attached: nothing to repair, but the record is taken.
-    if (status === PROC_FREE && (Atomics.load(m, ref + PROC_EPOCH) & 1) === 0) return false;
+    if (status === PROC_FREE && !isTaken(m, ref)) return false;
     const seen = Atomics.compareExchange(m, word, status, PROC_DEAD);
     if (seen === status) break;
     status = seen;
@@ -135,10 +149,15 @@ function markDead(heap: MHeap, ref: ProcRef): boolean {
   return true;
 }
 
+/** Whether a record is somebody's, one who is attached or is about to be. */
+function isTaken(m: Int32Array<ArrayBufferLike>, ref: ProcRef): boolean {
+  return (Atomics.load(m, ref + PROC_EPOCH) & 1) === 1;
+}
+
 /** Ids of the threads that attached from the worker with this thread id. */
 export function procsOfThread(heap: MHeap, threadId: number): number[] {
   const { mem } = heap.t;
   return allProcs(mem)
-    .filter((p) => (Atomics.load(mem.m, p + PROC_EPOCH) & 1) === 1 && mem.m[p + PROC_THREAD] === threadId + 1)
+    .filter((p) => isTaken(mem.m, p) && mem.m[p + PROC_THREAD] === threadId + 1)
     .map((p) => mem.m[p + PROC_ID]);
 }

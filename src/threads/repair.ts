@@ -179,7 +179,8 @@ function repairMarking(heap: MHeap, gone: Gone, living: readonly ProcRef[]): voi
   Atomics.store(m, GC_WORKING, living.filter((p) => m[p + PROC_MARKING] !== 0).length);
   Atomics.store(m, GC_IDLE, living.filter((p) => m[p + PROC_AWAITING] !== 0).length);
   for (const id of gone.ids) Atomics.compareExchange(m, GC_WORKER, id, 0);
-  for (const p of gone.procs) unpause(mem, p);
+  for (const p of gone.procs) m[p + PROC_PAUSES] = 0;
+  recountPauses(mem, living);
   if (m[H_WRITE_BARRIER] === 0) {
     // Roots of a cycle that it did not come to begin.
     forgetFull(t);
@@ -197,11 +198,11 @@ function repairMarking(heap: MHeap, gone: Gone, living: readonly ProcRef[]): voi
   Atomics.store(m, GC_FREED_MARKING, 1);
 }
 
-/** What the dead thread held back with `pauseGC`. If nobody else does, the next span taken begins a cycle, which repaces. */
-function unpause({ m }: Mem, dead: ProcRef): void {
-  const held = m[dead + PROC_PAUSES];
-  m[dead + PROC_PAUSES] = 0;
-  if (held !== 0 && Atomics.sub(m, GC_PAUSED, held) === held && m[GC_ENABLED] !== 0) Atomics.store(m, GC_TRIGGER, 0);
+/** What the living hold back with `pauseGC`. If nobody does any more, the next span taken begins a cycle, which repaces. */
+function recountPauses({ m }: Mem, living: readonly ProcRef[]): void {
+  const pauses = living.reduce((n, p) => n + m[p + PROC_PAUSES], 0);
+  const before = Atomics.exchange(m, GC_PAUSED, pauses);
+  if (before !== 0 && pauses === 0 && m[GC_ENABLED] !== 0) Atomics.store(m, GC_TRIGGER, 0);
 }
 
 function clearMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {

@@ -1,7 +1,7 @@
 /** The region protocol and the locks, step by step: one thread is played by the test, the other is real. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
-import { H_HEAP_LOCK, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
+import { H_HEAP_LOCK, H_REPAIRER, H_STOP, H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -9,6 +9,7 @@ import {
   PROC_IDLE,
   PROC_RUNNING,
   PROC_STATUS,
+  PROC_STOPPED,
 } from '../../../src/layout/proc.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { LOCK_CONTENDED, LOCK_OWNER, Proc } from '../../../src/sync/proc.ts';
@@ -163,6 +164,26 @@ test.each([
   expect(seen.at(-1)).toBe(expected);
   expect(status()).toBe(PROC_RUNNING);
   t.leave();
+});
+
+test('a thread that stays stopped because nobody reaps the dead coordinator complains after a minute', () => {
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_STOPPED);
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 1000));
+  const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
+    // As long as somebody is at it, or nothing is broken, it waits.
+    if (now > 200_000) Atomics.store(x.m, H_STOP, 0);
+    if (now > 400_000) Atomics.store(x.m, H_REPAIRER, heap.threadId);
+    now += 1000;
+    return 'timed-out';
+  });
+  expect(() => t.enter()).toThrow(/a thread died while it had the world stopped, and was not reaped for 60 s/);
+  clock.mockRestore();
+  wait.mockRestore();
+  expect(now).toBeGreaterThan(460_000);
+  Atomics.store(x.m, H_REPAIRER, 0);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_IDLE);
+  heap.verify();
 });
 
 test('no leaf lock is taken with the world lock while the world runs', () => {

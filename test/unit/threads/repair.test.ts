@@ -2,7 +2,15 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { releaseAll } from '../../../src/cache/release.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
-import { GC_WORK_LOCK } from '../../../src/layout/gc.ts';
+import {
+  GC_PAUSED,
+  GC_STARTER,
+  GC_WORK_LOCK,
+  GC_WORKER,
+  WORKER_ATTACHING,
+  WORKER_RETIRING,
+  WORKER_STARTING,
+} from '../../../src/layout/gc.ts';
 import {
   H_HEAP_LOCK,
   H_PROCS,
@@ -24,6 +32,7 @@ import {
   PROC_ID,
   PROC_IDLE,
   PROC_PAGE_CACHE,
+  PROC_PAUSES,
   PROC_REMOTE_HEAD,
   PROC_RUNNING,
   PROC_STATUS,
@@ -291,4 +300,31 @@ test('freeing waits for no lock between the bit and the stack: a reaper that loo
   expect(waits).toBe(1);
   heap.verify();
   expect(heap.memStats().HeapObjects).toBe(0);
+});
+
+test.each([
+  ['has not come yet', WORKER_STARTING],
+  ['attaches', WORKER_ATTACHING],
+  ['leaves', WORKER_RETIRING],
+])('who started the background worker is reaped along with another: its worker, which %s, is forgotten', (_, state) => {
+  const collected = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+  const [starter, other] = [attachHeap(collected.share()), attachHeap(collected.share())];
+  const y = new Internals(collected);
+  Atomics.store(y.m, GC_STARTER, starter.threadId);
+  Atomics.store(y.m, GC_WORKER, state);
+  Atomics.store(y.m, y.proc(starter.threadId) + PROC_STATUS, PROC_DEAD);
+  expect(collected.reap(other.threadId)).toBe(true);
+  expect([y.m[GC_STARTER], y.m[GC_WORKER], y.status(starter.threadId)]).toEqual([0, 0, PROC_FREE]);
+  collected.verify();
+});
+
+test('what the dead held back with pauseGC is counted anew, as often as a reaper tries', () => {
+  ghost.pauseGC();
+  const pause = heap.pauseGC();
+  // As after a reaper that died in the middle.
+  x.m[x.proc(ghost.threadId) + PROC_PAUSES] = 0;
+  die();
+  expect(x.m[GC_PAUSED]).toBe(1);
+  pause.dispose();
+  expect(x.m[GC_PAUSED]).toBe(0);
 });
