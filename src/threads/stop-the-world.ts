@@ -142,7 +142,7 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
     }
     if (t.mem.shared) {
       t.holdsRunningWorld = true;
-      endStop(t);
+      endStop(t, stopped !== undefined);
     }
     const gc = why === WHY_MARK_SETUP || why === WHY_MARK_TERMINATION;
     if (stopped !== undefined) recordStop(t.mem, gc, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
@@ -244,13 +244,16 @@ function nameOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
   return `proc ${m[p + PROC_ID]}${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
 }
 
-/** The stop is over, or was given up, or has failed. A broken heap stays stopped, as far as it is. */
-function endStop(t: Proc): void {
+/**
+ * The stop is over, or was given up. A reaper that has given up leaves a broken heap stopped as it was, and what it stopped;
+ * so does one whose repair has failed.
+ */
+function endStop(t: Proc, isComplete: boolean): void {
   const { m } = t.mem;
-  const isWhole = !isBroken(t.mem);
+  const isStart = isComplete ? Atomics.load(m, H_REPAIRER) === 0 : !isBroken(t.mem);
   Atomics.store(m, H_STOP, 0);
   unpark(m, H_STOP);
-  if (isWhole) startAll(t);
+  if (isStart) startAll(t);
 }
 
 function startAll(t: Proc): void {
