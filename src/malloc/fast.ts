@@ -7,8 +7,9 @@
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
  * instead of sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a
- * cold call keeps the hot path's result an untagged integer where the two meet. A pair of `mallocgc` and `free` is to fit in what V8 inlines into one function: 460
- * bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and the copies of `m`.
+ * cold call keeps the hot path's result an untagged integer where the two meet. A pair of `mallocgc` and `free` is to fit in
+ * what V8 inlines into one function: 460 bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and
+ * the copies of `m`.
  *
  * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
  * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared

@@ -89,6 +89,11 @@ export function isOfReaper(status: number): boolean {
   return status === PROC_DEAD || status === PROC_BLOCKED || status === PROC_HALTED;
 }
 
+/** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
+export function isBroken({ m }: Mem): boolean {
+  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
+}
+
 export class Proc {
   readonly mem: Mem;
   readonly ref: ProcRef;
@@ -229,15 +234,11 @@ export class Proc {
       if (status === PROC_IDLE) return;
       if (status !== PROC_STOPPED) this.#gone();
       this.parkWhile(word, PROC_STOPPED, NAP_MS);
-      since = this.#isAbandoned() ? since || performance.now() : 0;
+      // Who stopped this thread has died, and no reaper is at it.
+      const isAbandoned = Atomics.load(m, H_STOP) === 0 && isBroken(this.mem);
+      since = isAbandoned ? since || performance.now() : 0;
       if (since !== 0 && performance.now() - since > UNREAPED_MS) this.#complain();
     }
-  }
-
-  /** Whether who stopped this thread has died, in the middle of what only a reaper can mend, and none is at it. */
-  #isAbandoned(): boolean {
-    const m = this.#m;
-    return Atomics.load(m, H_STOP) === 0 && (Atomics.load(m, H_RECLAIMER) | Atomics.load(m, H_REPAIRER)) !== 0;
   }
 
   /** This thread may be the one that is to reap, from its event loop. */

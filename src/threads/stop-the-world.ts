@@ -14,7 +14,7 @@ import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
-import { H_HEAP_LOCK, H_RECLAIMER, H_REPAIRER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_REPAIRER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_EPOCH,
@@ -30,7 +30,7 @@ import {
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
-import { isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
+import { isBroken, isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
 import { recordStop } from './pauses.ts';
@@ -167,11 +167,6 @@ export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void 
     t.unlockWorld();
     awaitReaper(t);
   }
-}
-
-/** Whether a coordinator has died that was changing what belongs to others: they may not be started until a reaper has been. */
-function isBroken({ m }: Mem): boolean {
-  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
 }
 
 /** A dead thread is to be reaped first, by somebody who needs the world lock for it. */

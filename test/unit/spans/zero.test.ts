@@ -13,15 +13,15 @@ const FROM = 2 ** 20;
 const AROUND = 4096;
 
 /** Of memory full of ones, the range that `clear` has made 0; fails if there is more than one. */
-function cleared(size: number, clear: () => void, start = FROM): [from: number, bytes: number] {
-  const bytes = mem.u8.subarray(start - AROUND, start + size + AROUND);
+function cleared(size: number, clear: () => void): [from: number, bytes: number] {
+  const bytes = mem.u8.subarray(FROM - AROUND, FROM + size + AROUND);
   bytes.fill(0xff);
   clear();
   const from = bytes.indexOf(0);
   const end = bytes.lastIndexOf(0) + 1;
   expect(bytes.subarray(from, end).some((byte) => byte !== 0)).toBe(false);
   bytes.fill(0);
-  return [start - AROUND + from, end - from];
+  return [FROM - AROUND + from, end - from];
 }
 
 const SLOTS = [8, 16, 24, 48, 64, 72, 80, 512, 4096, 8184, 8192, 8256, 8264, 9472, 16384, 32768];

@@ -49,6 +49,16 @@ async function startChurn(): Promise<Hand> {
   return hand;
 }
 
+/** A worker that waits for the heap lock of the ghost, who is dead. */
+async function startBlocked(): Promise<Hand> {
+  const hand = await startChurn();
+  t.lock(H_HEAP_LOCK);
+  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
+  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
+  return hand;
+}
+
 async function goesOn(hand: Hand): Promise<void> {
   const before = Atomics.load(control, hand.at + W_PROGRESS);
   await until('it goes on', () => Atomics.load(control, hand.at + W_PROGRESS) > before + 3);
@@ -204,11 +214,7 @@ test('no leaf lock is taken with the world lock while the world runs', () => {
 });
 
 test('a worker that waits for the lock of a dead thread becomes BLOCKED, and goes on after the reaper has been', async () => {
-  const hand = await startChurn();
-  t.lock(H_HEAP_LOCK);
-  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
-  await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
+  const hand = await startBlocked();
   expect(heap.reap(ghost.threadId)).toBe(true);
   heap.verify();
   await goesOn(hand);
@@ -216,11 +222,7 @@ test('a worker that waits for the lock of a dead thread becomes BLOCKED, and goe
 });
 
 test('a worker that was BLOCKED stays where it is while a reaper has the world stopped, whatever becomes of the lock', async () => {
-  const hand = await startChurn();
-  t.lock(H_HEAP_LOCK);
-  await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
-  await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
+  const hand = await startBlocked();
   const reaper = (heap.raw as unknown as Malloc).t;
   // As after the repair, or as in a second stop that comes before it has woken up.
   withWorldStopped(

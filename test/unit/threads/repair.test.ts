@@ -277,6 +277,16 @@ test('who dies while it repairs leaves the world stopped for the next reaper, wh
   heap.verify();
 });
 
+test('a repair that fails starts nobody', () => {
+  const third = attachHeap(heap.share());
+  const { t } = heap.raw as unknown as Malloc;
+  t.delay = (place) => {
+    if (place === 'specials') throw new Error('fails');
+  };
+  expect(() => heap.reap(ghost.threadId)).toThrow('fails');
+  expect([x.m[H_REPAIRER], x.m[H_STOP], x.status(third.threadId)]).toEqual([heap.threadId, 0, PROC_STOPPED]);
+});
+
 test('freeing waits for no lock between the bit and the stack: a reaper that looks then counts each slot once', () => {
   const { t } = ghost.raw as unknown as Malloc;
   const dead = attachHeap(heap.share());
@@ -306,17 +316,28 @@ test.each([
   ['has not come yet', WORKER_STARTING],
   ['attaches', WORKER_ATTACHING],
   ['leaves', WORKER_RETIRING],
-])('who started the background worker is reaped along with another: its worker, which %s, is forgotten', (_, state) => {
-  const collected = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
-  const [starter, other] = [attachHeap(collected.share()), attachHeap(collected.share())];
-  const y = new Internals(collected);
-  Atomics.store(y.m, GC_STARTER, starter.threadId);
-  Atomics.store(y.m, GC_WORKER, state);
-  Atomics.store(y.m, y.proc(starter.threadId) + PROC_STATUS, PROC_DEAD);
-  expect(collected.reap(other.threadId)).toBe(true);
-  expect([y.m[GC_STARTER], y.m[GC_WORKER], y.status(starter.threadId)]).toEqual([0, 0, PROC_FREE]);
-  collected.verify();
-});
+])(
+  'who started the background worker is reaped along with another: its worker, which %s, is forgotten at once',
+  (_, state) => {
+    const collected = createHeap({ maxBytes: 2 ** 24, maxThreads: 4 });
+    const [starter, other] = [attachHeap(collected.share()), attachHeap(collected.share())];
+    const y = new Internals(collected);
+    Atomics.store(y.m, GC_STARTER, starter.threadId);
+    Atomics.store(y.m, GC_WORKER, state);
+    Atomics.store(y.m, y.proc(starter.threadId) + PROC_STATUS, PROC_DEAD);
+    // Even if the reaper itself goes no further than its stop.
+    const { t } = collected.raw as unknown as Malloc;
+    const unlockWorld = t.unlockWorld.bind(t);
+    const dying = vi.spyOn(t, 'unlockWorld').mockImplementation(() => {
+      unlockWorld();
+      throw new Error('dies');
+    });
+    expect(() => collected.reap(other.threadId)).toThrow('dies');
+    dying.mockRestore();
+    expect([y.m[GC_STARTER], y.m[GC_WORKER], y.status(starter.threadId)]).toEqual([0, 0, PROC_FREE]);
+    collected.verify();
+  },
+);
 
 test('what the dead held back with pauseGC is counted anew, as often as a reaper tries', () => {
   ghost.pauseGC();
