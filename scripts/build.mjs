@@ -1,7 +1,7 @@
-// Builds everything that runs: the package's entries in one esbuild run (shared chunks, so that constants fold and
-// classes keep one identity across entries), the programs beside it (scripts, bench), the types.
+// Builds everything that runs: the library as one file, the programs beside it (scripts, bench), the types.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -21,7 +21,6 @@ const folder = (dir, out, match) =>
 const common = {
   outdir: 'dist',
   bundle: true,
-  splitting: true,
   format: 'esm',
   target: 'es2022',
   minifySyntax: true,
@@ -29,30 +28,55 @@ const common = {
   logLevel: 'warning',
 };
 
-// The background worker of the collector, as text inside of the library: then no bundler has to find it.
-const gcWorker = await build({
+// The background worker of the collector: a script of its own, and as text inside of the library, so that no bundler has
+// to find it.
+const { outputFiles } = await build({
   ...common,
-  entryPoints: ['src/runtime/gc-worker.ts'],
-  splitting: false,
+  entryPoints: { 'gc-worker': 'src/runtime/gc-worker.ts' },
   format: 'iife',
   minify: true,
-  sourcemap: false,
   write: false,
   platform: 'neutral',
 });
-common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker.outputFiles[0].text) };
+mkdirSync('dist');
+for (const { path, contents } of outputFiles) writeFileSync(path, contents);
+const gcWorker = outputFiles.find(({ path }) => path.endsWith('.js')).text.replace(/\/\/# sourceMappingURL=.*\n$/, '');
+common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker) };
 
-// The library: runs in Node and in browsers, imports nothing from outside.
+// The library: runs in Node and in browsers, imports nothing from outside. One file: what is imported from another is no
+// constant to V8's compiler, and is looked for among all imports by each function that is compiled. Without blanks, which
+// take as long to read as they are many; the names stay, for stack traces.
 await build({
   ...common,
-  entryPoints: present({ index: 'src/index.ts', 'gc-worker': 'src/runtime/gc-worker.ts' }),
-  chunkNames: 'chunks/[name]-[hash]',
+  entryPoints: { index: 'src/index.ts' },
+  minifyWhitespace: true,
+  lineLimit: 160,
   platform: 'neutral',
 });
 
-// The programs: Node only, their packages bundled in.
-await build({
+// The programs: Node only, their packages bundled in. What the library's door shows they take from there, as its users do;
+// so there is one class of each error.
+const DOOR = ['index.ts', 'base/errors.ts', 'runtime/heap.ts', 'runtime/view-heap.ts'].map((file) =>
+  resolve('src', file),
+);
+const throughTheDoor = {
+  name: 'through-the-door',
+  setup(pass) {
+    pass.onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) =>
+      DOOR.includes(resolve(resolveDir, path)) ? { path: 'spanheap', external: true } : undefined,
+    );
+  },
+};
+const programs = {
   ...common,
+  platform: 'node',
+  loader: { '.css': 'text', '.html': 'text' },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+};
+await build({
+  ...programs,
   entryPoints: {
     ...present({
       cli: 'src/cli/main.ts',
@@ -64,16 +88,15 @@ await build({
       'replay-worker': 'src/cli/replay/replay-worker.ts',
       'bench/main': 'bench/main.ts',
     }),
-    ...folder('scripts', 'scripts', /^(oracle|generate)\.ts$/),
     ...folder('bench', 'bench', /^(case|worker)-.*\.ts$/),
   },
-  chunkNames: 'chunks/program-[name]-[hash]',
-  platform: 'node',
-  loader: { '.css': 'text', '.html': 'text' },
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  plugins: [throughTheDoor],
 });
+
+// The scripts look at what is behind the door.
+await build({ ...programs, entryPoints: folder('scripts', 'scripts', /^(oracle|generate)\.ts$/) });
 
 // The explorer's page: browser code, served by dist/explorer-worker.js from this folder.
 if (existsSync('src/explorer/index.html')) {

@@ -106,8 +106,3 @@ export class SnapshotAbortedError extends SpanheapError {
     super('ERR_SNAPSHOT', message);
   }
 }
-
-/** A broken invariant inside the allocator. The heap must not be used any more. */
-export function fatal(message: string): never {
-  throw new SpanheapError('ERR_FATAL', `fatal error: ${message}`);
-}

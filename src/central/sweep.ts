@@ -14,7 +14,7 @@
  */
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_FIRST } from '../layout/central.ts';
 import {
   GC_DEBUG,

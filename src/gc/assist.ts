@@ -4,6 +4,7 @@
  *
  * Who writes: the account is the thread's own; GC_BG_CREDIT is everybody's, by compare-and-exchange.
  */
+import { millitime } from '../base/clock.ts';
 import { GC_BG_CREDIT, GC_STARTED } from '../layout/gc.ts';
 import { PACER_ASSIST_BYTES_PER_WORK, PACER_HEAP_GOAL } from '../layout/pacer.ts';
 import { PROC_ASSIST, TM_ASSIST_NS } from '../layout/proc.ts';
@@ -23,7 +24,7 @@ export function assist(c: Collector, bytes: number): void {
   const { m, mf } = mem;
   const account = (t.ref + PROC_ASSIST) >>> 1;
   if (c.limiter.limiting() || (isHeld(m) && !hasFreeWork(c))) return;
-  const started = performance.now();
+  const started = millitime();
   const trace = t.trace.assistBegin(bytes);
   let scanned = 0;
   let slept = 0;
@@ -41,14 +42,14 @@ export function assist(c: Collector, bytes: number): void {
     // A snapshot keeps the cycle open: its end is not to be had by marking.
     if (isHeld(m)) break;
     // Others have all the work: wait for what they credit; below the goal not for long, beyond it until they have done.
-    const now = performance.now();
+    const now = millitime();
     const waited = now - started;
     if (waited > GIVE_UP_MS) break;
     if (waited > WAIT_MS && c.books.heapLive() < pacer.words[PACER_HEAP_GOAL]) break;
     c.awaitWork();
-    slept += performance.now() - now;
+    slept += millitime() - now;
   }
-  const ms = performance.now() - started;
+  const ms = millitime() - started;
   // Waiting takes no CPU time of anybody: the limiter must not count it.
   count(mem, t.ref, TM_ASSIST_NS, (ms - slept) * 1e6);
   t.trace.assistEnd(trace, ms * 1e6, scanned);

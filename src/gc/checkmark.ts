@@ -4,7 +4,7 @@
  * types by their tables, and keeps its own set of visited objects in this thread's memory.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { H_GROWN_PAGES } from '../layout/header.ts';
 import { SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import {

@@ -12,8 +12,7 @@
  *
  * With nobody in the background the marking is incremental: assists alone, and steps on request.
  */
-
-import { nanotime } from '../base/clock.ts';
+import { millitime, nanotime } from '../base/clock.ts';
 import { isAllSwept, sweepOne } from '../central/sweep.ts';
 import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import {
@@ -304,9 +303,9 @@ export class Collector implements AllocCollector, GcContext {
     const { m } = this.mem;
     const patience = new Patience(this.stop);
     while (isMarking(this) && ((m[GC_MARKED] - cycle) | 0) < 0) {
-      const started = performance.now();
+      const started = nanotime();
       this.mark(MAX_ALLOC);
-      count(this.mem, this.t.ref, TM_MARK_NS, (performance.now() - started) * 1e6);
+      count(this.mem, this.t.ref, TM_MARK_NS, nanotime() - started);
       if (!isMarking(this)) return;
       if (hasFreeWork(this)) continue;
       if (!hasWork(this)) {
@@ -349,9 +348,9 @@ export class Collector implements AllocCollector, GcContext {
 
   /** Marks in the background for a while, for the credit of all who allocate. Returns the bytes scanned. */
   markForAll(limit: number): number {
-    const started = performance.now();
+    const started = nanotime();
     const done = this.mark(limit, true);
-    const ns = (performance.now() - started) * 1e6;
+    const ns = nanotime() - started;
     count(this.mem, this.t.ref, TM_MARK_NS, ns);
     this.t.trace.marked(ns, done);
     if (isMarking(this)) this.pacer.update();
@@ -361,18 +360,18 @@ export class Collector implements AllocCollector, GcContext {
   // Sweeping.
 
   #sweepTimed(): boolean {
-    const started = performance.now();
+    const started = nanotime();
     const pages = sweepOne(this.heap);
-    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
+    count(this.mem, this.t.ref, TM_SWEEP_NS, nanotime() - started);
     return pages >= 0;
   }
 
   /** Sweeps up to `spans` spans. False: there is nothing left to sweep. In a region. */
   sweep(spans: number): boolean {
-    const started = performance.now();
+    const started = nanotime();
     let more = true;
     for (let i = 0; i < spans && more; i++) more = sweepOne(this.heap) >= 0;
-    count(this.mem, this.t.ref, TM_SWEEP_NS, (performance.now() - started) * 1e6);
+    count(this.mem, this.t.ref, TM_SWEEP_NS, nanotime() - started);
     if (!more) this.sweepPacing.finish();
     return more;
   }
@@ -414,10 +413,10 @@ export class Collector implements AllocCollector, GcContext {
   /** Spans that others have in hand are swept in a moment. */
   #awaitSweepers(): void {
     const { m } = this.mem;
-    const until = performance.now() + SWEEPERS_MS;
+    const until = millitime() + SWEEPERS_MS;
     for (const p of attachedProcs(this.mem)) {
       const word = p + PROC_SWEEPING;
-      while (p !== this.t.ref && Atomics.load(m, word) !== 0 && performance.now() < until) {
+      while (p !== this.t.ref && Atomics.load(m, word) !== 0 && millitime() < until) {
         this.t.trace.readForOthers();
         this.t.poll();
       }
@@ -426,7 +425,7 @@ export class Collector implements AllocCollector, GcContext {
 
   /** A step of about `ms` milliseconds of whatever is to be done. False: nothing is. In a region, at a safepoint. */
   step(ms: number): boolean {
-    const until = performance.now() + ms;
+    const until = millitime() + ms;
     if (!isMarking(this) && this.#due()) this.#start('heap');
     do {
       if (isMarking(this)) {
@@ -437,7 +436,7 @@ export class Collector implements AllocCollector, GcContext {
       } else if (!this.sweep(10)) {
         return false;
       }
-    } while (performance.now() < until);
+    } while (millitime() < until);
     return isMarking(this) || !this.isSwept();
   }
 }

@@ -15,7 +15,7 @@
  * next). `limiting` and `needUpdate` read one word each and may be called anywhere; an answer that is a little old does
  * no harm. All times are nanoseconds; `now` counts from any origin that all threads share.
  */
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import {
   LIMITER_BACKGROUND,
   LIMITER_CAPACITY,

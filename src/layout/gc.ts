@@ -97,7 +97,7 @@ export const GC_STARTER = H_GC + 6 * LINE + 2;
 export const GC_WAKE = H_GC + 7 * LINE;
 
 // Statistics, doubles. Sums of all threads that are gone or of the heap as a whole. World lock, or while stopped.
-/** Nanoseconds (wall clock of the machine) of the heap's beginning, of the current cycle's, of the end of its mark. */
+/** `nanotime` of the heap's beginning, of the current cycle's, of the end of its mark. */
 export const GC_T_CREATED = H_GC + 8 * LINE;
 export const GC_T_START = H_GC + 8 * LINE + 2;
 export const GC_T_MARK = H_GC + 8 * LINE + 4;

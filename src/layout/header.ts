@@ -7,7 +7,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 7;
+export const LAYOUT_VERSION = 8;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -139,7 +139,7 @@ export const H_TRACE_SEQ = 213 * LINE + 2;
 export const H_TRACE_READER = 213 * LINE + 3;
 /** Events that a ring has room for in this trace, a power of 2. */
 export const H_TRACE_CAPACITY = 213 * LINE + 4;
-/** When the trace began: milliseconds since the epoch, a double. */
+/** When the trace began: nanotime, a double. */
 export const H_TRACE_START = 213 * LINE + 6;
 /** The cycle of the collector whose end of sweeping was traced last. */
 export const H_TRACE_SWEPT = 213 * LINE + 8;

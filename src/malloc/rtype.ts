@@ -2,10 +2,10 @@
  * Types as the allocator needs them: how large, and which words are pointers (Go: `abi.Type`). Registered in the heap
  * itself, so that every thread, and a program without the user's code, gives a number the same meaning.
  */
-
 import { ctz32, isPowerOfTwo } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
-import { ArgumentError, fatal, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
+import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
 import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {

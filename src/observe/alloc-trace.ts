@@ -6,6 +6,7 @@
  * (trace-alive.ts), so each object that is alive then, and each that is made later, is told of exactly once, and so is its
  * end. At the end what the rings still hold is moved to this thread's memory: the rings are free for the next trace.
  */
+import { nanotime } from '../base/clock.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { sweepOne } from '../central/sweep.ts';
@@ -25,7 +26,7 @@ import { PACER_HEAP_GOAL } from '../layout/pacer.ts';
 import { PROC_ID, PROC_THREAD } from '../layout/proc.ts';
 import { EV_ATTACH, EV_START, EVENT_WORDS, RING_CAPACITY, RING_EVENTS } from '../layout/trace.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { endTraceOf, ringRef, wallClock } from '../sync/trace.ts';
+import { endTraceOf, ringRef } from '../sync/trace.ts';
 import { attachedProcs, withWorldStopped } from '../threads/stop-the-world.ts';
 import { AliveObjects } from './trace-alive.ts';
 import { type AllocEvent, EventDecoder, type EventVisitor, type EventWords } from './trace-events.ts';
@@ -279,7 +280,7 @@ function begin({ t }: MHeap, capacity: number): void {
   m[H_TRACE_SEQ] = 0;
   m[H_TRACE_CAPACITY] = capacity;
   m[H_TRACE_SWEPT] = m[GC_MARKED];
-  mf[H_TRACE_START >>> 1] = wallClock();
+  mf[H_TRACE_START >>> 1] = nanotime();
   Atomics.store(m, H_TRACE_READER, t.id);
   m[H_TRACE_COUNT] = m[H_TRACE_COUNT] + 1;
   Atomics.store(m, H_TRACE, m[H_TRACE_COUNT]);

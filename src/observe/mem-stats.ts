@@ -1,6 +1,5 @@
 /** `heap.memStats()`: Go's `runtime.MemStats` (mstats.go, Go 1.27). Of any thread or of none; stops nobody. */
-
-import { nanotime } from '../base/clock.ts';
+import { nanotime, walltime } from '../base/clock.ts';
 import { cpuTimes } from '../gc/books.ts';
 import { GC_ENABLED, GC_FORCED, GC_MARKED, GC_PAUSE_TOTAL, GC_T_CREATED } from '../layout/gc.ts';
 import { H_CLASS_TABLE, H_PROCS, H_SIZE_CLASSES } from '../layout/header.ts';
@@ -123,7 +122,7 @@ function gcFields(mem: Mem) {
     const from = (plan.stats + words) >>> 1;
     return Array.from(mf.subarray(from, from + STATS_RING));
   };
-  const PauseEnd = ring(STATS_PAUSE_END);
+  const PauseEnd = ring(STATS_PAUSE_END).map((at) => (at === 0 ? 0 : walltime(at)));
   const lifetime = Math.max(1, nanotime() - mf[GC_T_CREATED >>> 1]) * Math.max(1, Atomics.load(m, H_PROCS));
   return {
     NextGC: goalBytes(mem),

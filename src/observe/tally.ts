@@ -12,6 +12,7 @@
  * the same, so that the difference is what is alive.
  */
 import type { ProcRef } from '../base/brand.ts';
+import { millitime } from '../base/clock.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
 import { H_CLASS_TABLE, H_SIZE_CLASSES, H_STATS_EPOCH, H_STATS_READER } from '../layout/header.ts';
 import {
@@ -187,8 +188,8 @@ function awaitChange(mem: Mem, p: ProcRef, word: number, value: number, memory: 
   const { m } = mem;
   if (memory.stuck.get(word) === value) return Atomics.load(m, word) !== value;
   for (let i = 0; i < SPIN; i++) if (Atomics.load(m, word) !== value) return true;
-  const until = performance.now() + GIVE_UP_MS;
-  while (performance.now() < until && Atomics.load(m, p + PROC_STATUS) !== PROC_DEAD) {
+  const until = millitime() + GIVE_UP_MS;
+  while (millitime() < until && Atomics.load(m, p + PROC_STATUS) !== PROC_DEAD) {
     parkWhile(m, word, value, NAP_MS);
     if (Atomics.load(m, word) !== value) return true;
   }

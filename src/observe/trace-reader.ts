@@ -2,6 +2,7 @@
  * Emptying the rings of an allocation trace, in the order of the events' numbers. The protocol is in sync/trace.ts. Each
  * number is in one ring, and the numbers in a ring rise, so the next event is at the tail of the ring that has its number.
  */
+import { millitime } from '../base/clock.ts';
 import { H_MAX_PROCS, H_TRACE_CAPACITY, H_TRACE_SEQ } from '../layout/header.ts';
 import { EVENT_SEQ, EVENT_WORDS, RING_EVENTS, RING_HEAD, RING_LOST, RING_TAIL, RING_WAITING } from '../layout/trace.ts';
 import { unpark } from '../sync/park.ts';
@@ -130,7 +131,7 @@ export class TraceReader {
   #bridge(): boolean {
     const given = (Atomics.load(this.#m, H_TRACE_SEQ) - this.#next) | 0;
     if (given <= 0) return false;
-    const now = performance.now();
+    const now = millitime();
     if (this.#missedSince === 0) this.#missedSince = now;
     if (isPending(this.#mem) && now - this.#missedSince < GIVE_UP_MS) return false;
     this.#look();

@@ -9,8 +9,8 @@
  * there can be (slots of a span, pages of the heap, links of a list), not by what a word says; lists are followed only
  * from record to record.
  */
-
 import { NIL, type SpanRef } from '../base/brand.ts';
+import { walltime } from '../base/clock.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { ARENA_PAGES, CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
@@ -85,7 +85,7 @@ export class HeapView {
       arenaPages: ARENA_PAGES,
       maxThreads: plan.maxProcs,
       shared,
-      createdAt: mf[GC_T_CREATED >>> 1] / 1e6,
+      createdAt: walltime(mf[GC_T_CREATED >>> 1]) / 1e6,
       sizeClasses: Array.from({ length: spanClasses >>> 1 }, (_, c) => {
         const [size, npages, nelems] = [classes.size[c]!, classes.npages[c]!, classes.nelems[c]!];
         return { size, npages, nelems, tailBytes: npages * PAGE_SIZE - nelems * size };

@@ -22,7 +22,7 @@
  * A thread that dies inside may leave bitmaps and summaries half written. `rebuild` makes them again from the spans.
  */
 import type { PageNo } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES } from '../layout/constants.ts';
 import { H_CHUNK_END, H_CHUNK_START, H_RANGES, H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
 import {

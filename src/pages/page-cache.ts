@@ -16,7 +16,7 @@
  */
 import { ctz32, lowMask, popcount32 } from '../base/bits.ts';
 import type { PageNo } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_CACHE_PAGES } from '../layout/constants.ts';
 import { H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
 import { CHUNK_ALLOC, CHUNK_SCAV } from '../layout/pages.ts';

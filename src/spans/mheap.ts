@@ -11,10 +11,9 @@
  *
  * The heap lock is taken only when those run out, when pages are freed, or when the heap grows. Nothing here polls.
  */
-
 import { roundUp } from '../base/bits.ts';
 import { NIL, type ProcRef, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import {
   ARENA_PAGES,
   CHUNK_PAGES,

@@ -4,6 +4,7 @@
  * Where waiting is not allowed (the main thread of a browser) the thread spins instead, for a bounded time per call;
  * every caller loops and checks its condition again, so a spurious return is always harmless.
  */
+import { millitime } from '../base/clock.ts';
 
 let mayWait: boolean | undefined;
 
@@ -28,8 +29,8 @@ export function parkWhile(m: Int32Array<ArrayBufferLike>, word: number, expected
     Atomics.wait(m, word, expected, timeoutMs);
     return;
   }
-  const until = performance.now() + Math.min(timeoutMs, SPIN_MS);
-  while (Atomics.load(m, word) === expected && performance.now() < until);
+  const until = millitime() + Math.min(timeoutMs, SPIN_MS);
+  while (Atomics.load(m, word) === expected && millitime() < until);
 }
 
 /** Wakes up to `count` threads that sleep on the word. 25-35 ns even when nobody does: call it only if somebody may. */

@@ -39,9 +39,10 @@
  * A thread that finds itself HALTED does not even look at the lock, for that may be free by then: released by this reaper,
  * or by the one before, after whose stop this thread has not woken up yet.
  */
-
 import type { ProcRef } from '../base/brand.ts';
-import { fatal, SpanheapError } from '../base/errors.ts';
+import { millitime } from '../base/clock.ts';
+import { SpanheapError } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { GC_RAGGED } from '../layout/gc.ts';
 import { H_RECLAIMER, H_REPAIRER, H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
 import {
@@ -236,8 +237,8 @@ export class Proc {
       this.parkWhile(word, PROC_STOPPED, NAP_MS);
       // Who stopped this thread has died, and no reaper is at it.
       const isAbandoned = Atomics.load(m, H_STOP) === 0 && isBroken(this.mem);
-      since = isAbandoned ? since || performance.now() : 0;
-      if (since !== 0 && performance.now() - since > UNREAPED_MS) this.#complain();
+      since = isAbandoned ? since || millitime() : 0;
+      if (since !== 0 && millitime() - since > UNREAPED_MS) this.#complain();
     }
   }
 
@@ -381,7 +382,7 @@ export class Proc {
     const inside = this.depth > 0 && this.mem.shared;
     if (inside) this.release();
     // The first look at a clock costs a new thread of Node a millisecond.
-    const until = within === Number.POSITIVE_INFINITY ? within : performance.now() + within;
+    const until = within === Number.POSITIVE_INFINITY ? within : millitime() + within;
     for (;;) {
       const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
       if (seen === 0) break;
@@ -391,7 +392,7 @@ export class Proc {
       }
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
       else this.parkWhile(H_WORLD_LOCK, seen, NAP_MS);
-      if (performance.now() > until) {
+      if (millitime() > until) {
         if (inside) this.resume();
         return false;
       }

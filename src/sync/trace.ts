@@ -37,6 +37,7 @@
  * Nobody waits in a circle. A writer waits without a lock, and the reader looks whether one does whenever it sleeps for
  * others itself, for a stop of the world or its end, a sweeper, a lock (`Proc.parkWhile`): it reads then (`readForOthers`).
  */
+import { millitime, nanotime } from '../base/clock.ts';
 import {
   H_TRACE,
   H_TRACE_CAPACITY,
@@ -109,11 +110,6 @@ export function endTraceOf({ m }: Mem, id: number): void {
   Atomics.store(m, H_TRACE_READER, 0);
 }
 
-/** Milliseconds since the epoch, as all threads of the process count them alike. */
-export function wallClock(): number {
-  return performance.timeOrigin + performance.now();
-}
-
 export class TraceWriter {
   /**
    * Called when `full`: is to empty the rings, or at least to make room in that one. Must not use the heap, nor throw.
@@ -132,8 +128,8 @@ export class TraceWriter {
   private tail = 0;
   /** The reader stood here when it was last waited for in vain; -1: it has not been. */
   private stalled = -1;
-  /** What is to be added to `performance.now()`. */
-  private origin = 0;
+  /** When the trace began. */
+  private start = 0;
   /** Events lost since the last one that was not. */
   private missed = 0;
   private filling = false;
@@ -222,7 +218,7 @@ export class TraceWriter {
     const seq = Atomics.add(m, H_TRACE_SEQ, 1);
     m[w + EVENT_HEAD] = kind | (this.t.id << EVENT_THREAD_SHIFT) | (flags << EVENT_FLAGS_SHIFT);
     m[w + EVENT_SEQ] = seq;
-    this.mf[(w + EVENT_TIME) >>> 1] = Math.max(0, (performance.now() + this.origin) * 1e6);
+    this.mf[(w + EVENT_TIME) >>> 1] = Math.max(0, nanotime() - this.start);
     return w;
   }
 
@@ -241,7 +237,7 @@ export class TraceWriter {
     this.tail = Atomics.load(m, this.ring + RING_TAIL);
     this.stalled = -1;
     this.missed = 0;
-    this.origin = performance.timeOrigin - this.mf[H_TRACE_START >>> 1];
+    this.start = this.mf[H_TRACE_START >>> 1];
   }
 
   /** Whether this thread's ring has no room, or that of another for which room is being made; of the trace under way. */
@@ -266,7 +262,7 @@ export class TraceWriter {
 
   /** This thread is the reader. It may have to wait for another one that is about to publish an event before its own. */
   private readHere(): void {
-    const until = performance.now() + WAIT_MS;
+    const until = millitime() + WAIT_MS;
     while (!this.filling && this.full && this.tail !== this.stalled) {
       const before = this.tail;
       // Beforehand: it may be published while this thread reads.
@@ -274,7 +270,7 @@ export class TraceWriter {
       const told = this.read();
       if (!this.full) return;
       const moves = told > 0 || this.tail !== before;
-      if (told < 0 || !(moves || pending) || performance.now() > until) this.stalled = this.tail;
+      if (told < 0 || !(moves || pending) || millitime() > until) this.stalled = this.tail;
       else if (!moves) parkWhile(this.m, this.ring + RING_TAIL, before, 1);
     }
   }
@@ -313,9 +309,9 @@ export class TraceWriter {
   /** Until fewer than `limit` events are in the ring, or the time is over, or nobody reads. */
   private awaitReader(limit: number): void {
     const { m, ring } = this;
-    const until = performance.now() + WAIT_MS;
+    const until = millitime() + WAIT_MS;
     for (let used = this.used(); used >= limit && this.tail !== this.stalled; used = this.used()) {
-      const left = until - performance.now();
+      const left = until - millitime();
       if (left <= 0 || !this.isRead()) {
         this.stalled = this.tail;
         break;

@@ -32,7 +32,7 @@
  * after a thread died with them (SNAP_DIRTY) all of them are looked through.
  */
 import type { SpanRef } from '../base/brand.ts';
-import { nanotime } from '../base/clock.ts';
+import { millitime } from '../base/clock.ts';
 import { SnapshotAbortedError } from '../base/errors.ts';
 import { GC_WAKE } from '../layout/gc.ts';
 import { H_GROWN_PAGES } from '../layout/header.ts';
@@ -156,7 +156,7 @@ export function setHeld({ t }: MHeap): void {
   Atomics.store(m, SNAP_STATE, state(PHASE_HELD, t.id));
 }
 
-const milliseconds = (): number => Math.floor(nanotime() / 1e6) | 0;
+const milliseconds = (): number => millitime() | 0;
 
 /** Its own thread has read on. */
 export function snapshotGoesOn(m: Words): void {

@@ -27,7 +27,7 @@
  * being allocated stays allocated; records on a half-written free list are lost.
  */
 import { NIL, type ProcRef, type Ref, type SpanRef } from '../base/brand.ts';
-import { fatal } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { isLive } from '../cache/owner-free.ts';

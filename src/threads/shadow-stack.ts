@@ -12,7 +12,8 @@
  * a persistent one.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
-import { fatal, OutOfMemoryError } from '../base/errors.ts';
+import { OutOfMemoryError } from '../base/errors.ts';
+import { fatal } from '../base/fatal.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { H_PAGES_IN_USE } from '../layout/header.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';

@@ -10,6 +10,7 @@
  * RUNNING and delays the stop until it has had it. So all shared state is as its invariants say.
  */
 import type { ProcRef } from '../base/brand.ts';
+import { millitime, nanotime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
@@ -124,7 +125,7 @@ export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = 
 
 /** As `withWorldStopped`, with the world lock held already. Undefined: given up, a thread is to be reaped first. */
 export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): { result: T } | undefined {
-  const asked = performance.now();
+  const asked = nanotime();
   const why = options.why ?? WHY_OTHER;
   const trace = t.trace.number;
   let stopped: number | undefined;
@@ -132,27 +133,27 @@ export function stopLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): 
   try {
     if (t.mem.shared && !stopAll(t, options)) return undefined;
     t.holdsRunningWorld = false;
-    stopped = performance.now();
+    stopped = nanotime();
     return { result: timed(fn, asked, options) };
   } finally {
     // A trace that this stop was for begins or ends in its middle.
-    const now = performance.now();
+    const now = nanotime();
     if (trace !== 0 && t.trace.number === trace) {
-      t.trace.numbers(EV_STOP_END, why, (now - asked) * 1e6, ((stopped ?? asked) - asked) * 1e6);
+      t.trace.numbers(EV_STOP_END, why, now - asked, (stopped ?? asked) - asked);
     }
     if (t.mem.shared) {
       t.holdsRunningWorld = true;
       endStop(t, stopped !== undefined);
     }
     const gc = why === WHY_MARK_SETUP || why === WHY_MARK_TERMINATION;
-    if (stopped !== undefined) recordStop(t.mem, gc, (stopped - asked) * 1e6, (performance.now() - asked) * 1e6);
+    if (stopped !== undefined) recordStop(t.mem, gc, stopped - asked, nanotime() - asked);
   }
 }
 
 /** Tells `options.onStopped` how long the others have stood, or will have in a moment. */
 function timed<T>(fn: () => T, asked: number, options: StopOptions): T {
   const result = fn();
-  options.onStopped?.((performance.now() - asked) * 1e6);
+  options.onStopped?.(nanotime() - asked);
   return result;
 }
 
@@ -206,7 +207,7 @@ function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions):
 
 /** How long a coordinator waits for threads to reach safepoints, and whom it names when that takes long. */
 export class Patience {
-  readonly #started = performance.now();
+  readonly #started = millitime();
   readonly #options: StopOptions;
   #named = 0;
 
@@ -216,7 +217,7 @@ export class Patience {
 
   /** `p` is not at a safepoint yet. Warns once a thread; throws ERR_FATAL when it has been waited for too long. */
   check(m: Int32Array<ArrayBufferLike>, p: ProcRef): void {
-    const waited = performance.now() - this.#started;
+    const waited = millitime() - this.#started;
     if (waited > (this.#options.within ?? Number.POSITIVE_INFINITY)) throw new StopGivenUp();
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);
@@ -226,7 +227,7 @@ export class Patience {
 
   /** Warns, once a thread, when it has been waited for long. `what` it does, `advice`. */
   mention(m: Int32Array<ArrayBufferLike>, p: ProcRef, what: string, advice = ''): void {
-    const waited = performance.now() - this.#started;
+    const waited = millitime() - this.#started;
     const limit = this.#options.warnAfterMs ?? WARN_MS;
     if (waited <= limit || this.#named === p) return;
     this.#named = p;

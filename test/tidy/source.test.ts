@@ -112,7 +112,7 @@ const codeOf = (file: string): string =>
 test.each([
   [/new SharedArrayBuffer\b/, /^(?:sys|cli)\//],
   [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|(?:serve|cli)\/.*)$/],
-  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|sys\/memset\.ts|serve\/|cli\/)/],
+  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|base\/platform\.ts|serve\/|cli\/)/],
   [/console\./, /^(?:runtime\/(?:heap-inside|heap-gc|gc-worker|worker-threads)\.ts|serve\/|cli\/)/],
 ])('%s is only where it belongs', (what, where) => {
   expect(FILES.filter((file) => what.test(codeOf(file)) && !where.test(file))).toEqual([]);

@@ -4,6 +4,7 @@
  * anything that leads to an object is given up after a while.
  */
 import { NIL, type SpanRef } from '../../base/brand.ts';
+import { millitime } from '../../base/clock.ts';
 import { TINY_SIZE } from '../../layout/constants.ts';
 import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_ELEMSIZE } from '../../layout/span.ts';
 import type { RType, TypeList } from '../../malloc/rtype.ts';
@@ -93,8 +94,8 @@ export class ObjectViewer {
     if (known !== undefined) return known;
     const pointed = via === undefined ? undefined : typeThrough(heap, this.#table, this.#kinds, object, via);
     if (pointed !== undefined) return pointed;
-    const end = performance.now() + searchMs;
-    const search = { roots: listRoots(heap.t), goOn: () => performance.now() < end };
+    const end = millitime() + searchMs;
+    const search = { roots: listRoots(heap.t), goOn: () => millitime() < end };
     return searchType(heap, this.#table, this.#kinds, object, search);
   }
 

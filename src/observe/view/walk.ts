@@ -5,6 +5,7 @@
  */
 import { ctz32 } from '../../base/bits.ts';
 import type { SpanRef } from '../../base/brand.ts';
+import { millitime } from '../../base/clock.ts';
 import { MAX_TYPES, PAGE_SIZE } from '../../layout/constants.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -54,10 +55,10 @@ export class HeapWalk {
 
   /** Goes on for about `budgetMs` milliseconds. True: the walk is done. */
   step(budgetMs: number): boolean {
-    const end = performance.now() + budgetMs;
+    const end = millitime() + budgetMs;
     do {
       this.#walk(Math.min(this.pages, this.page + PAGES_AT_ONCE));
-    } while (this.page < this.pages && performance.now() < end);
+    } while (this.page < this.pages && millitime() < end);
     return this.page >= this.pages;
   }
 

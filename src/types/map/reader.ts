@@ -3,7 +3,7 @@
  * is known to be whole: so its words are noted first (`capture`), then the table's sequence is checked, and then the
  * value is made of them (`make`). Until the next safepoint what they point to stays, whoever overwrites the entry.
  */
-import { fatal } from '../../base/errors.ts';
+import { fatal } from '../../base/fatal.ts';
 import { GC_STARTED } from '../../layout/gc.ts';
 import type { MapHost } from './host.ts';
 import type { MapShape } from './shape.ts';
