@@ -13,6 +13,7 @@ import type { ArrayKind, AtomicKind, Kind, MapKind, RefKind, SliceKind, StructKi
 import { isKind, slice as sliceOf } from './kinds.ts';
 import { componentKinds, definitionOf, explainDifference, layoutOf } from './layout-of.ts';
 import { bindMap } from './maps.ts';
+import { codeOf } from './plain.ts';
 import { refCodec } from './pointers.ts';
 import { makePlaceClass } from './reference.ts';
 import { makeScalars, type Scalar, type ScalarName } from './scalars.ts';
@@ -135,7 +136,7 @@ export class Binder {
     const rtype = this.#register(kind, name);
     const place = makePlaceClass(env, () => codec, name);
     const fields: BoundField[] = [];
-    const columns: FieldColumns = { names: [], wheres: [], offsets: [], checks: [], writes: [] };
+    const columns: FieldColumns = { names: [], wheres: [], offsets: [], codes: [], checks: [], writes: [] };
     const accessors = structCodec(env, place, () => codec, fields, columns);
     const codec: Codec = {
       ...accessors,
@@ -150,6 +151,7 @@ export class Binder {
       columns.names.push(field);
       columns.wheres.push(bound.where);
       columns.offsets.push(offset);
+      columns.codes.push(codeOf(of.kind));
       columns.checks.push(bound.codec.check);
       columns.writes.push(bound.codec.write);
     }

@@ -41,6 +41,9 @@ export interface Codec<T = unknown> {
   readonly initialise?: (addr: number, value: T) => void;
   /** Makes an empty object of this kind, if that takes more than zeroed memory. In a region. */
   readonly create?: () => number;
-  /** `heap.new` with an object of fields, if there is a faster way than check, make and initialise. In a region. */
-  readonly construct?: (init: Record<string, unknown>) => Place;
+  /**
+   * `heap.new` with an object of fields, if there is a faster way than check, make and initialise. Null, and nothing is made,
+   * if this object is to go that way. In a region.
+   */
+  readonly construct?: (init: Record<string, unknown>) => Place | null;
 }

@@ -5,6 +5,7 @@
  */
 import { coldInteger } from '../base/cold.ts';
 import { ArgumentError } from '../base/errors.ts';
+import { H_STOP } from '../layout/header.ts';
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
@@ -22,7 +23,7 @@ const nothing = (): null => null;
 /** Makes a cursor over `length` elements from this address on. Inside a scope. */
 export function makeCursors(env: Env, elem: Codec): (base: number, length: number) => unknown {
   const { t, shadow } = env;
-  const { i32 } = t.mem;
+  const { i32, m } = t.mem;
   const { read, size, indirect } = elem;
   const stale = throwStale;
   const beforeNext = throwBeforeNext;
@@ -66,7 +67,7 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
         spot.at = to;
       }
       // Each 1024 elements a safepoint. The number is here because a constant of the module would be read each time.
-      if ((i & 1023) === 1023) t.poll();
+      if ((i & 1023) === 1023 && m[H_STOP] !== 0) t.poll();
       return true;
     }
 

@@ -2,7 +2,6 @@
 import type { Codec } from './codec.ts';
 import { callInRegion, type Env } from './env.ts';
 import type { Place } from './reference.ts';
-import { isLiteral } from './struct.ts';
 
 /** Makes an object, zero or with the values given, and a reference to it. See Heap.new. */
 export type Maker = (init: unknown) => Place;
@@ -17,7 +16,10 @@ export function makeMaker(env: Env, codec: Codec): Maker {
 
   function maker(init: unknown): Place {
     if (t.depth === 0) return callInRegion(env, maker, init);
-    if (construct !== undefined && isLiteral(init)) return construct(init);
+    if (construct !== undefined && typeof init === 'object' && init !== null) {
+      const made = construct(init as Record<string, unknown>);
+      if (made !== null) return made;
+    }
     if (init !== undefined) check(init, name);
     const addr = create === undefined ? newobject(type) : create();
     const ref = make(addr);

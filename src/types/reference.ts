@@ -7,7 +7,7 @@
  * sees them; when the scope ends its frame is marked, and every use of them throws. Persistent ones belong to a handle.
  *
  * Why the classes are made as they are. V8 keeps type feedback per function literal, so accessors of all structs share
- * theirs, and it becomes megamorphic. That is harmless as long as nothing hot depends on it: call sites in user code
+ * theirs, and it becomes megamorphic (but for constructors: place-constructors.ts). That is harmless as long as nothing hot depends on it: call sites in user code
  * see one class each, and everything that an accessor calls is a constant of its closure. (With a constructor that was
  * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
  */
@@ -18,6 +18,7 @@ import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
 import { Frame, type ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
+import { placeConstructor } from './place-constructors.ts';
 
 /** What every reference carries; not for users. */
 export interface Place {
@@ -138,15 +139,7 @@ export function carry(env: Env, result: unknown, ended: Frame): void {
 
 /** The class of one kind of place. The caller adds accessors to `Class.prototype`, which inherits from Reference. */
 export function makePlaceClass(env: Env, codec: () => Codec, name: string): PlaceClass {
-  // Declared only: V8 defines fields one by one in a function of its own, which costs 200 ns here.
-  const R = class implements Place {
-    declare $a: number;
-    declare $s: Frame;
-    constructor(a: number, s: Frame) {
-      this.$a = a;
-      this.$s = s;
-    }
-  };
+  const R = placeConstructor();
   Object.setPrototypeOf(R.prototype, Reference.prototype);
   Object.defineProperty(R, 'name', { value: name });
   const { shadow, t } = env;

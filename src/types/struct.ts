@@ -8,6 +8,7 @@ import type { RType } from '../malloc/rtype.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { copyValues, writeLiteral } from './memory.ts';
+import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
@@ -25,6 +26,8 @@ export interface FieldColumns {
   readonly names: string[];
   readonly wheres: string[];
   readonly offsets: number[];
+  /** See plain.ts. */
+  readonly codes: number[];
   readonly checks: Codec['check'][];
   readonly writes: Codec['write'][];
 }
@@ -74,14 +77,20 @@ export function structCodec(
   fields: readonly BoundField[],
   columns: FieldColumns,
 ): Scalar & Required<Pick<Codec, 'initialise' | 'construct'>> {
+  const { names, wheres, offsets, codes, checks, writes } = columns;
+  const store = makeStore(env.mem);
+
   function check(value: unknown, where: string): void {
     if (!isFields(value) && checkOther(value, where)) return;
-    take(value as Init, new Array(fields.length));
+    const values = new Array(fields.length);
+    if (!take(value as Init, values)) takeOthers(value as Init, values);
   }
 
-  /** Reads the fields of an object that a user passed, once, and checks them. Reading may run code of the user's. */
-  function take(init: Init, values: unknown[]): void {
-    const { names, checks, wheres } = columns;
+  /**
+   * Reads what an object that a user passed enumerates, once, and checks it. Reading may run code of the user's. False if that
+   * is not each field and nothing else.
+   */
+  function take(init: Init, values: unknown[]): boolean {
     let next = 0;
     let taken = 0;
     let unknown = false;
@@ -93,34 +102,33 @@ export function structCodec(
         next = i + 1;
         taken++;
         values[i] = value;
-        if (value !== undefined) checks[i]!(value, wheres[i]!);
+        if (value !== undefined && !fits(codes[i]!, value)) checks[i]!(value, wheres[i]!);
       } else if (value !== undefined) {
         unknown = true;
       }
     }
-    if (unknown) checkNames(codec().name, init, fields);
-    if (taken !== names.length) takeOthers(init, values);
+    return !unknown && taken === names.length;
   }
 
-  /** The fields that the object does not enumerate. */
+  /** The fields that the object does not enumerate. Throws if it has something that is no field. */
   function takeOthers(init: Init, values: unknown[]): void {
-    const { names, checks, wheres } = columns;
+    checkNames(codec().name, init, fields);
     for (let i = 0; i < names.length; i++) {
       if (values[i] !== undefined) continue;
       const value = init[names[i]!];
       values[i] = value;
-      if (value !== undefined) checks[i]!(value, wheres[i]!);
+      if (value !== undefined && !fits(codes[i]!, value)) checks[i]!(value, wheres[i]!);
     }
   }
 
   /** Writes values that were taken, and forgets them. */
   function put(addr: number, values: unknown[]): void {
-    const { offsets, writes } = columns;
     for (let i = 0; i < writes.length; i++) {
       const value = values[i];
       if (value === undefined) continue;
       values[i] = undefined;
-      writes[i]!((addr + offsets[i]!) | 0, value);
+      const to = (addr + offsets[i]!) | 0;
+      if (!store(codes[i]!, to, value)) writes[i]!(to, value);
     }
   }
 
@@ -130,11 +138,14 @@ export function structCodec(
   let spare: unknown[] | undefined;
   let rtype: RType | undefined;
 
-  /** `heap.new` with an object literal. In a region. */
-  function construct(init: Init): Place {
+  /** See Codec. What has each field and nothing else need not be looked at any closer. */
+  function construct(init: Init): Place | null {
     const values = spare ?? new Array(fields.length).fill(undefined);
     spare = undefined;
-    take(init, values);
+    if (!take(init, values)) {
+      if (!isLiteral(init)) return null;
+      takeOthers(init, values);
+    }
     const type = (rtype ??= codec().rtype());
     const addr = newobject(type);
     const ref = make(addr);
@@ -159,7 +170,6 @@ export function structCodec(
       copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
       return;
     }
-    const { names, wheres, offsets, checks, writes } = columns;
     for (let i = 0; i < names.length; i++) {
       const given = (value as Init)[names[i]!];
       if (given === undefined) continue;
@@ -185,8 +195,8 @@ export function isFields(value: unknown): value is Init {
 }
 
 /** What `{ … }` makes: one look says that it is no reference and no array. For the prototype V8 would call its runtime. */
-export function isLiteral(value: unknown): value is Init {
-  return typeof value === 'object' && value !== null && value.constructor === Object;
+function isLiteral(value: object): boolean {
+  return value.constructor === Object;
 }
 
 /** Throws if an object has something that is no field. */
