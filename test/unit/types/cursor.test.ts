@@ -19,7 +19,9 @@ import {
   u8,
   u32,
 } from '../../../src/index.ts';
+import { H_STOP } from '../../../src/layout/header.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS } from '../../../src/layout/proc.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { Internals } from '../../support/internals.ts';
 
 let heap: Heap;
@@ -50,6 +52,17 @@ function shadow(): Set<number> {
   const top = x.m[x.proc(heap.threadId) + PROC_SHADOW_TOP]!;
   const start = ((top - 1) & ~SEGMENT_MASK) + SEGMENT_SLOTS;
   return new Set(Array.from({ length: top - start }, (_, i) => heap.memory.i32[start + i]! >>> 0));
+}
+
+/** Asks this thread to stop, as another one would, and notes where it looks. */
+function stopsAskedFor(where: () => number): { readonly at: number[]; ask(): void } {
+  const { t } = heap.raw as unknown as Malloc;
+  const at: number[] = [];
+  t.poll = () => {
+    at.push(where());
+    t.mem.m[H_STOP] = 0;
+  };
+  return { at, ask: () => (t.mem.m[H_STOP] = 1) };
 }
 
 describe('over elements', () => {
@@ -158,6 +171,15 @@ describe('over elements', () => {
     });
   });
 
+  test('comes to a safepoint each 1024 elements, if a stop is asked for', () => {
+    heap.scope(() => {
+      const c = heap.make(slice(i32), 5000).cursor();
+      const polled = stopsAskedFor(() => c.index);
+      while (c.next()) if (c.index === 1999) polled.ask();
+      expect(polled.at).toEqual([2047]);
+    });
+  });
+
   test('before next() it has no value', () => {
     heap.scope(() => {
       for (const c of [
@@ -230,6 +252,18 @@ describe('along pointers', () => {
       expect(shadow().size).toBeLessThanOrEqual(before + 1);
       expect(shadow()).toContain(heap.addressOf(c.value));
       expect([c.follow('next'), c.follow('other'), c.value.key]).toEqual([false, false, 3000]);
+    });
+  });
+
+  test('comes to a safepoint each 1024 moves, if a stop is asked for', () => {
+    const first = list(5000);
+    heap.scope(() => {
+      const c = heap.cursor(Node).set(first);
+      let moves = 0;
+      const polled = stopsAskedFor(() => moves);
+      do if (++moves === 1999) polled.ask();
+      while (c.follow('next'));
+      expect(polled.at).toEqual([2048]);
     });
   });
 

@@ -566,3 +566,19 @@ test.each([['slice'], ['the struct']])(
     });
   },
 );
+
+test('references of many types are told apart, though few constructors make them', () => {
+  const n = 70;
+  const types = Array.from({ length: n }, (_, i) => struct(`Kind ${i}`, { n: i32 }));
+  const holders = types.map((T, i) => struct(`Holder of kind ${i}`, { to: ref(T) }));
+  heap.scope(() => {
+    const made = types.map((T, i) => heap.new(T, { n: i }));
+    expect(new Set(made.map((r) => r.constructor)).size).toBe(n);
+    for (let i = 0; i < n; i++) {
+      expect(heap.new(holders[i]!, { to: made[i]! }).to!.n).toBe(i);
+      for (let k = 0; k < n; k++) {
+        if (k !== i) expect(() => heap.new(holders[i]!, { to: made[k]! })).toThrow(`one to Kind ${k}`);
+      }
+    }
+  });
+});

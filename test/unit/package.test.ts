@@ -1,0 +1,41 @@
+/** The package as it is built, imported as its users do. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const built = (file: string): string => readFileSync(new URL(`../../dist/${file}`, import.meta.url), 'utf8');
+
+function run(program: string): string {
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).trim();
+}
+
+test.each(['index.js', 'gc-worker.js'])('%s imports nothing', (file) => {
+  const text = built(file);
+  expect(text.length).toBeGreaterThan(50_000);
+  expect(text).not.toMatch(/(?:^|[;}\n])(?:import|export)\b[^;]*\bfrom\b/);
+  expect(text).not.toMatch(/(?:^|[;}\n])import ?["']/);
+});
+
+test('names of functions are kept, for stack traces', () => {
+  const program = `
+    import { createHeap } from 'spanheap';
+    try { createHeap({ maxBytes: -1 }); } catch (error) { console.log(error.stack.includes('checkOptions')); }
+  `;
+  expect(run(program)).toBe('true');
+});
+
+test('there is one class of each error: what the observers see thrown by a heap is known to them', () => {
+  const program = `
+    import { createServer } from 'node:http';
+    import { createHeap } from 'spanheap';
+    import { observeHandler } from 'spanheap/observe';
+    const heap = createHeap({ maxBytes: 2 ** 24 });
+    const server = createServer(observeHandler(heap)).listen(0, '127.0.0.1', async () => {
+      heap.detach();
+      const { status } = await fetch('http://127.0.0.1:' + server.address().port + '/snapshot');
+      console.log(status);
+      server.close();
+    });
+  `;
+  expect(run(program)).toBe('503');
+});
