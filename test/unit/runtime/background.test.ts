@@ -89,7 +89,13 @@ test('a thread that attaches starts the worker from where the heap was told that
   heap.detach();
   // One that is not there: the thread says so, and goes on by itself.
   const lost = createHeap({ maxBytes: 1 << 26, gcPercent: 10, background: new URL('missing.js', script) });
-  const program = PROGRAM('').href.replace(
+  // It goes on until it has heard: three cycles may be over before the script is looked for.
+  const hears = `
+    const alive = setInterval(() => {}, 1000);
+    const { warn } = console;
+    await new Promise((heard) => { console.warn = (text) => { warn(text); heard(); }; });
+    clearInterval(alive);`;
+  const program = PROGRAM(hears).href.replace(
     encodeURIComponent('!heap.stats().gc.background'),
     'heap.stats().gc.cycles%3C3',
   );
@@ -98,7 +104,7 @@ test('a thread that attaches starts the worker from where the heap was told that
   other.stderr.on('data', (piece) => {
     text += piece;
   });
-  await once(other, 'exit');
+  await Promise.all([once(other, 'exit'), once(other.stderr, 'end')]);
   expect(text).toContain("the collector's background worker failed");
   expect(text).toContain('missing.js');
   lost.detach();
