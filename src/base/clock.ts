@@ -25,10 +25,7 @@ export function millitime(): number {
   return nanotime() / 1e6;
 }
 
-let epoch: number | undefined;
-
-/** Nanoseconds since 1970 of a time on that clock, to a millisecond, by the system's clock when this was first asked for. */
-export function walltime(at: number): number {
-  epoch ??= Date.now() * 1e6 - nanotime();
-  return epoch + at;
+/** What makes a time on that clock one since 1970, in nanoseconds; to a millisecond, by the system's clock of now. */
+export function epochOfClock(): number {
+  return Date.now() * 1e6 - nanotime();
 }

@@ -102,6 +102,8 @@ export const GC_T_CREATED = H_GC + 8 * LINE;
 export const GC_T_START = H_GC + 8 * LINE + 2;
 export const GC_T_MARK = H_GC + 8 * LINE + 4;
 export const GC_T_END = H_GC + 8 * LINE + 6;
+/** What is added to a `nanotime` for nanoseconds since 1970 (Go: `walltime`): one for all threads. Set once. */
+export const GC_T_EPOCH = H_GC + 8 * LINE + 8;
 /** CPU nanoseconds of all threads at the beginning of the cycle: marking, assists, sweeping. */
 export const GC_CPU_BASE = H_GC + 9 * LINE;
 /** Bytes marked in the last cycle; heapLive at its beginning and at the end of its mark; its goal. For gctrace. */

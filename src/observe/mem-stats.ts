@@ -1,7 +1,7 @@
 /** `heap.memStats()`: Go's `runtime.MemStats` (mstats.go, Go 1.27). Of any thread or of none; stops nobody. */
-import { nanotime, walltime } from '../base/clock.ts';
+import { nanotime } from '../base/clock.ts';
 import { cpuTimes } from '../gc/books.ts';
-import { GC_ENABLED, GC_FORCED, GC_MARKED, GC_PAUSE_TOTAL, GC_T_CREATED } from '../layout/gc.ts';
+import { GC_ENABLED, GC_FORCED, GC_MARKED, GC_PAUSE_TOTAL, GC_T_CREATED, GC_T_EPOCH } from '../layout/gc.ts';
 import { H_CLASS_TABLE, H_PROCS, H_SIZE_CLASSES } from '../layout/header.ts';
 import { STATS_PAUSE_CPU, STATS_PAUSE_END, STATS_PAUSE_NS, STATS_RING } from '../layout/stats.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -122,7 +122,7 @@ function gcFields(mem: Mem) {
     const from = (plan.stats + words) >>> 1;
     return Array.from(mf.subarray(from, from + STATS_RING));
   };
-  const PauseEnd = ring(STATS_PAUSE_END).map((at) => (at === 0 ? 0 : walltime(at)));
+  const PauseEnd = ring(STATS_PAUSE_END).map((at) => (at === 0 ? 0 : mf[GC_T_EPOCH >>> 1] + at));
   const lifetime = Math.max(1, nanotime() - mf[GC_T_CREATED >>> 1]) * Math.max(1, Atomics.load(m, H_PROCS));
   return {
     NextGC: goalBytes(mem),

@@ -10,11 +10,10 @@
  * from record to record.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
-import { walltime } from '../base/clock.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { ARENA_PAGES, CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
-import { GC_T_CREATED } from '../layout/gc.ts';
+import { GC_T_CREATED, GC_T_EPOCH } from '../layout/gc.ts';
 import { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { listTypes } from './inspect.ts';
@@ -85,7 +84,7 @@ export class HeapView {
       arenaPages: ARENA_PAGES,
       maxThreads: plan.maxProcs,
       shared,
-      createdAt: walltime(mf[GC_T_CREATED >>> 1]) / 1e6,
+      createdAt: (mf[GC_T_EPOCH >>> 1] + mf[GC_T_CREATED >>> 1]) / 1e6,
       sizeClasses: Array.from({ length: spanClasses >>> 1 }, (_, c) => {
         const [size, npages, nelems] = [classes.size[c]!, classes.npages[c]!, classes.nelems[c]!];
         return { size, npages, nelems, tailBytes: npages * PAGE_SIZE - nelems * size };

@@ -1,6 +1,6 @@
 /** A new heap's memory, and the check of one that exists. */
 
-import { nanotime } from '../base/clock.ts';
+import { epochOfClock, nanotime } from '../base/clock.ts';
 import { AttachError } from '../base/errors.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_SPECIALS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
@@ -11,6 +11,7 @@ import {
   GC_SWEEP_CLASS,
   GC_T_CREATED,
   GC_T_END,
+  GC_T_EPOCH,
   GC_TRACE,
   WORKBUF_WORDS,
 } from '../layout/gc.ts';
@@ -64,6 +65,7 @@ export function initMem(o: CheckedOptions): Mem {
   m[GC_SWEEP_CLASS] = MAX_SPAN_CLASSES;
   mem.mf[GC_T_CREATED >>> 1] = nanotime();
   mem.mf[GC_T_END >>> 1] = mem.mf[GC_T_CREATED >>> 1];
+  mem.mf[GC_T_EPOCH >>> 1] = epochOfClock();
   m[H_SIZE_CLASSES] = o.classes.count;
   m[H_SWEEPGEN] = FIRST_SWEEPGEN;
   m[H_ZEROBASE] = ZEROBASE;

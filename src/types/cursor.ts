@@ -3,7 +3,6 @@
  * makes no objects. It has one slot of the shadow stack, and ends with its scope.
  */
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
-import { H_STOP } from '../layout/header.ts';
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
@@ -16,7 +15,7 @@ const POLL_MASK = 1023;
 /** Makes cursors over one struct. `links`: byte offsets of the fields that are `ref`s to the struct itself, by name. */
 export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<string, number>): () => unknown {
   const { t, shadow } = env;
-  const { i32, m } = t.mem;
+  const { i32 } = t.mem;
   const place = codec.place!;
   const { Class } = place;
   const Item = makeMovingClass(place);
@@ -58,7 +57,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
       if (this.$s.live === 0) stale(this.$item);
       const offset = links.get(field);
       if (offset === undefined) throwNoLink(codec, field, links);
-      if ((++this.$moves & POLL_MASK) === 0 && m[H_STOP] !== 0) t.poll();
+      if ((++this.$moves & POLL_MASK) === 0) t.poll();
       if (at === 0) throwBeforeSet();
       const to = i32[(at + offset) >>> 2]!;
       if (to === 0) return false;
