@@ -1,7 +1,7 @@
 /**
  * What references are made with. V8 keeps what it has learned of a function by the place in the source where it is made: with
- * one for all kinds, each store into a new reference looks up where that kind has the property, which is a third of what a
- * reference costs. So there are sixteen. Up to four kinds to each are told apart by comparing.
+ * one for all kinds, each store into a new reference looks up where that kind has the property, which is a quarter of what
+ * `heap.new` takes. So there are sixteen. Up to four kinds to each are told apart by comparing.
  */
 import type { Frame } from '../threads/shadow-stack.ts';
 import type { Place } from './reference.ts';
