@@ -46,12 +46,32 @@ common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker) };
 // The library: runs in Node and in browsers, imports nothing from outside. One file: what is imported from another is no
 // constant to V8's compiler, and is looked for among all imports by each function that is compiled. Without blanks, which
 // take as long to read as they are many; the names stay, for stack traces.
-await build({
+const { metafile } = await build({
   ...common,
   entryPoints: { index: 'src/index.ts' },
   minifyWhitespace: true,
   lineLimit: 160,
   platform: 'neutral',
+  metafile: true,
+  // Comments that make a script of it, for src/node/library.ts.
+  banner: { js: '/*(function(){"use strict";/**/' },
+  footer: { js: '/*})()/**/' },
+});
+
+// Its door in Node, which takes compiled code from a cache. It is not taken by bundlers (see "exports" in package.json).
+const { exports: names } = metafile.outputs['dist/index.js'];
+await build({
+  ...common,
+  entryPoints: undefined,
+  stdin: {
+    resolveDir: 'src',
+    loader: 'ts',
+    contents: `import { loadLibrary } from './node/library.ts';
+      export const { ${names.filter((name) => name !== 'whenFirstShared')} } = loadLibrary(new URL('./index.js', import.meta.url));`,
+  },
+  outdir: undefined,
+  outfile: 'dist/node.js',
+  platform: 'node',
 });
 
 // The programs: Node only, their packages bundled in. What the library's door shows they take from there, as its users do;
@@ -117,4 +137,6 @@ if (existsSync('src/explorer/index.html')) {
   });
 }
 if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);
+// Compiled code, for the Node that builds.
+if (existsSync('dist/cli.js')) execFileSync(process.execPath, ['dist/cli.js', 'warm'], { stdio: ['ignore', 'ignore', 'inherit'] });
 if (process.argv.includes('--types')) execFileSync(process.execPath, ['scripts/types.mjs'], { stdio: 'inherit' });

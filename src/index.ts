@@ -49,6 +49,8 @@ export type { SharedHeap } from './runtime/init.ts';
 export type { HeapOptions } from './runtime/options.ts';
 export type { RawHeap } from './runtime/raw.ts';
 export { viewHeap } from './runtime/view-heap.ts';
+/** @internal For the door of Node (node/library.ts). */
+export { whenFirstShared } from './runtime/worker-threads.ts';
 export type { StackFrame } from './spans/profile-records.ts';
 export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
 export type {

@@ -7,15 +7,17 @@ import { addIndexCommand } from './commands/index.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addVerifyCommand } from './commands/verify.ts';
+import { addWarmCommand } from './commands/warm.ts';
 import { CliError } from './errors.ts';
 
-/** Built, this file is dist/cli.js: the workers stand beside it, the package's manifest above. */
+/** Built, this file is dist/cli.js: the library and the workers stand beside it, the package's manifest above. */
 const INDEX_WORKER = new URL('./index-worker.js', import.meta.url);
 const REPLAY_WORKER = new URL('./replay-worker.js', import.meta.url);
 const EXPLORE = {
   hook: new URL('./explore-hook.js', import.meta.url),
   demoWorker: new URL('./explore-demo-worker.js', import.meta.url),
 };
+const LIBRARY = new URL('./index.js', import.meta.url);
 const MANIFEST = new URL('../package.json', import.meta.url);
 
 function createProgram(): Command {
@@ -36,6 +38,7 @@ function createProgram(): Command {
   addInspectCommand(program);
   addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
+  addWarmCommand(program, LIBRARY);
   return program;
 }
 

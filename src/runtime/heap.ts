@@ -33,7 +33,7 @@ import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
 import { reapWorker } from './reap-worker.ts';
-import { announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
+import { aboutToShare, announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
@@ -70,7 +70,7 @@ export class Heap extends HeapInside {
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
     const cache = attachProc(mem, classes, currentThreadId() + 1);
     const allocator = new RawAllocator(cache, ptrSize);
-    super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.share()));
+    super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
     this.#mem = mem;
     this.raw = allocator;
     this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);
@@ -120,6 +120,11 @@ export class Heap extends HeapInside {
         'share: this heap was made with shared: false and belongs to one thread',
       );
     }
+    aboutToShare();
+    return this.#shared();
+  }
+
+  #shared(): SharedHeap {
     return {
       spanheap: LAYOUT_VERSION,
       gc: this.collector.shared,

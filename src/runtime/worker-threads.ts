@@ -29,16 +29,23 @@ interface NodeProcess {
 
 /** Node's id of this thread, 0 for the main thread; −1 where there is none. */
 export function currentThreadId(): number {
-  const { process } = globalThis as { process?: NodeProcess };
-  if (process?.getBuiltinModule === undefined) return -1;
+  if (processOfNode()?.getBuiltinModule === undefined) return -1;
   // Loading the module costs 2 ms of a program that has no workers yet, and the main thread's id is always 0.
-  if (process.abort?.disabled !== true) return 0;
-  return workerThreads()?.threadId ?? -1;
+  return isMainThread() ? 0 : (workerThreads()?.threadId ?? -1);
 }
 
-function builtin(name: string): unknown {
-  const { process } = globalThis as { process?: NodeProcess };
-  return process?.getBuiltinModule?.(name);
+/** In Node: whether this is the main thread. */
+export function isMainThread(): boolean {
+  return processOfNode()?.abort?.disabled !== true;
+}
+
+/** A module of Node's own. */
+export function builtin(name: string): unknown {
+  return processOfNode()?.getBuiltinModule?.(name);
+}
+
+function processOfNode(): NodeProcess | undefined {
+  return (globalThis as { process?: NodeProcess }).process;
 }
 
 function workerThreads(): NodeWorkerThreads | undefined {
@@ -52,6 +59,19 @@ function workerThreads(): NodeWorkerThreads | undefined {
 export function announce(heap: unknown): void {
   const listener = (globalThis as { [key: symbol]: unknown })[Symbol.for('spanheap.created')];
   if (typeof listener === 'function') listener(heap);
+}
+
+let atFirstShare: (() => void) | undefined;
+
+/** `fn` is called once, when a heap of this thread is first shared: workers are likely to be started next. */
+export function whenFirstShared(fn: () => void): void {
+  atFirstShare = fn;
+}
+
+export function aboutToShare(): void {
+  const fn = atFirstShare;
+  atFirstShare = undefined;
+  fn?.();
 }
 
 /** A line on stderr, at once: what a worker gives to its console waits for the main thread's event loop. */
