@@ -49,11 +49,12 @@ export function build(n: number): Heap {
 export function receive(graph: unknown): Reader {
   const heap = attachHeap(graph as SharedHeap);
   const nodes = heap.roots.get('nodes', Nodes)!;
+  const last = NEIGHBOURS - 1;
   const readAll = (ids: Uint32Array, from: number, to: number): number => {
     let sum = 0;
     for (let i = from; i < to; i++) {
       const node = nodes.at(ids[i]!)!;
-      sum += node.weight + node.neighbours.at(i & (NEIGHBOURS - 1))!.weight;
+      sum += node.weight + node.neighbours.at(i & last)!.weight;
     }
     return sum;
   };

@@ -11,6 +11,7 @@ import { findObject, realloc, usableSize } from '../malloc/free.ts';
 import { Malloc } from '../malloc/malloc.ts';
 import { type RType, type RTypeSpec, TypeTable } from '../malloc/rtype.ts';
 import { type RawSlice, SliceOps } from '../malloc/slices.ts';
+import { NO_SCOPE } from '../threads/frame.ts';
 import { HandleTable } from '../threads/handles.ts';
 import { ShadowStack } from '../threads/shadow-stack.ts';
 
@@ -78,7 +79,7 @@ export class RawAllocator extends Malloc {
    * alone keeps nothing alive: any call that allocates may collect. Throws ArgumentError outside of all scopes.
    */
   keepAlive(addr: number): number {
-    if (this.shadow.cur === null) {
+    if (this.shadow.cur === NO_SCOPE) {
       throw new ArgumentError(
         'ERR_INVALID_ARGUMENT',
         'keepAlive: only inside a scope; pin() roots an object beyond it',

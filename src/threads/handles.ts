@@ -10,7 +10,8 @@
 import type { SpanRef } from '../base/brand.ts';
 import { PROC_HANDLES, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { allocSegment, Frame, segmentStart } from './shadow-stack.ts';
+import { Frame, HELD, STALE } from './frame.ts';
+import { allocSegment, segmentStart } from './shadow-stack.ts';
 
 /** Told what the slot at this address held and will hold. Called in a region, no lock held. */
 export type HandleHook = (slot: number, old: number, value: number) => void;
@@ -46,7 +47,7 @@ export class HandleTable {
     }
     this.#onChange(slot * 4, 0, addr >>> 0);
     this.#heap.t.mem.i32[slot] = addr;
-    const frame = new Frame(slot, null);
+    const frame = new Frame(HELD, slot, null);
     this.#frames.set(slot, frame);
     return frame;
   }
@@ -58,8 +59,8 @@ export class HandleTable {
 
   /** Gives a handle up; does nothing if that was done before. Any time. */
   remove(frame: Frame): void {
-    if (frame.live === 0) return;
-    frame.live = 0;
+    if (frame.live === STALE) return;
+    frame.live = STALE;
     this.#frames.delete(frame.base);
     // The pages are somebody else's if this thread was reaped.
     const { t } = this.#heap;
@@ -73,7 +74,7 @@ export class HandleTable {
 
   /** Ends all handles and frees the table. In a region. */
   release(): void {
-    for (const frame of this.#frames.values()) frame.live = 0;
+    for (const frame of this.#frames.values()) frame.live = STALE;
     this.#frames.clear();
     this.#free.length = 0;
     this.#fresh = this.#end = 0;

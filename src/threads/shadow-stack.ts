@@ -19,25 +19,9 @@ import { H_PAGES_IN_USE } from '../layout/header.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import { SPAN_BASE } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { Frame, NO_SCOPE, SCOPED, STALE } from './frame.ts';
 import { keeping } from './keep.ts';
 import { reclaimCaches } from './reclaim.ts';
-
-/**
- * What a reference belongs to: a scope, or for a persistent reference itself. `live` 0: it may not be used any more. One
- * class for both, so that the check of every access stays monomorphic.
- */
-export class Frame {
-  live = 1;
-  /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
-  readonly base: number;
-  /** The scope around this one. */
-  readonly outer: Frame | null;
-
-  constructor(base: number, outer: Frame | null) {
-    this.base = base;
-    this.outer = outer;
-  }
-}
 
 /**
  * A page for a shadow stack or handle table, zeroed. `addr` is to be noted there: nothing else may keep it alive yet. Throws
@@ -70,8 +54,8 @@ export function segmentStart(m: Int32Array<ArrayBufferLike>, s: SpanRef): number
 }
 
 export class ShadowStack {
-  /** The innermost open scope; null outside of all. */
-  cur: Frame | null = null;
+  /** The innermost open scope; NO_SCOPE outside of all. */
+  cur: Frame = NO_SCOPE;
   readonly #heap: MHeap;
   readonly #m: Int32Array<ArrayBufferLike>;
   readonly #i32: Int32Array<ArrayBufferLike>;
@@ -90,17 +74,27 @@ export class ShadowStack {
   open(): Frame {
     const m = this.#m;
     const first = this.#segments[0];
-    if (this.cur === null && first !== undefined) m[this.#top] = segmentStart(m, first) + SEGMENT_SLOTS;
-    this.cur = new Frame(m[this.#top], this.cur);
+    if (this.cur === NO_SCOPE && first !== undefined) m[this.#top] = segmentStart(m, first) + SEGMENT_SLOTS;
+    this.cur = new Frame(SCOPED, m[this.#top], this.cur);
     return this.cur;
+  }
+
+  /**
+   * What belongs to the innermost scope and ends with it, without a root of its own that stays: a reference that a cursor moves.
+   * A reference whose frame is the scope itself is rooted until its end, wherever it leads.
+   */
+  moving(): Frame {
+    this.cur.moving ??= new Frame(SCOPED, 0, null);
+    return this.cur.moving;
   }
 
   /** Ends the innermost scope: its references are stale from here on. */
   close(frame: Frame): void {
     if (frame !== this.cur) fatal('a scope ends that is not the innermost');
-    frame.live = 0;
-    this.cur = frame.outer;
-    this.#m[this.#top] = frame.outer === null ? 0 : frame.base;
+    frame.live = STALE;
+    if (frame.moving !== null) frame.moving.live = STALE;
+    this.cur = frame.outer!;
+    this.#m[this.#top] = frame.outer === NO_SCOPE ? 0 : frame.base;
     if (this.#segments.length > 2) this.#trim(frame.base);
   }
 

@@ -2,6 +2,7 @@
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { Mem } from '../sys/mem.ts';
+import { STALE } from '../threads/frame.ts';
 import { define } from './memory.ts';
 import { type Place, type PlaceClass, throwStale } from './reference.ts';
 import { type BigName, checkInteger, type IntName, type Scalar } from './scalars.ts';
@@ -39,7 +40,7 @@ export function defineAtomic(mem: Mem, Class: PlaceClass['Class'], int: IntName 
 
   const operation = (op: (view: View, i: number, value: Int) => unknown, checked: boolean) =>
     function (this: Place, value: Int): unknown {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === STALE) throwStale(this);
       if (checked) checkInteger(int, value, name);
       else checkOperand(isBig, value, name);
       return op(view, this.$a >>> shift, value);
@@ -47,7 +48,7 @@ export function defineAtomic(mem: Mem, Class: PlaceClass['Class'], int: IntName 
 
   define(Class.prototype, {
     load(this: Place): unknown {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === STALE) throwStale(this);
       return Atomics.load(view, this.$a >>> shift);
     },
     toJSON(this: Place & { load(): unknown }): unknown {
@@ -61,7 +62,7 @@ export function defineAtomic(mem: Mem, Class: PlaceClass['Class'], int: IntName 
     or: operation((v, i, x) => Atomics.or(v, i, x), false),
     xor: operation((v, i, x) => Atomics.xor(v, i, x), false),
     compareExchange(this: Place, expected: Int, replacement: Int): unknown {
-      if (this.$s.live === 0) throwStale(this);
+      if (this.$s.live === STALE) throwStale(this);
       checkInteger(int, expected, name);
       checkInteger(int, replacement, name);
       return Atomics.compareExchange(view, this.$a >>> shift, expected, replacement);

@@ -18,6 +18,7 @@ import { takeCallbacks } from '../spans/callback-queue.ts';
 import { count } from '../spans/heap-stats.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { freeSpecials, unlinkSpecial } from '../spans/special-list.ts';
+import { NO_SCOPE } from '../threads/frame.ts';
 import { type Env, inRegion, inScope } from './env.ts';
 import { objectAround } from './object-around.ts';
 import { asReference, type Place, Reference } from './reference.ts';
@@ -127,7 +128,7 @@ export class Callbacks {
   /** See Heap.drainCleanups. */
   drain(): number {
     const { t, shadow } = this.#env;
-    if (shadow.cur !== null || t.depth > (t.mem.shared ? 0 : 1)) refuse('drainCleanups: not inside a scope');
+    if (shadow.cur !== NO_SCOPE || t.depth > (t.mem.shared ? 0 : 1)) refuse('drainCleanups: not inside a scope');
     this.#take();
     let called = 0;
     try {

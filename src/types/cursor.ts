@@ -3,7 +3,7 @@
  * makes no objects. It has one slot of the shadow stack, and ends with its scope.
  */
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
-import type { Frame } from '../threads/shadow-stack.ts';
+import { type Frame, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
 import { makeMovingClass, Spot } from './moving.ts';
@@ -42,7 +42,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
     }
 
     set(ref: unknown): this {
-      if (this.$s.live === 0) stale(this.$item);
+      if (this.$s.live === STALE) stale(this.$item);
       const to = asReference(env, ref, 'cursor.set');
       if (!(to instanceof Class)) {
         throw new WrongTypeError(`cursor.set: expected a reference to ${codec.name}, got one to ${to.$codec.name}`);
@@ -54,7 +54,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
     follow(field: string): boolean {
       const spot = this.$spot;
       const { at } = spot;
-      if (this.$s.live === 0) stale(this.$item);
+      if (this.$s.live === STALE) stale(this.$item);
       const offset = links.get(field);
       if (offset === undefined) throwNoLink(codec, field, links);
       if ((++this.$moves & POLL_MASK) === 0) t.poll();
@@ -72,7 +72,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   }
 
   return () => {
-    const s = shadow.cur!;
+    const s = shadow.moving();
     shadow.push(0);
     const spot = new Spot(shadow.mark() - 1);
     return new NodeCursor(s, spot, new Item(spot, s));

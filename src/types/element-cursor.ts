@@ -3,10 +3,10 @@
  * and makes no objects. A slot of the shadow stack keeps the elements alive; if they are pointers, another one what the
  * cursor stands on.
  */
-import { coldInteger } from '../base/cold.ts';
+import { cold } from '../base/cold.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { H_STOP } from '../layout/header.ts';
-import type { Frame } from '../threads/shadow-stack.ts';
+import { type Frame, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
 import { makeMovingClass, Spot } from './moving.ts';
@@ -56,7 +56,7 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
      */
     next(): boolean {
       const spot = this.$spot;
-      if (this.$s.live === 0) stale(this as unknown as Place);
+      if (this.$s.live === STALE) stale(this as unknown as Place);
       const i = this.index + 1;
       if (i >= this.$length) return false;
       this.index = i;
@@ -77,7 +77,7 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
       const i = this.index;
       if (i < 0) beforeNext();
       if (isPlace && (!indirect || this.$spot.at !== 0)) return item;
-      if (this.$s.live === 0) stale(this as unknown as Place);
+      if (this.$s.live === STALE) stale(this as unknown as Place);
       return isPlace ? nothing() : read((this.$base + Math.imul(i, size)) | 0);
     }
 
@@ -90,16 +90,15 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   }
 
   /** The slot that is for what the cursor stands on, if it needs one. */
-  function root(base: number): number {
+  const root = cold((base: number): number => {
     shadow.push(base);
     if (indirect) shadow.push(0);
     return shadow.mark() - 1;
-  }
+  });
 
-  // Rooting is not inlined: it would use up what inlining the loop over the cursor needs.
   return (base, length) => {
-    const s = shadow.cur!;
-    const spot = new Spot(coldInteger(root, base));
+    const s = shadow.moving();
+    const spot = new Spot(root(base) | 0);
     const item = Item === undefined ? null : new Item(spot, s);
     return new Cursor(base, length, s, spot, item);
   };

@@ -6,8 +6,9 @@ import type { Malloc } from '../malloc/malloc.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import type { Frame } from '../threads/frame.ts';
 import type { HandleTable } from '../threads/handles.ts';
-import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
+import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Text } from './text.ts';
 
 export interface Env {

@@ -11,7 +11,7 @@ import { H_INTERN_SEED, H_SPECIALS_LOCK } from '../layout/header.ts';
 import { KIND_INTERNED, SPECIAL_BYTES, SPECIAL_HASH } from '../layout/special.ts';
 import { findInterned, growInterned, linkInterned } from '../spans/intern-table.ts';
 import { freeSpecials, linkSpecial } from '../spans/special-list.ts';
-import type { Frame } from '../threads/shadow-stack.ts';
+import type { Frame } from '../threads/frame.ts';
 import { type Env, inRegion } from './env.ts';
 import { hashWords } from './map/hash.ts';
 import { withRoot } from './memory.ts';

@@ -1,6 +1,7 @@
 /** `map(K, V)` in the heap: the user's side of the shared map, whose workings are in the folder map. */
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
+import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { callInRegion, type Env, inRegion, methodInRegion } from './env.ts';
 import type { KeyKind } from './kinds.ts';
@@ -101,13 +102,13 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
   const { t } = env;
 
   function get(this: Place, key: unknown): unknown {
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === STALE) throwStale(this);
     if (t.depth === 0) return methodInRegion(env, get, this, key);
     return ops().get(this.$a, key);
   }
 
   function set(this: Place, key: unknown, value: unknown): Place {
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === STALE) throwStale(this);
     if (t.depth === 0) return methodInRegion(env, set, this, key, value);
     ops().set(this.$a, key, value);
     return this;

@@ -4,6 +4,7 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { moveBytes } from '../spans/move.ts';
 import { zeroBytes } from '../spans/zero.ts';
+import { NO_SCOPE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inScope } from './env.ts';
 
@@ -34,7 +35,7 @@ export function copyOut(env: Env, codec: Codec, src: number): number {
 
 /** Runs `fn` while the object at `addr` is kept alive by the shadow stack. */
 export function withRoot<T>(env: Env, addr: number, fn: () => T): T {
-  if (env.shadow.cur === null)
+  if (env.shadow.cur === NO_SCOPE)
     return inScope(
       env,
       () => withRoot(env, addr, fn),

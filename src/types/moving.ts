@@ -6,7 +6,7 @@
  * for all types. And a cursor that its program drops, with its reference and its spot, need not be made at all: the compiler
  * keeps what they hold in registers, as long as a cursor's methods give none of them to a call that ever was made.
  */
-import type { Frame } from '../threads/shadow-stack.ts';
+import type { Frame } from '../threads/frame.ts';
 import type { Place, PlaceClass } from './reference.ts';
 
 /**

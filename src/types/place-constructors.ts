@@ -3,7 +3,7 @@
  * one for all kinds, each store into a new reference looks up where that kind has the property, which is a quarter of what
  * `heap.new` takes. So there are sixteen. Up to four kinds to each are told apart by comparing.
  */
-import type { Frame } from '../threads/shadow-stack.ts';
+import type { Frame } from '../threads/frame.ts';
 import type { Place } from './reference.ts';
 
 type PlaceConstructor = { readonly prototype: Place } & (new (a: number, s: Frame) => Place);

@@ -12,10 +12,11 @@
  * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import { cold, coldInteger } from '../base/cold.ts';
+import { cold } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
-import { Frame, type ShadowStack } from '../threads/shadow-stack.ts';
+import { Frame, NO_SCOPE, STALE } from '../threads/frame.ts';
+import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { placeConstructor } from './place-constructors.ts';
@@ -33,13 +34,14 @@ export interface PlaceClass {
   readonly Class: { readonly prototype: Place } & (new (a: number, s: Frame) => Place);
   /** A reference to the place at this address: local in a scope, persistent outside. A safepoint. */
   readonly make: (addr: number) => Place;
+  /** The same inside of what a reference with this frame leads to. If that belongs to the innermost scope, it is rooted. */
+  readonly within: (addr: number, frame: Frame) => Place;
   /** The same to where the pointer in this slot leads; null when it leads nowhere. Opens a region itself outside of all. */
   readonly follow: (slot: number) => Place | null;
 }
 
 /** Of references that were disposed of one by one. */
-const DISPOSED = new Frame(0, null);
-DISPOSED.live = 0;
+const DISPOSED = new Frame(STALE, 0, null);
 
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 
@@ -85,7 +87,7 @@ export abstract class Reference implements Place {
   }
 
   [inspectCustom](): string {
-    return `${showReference(this)}${this.$s.live === 0 ? ' (stale)' : ''}`;
+    return `${showReference(this)}${this.$s.live === STALE ? ' (stale)' : ''}`;
   }
 
   toJSON(): unknown {
@@ -99,7 +101,7 @@ export function showReference(ref: Reference): string {
 }
 
 export function checkLive(ref: Place): void {
-  if (ref.$s.live === 0) throwStale(ref);
+  if (ref.$s.live === STALE) throwStale(ref);
 }
 
 /**
@@ -127,9 +129,9 @@ function persist(env: Env, ref: Place): Place {
 
 /** Carries what a scope returned to where it is used: into the scope around it, or to a handle of its own. */
 export function carry(env: Env, result: unknown, ended: Frame): void {
-  if (!(result instanceof Reference) || result.$s !== ended) return;
+  if (!(result instanceof Reference) || (result.$s !== ended && result.$s !== ended.moving)) return;
   const { shadow } = env;
-  if (shadow.cur === null) {
+  if (shadow.cur === NO_SCOPE) {
     persist(env, result);
   } else {
     shadow.push(result.$a);
@@ -146,7 +148,7 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
   const { m, i32 } = t.mem;
   const topWord = t.ref + PROC_SHADOW_TOP;
 
-  const make = makeMake(R, m, i32, topWord, shadow, root, makeOutside);
+  const make = makeMake(R, m, i32, topWord, shadow, cold(root), makeOutside);
 
   /** A full segment, or no scope is open. */
   function followSlow(slot: number): Place | null {
@@ -166,9 +168,9 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
     return shadow.mark() - 1;
   }
 
-  const follow = makeFollow(R, m, i32, topWord, shadow, followSlow);
+  const follow = makeFollow(R, m, i32, topWord, shadow, cold(followSlow));
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
-  return { Class: R, make, follow };
+  return { Class: R, make, within: makeWithin(R, shadow, make), follow };
 }
 
 type Words = Int32Array<ArrayBufferLike>;
@@ -189,13 +191,18 @@ function makeMake(
   return (addr) => {
     let top = m[topWord]!;
     if ((top & SEGMENT_MASK) === 0) {
-      if (shadow.cur === null) return outside(addr);
-      top = coldInteger(root, addr);
+      if (shadow.cur === NO_SCOPE) return outside(addr);
+      // What a call gives could be anything to the compiler.
+      top = root(addr) | 0;
     }
     i32[top] = addr;
     m[topWord] = top + 1;
-    return new R(addr | 0, shadow.cur!);
+    return new R(addr | 0, shadow.cur);
   };
+}
+
+function makeWithin(R: PlaceClass['Class'], shadow: ShadowStack, make: PlaceClass['make']): PlaceClass['within'] {
+  return (addr, frame) => (frame === shadow.cur ? new R(addr | 0, frame) : make(addr));
 }
 
 function makeFollow(
@@ -208,12 +215,12 @@ function makeFollow(
 ): PlaceClass['follow'] {
   return (slot) => {
     const top = m[topWord]!;
-    if ((top & SEGMENT_MASK) === 0) return cold(slow, slot);
+    if ((top & SEGMENT_MASK) === 0) return slow(slot);
     const to = i32[slot >>> 2]!;
     if (to === 0) return null;
     i32[top] = to;
     m[topWord] = top + 1;
-    return new R(to, shadow.cur!);
+    return new R(to, shadow.cur);
   };
 }
 

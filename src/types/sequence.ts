@@ -4,6 +4,7 @@
  */
 import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
+import { NO_SCOPE, SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
@@ -105,8 +106,11 @@ function makeAt(
   return function at(this: Place, i: number): unknown {
     // Read before anything is called: the compiler does not know the class of `this` any more after that.
     const a = this.$a;
-    if (this.$s.live === 0) stale(this);
-    if (t.depth === 0) return outside(this, i);
+    const { live } = this.$s;
+    if (live !== SCOPED) {
+      if (live === STALE) stale(this);
+      if (t.depth === 0) return outside(this, i);
+    }
     if (typeof i !== 'number' || i >>> 0 !== i || i >= length(a)) refuse(i, a);
     return read((base(a) + Math.imul(i, size)) | 0);
   };
@@ -132,8 +136,11 @@ function makeAtPointer(
   const none = nothing;
   return function at(this: Place, i: number): unknown {
     const a = this.$a;
-    if (this.$s.live === 0) stale(this);
-    if (t.depth === 0) return outside(this, i);
+    const { live } = this.$s;
+    if (live !== SCOPED) {
+      if (live === STALE) stale(this);
+      if (t.depth === 0) return outside(this, i);
+    }
     if (typeof i !== 'number' || i >>> 0 !== i || i >= length(a)) refuse(i, a);
     const to = i32[(base(a) >>> 2) + i]!;
     return to === 0 ? none() : make(to);
@@ -147,7 +154,7 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
   const { base, length } = seq;
 
   function set(this: Place, i: number, value: unknown): void {
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === STALE) throwStale(this);
     if (t.depth === 0) {
       methodInRegion(env, set, this, i, value);
       return;
@@ -258,7 +265,7 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
 
     cursor(this: Place): unknown {
       checkLive(this);
-      if (shadow.cur === null) {
+      if (shadow.cur === NO_SCOPE) {
         throw new ArgumentError(
           'ERR_INVALID_ARGUMENT',
           'cursor: only inside a scope, whose end is the end of the cursor',

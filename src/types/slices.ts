@@ -12,6 +12,7 @@ import { SLICE_CAP, SLICE_LEN, SLICE_SIZE } from '../layout/slice.ts';
 import { GROWSLICE_LEN, growsliceError, MAKESLICE_CAP, MAKESLICE_LEN, makesliceError } from '../malloc/limits.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { growsliceCap } from '../malloc/slice-math.ts';
+import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, clearValues, copyOut, copyValues, define, writeRooted } from './memory.ts';
@@ -86,7 +87,7 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   }
 
   function push(this: Place, ...values: unknown[]): number {
-    if (this.$s.live === 0) throwStale(this);
+    if (this.$s.live === STALE) throwStale(this);
     for (let i = 0; i < values.length; i++) check(values[i], name);
     if (t.depth === 0) return methodInRegion(env, pushAll, this, values);
     return values.length === 1 ? pushOne.call(this, values[0]) : pushAll.call(this, values);
@@ -142,7 +143,7 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
 function lengthGetter(of: (a: number) => number): (this: Place) => number {
   const stale = throwStale;
   return function (this: Place) {
-    if (this.$s.live === 0) stale(this);
+    if (this.$s.live === STALE) stale(this);
     return of(this.$a);
   };
 }

@@ -5,6 +5,7 @@
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { RType } from '../malloc/rtype.ts';
+import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { copyValues, writeLiteral } from './memory.ts';
@@ -35,21 +36,37 @@ export interface FieldColumns {
 /** Field values by name: what `heap.new(T, …)` takes. */
 export type Init = Record<string, unknown>;
 
-/** Over parameters, for the reason given at `makeMake`. */
-function accessor({ offset, where, codec: { read, check, write } }: BoundField): PropertyDescriptor {
+function accessor(field: BoundField): PropertyDescriptor {
+  const { read, place } = field.codec;
+  const get = read === place?.make ? makePlaceGetter(field.offset, place.within) : makeGetter(field.offset, read);
+  return { enumerable: true, configurable: true, get, set: makeSetter(field) };
+}
+
+// Over parameters, for the reason given at `makeMake`.
+
+function makeGetter(offset: number, read: Codec['read']): (this: Place) => unknown {
   const stale = throwStale;
-  return {
-    enumerable: true,
-    configurable: true,
-    get(this: Place): unknown {
-      if (this.$s.live === 0) stale(this);
-      return read((this.$a + offset) | 0);
-    },
-    set(this: Place, value: unknown): void {
-      if (this.$s.live === 0) stale(this);
-      check(value, where);
-      write((this.$a + offset) | 0, value);
-    },
+  return function get(this: Place): unknown {
+    if (this.$s.live === STALE) stale(this);
+    return read((this.$a + offset) | 0);
+  };
+}
+
+function makePlaceGetter(offset: number, within: PlaceClass['within']): (this: Place) => Place {
+  const stale = throwStale;
+  return function get(this: Place): Place {
+    const frame = this.$s;
+    if (frame.live === STALE) stale(this);
+    return within((this.$a + offset) | 0, frame);
+  };
+}
+
+function makeSetter({ offset, where, codec: { check, write } }: BoundField): (this: Place, value: unknown) => void {
+  const stale = throwStale;
+  return function set(this: Place, value: unknown): void {
+    if (this.$s.live === STALE) stale(this);
+    check(value, where);
+    write((this.$a + offset) | 0, value);
   };
 }
 

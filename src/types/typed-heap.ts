@@ -5,8 +5,9 @@ import { ArgumentError } from '../base/errors.ts';
 import type { Barrier } from '../gc/barrier.ts';
 import type { Malloc } from '../malloc/malloc.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
+import { type Frame, NO_SCOPE } from '../threads/frame.ts';
 import type { HandleTable } from '../threads/handles.ts';
-import type { Frame, ShadowStack } from '../threads/shadow-stack.ts';
+import type { ShadowStack } from '../threads/shadow-stack.ts';
 import { Binder } from './binder.ts';
 import { Callbacks } from './callbacks.ts';
 import type { Codec } from './codec.ts';
@@ -90,7 +91,7 @@ export class TypedHeap {
   cursor(kind: Kind): unknown {
     const codec = this.codec(kind);
     if (kind.kind !== 'struct') throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: expected a struct type');
-    if (this.env.shadow.cur === null) {
+    if (this.env.shadow.cur === NO_SCOPE) {
       throw new ArgumentError(
         'ERR_INVALID_ARGUMENT',
         'cursor: only inside a scope, whose end is the end of the cursor',

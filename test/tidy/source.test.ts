@@ -24,6 +24,7 @@ const LAYERS = [
   'analyze',
   'serve',
   'observe.ts',
+  'node',
   'explorer',
   'cli',
 ];
@@ -110,9 +111,9 @@ const codeOf = (file: string): string =>
     .replace(/\/\/.*$/gm, '');
 
 test.each([
-  [/new SharedArrayBuffer\b/, /^(?:sys|cli)\//],
+  [/new SharedArrayBuffer\b/, /^(?:sys|node|cli)\//],
   [/Atomics\.(?:wait|notify|waitAsync)\b/, /^(?:sync\/park\.ts|(?:serve|cli)\/.*)$/],
-  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|base\/platform\.ts|serve\/|cli\/)/],
+  [/\bglobalThis\b|\bprocess\./, /^(?:runtime\/worker-threads\.ts|base\/platform\.ts|serve\/|node\/|cli\/)/],
   [/console\./, /^(?:runtime\/(?:heap-inside|heap-gc|gc-worker|worker-threads)\.ts|serve\/|cli\/)/],
 ])('%s is only where it belongs', (what, where) => {
   expect(FILES.filter((file) => what.test(codeOf(file)) && !where.test(file))).toEqual([]);

@@ -1,0 +1,33 @@
+/** Frames: what says of references whether they may still be used. Only their thread knows them. */
+
+/** Of a frame whose references may not be used any more. */
+export const STALE = 0;
+/** Of a scope that is open: a region is open too. */
+export const SCOPED = 1;
+/** Of a handle. */
+export const HELD = 2;
+
+/**
+ * What a reference belongs to: a scope, or for a persistent reference itself. One class for both, so that the check of every
+ * access stays monomorphic.
+ */
+export class Frame {
+  // Declared, not defined: V8 would take them for fields that are undefined at times.
+  declare live: typeof STALE | typeof SCOPED | typeof HELD;
+  /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
+  declare readonly base: number;
+  /** The scope around this one. */
+  declare readonly outer: Frame | null;
+  /** Of a scope: what its cursors and the references that move with them belong to, if there are any. */
+  declare moving: Frame | null;
+
+  constructor(live: Frame['live'], base: number, outer: Frame | null) {
+    this.live = live;
+    this.base = base;
+    this.outer = outer;
+    this.moving = null;
+  }
+}
+
+/** Stands for the innermost open scope where there is none: with null instead, the compiler looks at each what it is. */
+export const NO_SCOPE = new Frame(STALE, 0, null);
