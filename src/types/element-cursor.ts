@@ -91,14 +91,15 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
 
   /** The slot that is for what the cursor stands on, if it needs one. */
   const root = cold((base: number): number => {
+    shadow.moving();
     shadow.push(base);
     if (indirect) shadow.push(0);
     return shadow.mark() - 1;
   });
 
   return (base, length) => {
-    const s = shadow.moving();
     const spot = new Spot(root(base) | 0);
+    const s = shadow.cur.moving!;
     const item = Item === undefined ? null : new Item(spot, s);
     return new Cursor(base, length, s, spot, item);
   };
