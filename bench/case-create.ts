@@ -1,5 +1,4 @@
-// What a heap costs before anything is in it: the first of a fresh process, when all its code is still to be compiled,
-// and the next one.
+// What a heap costs before anything is in it: the first of a fresh process, and the next one.
 import { readFileSync } from 'node:fs';
 import { createHeap } from '../src/index.ts';
 import { answer, taskOf } from './measure.ts';

@@ -63,7 +63,7 @@ export const graph: Suite<Key> = {
         ...METRICS.map((metric) => spread(stat(row, form, metric))),
         form === 'spanheap' ? '' : times(ratio(row, 'spanheap', form, NS)),
       ]),
-      note: 'readable: from before postMessage in the worker that built it to the first field read in the other, which attaches meanwhile (attach: that part, with all of its code still to be compiled). read: id to node, a field, a neighbour, its field; 100 k random ids a pass, other ids in each. reads: our time over theirs. heap MB: spans and metadata.',
+      note: 'readable: from before postMessage in the worker that built it to the first field read in the other, which attaches meanwhile (attach: that part). read: id to node, a field, a neighbour, its field; 100 k random ids a pass, other ids in each. reads: our time over theirs. heap MB: spans and metadata.',
     })),
   bars: (rows) => {
     const bar = (promise: string, limit: number, unit: string, value: (r: Row<Key>) => number | undefined): Bar => {
