@@ -138,5 +138,6 @@ if (existsSync('src/explorer/index.html')) {
 }
 if (existsSync('dist/cli.js')) chmodSync('dist/cli.js', 0o755);
 // Compiled code, for the Node that builds.
-if (existsSync('dist/cli.js')) execFileSync(process.execPath, ['dist/cli.js', 'warm'], { stdio: ['ignore', 'ignore', 'inherit'] });
+if (existsSync('dist/cli.js'))
+  execFileSync(process.execPath, ['dist/cli.js', 'warm'], { stdio: ['ignore', 'ignore', 'inherit'] });
 if (process.argv.includes('--types')) execFileSync(process.execPath, ['scripts/types.mjs'], { stdio: 'inherit' });

@@ -4,6 +4,7 @@
  * collector. What a program seldom does (snapshots, traces, verify) is left out: each function that is kept takes its
  * part of each start.
  */
+import type { Heap, Infer } from '../index.ts';
 import type { Library } from './library.ts';
 
 const BYTES = 64 << 20;
@@ -49,9 +50,9 @@ export function rehearse(library: Library): void {
 }
 
 type Types = ReturnType<typeof typesOf>;
-type Of<K extends keyof Types> = import('../index.ts').Infer<Types[K]>;
+type Of<K extends keyof Types> = Infer<Types[K]>;
 
-function readAll(heap: import('../index.ts').Heap, items: Of<'Items'>, names: Of<'Names'>): number {
+function readAll(heap: Heap, items: Of<'Items'>, names: Of<'Names'>): number {
   return heap.scope(() => {
     let sum = names.size;
     for (const item of items) if (item !== null) sum += item.id + item.at.x + item.name.length + item.count.load();

@@ -1,7 +1,7 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
+import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { cacheFileOf, type Library, packCode, scriptOf } from '../../node/library.ts';
 import { rehearse } from '../../node/rehearsal.ts';
@@ -34,16 +34,22 @@ function warm(library: URL): void {
   const script = scriptOf(library, text);
   // Functions that V8 has compiled to machine code it would compile so one by one in each thread, as soon as they run; that
   // takes longer than to run them. And it forgets bytecode that has not run for a while.
-  setFlagsFromString('--no-sparkplug');
-  setFlagsFromString('--no-flush-bytecode');
-  rehearse(script.runInThisContext() as Library);
-  // Code is for the flags that are set when it is written down.
-  setFlagsFromString('--sparkplug');
-  setFlagsFromString('--flush-bytecode');
+  withoutOptions(['sparkplug', 'flush-bytecode'], () => rehearse(script.runInThisContext() as Library));
   const packed = packCode(text, script);
   const file = fileURLToPath(cacheFileOf(library));
   replaceFile(file, packed);
   process.stdout.write(`compiled for Node ${process.version}, ${formatBytes(packed.length)}: ${printable(file)}\n`);
+}
+
+/** Runs `fn` with options of V8 off. Afterwards they are as they were: code is for those that are set when it is written down. */
+function withoutOptions(options: readonly string[], fn: () => void): void {
+  const wereOn = options.filter((option) => {
+    const before = cachedDataVersionTag();
+    setFlagsFromString(`--no-${option}`);
+    return cachedDataVersionTag() !== before;
+  });
+  fn();
+  for (const option of wereOn) setFlagsFromString(`--${option}`);
 }
 
 /** Whole or not at all: programs may read it meanwhile. */
