@@ -21,6 +21,18 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   const Item = makeMovingClass(place);
   const stale = throwStale;
 
+  // A loop follows one field mostly, and comparing a name takes less than looking it up.
+  let lastField: unknown = links; // nothing that a program could pass
+  let lastOffset = 0;
+
+  function offsetOf(field: string): number {
+    const offset = links.get(field);
+    if (offset === undefined) throwNoLink(codec, field, links);
+    lastField = field;
+    lastOffset = offset;
+    return offset;
+  }
+
   class NodeCursor {
     declare $moves: number;
     declare readonly $s: Frame;
@@ -55,8 +67,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
       const spot = this.$spot;
       const { at } = spot;
       if (this.$s.live === STALE) stale(this.$item);
-      const offset = links.get(field);
-      if (offset === undefined) throwNoLink(codec, field, links);
+      const offset = field === lastField ? lastOffset : offsetOf(field);
       if ((++this.$moves & POLL_MASK) === 0) t.poll();
       if (at === 0) throwBeforeSet();
       const to = i32[(at + offset) >>> 2]!;

@@ -287,6 +287,27 @@ describe('along pointers', () => {
     });
   });
 
+  test('follows different fields in turns', () => {
+    heap.scope(() => {
+      const a = heap.new(Node, { key: 1 });
+      const b = heap.new(Node, { key: 2, other: a });
+      a.next = a;
+      a.other = b;
+      const c = heap.cursor(Node).set(a);
+      const keys = (['next', 'other', 'next', 'other', 'other'] as const).map((field) => [
+        c.follow(field),
+        c.value.key,
+      ]);
+      expect(keys).toEqual([
+        [true, 1],
+        [true, 2],
+        [false, 2],
+        [true, 1],
+        [true, 2],
+      ]);
+    });
+  });
+
   test('what it refuses', () => {
     const a = heap.new(Node, { key: 1, point: heap.new(Point) });
     expect(() => heap.cursor(Node)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
@@ -296,7 +317,7 @@ describe('along pointers', () => {
       expect(() => c.value).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
       expect(() => c.follow('next')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
       c.set(a);
-      for (const field of ['point', 'key', 'nothing', 'constructor', undefined])
+      for (const field of ['point', 'key', 'nothing', 'constructor', '', undefined])
         expect(() => c.follow(field as never)).toThrow(
           expect.objectContaining({ name: 'TypeError', code: 'ERR_UNKNOWN_FIELD' }),
         );
