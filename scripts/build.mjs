@@ -58,17 +58,21 @@ const { metafile } = await build({
   footer: { js: '/*})()/**/' },
 });
 
-// Its door in Node, which takes compiled code from a cache. It is not taken by bundlers (see "exports" in package.json).
-const { exports: names } = metafile.outputs['dist/index.js'];
+// Its door in Node, with compiled code. What it imports by this name (see "imports" in package.json) is the library for
+// bundlers, so that they take it along; for Node it is the door itself, which is loaded already.
+const { exports: all } = metafile.outputs['dist/index.js'];
+const names = all.filter((name) => name !== 'whenFirstShared');
 await build({
   ...common,
   entryPoints: undefined,
   stdin: {
     resolveDir: 'src',
     loader: 'ts',
-    contents: `import { loadLibrary } from './node/library.ts';
-      export const { ${names.filter((name) => name !== 'whenFirstShared')} } = loadLibrary(new URL('./index.js', import.meta.url));`,
+    contents: `import * as bundled from '#spanheap';
+      import { loadLibrary } from './node/library.ts';
+      export const { ${names} } = 'whenFirstShared' in bundled ? bundled : loadLibrary(new URL('./index.js', import.meta.url).href);`,
   },
+  external: ['#spanheap'],
   outdir: undefined,
   outfile: 'dist/node.js',
   platform: 'node',

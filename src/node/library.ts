@@ -1,16 +1,18 @@
 /**
  * The library as Node loads it. What takes a thread longest is V8 reading its text and compiling each function when it is
  * first called: 30 ms for the import, 8 for the first heap, 12 for the first types. V8 can write down what it has
- * compiled (its code cache) and take it up again in another thread or process, in a third of that time. Node lets programs do
- * so with scripts; with modules it does so itself from 22.1 on, where the program's owner asks for it. So the library's text, a
- * module that imports nothing, is made a script here, with its exports as the result.
+ * compiled (its code cache) and take it up again in another thread or process, in less than half of that time. Node lets
+ * programs do so with scripts, not with modules. So the text of the library, a module that imports nothing, is made a script
+ * here, whose value is its exports.
  *
  * Compiled code comes from
  * - the thread that started this one: the first thread that shares a heap lays it down for all workers to come;
  * - a file beside the library, which `spanheap warm` writes, and the build: for one version of Node and one set of V8's
  *   options. V8 itself refuses what does not fit.
  *
- * It is used for exactly the text it was made from, which is kept with it: V8 compares no more than the length.
+ * It is used for exactly the text and the place it was made from. V8 compares no more than the text's length, and until
+ * Node 22 takes the script's name from the code. Nor does it check the code, which would crash the process if it was damaged: so
+ * the file has a checksum.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,84 +22,131 @@ import { builtin, isMainThread } from '../runtime/worker-threads.ts';
 
 export type Library = typeof import('../index.ts');
 
+/** The library's file. */
+export interface Source {
+  readonly url: string;
+  /** Of nothing but ASCII. */
+  readonly text: Buffer;
+}
+
+/** Compiled code, and what of. */
+interface Code {
+  readonly url: string;
+  readonly text: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
 interface WorkerThreads {
   getEnvironmentData(key: string): unknown;
   setEnvironmentData(key: string, value: unknown): void;
 }
 
-/** Under what name a thread leaves text and compiled code for those that it starts. */
-const ENVIRONMENT = 'spanheap.code';
+/** Under what name a thread leaves compiled code for those that it starts. */
+const ENVIRONMENT = 'spanheap.code.1';
 
-/** Where the file of compiled code is, from the library's own. */
-export function cacheFileOf(library: URL): URL {
-  return new URL(`./code-${process.version}-${process.arch}.cache`, library);
+export function loadLibrary(url: string): Library {
+  const source = readSource(url);
+  const isForeign = new Script('Object').runInThisContext() !== Object;
+  // A test runner's sandbox: what scripts make belongs to another realm, whose Map and Error are not those of the program.
+  // biome-ignore lint/security/noGlobalEval: the only way to run a script in this realm; under another name it is global.
+  const run = eval;
+  if (isForeign) return run(scriptText(source)) as Library;
+  const inherited = inheritedCode(source);
+  // Who has told Node to keep compiled modules gets that.
+  if (inherited === undefined && nodeCachesModules()) return createRequire(url)(fileURLToPath(url)) as Library;
+  const script = scriptOf(source, inherited ?? codeInFile(source));
+  const library = script.runInThisContext() as Library;
+  if (script.cachedDataRejected !== false) library.whenFirstShared(() => layDown(source, script));
+  return library;
 }
 
-/** Text and compiled code in one, as they are in the file. */
-export function packCode(text: Uint8Array, script: Script): Uint8Array {
-  const code = script.createCachedData();
-  const packed = new Uint8Array(new SharedArrayBuffer(text.length + code.length));
-  packed.set(text);
-  packed.set(code, text.length);
-  return packed;
-}
-
-/** The compiled code, if it is of this text. */
-function codeFor(text: Buffer, packed: Uint8Array | undefined): Buffer | undefined {
-  if (packed === undefined || !text.equals(packed.subarray(0, text.length))) return undefined;
-  return Buffer.from(packed.buffer, packed.byteOffset + text.length, packed.length - text.length);
+export function readSource(url: string): Source {
+  return { url, text: readFileSync(new URL(url)) };
 }
 
 /**
- * The script whose value is the library; `text` is that of the module. `cachedData` is what V8 has compiled of it before,
- * here or elsewhere; if V8 does not accept it, it reads the text.
- *
  * The build has put the beginning and the end of a function around the module, in comments, and `return` is as long as
- * `export`: so all stays where source maps say it is.
+ * `export`: so all stays on the line and in the column where source maps say it is.
  */
-export function scriptOf(library: URL, text: Buffer, cachedData?: Buffer): Script {
+function scriptText({ text }: Source): string {
   const script = Buffer.from(text);
   script.write('  ', script.indexOf('/*(function'));
   script.write('return', script.lastIndexOf('export{'));
   script.write('  ', script.lastIndexOf('/*})()'));
-  return new Script(script.toString('latin1'), { filename: library.href, ...(cachedData && { cachedData }) });
+  return script.toString('latin1');
 }
 
-/** Loads the library: the file of a module of nothing but ASCII, which imports nothing. */
-export function loadLibrary(library: URL): Library {
-  const text = readFileSync(library);
-  const code = codeFor(text, inheritedCode()) ?? codeFor(text, readIfThere(cacheFileOf(library)));
-  // Node's own cache has what V8 compiled when the module was loaded, and no function that was called later.
-  if (code === undefined && nodeCachesModules()) return createRequire(library)(fileURLToPath(library)) as Library;
-  const script = scriptOf(library, text, code);
-  const loaded = script.runInThisContext() as Library;
-  if (script.cachedDataRejected !== false) {
-    loaded.whenFirstShared(() => environment().setEnvironmentData(ENVIRONMENT, packCode(text, script)));
+/** `cachedData` is what V8 has compiled of it before, here or elsewhere; if V8 does not accept it, it reads the text. */
+export function scriptOf(source: Source, cachedData?: Uint8Array): Script {
+  const code = cachedData && { cachedData: cachedData as Buffer };
+  return new Script(scriptText(source), { filename: source.url, ...code });
+}
+
+/** Where the file of compiled code is. */
+export function cacheFileOf({ url }: Source): URL {
+  return new URL(`./code-${process.version}-${process.arch}.cache`, url);
+}
+
+/** What is in it: a line about the rest, the text, the code. */
+export function packCode({ url, text }: Source, code: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.from(`${JSON.stringify({ url, length: text.length, crc: crc32(code) })}\n`),
+    text,
+    code,
+  ]);
+}
+
+function codeInFile(source: Source): Uint8Array | undefined {
+  try {
+    const packed = readFileSync(cacheFileOf(source));
+    const begin = packed.indexOf('\n') + 1;
+    const { url, length, crc } = JSON.parse(packed.toString('utf8', 0, begin)) as Record<string, never>;
+    const bytes = packed.subarray(begin + length);
+    const fits = isFor(source, { url, text: packed.subarray(begin, begin + length), bytes });
+    return fits && crc32(bytes) === crc ? bytes : undefined;
+  } catch {
+    // None was made, or it may not be read, or is damaged: then V8 reads the text.
+    return undefined;
   }
-  return loaded;
+}
+
+function isFor({ url, text }: Source, code: Code): boolean {
+  return code.url === url && text.equals(code.text);
+}
+
+function crc32(bytes: Uint8Array): number {
+  return (builtin('node:zlib') as { crc32(bytes: Uint8Array): number }).crc32(bytes);
+}
+
+function inheritedCode(source: Source): Uint8Array | undefined {
+  // The main thread inherits nothing, and does not have the module loaded yet.
+  if (isMainThread()) return undefined;
+  const code = workerThreads()?.getEnvironmentData(ENVIRONMENT) as Code | null | undefined;
+  return code != null && isFor(source, code) ? code.bytes : undefined;
+}
+
+function layDown({ url, text }: Source, script: Script): void {
+  try {
+    const code: Code = { url, text: inSharedMemory(text), bytes: inSharedMemory(script.createCachedData()) };
+    workerThreads()?.setEnvironmentData(ENVIRONMENT, code);
+  } catch {
+    // No memory for it: then workers compile for themselves.
+  }
+}
+
+function inSharedMemory(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
+}
+
+function workerThreads(): WorkerThreads | undefined {
+  return builtin('node:worker_threads') as WorkerThreads | undefined;
 }
 
 /** Whether Node keeps compiled modules (`NODE_COMPILE_CACHE`, `module.enableCompileCache`), and lets them be required. */
 function nodeCachesModules(): boolean {
-  const { getCompileCacheDir } = builtin('node:module') as { getCompileCacheDir?(): string | undefined };
+  const module = builtin('node:module') as { getCompileCacheDir?(): string | undefined } | undefined;
   const { require_module: requires } = process.features as { require_module?: boolean };
-  return requires === true && getCompileCacheDir?.() !== undefined;
-}
-
-function inheritedCode(): Uint8Array | undefined {
-  // The main thread inherits nothing, and does not have the module loaded yet.
-  return isMainThread() ? undefined : (environment().getEnvironmentData(ENVIRONMENT) as Uint8Array | undefined);
-}
-
-function environment(): WorkerThreads {
-  return builtin('node:worker_threads') as WorkerThreads;
-}
-
-function readIfThere(file: URL): Buffer | undefined {
-  try {
-    return readFileSync(file);
-  } catch {
-    // None was made, or it may not be read: then V8 reads the text.
-    return undefined;
-  }
+  return requires === true && module?.getCompileCacheDir?.() !== undefined;
 }

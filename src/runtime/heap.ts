@@ -157,7 +157,7 @@ export class Heap extends HeapInside {
    * persistent when there is none. Scopes nest.
    *
    * Calls inside are fast; other threads that stop the world (to verify, to reap, to reclaim) wait until the region ends or
-   * reaches a safepoint: an allocation that needs a new window, references in large numbers, or `heap.poll()`.
+   * reaches a safepoint: an allocation that needs a new window, references to objects in large numbers, or `heap.poll()`.
    *
    * Throws ArgumentError when `fn` returns a promise: what it does after its first `await` would run outside.
    */

@@ -140,7 +140,7 @@ export class ShadowStack {
     }
     i32[top] = addr;
     m[this.#top] = top + 1;
-    // Each 2046 references at the latest, a loop that only makes references lets the world stop.
+    // Each 2046 roots at the latest, a loop that only makes references lets the world stop.
     this.#heap.t.poll();
   }
 

@@ -75,7 +75,9 @@ export function atomicCodec(mem: Mem, { make }: PlaceClass, int: IntName | BigNa
   const view = viewOf(mem, int);
   const shift = Math.log2(view.BYTES_PER_ELEMENT);
   return {
-    read: make,
+    // Not `make` itself: other places inside of an object need no root of their own, but that makes them no safepoint either, and
+    // a loop that waits for another thread by an atomic is to come to some.
+    read: (addr) => make(addr),
     check: (value, where) => checkInteger(int, value, where),
     write: (addr, value) => void Atomics.store(view, addr >>> shift, value as Int),
   };

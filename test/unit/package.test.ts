@@ -16,6 +16,16 @@ test.each(['index.js', 'gc-worker.js'])('%s imports nothing', (file) => {
   expect(text).not.toMatch(/(?:^|[;}\n])import ?["']/);
 });
 
+test('what package.json names is there, and in the package', () => {
+  const { exports, imports, bin, files } = JSON.parse(built('../package.json')) as Record<string, object>;
+  const named = JSON.stringify([exports, imports, bin]).match(/(?<=")\.\/[^"]*\.\w+(?=")/g)!;
+  expect(named.length).toBeGreaterThan(10);
+  for (const file of named.filter((name) => !name.endsWith('.d.ts'))) {
+    expect(built(`../${file}`).length).toBeGreaterThan(100);
+    expect(files).toContain(file.replace(/^\.\/(.*\/).*(\.\w+)$/, '$1*$2'));
+  }
+});
+
 test('names of functions are kept, for stack traces', () => {
   const program = `
     import { createHeap } from 'spanheap';

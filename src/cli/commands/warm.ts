@@ -1,9 +1,9 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
-import { cacheFileOf, type Library, packCode, scriptOf } from '../../node/library.ts';
+import { cacheFileOf, type Library, packCode, readSource, scriptOf } from '../../node/library.ts';
 import { rehearse } from '../../node/rehearsal.ts';
 import { printable } from '../errors.ts';
 import { unwritable } from '../output.ts';
@@ -15,7 +15,7 @@ export function addWarmCommand(program: Command, library: URL): void {
     .summary('compile the library for this Node, so that programs start faster')
     .description(
       'Use the library once in small and write down what V8 has compiled of it, into a file beside it. Programs that ' +
-        'import it start and make their first heap in a third of the time then, and so do their workers. The file is for ' +
+        'import it start and make their first heap in half of the time then, and so do their workers. The file is for ' +
         'this version of Node, and for the options of V8 that are set now; others do without it.',
     )
     .addHelpText('after', EXAMPLES)
@@ -30,13 +30,13 @@ Examples:
 Exit code: 0 written, 1 the file cannot be written, 2 the command line is wrong.`;
 
 function warm(library: URL): void {
-  const text = readFileSync(library);
-  const script = scriptOf(library, text);
+  const source = readSource(library.href);
+  const script = scriptOf(source);
   // Functions that V8 has compiled to machine code it would compile so one by one in each thread, as soon as they run; that
   // takes longer than to run them. And it forgets bytecode that has not run for a while.
   withoutOptions(['sparkplug', 'flush-bytecode'], () => rehearse(script.runInThisContext() as Library));
-  const packed = packCode(text, script);
-  const file = fileURLToPath(cacheFileOf(library));
+  const packed = packCode(source, script.createCachedData());
+  const file = fileURLToPath(cacheFileOf(source));
   replaceFile(file, packed);
   process.stdout.write(`compiled for Node ${process.version}, ${formatBytes(packed.length)}: ${printable(file)}\n`);
 }
@@ -56,7 +56,13 @@ function withoutOptions(options: readonly string[], fn: () => void): void {
 function replaceFile(file: string, content: Uint8Array): void {
   const draft = `${file}.${process.pid}`;
   try {
-    writeFileSync(draft, content);
+    const fd = openSync(draft, 'w');
+    try {
+      writeFileSync(fd, content);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
     renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });

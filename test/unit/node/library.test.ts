@@ -1,13 +1,17 @@
 /** The library's door in Node, as it is built: where compiled code comes from, and what is not taken. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { createContext, runInContext } from 'node:vm';
+import { build } from 'esbuild';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cacheFileOf, packCode, scriptOf } from '../../../src/node/library.ts';
+import { cacheFileOf, packCode, readSource, type Source, scriptOf } from '../../../src/node/library.ts';
 
 const DIST = new URL('../../../dist/', import.meta.url);
+const LOADER = new URL('../../../src/node/library.ts', import.meta.url);
 const MANIFEST = new URL('../../../package.json', import.meta.url);
 
 let folder: string;
@@ -33,17 +37,22 @@ function run(program: string): string {
   return execFileSync(process.execPath, ['program.mjs'], { cwd: folder, encoding: 'utf8' }).trim();
 }
 
-const text = (): Buffer => readFileSync(library);
+const source = (): Source => readSource(library.href);
 /** The same length, which is all that V8 compares, and other words: so it shows where code came from. */
-const altered = (): Buffer =>
-  Buffer.from(text().toString().replace('makeslice: len out of range', 'makeslice: from the cache'.padEnd(27)));
-
-/** Text and code of what need not belong together. */
-function pack(head: Buffer, body: Buffer): Uint8Array {
-  const script = scriptOf(library, body);
-  script.runInThisContext();
-  return packCode(head, script);
+function altered(): Source {
+  const { url, text } = source();
+  const other = text.toString().replace('makeslice: len out of range', 'makeslice: from the cache'.padEnd(27));
+  return { url, text: Buffer.from(other) };
 }
+
+function codeOf(body: Source): Buffer {
+  const script = scriptOf(body);
+  script.runInThisContext();
+  return script.createCachedData();
+}
+
+/** What says that it is of one text, with the code of another. */
+const pack = (head: Source, body: Source): Buffer => packCode(head, codeOf(body));
 
 const SAY = `
   import { createHeap, slice, u32 } from 'spanheap';
@@ -57,50 +66,96 @@ test('without compiled code it reads the text', () => {
 });
 
 test('compiled code comes from the file beside it', () => {
-  writeFileSync(cacheFileOf(library), pack(text(), altered()));
+  writeFileSync(cacheFileOf(source()), pack(source(), altered()));
   expect(run(SAY)).toBe(CACHED);
 });
 
 test('not if it is of another text', () => {
-  writeFileSync(cacheFileOf(library), pack(altered(), altered()));
+  writeFileSync(cacheFileOf(source()), pack(altered(), altered()));
   expect(run(SAY)).toBe(PLAIN);
 });
 
-test('nor if the file is cut off, empty, or not code', () => {
-  const whole = pack(text(), altered());
-  const garbled = whole.slice().fill(7, text().length);
-  for (const damaged of [
-    whole.subarray(0, -1000),
-    whole.subarray(0, 100),
-    whole.subarray(0, text().length),
-    garbled,
-    '',
-  ]) {
-    writeFileSync(cacheFileOf(library), damaged);
+test('nor in another place, whose path V8 would take from it', () => {
+  writeFileSync(cacheFileOf(source()), pack({ ...source(), url: 'file:///somewhere/else/index.js' }, altered()));
+  expect(run(SAY)).toBe(PLAIN);
+});
+
+test('nor if the file is cut off, empty, damaged anywhere, or something else', () => {
+  const whole = pack(source(), altered());
+  const damaged = [whole.subarray(0, -1000), whole.subarray(0, 100), whole.subarray(0, 600_000), Buffer.alloc(0)];
+  for (let at = 10; at < whole.length; at += whole.length >>> 3) damaged.push(Buffer.from(whole).fill(7, at, at + 64));
+  for (const content of [...damaged, 'null\n', '{}\n', 'something else']) {
+    writeFileSync(cacheFileOf(source()), content);
     expect(run(SAY)).toBe(PLAIN);
   }
 });
 
 test('a thread that shares a heap for the first time lays its compiled code down for the workers to come', () => {
-  writeFileSync(join(folder, 'altered'), pack(text(), altered()));
+  writeFileSync(join(folder, 'altered'), codeOf(altered()));
   const program = `
     import { once } from 'node:events';
     import { readFileSync } from 'node:fs';
     import { getEnvironmentData, setEnvironmentData, Worker } from 'node:worker_threads';
     import { createHeap } from 'spanheap';
+    const KEY = 'spanheap.code.1';
     const heap = createHeap({ maxBytes: 2 ** 22 });
-    console.log(getEnvironmentData('spanheap.code'));
+    console.log(getEnvironmentData(KEY));
     heap.share();
-    const laid = getEnvironmentData('spanheap.code');
-    console.log(laid.buffer instanceof SharedArrayBuffer, Buffer.from(laid.buffer).includes('createHeap'));
+    const laid = getEnvironmentData(KEY);
+    console.log(laid.bytes.buffer instanceof SharedArrayBuffer, Buffer.from(laid.bytes.buffer).includes('createHeap'));
     heap.share();
-    console.log(getEnvironmentData('spanheap.code') === laid);
-    await once(new Worker(new URL('say.mjs', import.meta.url)), 'exit');
-    setEnvironmentData('spanheap.code', readFileSync('altered'));
-    await once(new Worker(new URL('say.mjs', import.meta.url)), 'exit');
+    console.log(getEnvironmentData(KEY) === laid);
+    for (const code of [laid, { ...laid, bytes: readFileSync('altered') }, { ...laid, url: 'elsewhere' }, 'something', null]) {
+      setEnvironmentData(KEY, code);
+      await once(new Worker(new URL('say.mjs', import.meta.url)), 'exit');
+    }
   `;
   writeFileSync(join(folder, 'say.mjs'), SAY);
-  expect(run(program).split('\n')).toEqual(['undefined', 'true true', 'true', PLAIN, CACHED]);
+  expect(run(program).split('\n')).toEqual(['undefined', 'true true', 'true', PLAIN, CACHED, PLAIN, PLAIN, PLAIN]);
+});
+
+test('that it cannot be laid down is no error of share', () => {
+  const program = `
+    import { createHeap } from 'spanheap';
+    const heap = createHeap({ maxBytes: 2 ** 22 });
+    globalThis.SharedArrayBuffer = class { constructor() { throw new RangeError('no memory'); } };
+    console.log(typeof heap.share().data);
+  `;
+  expect(run(program)).toBe('object');
+});
+
+test.each(['esm', 'cjs'] as const)('a bundle (%s) has the library in it', async (format) => {
+  writeFileSync(join(folder, 'say.mjs'), SAY);
+  const outfile = join(folder, `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`);
+  const options = { bundle: true, platform: 'node', format, outfile, logLevel: 'error' } as const;
+  await build({ ...options, entryPoints: [join(folder, 'say.mjs')], logOverride: { 'empty-import-meta': 'silent' } });
+  rmSync(join(folder, 'node_modules'), { recursive: true });
+  expect(execFileSync(process.execPath, [outfile], { encoding: 'utf8' }).trim()).toBe(PLAIN);
+});
+
+test('in the sandbox of a test runner it is of that realm', async () => {
+  const options = { bundle: true, platform: 'node', format: 'cjs', write: false } as const;
+  const { outputFiles } = await build({ ...options, entryPoints: [fileURLToPath(LOADER)] });
+  const module = { exports: {} as typeof import('../../../src/node/library.ts') };
+  const realm = createContext({
+    module,
+    process,
+    Buffer,
+    URL,
+    TextEncoder,
+    TextDecoder,
+    require: createRequire(import.meta.url),
+  });
+  runInContext(outputFiles[0]!.text, realm);
+  const { createHeap } = module.exports.loadLibrary(library.href);
+  const thrown = (fn: () => unknown): unknown => {
+    try {
+      return fn();
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(thrown(() => createHeap({ maxBytes: -1 }))).toBeInstanceOf(runInContext('Error', realm));
 });
 
 test('it shows what the module shows, and its stacks say the same', () => {
@@ -125,13 +180,13 @@ test('spanheap warm writes code that V8 takes, with the functions that are neede
   const { status, stdout, stderr } = warm();
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(/^compiled for Node v\d+\.\d+\.\d+, [\d.]+ MiB: .*code-v.*\.cache\n$/);
-  const packed = readFileSync(cacheFileOf(library));
-  expect(packed.subarray(0, text().length).equals(text())).toBe(true);
-  const code = packed.subarray(text().length);
-  expect(scriptOf(library, text(), code).cachedDataRejected).toBe(false);
-  const justLoaded = scriptOf(library, text());
-  justLoaded.runInThisContext();
-  expect(code.length).toBeGreaterThan(2 * justLoaded.createCachedData().length);
+  const packed = readFileSync(cacheFileOf(source()));
+  const { text } = source();
+  const begin = packed.indexOf('\n') + 1;
+  expect(packed.subarray(begin, begin + text.length).equals(text)).toBe(true);
+  const code = packed.subarray(begin + text.length);
+  expect(scriptOf(source(), code).cachedDataRejected).toBe(false);
+  expect(code.length).toBeGreaterThan(1.5 * codeOf(source()).length);
   expect(run(SAY)).toBe(PLAIN);
   // Once more, over the old one; no drafts are left.
   expect(warm().status).toBe(0);
@@ -139,7 +194,7 @@ test('spanheap warm writes code that V8 takes, with the functions that are neede
 });
 
 test('a file that cannot be written is one line on stderr', () => {
-  mkdirSync(cacheFileOf(library));
+  mkdirSync(cacheFileOf(source()));
   const { status, stdout, stderr } = warm();
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^spanheap: .*code-v.*\.cache: cannot be written \(\w+\)\n$/);

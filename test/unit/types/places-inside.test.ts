@@ -1,6 +1,18 @@
 /** References to places inside of an object: what keeps the object alive for them, and how long they may be used. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { array, createHeap, f64, type Heap, type Ref, ref, StaleRefError, slice, struct } from '../../../src/index.ts';
+import {
+  array,
+  atomic,
+  createHeap,
+  f64,
+  type Heap,
+  type Ref,
+  ref,
+  StaleRefError,
+  slice,
+  struct,
+  u32,
+} from '../../../src/index.ts';
 import { PROC_SHADOW_TOP } from '../../../src/layout/proc.ts';
 import { Internals } from '../../support/internals.ts';
 
@@ -47,6 +59,16 @@ test('in the scope of the object there is no root for it, and needs to be none',
     box.dispose();
     collectAndFill();
     expect([point.x, point.y, three.at(2)]).toEqual([3, 4, 7]);
+  });
+});
+
+test('an atomic has a root of its own, so that a loop that waits for it comes to safepoints', () => {
+  const Flag = struct('Flag', { count: atomic(u32) });
+  heap.scope(() => {
+    const flag = heap.new(Flag);
+    const before = shadowTop();
+    for (let i = 0; i < 3; i++) flag.count.load();
+    expect(shadowTop()).toBe(before + 3);
   });
 });
 
