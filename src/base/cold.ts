@@ -5,7 +5,7 @@
  * for this. What is behind a proxy V8 does not look at, so it is neither inlined nor paid for.
  */
 
-/** The same function, never inlined into its callers. A call takes about 100 ns. */
+/** The same function, never inlined into its callers. A call takes 20 ns (100 k calls in a loop). */
 export function cold<F extends (...args: never[]) => unknown>(fn: F): F {
   return new Proxy(fn, {});
 }

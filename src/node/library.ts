@@ -15,7 +15,7 @@
  * the file has a checksum.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { builtin, isMainThread } from '../runtime/worker-threads.ts';
@@ -53,7 +53,8 @@ export function loadLibrary(url: string): Library {
   if (isForeign) return run(scriptText(source)) as Library;
   const inherited = inheritedCode(source);
   // Who has told Node to keep compiled modules gets that.
-  if (inherited === undefined && nodeCachesModules()) return createRequire(url)(fileURLToPath(url)) as Library;
+  if (inherited === undefined && nodeCachesModules())
+    return nodeModule.createRequire(url)(fileURLToPath(url)) as Library;
   const script = scriptOf(source, inherited ?? codeInFile(source));
   const library = script.runInThisContext() as Library;
   if (script.cachedDataRejected !== false) library.whenFirstShared(() => layDown(source, script));
@@ -146,7 +147,7 @@ function workerThreads(): WorkerThreads | undefined {
 
 /** Whether Node keeps compiled modules (`NODE_COMPILE_CACHE`, `module.enableCompileCache`), and lets them be required. */
 function nodeCachesModules(): boolean {
-  const module = builtin('node:module') as { getCompileCacheDir?(): string | undefined } | undefined;
+  const { getCompileCacheDir } = nodeModule as { getCompileCacheDir?(): string | undefined };
   const { require_module: requires } = process.features as { require_module?: boolean };
-  return requires === true && module?.getCompileCacheDir?.() !== undefined;
+  return requires === true && getCompileCacheDir?.() !== undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * What programs do first with a heap, done once in small, so that V8 has compiled it when its code is written down: types
- * of all kinds, references, slices, maps, roots, scopes and cursors, also as a thread does that attaches; two cycles of the
+ * of all kinds, references, slices, maps, roots, scopes and cursors, also as a thread does that attaches; three cycles of the
  * collector. What a program seldom does (snapshots, traces, verify) is left out: each function that is kept takes its
  * part of each start.
  */

@@ -1,5 +1,5 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
@@ -56,13 +56,7 @@ function withoutOptions(options: readonly string[], fn: () => void): void {
 function replaceFile(file: string, content: Uint8Array): void {
   const draft = `${file}.${process.pid}`;
   try {
-    const fd = openSync(draft, 'w');
-    try {
-      writeFileSync(fd, content);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    writeFileSync(draft, content, { flush: true });
     renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });
