@@ -14,9 +14,9 @@ type Doubles = Float64Array<ArrayBufferLike>;
 export interface PiGains {
   /** Proportional gain. */
   readonly kp: number;
-  /** Integral time, in the unit of the periods; not 0. */
+  /** Integral time, in the unit of the periods. If this or the reset time is 0 the integral stays as it is. */
   readonly ti: number;
-  /** Reset time, not 0: how fast the integral forgets what went beyond the bounds. */
+  /** Reset time: how fast the integral forgets what went beyond the bounds. */
   readonly tt: number;
   /** Bounds of the output. */
   readonly min: number;
@@ -46,6 +46,7 @@ export class PiController {
     const raw = kp * error + integral;
     if (!Number.isFinite(raw)) return this.#overflow(PI_INPUT_OVERFLOW);
     const output = raw < min ? min : raw > max ? max : raw;
+    if (ti === 0 || tt === 0) return output;
     const next = integral + (((kp * period) / ti) * error + (period / tt) * (output - raw));
     if (!Number.isFinite(next)) return this.#overflow(PI_ERR_OVERFLOW);
     this.#words[this.#base + PI_ERR_INTEGRAL] = next;

@@ -1,7 +1,7 @@
 import { CHUNK_PAGES, PAGE_SIZE } from '../../src/layout/constants.ts';
 import { scavenge } from '../../src/pages/scavenge.ts';
 import { BASES, type ChunkStates, fits, PageWorld } from './page-world.ts';
-import { type Checker, type Doc, type Int, list, same, type Tally } from './tally.ts';
+import { type Checker, type Doc, type Int, list, same, type Tally, TOO_FAR } from './tally.ts';
 
 export interface PageCase {
   readonly id: string;
@@ -83,13 +83,13 @@ export const pagealloc: Checker = {
       if (name === 'Grow') {
         for (const c of cases as GrowCase[]) {
           if (fits(c.chunks)) tally.case(c.id, () => checkGrow(c));
-          else tally.skipped++;
+          else tally.skip(TOO_FAR);
         }
         continue;
       }
       for (const c of cases as PageCase[]) {
         if (caseFits(c)) tally.case(c.id, () => checkPageCase(c, applyTable));
-        else tally.skipped++;
+        else tally.skip(TOO_FAR);
       }
     }
     for (const c of list<PageCase>(doc, 'traces')) {

@@ -4,7 +4,7 @@ import { PC_BASE, PC_FREE_LO, PC_LAST_SCAV, PC_SCAV_LO } from '../../src/layout/
 import { allocToCache, cacheAlloc, flushCache } from '../../src/pages/page-cache.ts';
 import { BASES, cacheSet, PageWorld } from './page-world.ts';
 import { caseFits, checkPageCase, type PageCase } from './pagealloc.ts';
-import { bitmapText, bitmapWords, type Checker, type Doc, halves, list, same, type Tally } from './tally.ts';
+import { bitmapText, bitmapWords, type Checker, type Doc, halves, list, same, type Tally, TOO_FAR } from './tally.ts';
 
 interface AllocCase {
   readonly id: string;
@@ -112,7 +112,7 @@ export const pagecache: Checker = {
     for (const c of list<FlushCase>(doc, 'flush')) tally.case(c.id, () => checkFlush(c));
     for (const c of list<PageCase>(doc, 'allocToCache')) {
       if (caseFits(c)) tally.case(c.id, () => checkPageCase(c, applyToCache));
-      else tally.skipped++;
+      else tally.skip(TOO_FAR);
     }
     for (const c of list<PageCase>(doc, 'mixed')) tally.case(c.id, () => checkPageCase(c, applyMixed));
   },

@@ -10,19 +10,10 @@ import { pagecache } from './pagecache.ts';
 import { pallocbits } from './pallocbits.ts';
 import { scavengeChecker } from './scavenge.ts';
 import { sizeclasses } from './sizeclasses.ts';
+import { sizeof } from './sizeof.ts';
 import { type Checker, type Doc, type Failure, Tally } from './tally.ts';
 import { tinyChecker } from './tiny.ts';
 import { tinyDriver } from './tiny-driver.ts';
-
-/** Later work: recognized, and named as skipped. */
-const LATER: readonly Checker[] = [
-  {
-    name: 'sizeof',
-    sections: ['memStats', 'metrics', 'sizes'],
-    source: /MemStats/,
-    skipReason: 'statistics come with the observers',
-  },
-];
 
 const CHECKERS: readonly Checker[] = [
   sizeclasses,
@@ -35,19 +26,21 @@ const CHECKERS: readonly Checker[] = [
   memlimits,
   pacer,
   heapbits,
-  ...LATER,
+  sizeof,
 ];
 
-/** Keys of a vector file that are no sections of cases. */
-const NOT_SECTIONS = ['about', 'source', 'constants'];
+/** Whether a key of a vector file names a section of cases, maybe one of another format, and not a remark about the file. */
+function isSection([key, value]: [string, unknown]): boolean {
+  if (key === 'constants') return false;
+  return CHECKERS.some((c) => c.sections.includes(key)) || (typeof value === 'object' && value !== null);
+}
 
 export interface FileReport {
   readonly name: string;
   readonly passed: number;
-  readonly skipped: number;
+  /** Cases that were skipped, by the reason. */
+  readonly skipped: ReadonlyMap<string, number>;
   readonly failures: readonly Failure[];
-  /** Set when the whole file belongs to later work. */
-  readonly skipReason?: string;
 }
 
 export function runFile(path: string): FileReport {
@@ -55,12 +48,8 @@ export function runFile(path: string): FileReport {
   const tally = new Tally();
   try {
     const doc = parse(path);
-    const checker = recognize(name, doc);
-    if (checker.run === undefined) {
-      return { name, passed: 0, skipped: 0, failures: [], skipReason: checker.skipReason ?? 'later work' };
-    }
-    checker.run(doc, tally);
-    if (tally.passed + tally.skipped + tally.failures.length === 0) throw new Error('no cases');
+    recognize(name, doc).run(doc, tally);
+    if (tally.passed + tally.skipped.size + tally.failures.length === 0) throw new Error('no cases');
   } catch (error) {
     tally.failures.push({ id: 'file', detail: error instanceof Error ? error.message : String(error) });
   }
@@ -68,14 +57,16 @@ export function runFile(path: string): FileReport {
 }
 
 function parse(path: string): Doc {
-  const doc: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  const doc: unknown = JSON.parse(readFileSync(path, 'utf8').replace(/^\ufeff/, ''));
   if (typeof doc !== 'object' || doc === null || Array.isArray(doc)) throw new Error('not an object');
   return doc as Doc;
 }
 
 /** By its sections; where several formats have those, by its name or by the Go functions that it comes from. */
 function recognize(name: string, doc: Doc): Checker {
-  const sections = Object.keys(doc).filter((key) => !NOT_SECTIONS.includes(key));
+  const sections = Object.entries(doc)
+    .filter(isSection)
+    .map(([key]) => key);
   if (sections.length === 0) throw new Error('no cases');
   const fitting = CHECKERS.filter((c) => sections.every((s) => c.sections.includes(s)));
   const source = String(doc['source'] ?? '');
@@ -91,21 +82,24 @@ function recognize(name: string, doc: Doc): Checker {
 export function runPath(path: string): FileReport[] {
   if (!existsSync(path)) return [broken(path, 'does not exist')];
   if (!statSync(path).isDirectory()) return [runFile(path)];
-  const files = readdirSync(path).filter((f) => f.endsWith('.json'));
+  const isFile = (file: string): boolean => !(existsSync(file) && statSync(file).isDirectory());
+  const files = readdirSync(path)
+    .filter((f) => f.endsWith('.json'))
+    .map((f) => join(path, f))
+    .filter(isFile);
   if (files.length === 0) return [broken(path, 'no vector files (*.json) in it')];
-  return files.sort().map((f) => runFile(join(path, f)));
+  return files.sort().map(runFile);
 }
 
 function broken(path: string, detail: string): FileReport {
-  return { name: path, passed: 0, skipped: 0, failures: [{ id: 'directory', detail }] };
+  return { name: path, passed: 0, skipped: new Map(), failures: [{ id: 'directory', detail }] };
 }
 
 const SHOWN_FAILURES = 5;
 
 /** A file's lines of the report. */
 export function formatFile(r: FileReport): string[] {
-  if (r.skipReason !== undefined) return [`${r.name}: skipped: ${r.skipReason}`];
-  const skipped = r.skipped > 0 ? ` (${r.skipped} cases skipped: they need more than 32 bits of addresses)` : '';
+  const skipped = [...r.skipped].map(([reason, cases]) => ` (${cases} cases skipped: ${reason})`).join('');
   const lines = [`${r.name}: ${r.passed} passed, ${r.failures.length} failed${skipped}`];
   for (const { id, detail } of r.failures.slice(0, SHOWN_FAILURES)) lines.push(`  ${id}: ${detail}`);
   if (r.failures.length > SHOWN_FAILURES) lines.push(`  … and ${r.failures.length - SHOWN_FAILURES} more`);

@@ -13,7 +13,7 @@ import {
 import { NO_CHUNK, scavengeIndexClear, scavengeIndexFind, scavengeIndexMark } from '../../src/pages/scavenge-index.ts';
 import { BASES, PageWorld, type Ranges } from './page-world.ts';
 import { type Apply, caseFits, checkPageCase, type PageCase } from './pagealloc.ts';
-import { type Checker, type Doc, halves, hex64, type Int, list, same, type Tally } from './tally.ts';
+import { type Checker, type Doc, halves, hex64, type Int, list, same, type Tally, TOO_FAR } from './tally.ts';
 
 interface CandidateCase {
   readonly id: string;
@@ -92,7 +92,7 @@ export const scavengeChecker: Checker = {
     for (const c of list<IndexCase>(doc, 'scavengeIndex')) tally.case(c.id, () => checkIndex(c));
     for (const c of list<TraceCase>(doc, 'traces')) {
       if (caseFits(c)) tally.case(c.id, () => checkTrace(c));
-      else tally.skipped++;
+      else tally.skip(TOO_FAR);
     }
   },
 };

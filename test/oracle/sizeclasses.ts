@@ -34,7 +34,8 @@ function checkRow(row: ClassRow, table: SizeClassTable): string | null {
   if (made === undefined) return 'no such class';
   const full: Record<string, number> = { ...made, spanBytes: made.npages * layout.PAGE_SIZE };
   let wrong: string | null = null;
-  for (const [column, value] of Object.entries(row)) wrong ??= same(column, full[column], value);
+  for (const [column, value] of Object.entries(full))
+    if (column in row) wrong ??= same(column, value, row[column as keyof ClassRow]);
   const c = row.class;
   return (
     wrong ?? same('table', [table.size[c], table.npages[c], table.nelems[c]], [made.size, made.npages, made.objects])

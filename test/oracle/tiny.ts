@@ -4,8 +4,8 @@ import { type Checker, type Doc, list, same, type Tally } from './tally.ts';
 
 /** What the checker needs of an allocator of 64-bit pointers. */
 export interface TinyDriver {
-  /** Forgets the current tiny block. */
-  reset(): void;
+  /** Forgets the current tiny block. So many bytes will be allocated, and none of them reused. */
+  reset(bytes: number): void;
   mallocgc(size: number, pointers: boolean): Addr;
 }
 
@@ -22,7 +22,7 @@ function hasPointers(type: string | undefined): boolean {
 }
 
 function checkSequence(s: Sequence, driver: TinyDriver): string | null {
-  driver.reset();
+  driver.reset(s.allocs.reduce((sum, [size]) => sum + size, 0));
   // Blocks by address, numbered as they appear.
   const blocks = new Map<number, number>();
   for (const [i, [size, block, offset, type]] of s.allocs.entries()) {
