@@ -48,7 +48,7 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { cacheTag } from '../spans/mspan.ts';
-import { zeroSmall } from '../spans/zero.ts';
+import { zeroSmall, zeroTiny } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
 import { popDue, smallSlow } from './malloc-slow.ts';
 import type { RType } from './rtype.ts';
@@ -171,37 +171,55 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return ((block + at) >>> 0) as Addr;
   }
 
-  /** The object goes to the start of a new block; the block with more room left becomes the current one. */
+  /** The object goes to the start of a new block, of the window. What `small` does, but the class is known. */
   function newTinyBlock(size: number): Addr {
     const w = m;
     const window = w[tinyRecord | MC_WIN];
-    let addr: number;
-    let word: number;
-    if (window !== 0 && w[(w[tinyRecord] - 2) | 0] === 0) {
-      // What `small` does, but the word of the block's mask is known without a look at the span.
-      const bit = window & -window;
-      const i = 31 - clz32(bit);
-      addr = (w[tinyRecord | MC_WIN_ADDR] + (i << 4)) >>> 0;
-      word = (w[tinyRecord | MC_WIN_TYPES] + i) | 0;
-      // Zeroed whole: later objects of the block are handed out as they are.
-      if (w[tinyRecord | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, TINY_SIZE);
-      w[tinyRecord | MC_WIN] = window ^ bit;
-      w[w[tinyRecord | MC_WIN_WORD]] |= bit;
-    } else {
-      addr = small(tinyRecord, true);
+    if (window === 0 || w[(w[tinyRecord] - 2) | 0] !== 0) return (reuseTinyBlock(size) >>> 0) as Addr;
+    const bit = window & -window;
+    const i = 31 - clz32(bit);
+    const addr = (w[tinyRecord | MC_WIN_ADDR] + (i << 4)) >>> 0;
+    // Zeroed whole: later objects of the block are handed out as they are.
+    if (w[tinyRecord | MC_NEEDZERO] !== 0) zeroTiny(f64, addr);
+    w[tinyRecord | MC_WIN] = window ^ bit;
+    w[w[tinyRecord | MC_WIN_WORD]] |= bit;
+    return (beginTiny(addr, (w[tinyRecord | MC_WIN_TYPES] + i) | 0, size) >>> 0) as Addr;
+  }
+
+  /** Of the reuse stack; or a block from wherever there is one. */
+  function reuseTinyBlock(size: number): Addr {
+    const w = m;
+    const top = (w[tinyRecord] - 2) | 0;
+    const last = w[top];
+    if (last === 0) {
+      const addr = small(tinyRecord, true);
       const s = w[(spans + (addr >>> PAGE_SHIFT)) | 0];
-      word = (w[s | SPAN_TYPES] + (((addr - w[s]) | 0) >>> 4)) | 0;
+      return beginTiny(addr, (w[s | SPAN_TYPES] + (((addr - w[s]) | 0) >>> 4)) | 0, size);
     }
+    const bitIndex = w[top | 1];
+    const s = w[(spans + (last >>> PAGE_SHIFT)) | 0];
+    zeroTiny(f64, last);
+    w[tinyRecord] = top;
+    w[bitIndex >>> 5] |= 1 << bitIndex;
+    const left = (w[tinyRecord | MC_LEFT] - 1) | 0;
+    w[tinyRecord | MC_LEFT] = left;
+    if (left < 0) popDue(a, tinyRecord, last as Addr);
+    return beginTiny(last, (w[s | SPAN_TYPES] + ((bitIndex - w[s | SPAN_ALLOC_BITS]) | 0)) | 0, size);
+  }
+
+  /** An object is the first of a block, whose mask is `word`; of two blocks the one with more room left is the current one. */
+  function beginTiny(addr: number, word: number, size: number): Addr {
+    const w = m;
     w[word] = 1 | (0x8000 << size);
     const old = w[tinyBlock];
-    if (old !== 0 && size >= w[tinyOffset]) return addr as Addr;
+    if (old !== 0 && size >= w[tinyOffset]) return (addr >>> 0) as Addr;
     const oldWord = w[tinyMask];
     w[tinyBlock] = addr;
     w[tinyOffset] = size;
     w[tinyMask] = word;
     // The old block is an ordinary one now: free it if nothing is left in it.
     if (old !== 0 && w[oldWord] === 0) a.freeTinyBlock(old >>> 0);
-    return addr as Addr;
+    return (addr >>> 0) as Addr;
   }
 
   function smallScan(c: number, type: number, needzero: boolean): Addr {

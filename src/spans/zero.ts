@@ -37,6 +37,13 @@ export function zeroSmall(f64: Doubles, addr: number, size: number): void {
   if (size > 64) zeroFresh(f64, i + 8, i + (size >>> 3));
 }
 
+/** The same for a tiny block. */
+export function zeroTiny(f64: Doubles, addr: number): void {
+  const i = addr >>> 3;
+  f64[i] = 0;
+  f64[i + 1] = 0;
+}
+
 /** Of memory that nobody else reads yet: `memset` promises nothing about the order and width of its stores. */
 function zeroFresh(f64: Doubles, from: number, end: number): void {
   if (end - from >= MEMSET_MIN && hasMemset) memsetZero(f64, from * 8, end * 8);
