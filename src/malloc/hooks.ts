@@ -5,6 +5,7 @@
  */
 import type { Addr, SpanClass } from '../base/brand.ts';
 import type { SpanHooks } from '../spans/hooks.ts';
+import type { Proc } from '../sync/proc.ts';
 
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
@@ -19,6 +20,24 @@ export interface AllocHooks extends SpanHooks {
   onLargeAlloc?: (bytes: number) => void;
   /** Memory is out for a request of so many bytes. True: something was freed, try again. */
   onOutOfMemory?: (bytes: number) => boolean;
+}
+
+/** The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another does. */
+export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
+  let inside = false;
+  const call = (hook: (...args: unknown[]) => unknown, args: unknown[]): unknown => {
+    if (inside) return undefined;
+    inside = true;
+    try {
+      return t.callOut(() => hook(...args));
+    } finally {
+      inside = false;
+    }
+  };
+  const called = Object.entries(hooks)
+    .filter(([name, hook]) => name.startsWith('on') && name !== 'onDelay' && hook !== undefined)
+    .map(([name, hook]) => [name, (...args: unknown[]) => call(hook as (...args: unknown[]) => unknown, args)]);
+  return Object.fromEntries(called) as AllocHooks;
 }
 
 /** What the allocator asks of the collector, in its slow paths. */

@@ -54,8 +54,10 @@ export class HeapGC {
     this.#options = options;
     this.#share = share;
     const stop = { warn: (text: string) => console.warn(`spanheap: ${text}`), warnAfterMs: options.warnAfterMs };
-    const own = typeof options.trace === 'function' ? options.trace : undefined;
-    const onCycle = traceTo(cache.heap.t.mem, own);
+    const { t } = cache.heap;
+    const { trace } = options;
+    const own = typeof trace === 'function' ? (line: string) => t.callOut(() => trace(line)) : undefined;
+    const onCycle = traceTo(t.mem, own);
     this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle });
     this.collector.wakeBackground = () => this.#wakeBackground();
     raw.collector = this.collector;

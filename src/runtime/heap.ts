@@ -7,7 +7,7 @@ import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts'
 import { followRate, MEM_PROFILE_RATE } from '../cache/sampling.ts';
 import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
-import type { AllocHooks } from '../malloc/hooks.ts';
+import { type AllocHooks, calledOut } from '../malloc/hooks.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import type { DelayHook } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -359,8 +359,9 @@ export class Heap extends HeapInside {
     const { t } = this.cache.heap;
     t.enter();
     try {
-      this.allocator.hooks = hooks;
-      this.cache.heap.hooks = hooks;
+      const called = calledOut(t, hooks);
+      this.allocator.hooks = called;
+      this.cache.heap.hooks = called;
       this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onDelay === undefined;
       t.delay = hooks.onDelay;
       this.cache.hookRate = hooks.onSample === undefined ? undefined : (hooks.sampleRate ?? MEM_PROFILE_RATE);

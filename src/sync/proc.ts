@@ -111,6 +111,8 @@ export class Proc {
   delay: DelayHook | undefined;
   /** Writes this thread's part of the allocation trace, while one is under way. */
   readonly trace: TraceWriter;
+  /** Each keeps what a part of the library has in scratch memory of this thread, and returns what puts it back. */
+  readonly scratches: (() => () => void)[] = [];
   /** What this thread does in a ragged barrier. */
   onRagged: () => void = () => {};
   readonly #m: Int32Array<ArrayBufferLike>;
@@ -264,6 +266,19 @@ export class Proc {
       'ERR_DETACHED',
       `this thread is not attached to the heap any more (proc ${this.id} is ${mine ? PROC_STATUS_NAMES[status] : 'another thread'}): it was detached or reaped`,
     );
+  }
+
+  /**
+   * Calls a function of the program from the middle of the library. It may use the heap: what the caller has in scratch memory,
+   * such as text that is about to be copied, is there again afterwards.
+   */
+  callOut<T>(fn: () => T): T {
+    const restores = this.scratches.map((keep) => keep());
+    try {
+      return fn();
+    } finally {
+      for (const restore of restores) restore();
+    }
   }
 
   /** A place in a slow path where tests may sleep. */

@@ -2,7 +2,7 @@
  * Text between JS strings and UTF-8 in the heap. `TextEncoder` and `TextDecoder` refuse shared memory, so text goes
  * through a scratch buffer of the thread; short ASCII, which is most text, is converted directly, in one loop.
  */
-import type { Mem } from '../sys/mem.ts';
+import type { Proc } from '../sync/proc.ts';
 
 /** Longest text that is built from its characters; beyond, the decoder is faster (measured: equal at about 60). */
 const DIRECT = 56;
@@ -20,13 +20,15 @@ export interface Text {
   readonly read: (addr: number, len: number) => string;
 }
 
-export function makeText(mem: Mem): Text {
+export function makeText({ mem, scratches }: Pick<Proc, 'mem' | 'scratches'>): Text {
   const { u8 } = mem;
   const encoder = new TextEncoder();
   // A byte order mark is text like any other.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const codes = Array.from({ length: DIRECT + 1 }, (_, n) => new Array<number>(n).fill(0));
   const small = new Uint8Array(SCRATCH);
+  /** Bytes of what was encoded last. */
+  let encoded = 0;
 
   function encode(str: string): number {
     const n = str.length;
@@ -37,6 +39,7 @@ export function makeText(mem: Mem): Text {
         if (c > 127) return encodeSlow(str);
         small[i] = c;
       }
+      encoded = n;
       return n;
     }
     return encodeSlow(str);
@@ -45,7 +48,20 @@ export function makeText(mem: Mem): Text {
   function encodeSlow(str: string): number {
     // At most 3 bytes a UTF-16 unit.
     text.scratch = str.length * 3 <= SCRATCH ? small : new Uint8Array(str.length * 3);
-    return encoder.encodeInto(str, text.scratch).written;
+    encoded = encoder.encodeInto(str, text.scratch).written;
+    return encoded;
+  }
+
+  /** Larger scratch is nobody else's. */
+  function keep(): () => void {
+    const { scratch } = text;
+    const length = encoded;
+    const bytes = scratch === small ? small.slice(0, length) : undefined;
+    return () => {
+      text.scratch = scratch;
+      encoded = length;
+      if (bytes !== undefined) small.set(bytes);
+    };
   }
 
   function read(addr: number, len: number): string {
@@ -67,5 +83,6 @@ export function makeText(mem: Mem): Text {
   }
 
   const text: Text = { scratch: small, encode, read };
+  scratches.push(keep);
   return text;
 }

@@ -44,7 +44,7 @@ export class TypedHeap {
     const { barrier, shadow, handles } = roots;
     const dropped = new FinalizationRegistry<Frame>((frame) => handles.remove(frame));
     const { mem } = t;
-    this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(mem), dropped };
+    this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(t), dropped };
     this.roots = new RootTable(this.env);
     this.callbacks = new Callbacks(this.env);
     this.interner = new Interner(this.env);

@@ -22,7 +22,7 @@ export function mapHost(heap: Heap): MapHost {
     free: (addr) => raw.free(addr),
     barrier: makeBarrier(mem),
     registerType: (spec) => raw.type(spec),
-    text: makeText(mem),
+    text: makeText(t),
   };
 }
 

@@ -121,6 +121,19 @@ function bytesOf(host: MapHost) {
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
 
+  host.t.scratches.push(() => {
+    const loaded = scratch;
+    const { length } = loaded;
+    const words = small.words.slice();
+    const tagged = tag.slice();
+    return () => {
+      scratch = loaded;
+      scratch.length = length;
+      small.words.set(words);
+      tag.set(tagged);
+    };
+  });
+
   /** Room for a key of so many bytes. */
   function reserve(bytes: number): Scratch {
     scratch = bytes <= SMALL ? small : newScratch(bytes);
@@ -300,9 +313,18 @@ function bytesKeys(host: MapHost): KeyCodec {
   };
 }
 
+/** For the words of the loaded key. */
+function keepWords({ t }: MapHost, words: Int32Array): void {
+  t.scratches.push(() => {
+    const loaded = words.slice();
+    return () => words.set(loaded);
+  });
+}
+
 function intKeys(host: MapHost, name: IntName): KeyCodec {
   const { i32 } = host.mem;
   const words = new Int32Array(1);
+  keepWords(host, words);
   const [min, max] = INT_RANGES[name];
   const unsigned = name === 'u32';
 
@@ -338,6 +360,7 @@ function bigKeys(host: MapHost, name: 'i64' | 'u64'): KeyCodec {
   const { i32 } = host.mem;
   const words = new Int32Array(2);
   const loaded = new BigInt64Array(words.buffer);
+  keepWords(host, words);
   return {
     name,
     words: 2,

@@ -17,7 +17,7 @@ let addr: number;
 
 beforeEach(() => {
   heap = createHeap({ maxBytes: 2 ** 26 });
-  text = makeText(new Internals(heap).mem);
+  text = makeText({ mem: new Internals(heap).mem, scratches: [] });
   addr = heap.raw.mallocgc(2 ** 23, null, false);
 });
 
