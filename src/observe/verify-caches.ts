@@ -22,7 +22,6 @@ import {
   MC_WIN,
   MC_WIN_ADDR,
   MC_WIN_WORD,
-  PROC_DEAD,
   PROC_EMPTY_PAGES,
   PROC_ID,
   PROC_REMOTE_HEAD,
@@ -30,7 +29,6 @@ import {
   PROC_SPAN_CACHE,
   PROC_SPAN_CACHE_LEN,
   PROC_STACKS,
-  PROC_STATUS,
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
@@ -75,7 +73,7 @@ export function verifyCaches(heap: MHeap, spans: readonly SpanRef[]): void {
   const { m } = mem;
   const seen = new Set<SpanRef>();
   verifyCentrals(heap, seen);
-  const procs = attachedProcs(mem).filter((p) => m[p + PROC_STATUS] !== PROC_DEAD);
+  const procs = attachedProcs(mem);
   for (const p of procs) verifyProc(new MCache(heap, p), seen);
   for (const s of spans) {
     if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !seen.has(s))

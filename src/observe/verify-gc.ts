@@ -29,11 +29,9 @@ import {
   MC_WIN_WORD,
   PROC_ALLOCATING,
   PROC_AWAITING,
-  PROC_DEAD,
   PROC_ID,
   PROC_MARKING,
   PROC_PAUSES,
-  PROC_STATUS,
   PROC_WB_COUNT,
   WB_WORDS,
 } from '../layout/proc.ts';
@@ -78,7 +76,6 @@ function verifyThreads(heap: MHeap): void {
   const { m } = mem;
   const sums = { working: 0, idle: 0, paused: 0 };
   for (const p of attachedProcs(mem)) {
-    if (m[p + PROC_STATUS] === PROC_DEAD) return;
     const at = `thread ${m[p + PROC_ID]}`;
     sums.working += m[p + PROC_MARKING];
     sums.idle += m[p + PROC_AWAITING];
@@ -148,7 +145,6 @@ function verifyWindows(heap: MHeap): void {
   const { mem } = heap.t;
   const { m } = mem;
   for (const p of attachedProcs(mem)) {
-    if (m[p + PROC_STATUS] === PROC_DEAD) continue;
     const cache = new MCache(heap, p);
     for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
       const c = cache.classRef(spanClass);

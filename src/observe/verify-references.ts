@@ -3,16 +3,7 @@
  * manual spans are part of one. How they lie in memory stands in layout/proc.ts.
  */
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
-import {
-  PROC_DEAD,
-  PROC_HANDLES,
-  PROC_ID,
-  PROC_SHADOW_TOP,
-  PROC_STATUS,
-  SEGMENT_MASK,
-  SEGMENT_SLOTS,
-  SEGMENT_WORDS,
-} from '../layout/proc.ts';
+import { PROC_HANDLES, PROC_ID, PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import { SPAN_NPAGES, SPAN_OWNER, SPAN_STATE, SPAN_STATE_MANUAL } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
@@ -36,7 +27,6 @@ export function verifyReferences(
   const listed = new Set<SpanRef>();
   const spare = new Map<number, number>();
   for (const p of attachedProcs(mem)) {
-    if (m[p + PROC_STATUS] === PROC_DEAD) continue;
     const top = m[p + PROC_SHADOW_TOP];
     spare.set(m[p + PROC_ID], top === 0 ? SPARE_OUTSIDE : SPARE_IN_SCOPE);
     verifyShadowStack(heap, p, top, live, listed);
