@@ -23,6 +23,8 @@ export const PROC_THREAD = 2;
 export const PROC_FLUSH_GEN = 3;
 /** Counts attachments to this record, so that a stale handle is noticed. */
 export const PROC_EPOCH = 4;
+/** The OS's id of the thread, by which others see whether it is still there; 0: not known. */
+export const PROC_OS_THREAD = 5;
 
 /** Head of the stack of own spans in which other threads freed objects. Own cache line: others push here. */
 export const PROC_REMOTE_HEAD = 16;

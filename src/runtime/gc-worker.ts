@@ -6,6 +6,7 @@ import { TypeTable } from '../malloc/rtype.ts';
 import { attachProc, detachProc } from '../threads/attach.ts';
 import { traceTo } from './gc-trace.ts';
 import { checkShared, readClasses } from './init.ts';
+import { lookAfter } from './liveness.ts';
 import { currentThreadId, threadData } from './worker-threads.ts';
 
 /** What the worker is started with. */
@@ -23,6 +24,7 @@ function run({ shared, warnAfterMs }: WorkerStart): void {
     stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },
     onCycle: traceTo(mem),
   });
+  lookAfter(heap, collector.stop);
   try {
     runBackground(collector);
   } finally {

@@ -30,6 +30,7 @@ import { weakReference } from '../types/weak.ts';
 import { attachedOptions, type GCPause, HeapGC, type ThreadOptions } from './heap-gc.ts';
 import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
+import { lookAfter } from './liveness.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
 import { reapWorker } from './reap-worker.ts';
@@ -71,6 +72,7 @@ export class Heap extends HeapInside {
     const cache = attachProc(mem, classes, currentThreadId() + 1);
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
+    lookAfter(cache.heap, this.collector.collector.stop);
     this.#mem = mem;
     this.raw = allocator;
     this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);

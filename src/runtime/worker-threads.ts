@@ -22,6 +22,8 @@ interface NodeWorkerThreads {
 }
 
 interface NodeProcess {
+  platform?: string;
+  versions?: Readonly<Record<string, string>>;
   getBuiltinModule?: (name: string) => unknown;
   /** Node marks what a worker may not do, as `disabled`. */
   abort?: { disabled?: boolean };
@@ -37,6 +39,32 @@ export function currentThreadId(): number {
 /** In Node: whether this is the main thread. */
 export function isMainThread(): boolean {
   return processOfNode()?.abort?.disabled !== true;
+}
+
+interface NodeFs {
+  writeSync(fd: number, text: string): void;
+  readlinkSync(path: string): string;
+  existsSync(path: string): boolean;
+}
+
+/** On Linux, in Node and Bun: the OS's id of this thread; 0 where it is not known. (Deno would ask its user.) */
+export function osThreadId(): number {
+  const node = processOfNode();
+  if (node?.platform !== 'linux' || node.versions?.['deno'] !== undefined) return 0;
+  try {
+    return Number(/\d+$/.exec((builtin('node:fs') as NodeFs).readlinkSync('/proc/thread-self')) ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Whether the OS has a thread with this id no more. False as well if threads that are there cannot be seen. */
+export function isOsThreadGone(id: number): boolean {
+  const fs = builtin('node:fs') as NodeFs;
+  const isThere = (thread: number): boolean => fs.existsSync(`/proc/self/task/${thread}`);
+  if (isThere(id)) return false;
+  const self = osThreadId();
+  return self !== 0 && isThere(self);
 }
 
 /** A module of Node's own. */
@@ -76,7 +104,7 @@ export function aboutToShare(): void {
 
 /** A line on stderr, at once: what a worker gives to its console waits for the main thread's event loop. */
 export function printError(line: string): void {
-  const fs = builtin('node:fs') as { writeSync(fd: number, text: string): void } | undefined;
+  const fs = builtin('node:fs') as NodeFs | undefined;
   if (fs === undefined) console.error(line);
   else fs.writeSync(2, `${line}\n`);
 }

@@ -74,6 +74,9 @@ const SPIN = 6000;
 /** A sleeper looks around this often, for an owner that died. */
 const NAP_MS = 20;
 
+/** After so many naps a sleeper looks whether it is a thread that is gone that it waits for. */
+const NAPS = 8;
+
 /** A thread that stays stopped for so long because of a dead one that nobody reaps complains, in milliseconds. */
 const UNREAPED_MS = 60000;
 
@@ -84,6 +87,16 @@ export type DelayHook = (place: string) => void;
 export interface Gate {
   setOpen(open: boolean): void;
 }
+
+/** What a thread can find out of others while it waits for them. Wired by `runtime`, where the OS can be asked. */
+export interface Liveness {
+  /** Makes a thread DEAD if it is gone. False: it is not, or nobody knows. */
+  markIfGone(p: ProcRef): boolean;
+  /** Reaps all that are gone. Outside of the region, or at a safepoint. */
+  reapGone(): boolean;
+}
+
+const NOT_KNOWN: Liveness = { markIfGone: () => false, reapGone: () => false };
 
 /** Whether a thread's status says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
 export function isOfReaper(status: number): boolean {
@@ -111,6 +124,9 @@ export class Proc {
   delay: DelayHook | undefined;
   /** Writes this thread's part of the allocation trace, while one is under way. */
   readonly trace: TraceWriter;
+  liveness: Liveness = NOT_KNOWN;
+  #naps = 0;
+  #looking = false;
   /** Each keeps what a part of the library has in scratch memory of this thread, and returns what puts it back. */
   readonly scratches: (() => () => void)[] = [];
   /** What this thread does in a ragged barrier. */
@@ -190,6 +206,7 @@ export class Proc {
     this.release();
     for (let stop = Atomics.load(m, H_STOP); (stop & LOCK_OWNER) !== 0; stop = Atomics.load(m, H_STOP)) {
       this.parkWhile(H_STOP, stop, NAP_MS);
+      this.#lookAroundOutside();
     }
     this.resume();
   }
@@ -221,6 +238,7 @@ export class Proc {
     for (let stop = Atomics.load(m, H_STOP); this.#isOther(stop); stop = Atomics.load(m, H_STOP)) {
       if (this.#isDead(stop & LOCK_OWNER)) return;
       this.parkWhile(H_STOP, stop, NAP_MS);
+      this.#lookAroundOutside();
     }
   }
 
@@ -237,10 +255,36 @@ export class Proc {
       if (status === PROC_IDLE) return;
       if (status !== PROC_STOPPED) this.#gone();
       this.parkWhile(word, PROC_STOPPED, NAP_MS);
-      // Who stopped this thread has died, and no reaper is at it.
-      const isAbandoned = Atomics.load(m, H_STOP) === 0 && isBroken(this.mem);
+      this.#lookAroundOutside();
+      // Who stopped this thread has died, and no reaper is at it: else it would have been started before long.
+      const isAbandoned = Atomics.load(m, H_STOP) === 0 && Atomics.load(m, word) === PROC_STOPPED;
       since = isAbandoned ? since || millitime() : 0;
       if (since !== 0 && millitime() - since > UNREAPED_MS) this.#complain();
+    }
+  }
+
+  /**
+   * For waits that others end, at a safepoint: now and then looks whether they are gone, and reaps them. The event that tells of
+   * a worker's end cannot come while the thread waits that started it.
+   */
+  lookAround(): void {
+    if (++this.#naps % NAPS !== 0 || this.#looking) return;
+    this.#looking = true;
+    try {
+      this.liveness.reapGone();
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** The same while the thread has left its region in the middle of a call. */
+  #lookAroundOutside(): void {
+    const { depth } = this;
+    this.depth = 0;
+    try {
+      this.lookAround();
+    } finally {
+      this.depth = depth;
     }
   }
 
@@ -406,7 +450,10 @@ export class Proc {
         continue;
       }
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
-      else this.parkWhile(H_WORLD_LOCK, seen, NAP_MS);
+      else {
+        this.parkWhile(H_WORLD_LOCK, seen, NAP_MS);
+        this.#lookAroundOutside();
+      }
       if (millitime() > until) {
         if (inside) this.resume();
         return false;

@@ -8,7 +8,7 @@
  * the reaper take one itself), their records freed. Then the background worker, if such a thread has started it: a worker's
  * workers end before it does.
  */
-import type { ProcRef } from '../base/brand.ts';
+
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import {
@@ -20,25 +20,18 @@ import {
   WORKER_STARTING,
 } from '../layout/gc.ts';
 import { H_REPAIRER } from '../layout/header.ts';
-import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
 import { EV_REAPED } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { freeProc } from './attach.ts';
+import { type IsGone, isTaken, markDead, markIfGone } from './dead.ts';
 import { repair } from './repair.ts';
-import {
-  allProcs,
-  leafLocks,
-  releaseLocksOf,
-  StopGivenUp,
-  type StopOptions,
-  withWorldStopped,
-} from './stop-the-world.ts';
+import { allProcs, releaseLocksOf, StopGivenUp, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
 /** Milliseconds that `tryReap` waits for. */
 const TRY_MS = 50;
@@ -58,8 +51,8 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   const ref = procRef(mem, id);
   // Both at once: whichever is stopped for first, the other would be waited for. The worker before its starter: whoever finds
   // that one DEAD can reap both.
-  if (Atomics.load(mem.m, GC_STARTER) === id) markDead(heap, procRef(mem, mem.m[GC_RESERVED]));
-  if (!markDead(heap, ref)) return false;
+  if (Atomics.load(mem.m, GC_STARTER) === id) markDead(mem, procRef(mem, mem.m[GC_RESERVED]));
+  if (!markDead(mem, ref)) return false;
   const reaped = withWorldStopped(t, () => reapDead(heap), { ...options, reaping: true });
   const { within: _, ...patient } = options;
   for (const each of new Set([id, ...reaped])) reapStartedBy(heap, each, patient);
@@ -124,6 +117,19 @@ export function tryReap(heap: MHeap, id: number, options: StopOptions = {}): boo
   }
 }
 
+/**
+ * Reaps all threads that the OS has no more, whoever should have told of it. False: there is none. For a thread that waits, outside
+ * of its region or at a safepoint. Blocks as `reap` does.
+ */
+export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {}): boolean {
+  const { t } = heap;
+  const { mem } = t;
+  // All are DEAD before the first is reaped: for one that is not, the stop would wait.
+  const gone = allProcs(mem).filter((p) => p !== t.ref && markIfGone(mem, p, isGone));
+  for (const p of gone) reap(heap, mem.m[p + PROC_ID], options);
+  return gone.length > 0;
+}
+
 /** A background worker has ended with the thread that started it, and that is this one. */
 function reapStartedBy(heap: MHeap, id: number, options: StopOptions): void {
   const { m } = heap.t.mem;
@@ -132,26 +138,6 @@ function reapStartedBy(heap: MHeap, id: number, options: StopOptions): void {
   if (worker !== id) reap(heap, worker, options);
   for (const state of [WORKER_STARTING, WORKER_ATTACHING, WORKER_RETIRING, worker])
     Atomics.compareExchange(m, GC_WORKER, state, 0);
-}
-
-function markDead(heap: MHeap, ref: ProcRef): boolean {
-  const { m } = heap.t.mem;
-  const word = ref + PROC_STATUS;
-  for (let status = Atomics.load(m, word); status !== PROC_DEAD; ) {
-    // Died while it attached: nothing to repair, but the record is taken.
-    if (status === PROC_FREE && !isTaken(m, ref)) return false;
-    const seen = Atomics.compareExchange(m, word, status, PROC_DEAD);
-    if (seen === status) break;
-    status = seen;
-  }
-  unpark(m, word);
-  for (const lock of leafLocks(heap.t.mem)) if (Atomics.load(m, lock) !== 0) unpark(m, lock);
-  return true;
-}
-
-/** Whether a record is somebody's, one who is attached or is about to be. */
-function isTaken(m: Int32Array<ArrayBufferLike>, ref: ProcRef): boolean {
-  return (Atomics.load(m, ref + PROC_EPOCH) & 1) === 1;
 }
 
 /** Ids of the threads that attached from the worker with this thread id. */

@@ -12,10 +12,8 @@
 import type { ProcRef } from '../base/brand.ts';
 import { millitime, nanotime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
-import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
-import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
-import { GC_RESERVED, GC_WORK_LOCK } from '../layout/gc.ts';
-import { H_HEAP_LOCK, H_REPAIRER, H_SPECIALS_LOCK, H_STOP } from '../layout/header.ts';
+import { GC_RESERVED } from '../layout/gc.ts';
+import { H_REPAIRER, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_EPOCH,
@@ -34,10 +32,13 @@ import { unpark } from '../sync/park.ts';
 import { isBroken, isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import type { Mem } from '../sys/mem.ts';
+import { leafLocks } from './dead.ts';
 import { recordStop } from './pauses.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
+/** Whether a thread that stays RUNNING for so long is still there at all, the OS is asked. */
+const LONG_MS = 100;
 /** After this time without a safepoint a thread is named in a warning, unless told otherwise; after the second, the stop is given up. */
 const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
@@ -91,13 +92,6 @@ export function usedProcs(mem: Mem): ProcRef[] {
 /** The sum of one of the meters TM_… over all threads, those that are gone included. */
 export function sumMeter(mem: Mem, meter: number): number {
   return usedProcs(mem).reduce((sum, p) => sum + mem.mf[threadMeter(p, meter)], 0);
-}
-
-/** All leaf locks. */
-export function leafLocks(mem: Mem): number[] {
-  const locks = [H_HEAP_LOCK, H_SPECIALS_LOCK, GC_WORK_LOCK];
-  for (let c = 0; c < MAX_SPAN_CLASSES; c++) locks.push(mem.plan.centrals + c * CENTRAL_WORDS + CENTRAL_LOCK);
-  return locks;
 }
 
 /**
@@ -170,9 +164,10 @@ export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void 
   }
 }
 
-/** A dead thread is to be reaped first, by somebody who needs the world lock for it. */
+/** A dead thread is to be reaped first, by somebody who needs the world lock for it: in the end by this thread. At a safepoint. */
 export function awaitReaper(t: Proc): void {
   t.parkWhile(H_STOP, Atomics.load(t.mem.m, H_STOP), LOOK_MS);
+  t.lookAround();
 }
 
 /** False: given up for the reaper. */
@@ -201,6 +196,7 @@ function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions):
     }
     if (status !== PROC_RUNNING) return true;
     t.parkWhile(word, PROC_RUNNING, LOOK_MS);
+    if (!patience.isNew() && t.liveness.markIfGone(p)) continue;
     patience.check(m, p);
   }
 }
@@ -213,6 +209,11 @@ export class Patience {
 
   constructor(options: StopOptions) {
     this.#options = options;
+  }
+
+  /** A moment only has been waited. */
+  isNew(): boolean {
+    return millitime() - this.#started < LONG_MS;
   }
 
   /** `p` is not at a safepoint yet. Warns once a thread; throws ERR_FATAL when it has been waited for too long. */

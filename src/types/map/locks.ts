@@ -134,6 +134,7 @@ export function makeLocks({ mem, t }: MapHost): Locks {
     t.trace.readForOthers();
     parkWhile(i32, word, holder, NAP_MS);
     if (inside) t.resume();
+    t.lookAround();
   }
 
   return { tryLock, unlock, wait, isMine, isAbandoned };
