@@ -50,8 +50,8 @@ export interface HeapOptions {
   readonly background?: boolean | string | UrlLike;
   /**
    * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
-   * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it must not
-   * use the heap. Default: false.
+   * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it may use
+   * the heap. Default: false.
    */
   readonly gctrace?: boolean | ((line: string) => void);
   /**
