@@ -64,8 +64,13 @@ export function throwSize(a: Malloc, size: number): never {
 }
 
 export function throwOutOfMemory(a: Malloc, size: number): never {
+  throw noMemory(a, size);
+}
+
+/** The error, with what is in use now. */
+function noMemory(a: Malloc, size: number): OutOfMemoryError {
   const { m, plan } = a.t.mem;
-  throw new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
+  return new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
 }
 
 /** Go: `nextFree`. The window and the reuse stack of the class are empty. `type` 0: a noscan class. */
@@ -119,8 +124,11 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
   a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   if (a.collector.onOutOfMemory() && attempt()) return;
-  reclaimCaches(a.cache.heap);
-  if (!attempt()) throwOutOfMemory(a, bytes);
+  let error: OutOfMemoryError | undefined;
+  const failed = (): void => {
+    error = noMemory(a, bytes);
+  };
+  if (!reclaimCaches(a.cache.heap, attempt, failed)) throw error!;
 }
 
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */
@@ -138,12 +146,14 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   if (a.hooks.onLargeAlloc !== undefined) a.hooks.onLargeAlloc(size);
   reclaimPages(heap, npages);
   makeRoom(cache, npages);
-  let s = (npages < plan.pages ? heap.alloc(npages, spanClass) : NIL) as SpanRef;
-  if (s === NIL) {
-    outOfMemory(a, size, () => npages < plan.pages && (s = heap.alloc(npages, spanClass)) !== NIL);
-  }
-  // In this thread's hand until it is on its list: see threads/repair.ts.
-  m[s + SPAN_OWNER] = t.id;
+  let s = NIL as SpanRef;
+  const take = (): boolean => {
+    if (npages < plan.pages) s = heap.alloc(npages, spanClass);
+    // In this thread's hand until it is on its list: see threads/repair.ts.
+    if (s !== NIL) m[s + SPAN_OWNER] = t.id;
+    return s !== NIL;
+  };
+  if (!take()) outOfMemory(a, size, take);
   t.pause('large.alloc');
   const addr = (m[s + SPAN_BASE] >>> 0) as Addr;
   const dirty = m[s + SPAN_NEEDZERO] !== 0;

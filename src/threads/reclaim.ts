@@ -3,6 +3,9 @@
  * where all can have it: reuse stacks, windows, spans with free slots, page caches, frees not yet taken. Works because
  * caches live in shared memory and are consistent at safepoints.
  *
+ * The thread that asked takes its part before the others run again: they would refill their caches, a block of pages each,
+ * before it came to look. So what it does not get here was in no cache.
+ *
  * Whoever dies here leaves caches of living threads half changed. H_RECLAIMER says so: the others stay stopped until a
  * reaper has made their caches anew.
  */
@@ -13,16 +16,25 @@ import { H_RECLAIMER } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
 
-/** The calling thread must be at a safepoint itself. Blocks until the world has stopped. */
-export function reclaimCaches(heap: MHeap): void {
-  const { mem } = heap.t;
-  withWorldStopped(heap.t, () => {
-    Atomics.store(mem.m, H_RECLAIMER, heap.t.id);
+/**
+ * Runs `attempt` with all caches empty, or without emptying them if that is enough: another thread may have done it a moment
+ * ago. It may take leaf locks, not poll. Returns what it returned; `failed` is called before the world starts again, when it
+ * is false. The calling thread must be at a safepoint itself. Blocks until the world has stopped.
+ */
+export function reclaimCaches(heap: MHeap, attempt: () => boolean, failed: () => void = () => {}): boolean {
+  const { t } = heap;
+  const { mem } = t;
+  return withWorldStopped(t, () => {
+    if (attempt()) return true;
+    Atomics.store(mem.m, H_RECLAIMER, t.id);
     for (const ref of attachedProcs(mem)) {
       releaseProc(new MCache(heap, ref));
-      heap.t.pause('reclaim');
+      t.pause('reclaim');
     }
     Atomics.store(mem.m, H_RECLAIMER, 0);
+    const done = attempt();
+    if (!done) failed();
+    return done;
   });
 }
 

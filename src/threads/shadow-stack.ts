@@ -41,10 +41,13 @@ export function allocSegment(heap: MHeap, addr: number): SpanRef {
 /** With garbage collected, and then with what threads hold in advance given back. */
 function makeRoomFor(heap: MHeap, addr: number): SpanRef {
   return keeping(heap.t, addr, (isKept) => {
-    const s = isKept && heap.collect() ? heap.allocManual(1) : NIL;
-    if (s !== NIL) return s as SpanRef;
-    reclaimCaches(heap);
-    return heap.allocManual(1);
+    let s = NIL as SpanRef;
+    const take = (): boolean => {
+      s = heap.allocManual(1);
+      return s !== NIL;
+    };
+    if (!(isKept && heap.collect() && take())) reclaimCaches(heap, take);
+    return s;
   });
 }
 
