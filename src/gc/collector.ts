@@ -72,6 +72,8 @@ const SLICE = 32 << 10;
 const SPIN = 2000;
 /** Milliseconds that a marker sleeps for when nobody wakes it. */
 const NAP_MS = 1;
+/** Cycles that a thread waits for before it is out of memory, when there are others who take what they free. */
+const CYCLES_FOR_MEMORY = 8;
 
 export interface CollectorOptions {
   readonly stop: StopOptions;
@@ -225,6 +227,11 @@ export class Collector implements AllocCollector, GcContext {
     const isOpen = isMarking(this) || !this.isSwept();
     if (isOpen) this.held.finish();
     return gaveUp || isOpen;
+  }
+
+  /** What others allocate while a cycle runs outlives it, and what they allocate afterwards is garbage only to the next. */
+  mayFindMore(calls: number): boolean {
+    return this.mem.m[GC_ENABLED] !== 0 && this.mutators() > 1 && calls < CYCLES_FOR_MEMORY;
   }
 
   /**

@@ -49,8 +49,15 @@ export interface Collector {
   beforeSpan(bytes: number): void;
   /** Memory is out. True: garbage was freed, try again. A safepoint. */
   onOutOfMemory(): boolean;
+  /** After so many calls of it memory is still out. True: call it again, what it freed may have gone to other threads. */
+  mayFindMore(calls: number): boolean;
   /** An object is freed by hand while the collector marks. Its content is still there. No safepoint. */
   beforeFree(addr: number): void;
 }
 
-export const NO_COLLECTOR: Collector = { beforeSpan: () => {}, onOutOfMemory: () => false, beforeFree: () => {} };
+export const NO_COLLECTOR: Collector = {
+  beforeSpan: () => {},
+  onOutOfMemory: () => false,
+  mayFindMore: () => false,
+  beforeFree: () => {},
+};

@@ -123,12 +123,16 @@ function traceNew(t: Proc, addr: Addr, size: number, type: number, needzero: boo
 function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
   a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
-  if (a.collector.onOutOfMemory() && attempt()) return;
   let error: OutOfMemoryError | undefined;
   const failed = (): void => {
     error = noMemory(a, bytes);
   };
-  if (!reclaimCaches(a.cache.heap, attempt, failed)) throw error!;
+  let calls = 0;
+  do {
+    if (a.collector.onOutOfMemory() && attempt()) return;
+    if (reclaimCaches(a.cache.heap, attempt, failed)) return;
+  } while (a.collector.mayFindMore(++calls));
+  throw error!;
 }
 
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */

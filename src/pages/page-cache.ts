@@ -18,7 +18,7 @@ import { ctz32, lowMask, popcount32 } from '../base/bits.ts';
 import type { PageNo } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_CACHE_PAGES } from '../layout/constants.ts';
-import { H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
+import { H_PAGES_IN_USE, H_PROCS, H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
 import { CHUNK_ALLOC, CHUNK_SCAV } from '../layout/pages.ts';
 import { PC_BASE, PC_FREE_HI, PC_FREE_LO, PC_LAST_SCAV, PC_SCAV_HI, PC_SCAV_LO } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -70,6 +70,15 @@ export function cacheFree(mem: Mem, word: number, page: number, npages: number):
   const { m } = mem;
   const first = page - m[word + PC_BASE];
   for (let i = first; i < first + npages; i++) m[word + (i < 32 ? PC_FREE_LO : PC_FREE_HI)] |= 1 << i;
+}
+
+/**
+ * Whether there is a block of pages for each thread. If not, what one holds in advance another may need, and pages are taken
+ * one span at a time. `>`: page 0 is nobody's. The counts may be old by a moment, and then a cache is filled once too often.
+ */
+export function mayFillCache({ m, plan }: Mem): boolean {
+  const procs = Atomics.load(m, H_PROCS);
+  return procs === 1 || plan.pages - Atomics.load(m, H_PAGES_IN_USE) > procs * PAGE_CACHE_PAGES;
 }
 
 /**

@@ -86,7 +86,7 @@ import {
 } from '../layout/span.ts';
 import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
-import { allocToCache, cacheAlloc, cacheFree, flushCache } from '../pages/page-cache.ts';
+import { allocToCache, cacheAlloc, cacheFree, flushCache, mayFillCache } from '../pages/page-cache.ts';
 import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
@@ -318,7 +318,7 @@ export class MHeap {
     if (npages < PAGE_CACHE_MAX_REQUEST) {
       let page = this.#allocCached(npages);
       if (page >= 0) return page;
-      if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0) {
+      if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0 && mayFillCache(t.mem)) {
         t.lock(H_HEAP_LOCK);
         const filled = allocToCache(pages, this.#cache);
         t.pause('pageCache.fill');
