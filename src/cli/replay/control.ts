@@ -7,7 +7,6 @@
  *   ARRIVED    lanes that stand at the current stop
  *   ROUND      stops passed; lanes at a stop wait for it to change
  *   SLEEPERS   lanes in `Atomics.wait` on an address or a position; whoever changes one notifies only if there are any
- *   LIVE       bytes of live objects, counted by all lanes, modulo 2³²
  *   position of each lane: its next event; everything of this lane before that is done
  *
  * and a few times in seconds: when the replay began, how long it stood still for samples.
@@ -20,8 +19,7 @@ export const GO = 1 * LINE;
 export const ARRIVED = 2 * LINE;
 export const ROUND = 3 * LINE;
 export const SLEEPERS = 4 * LINE;
-export const LIVE = 5 * LINE;
-const POSITIONS = 6 * LINE;
+const POSITIONS = 5 * LINE;
 
 export const STARTED_AT = 0;
 export const PAUSED = 1;

@@ -8,13 +8,11 @@ export interface LaneFindings {
   readonly peak: PeakSample | null;
   readonly errors: number;
   readonly mistakes: ContentChecks['mistakes'];
-  readonly peakLiveBytes: number;
   /** Seconds from the common start to this lane's end, without pauses. */
   readonly seconds: number;
 }
 
 export class Findings {
-  peakLiveBytes = 0;
   seconds = 0;
   readonly log: SampleLog;
   readonly checks: ContentChecks;
@@ -27,7 +25,6 @@ export class Findings {
   add(lane: LaneFindings): void {
     this.log.join(lane);
     this.checks.join(lane);
-    this.peakLiveBytes = Math.max(this.peakLiveBytes, lane.peakLiveBytes);
     this.seconds = Math.max(this.seconds, lane.seconds);
   }
 }

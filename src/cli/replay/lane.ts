@@ -6,16 +6,18 @@
  *     advance     events up to a limit, or until an object is missing that another lane makes
  *     sleep       outside the region, so that a sleeping lane never holds up the heap
  *
- * A lane runs at most `DRIFT` events ahead of the slowest, so that what is live at the same time stays what the
- * recording had.
+ * A lane runs at most `DRIFT` events ahead of the slowest, and not past a gate before everyone has come to it (plan.ts), so
+ * that what is live at the same time stays close to what the recording had. If an allocation fails all the same, the lane
+ * waits until everything before it is done, and tries once more: what the program had freed by then is free. Nobody waits
+ * in a circle: the lane with the earliest event that is not done never waits for a position.
  */
+import { OutOfMemoryError } from '../../index.ts';
 import { ContentChecks } from './checks.ts';
 import {
   ARRIVED,
   type Control,
   elapsed,
   hasFailed,
-  LIVE,
   now,
   PAUSED,
   positionWord,
@@ -35,8 +37,6 @@ import { SampleLog } from './samples.ts';
 const BATCH = 1024;
 /** How many events a lane may be ahead of the slowest. */
 const DRIFT = 4096;
-/** Bytes by which a lane's count of live bytes may be behind in LIVE. Peaks are exact to this much a lane. */
-const COUNT_SLACK = 4096;
 
 /** What the lanes share besides the heap; structured-cloneable. */
 export interface LaneInput {
@@ -67,8 +67,6 @@ export class Lane {
   event = 0;
   private readonly log = new SampleLog();
   private readonly checks: ContentChecks;
-  /** Highest live bytes this lane saw. */
-  private peakLiveBytes = 0;
   private readonly heap: ReplayHeap;
   private readonly raw: ReplayHeap['raw'];
   private readonly control: Control;
@@ -83,7 +81,6 @@ export class Lane {
   private readonly addresses: Uint32Array<SharedArrayBuffer>;
   /** The same words, for wait and notify. */
   private readonly addressWords: Int32Array<SharedArrayBuffer>;
-  private readonly liveWords: Uint32Array<SharedArrayBuffer>;
   /** `order[next]` is the next event; `last` is behind this lane's part. */
   private next: number;
   private readonly last: number;
@@ -91,6 +88,10 @@ export class Lane {
   private until = 0;
   /** The object that the next event waits for, or -1. */
   private missing = -1;
+  /** Event for which memory was out: it is tried again when all before it are done. */
+  private starved = -1;
+  /** The first gate that not everyone has come to: `gates[gate]`. */
+  private gate = 0;
   /** The batch as one function, made once. */
   private readonly batch = (): void => this.advance(this.until);
 
@@ -110,7 +111,6 @@ export class Lane {
     this.sizes = columns.sizes;
     this.addresses = input.addresses;
     this.addressWords = new Int32Array(input.addresses.buffer);
-    this.liveWords = new Uint32Array(control.words.buffer);
     this.next = plan.starts[lane];
     this.last = plan.starts[lane + 1];
   }
@@ -122,7 +122,7 @@ export class Lane {
     for (let event = this.nextEvent(); event < end; event = this.nextEvent()) {
       this.until = Math.min(end, event + BATCH, this.horizon());
       if (event < this.until) {
-        this.heap.scope(this.batch);
+        this.runBatch();
         this.tellPosition();
       }
       if (this.missing >= 0) this.sleepForObject();
@@ -135,15 +135,23 @@ export class Lane {
   findings(): LaneFindings {
     const { samples, peak } = this.log;
     const { errors, mistakes } = this.checks;
-    return { samples, peak, errors, mistakes, peakLiveBytes: this.peakLiveBytes, seconds: elapsed(this.control) };
+    return { samples, peak, errors, mistakes, seconds: elapsed(this.control) };
+  }
+
+  private runBatch(): void {
+    try {
+      this.heap.scope(this.batch);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || this.plan.lanes === 1 || this.event === this.starved) throw error;
+      this.starved = this.event;
+      while (this.order[this.next] < this.event) this.next++;
+    }
   }
 
   /** Own events before `until`; inside a region. */
   private advance(until: number): void {
     const { raw, checks, verify, steps, order, subjects, results, sizes, addresses, last } = this;
     let next = this.next;
-    let delta = 0; // live bytes not yet in LIVE
-    let top = 0; // highest delta since it was 0
     while (next < last) {
       const event = order[next];
       if (event >= until) break;
@@ -156,32 +164,21 @@ export class Lane {
       if (op < OP_FREE) {
         address = raw.mallocgc(sizes[object], null, op === OP_CALLOC);
         if (verify) this.fill(address, object, op === OP_CALLOC);
-        delta += sizes[object];
       } else {
         address = (step & STEP_AWAITS) !== 0 ? this.awaitAddress(object) : addresses[object];
         if (address === 0) break;
         if (verify) checks.expectPattern(address, sizes[object], object);
-        delta -= sizes[object];
         if (op === OP_FREE) {
           raw.free(address);
         } else {
           made = results[event];
           address = this.resize(address, object, made);
-          delta += sizes[made];
         }
       }
       next++;
-      if (delta > top) top = delta;
-      // Counted before it can be seen: no other lane subtracts what LIVE does not have yet.
-      const publishes = (step & STEP_PUBLISHES) !== 0;
-      if (publishes || delta > COUNT_SLACK || delta < -COUNT_SLACK) {
-        this.count(delta, top);
-        delta = top = 0;
-      }
-      if (publishes) this.publish(made, address);
+      if ((step & STEP_PUBLISHES) !== 0) this.publish(made, address);
       else if (op !== OP_FREE) addresses[made] = address;
     }
-    this.count(delta, top);
     this.next = next;
   }
 
@@ -218,14 +215,6 @@ export class Lane {
     return 0;
   }
 
-  /** Adds to the live bytes of all lanes; `top` is the highest point on the way. */
-  private count(delta: number, top: number): void {
-    const before = Atomics.add(this.liveWords, LIVE, delta);
-    // Lanes count with a delay, so the sum can be a little below zero for a moment: 2³² minus a little.
-    const live = before > 0xfff00000 ? 0 : before;
-    if (live + top > this.peakLiveBytes) this.peakLiveBytes = live + top;
-  }
-
   private nextEvent(): number {
     return this.next < this.last ? this.order[this.next] : NEVER;
   }
@@ -251,16 +240,20 @@ export class Lane {
     return slowest;
   }
 
-  /** First event that is too far ahead of the slowest lane. */
+  /** Own events from here on have to wait for the slowest lane. */
   private horizon(): number {
-    if (this.plan.lanes === 1) return NEVER;
-    return Atomics.load(this.control.words, positionWord(this.slowestLane())) + DRIFT;
+    const { lanes, gates } = this.plan;
+    if (lanes === 1) return NEVER;
+    const done = Atomics.load(this.control.words, positionWord(this.slowestLane()));
+    if (this.starved > done) return this.starved;
+    while (this.gate < gates.length && gates[this.gate] <= done) this.gate++;
+    return this.gate < gates.length ? Math.min(done + DRIFT, gates[this.gate]) : done + DRIFT;
   }
 
   private waitForSlowest(): void {
     const word = positionWord(this.slowestLane());
     const position = Atomics.load(this.control.words, word);
-    if (position + DRIFT > this.nextEvent()) return;
+    if (this.horizon() > this.nextEvent()) return;
     this.sleep(this.control.words, word, position);
   }
 

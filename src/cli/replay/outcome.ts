@@ -82,6 +82,7 @@ export interface ReplayOutcome {
   readonly distribution: Distribution;
   readonly seconds: number;
   readonly eventsPerSecond: number;
+  /** The recording's own, in its order, on however many threads it was replayed. */
   readonly peakLiveBytes: number;
   readonly peakHeapBytes: number;
   readonly metadataBytes: number;
@@ -99,7 +100,8 @@ export interface ReplayOutcome {
 
 export function outcomeOf(recording: Recording, options: ReplayOptions, run: ReplayRun): ReplayOutcome {
   const { plan, findings, finalStats, brokenInvariant } = run;
-  const { log, checks, peakLiveBytes, seconds } = findings;
+  const { log, checks, seconds } = findings;
+  const { peakLiveBytes } = recording;
   const peak = log.peak;
   if (peak === null) throw new Error('a replay without a sample');
   const peakHeapBytes = Math.max(finalStats.peakHeapBytes, peak.heapBytes);

@@ -9,6 +9,9 @@
  *           STEP_PUBLISHES  another lane will free or resize the object made here: tell its address
  *   stops   event numbers at which all lanes meet: everything before is done, nothing after has begun. There the heap
  *           is sampled, so a sample belongs to an exact point of the recording and its parts add up.
+ *   gates   event numbers: nothing from there on begins before everything before is done. They keep lanes from holding
+ *           more than the program did by running ahead, where that would matter: from one gate to the next, no more is
+ *           allocated than an eighth of what the live objects leave of the heap, or a single object.
  *
  * How events become lanes:
  * - 1 lane: all of them, in recorded order.
@@ -38,6 +41,9 @@ const EVEN_STOPS = 300;
 /** … and where the live bytes reach a new peak, this much above the last stop's, in the upper half of the curve. */
 const PEAK_STEP = 1.01;
 
+/** Of the memory that is left at a gate, the part that may be allocated before the next: one in so many. */
+const AHEAD_SHARE = 8;
+
 export type Distribution = 'one-lane' | 'by-thread' | 'by-object';
 
 export interface Plan {
@@ -49,13 +55,22 @@ export interface Plan {
   readonly stops: Uint32Array<SharedArrayBuffer>;
   /** Sum of the sizes of live objects at each stop. */
   readonly liveAtStops: Float64Array<SharedArrayBuffer>;
+  readonly gates: Uint32Array<SharedArrayBuffer>;
 }
 
-export function planReplay(recording: Recording, lanes: number): Plan {
+/** `maxBytes`: of the heap. */
+export function planReplay(recording: Recording, lanes: number, maxBytes: number): Plan {
   const distribution: Distribution =
     lanes === 1 ? 'one-lane' : recording.threadIds.length >= lanes ? 'by-thread' : 'by-object';
   const laneOf = distribution === 'by-thread' ? lanesByThread(recording, lanes) : lanesByObject(recording, lanes);
-  return { lanes, distribution, steps: stepsOf(recording, laneOf), ...orderOf(laneOf, lanes), ...stopsOf(recording) };
+  return {
+    lanes,
+    distribution,
+    steps: stepsOf(recording, laneOf),
+    ...orderOf(laneOf, lanes),
+    ...stopsOf(recording),
+    gates: gatesOf(recording, maxBytes),
+  };
 }
 
 function lanesByThread(recording: Recording, lanes: number): Uint8Array {
@@ -148,6 +163,27 @@ function stopsOf(recording: Recording): Pick<Plan, 'stops' | 'liveAtStops'> {
     stops: new Uint32Array(sharedCopy(Uint32Array.from(stops))),
     liveAtStops: new Float64Array(sharedCopy(Float64Array.from(liveAtStops))),
   };
+}
+
+function gatesOf(recording: Recording, maxBytes: number): Uint32Array<SharedArrayBuffer> {
+  const { events, ops, subjects, results, sizes } = recording;
+  const gates: number[] = [];
+  let live = 0;
+  let allocated = 0; // since the last gate
+  let most = maxBytes / AHEAD_SHARE;
+  for (let e = 0; e < events; e++) {
+    const op = ops[e];
+    const made = op === OP_FREE ? 0 : sizes[op === OP_RESIZE ? results[e] : subjects[e]];
+    allocated += made;
+    if (op !== OP_FREE && allocated > most) {
+      gates.push(e);
+      allocated = made;
+      most = Math.max(0, maxBytes - live) / AHEAD_SHARE;
+    }
+    live += made;
+    if (op === OP_FREE || op === OP_RESIZE) live -= sizes[subjects[e]];
+  }
+  return new Uint32Array(sharedCopy(Uint32Array.from(gates)));
 }
 
 function sharedCopy(column: Uint32Array | Float64Array): SharedArrayBuffer {

@@ -39,7 +39,7 @@ export interface ReplayRun {
 }
 
 export async function replayRecording(recording: Recording, options: ReplayOptions): Promise<ReplayRun> {
-  const plan = planReplay(recording, options.threads);
+  const plan = planReplay(recording, options.threads, options.maxBytes);
   const input = laneInput(recording, plan, createControl(plan.lanes), options.verify);
   const heap = openHeap(options);
   const findings = new Findings(new SampleLog(), new ContentChecks(heap.memory));

@@ -3,12 +3,15 @@
  * tests of the replay see that a fault is found, which the real heap cannot show.
  */
 import type { ReplayHeap } from '../../../src/cli/replay/heap.ts';
+import { OutOfMemoryError } from '../../../src/index.ts';
 
 export interface Faults {
   /** The nth calloc (from 0) is not zeroed. */
   dirtyCalloc?: number;
   /** The nth allocation (from 0) overlaps the one before it. */
   overlap?: number;
+  /** The nth allocation (from 0) fails for lack of memory, as often as this says. */
+  outOfMemory?: { nth: number; times: number };
   /** The nth resize (from 0) forgets the content. */
   forgetOnResize?: number;
 }
@@ -36,6 +39,8 @@ export function fakeHeap(faults: Faults = {}): { heap: ReplayHeap; calls: string
     mallocgc(size: number, _type: null, needzero: boolean): number {
       if (scopes === 0) throw new Error('mallocgc outside a region');
       calls.push(`malloc ${size}${needzero ? ' zeroed' : ''}`);
+      const { outOfMemory } = faults;
+      if (outOfMemory?.nth === allocations && outOfMemory.times-- > 0) throw new OutOfMemoryError(size, 0, BYTES);
       const address = allocations++ === faults.overlap ? last : place(size);
       if (needzero) u8.fill(callocs++ === faults.dirtyCalloc ? 1 : 0, address, address + size);
       last = address;

@@ -1,9 +1,11 @@
 /** The replay of one lane against a fake heap: the calls it makes, and that --verify finds each kind of fault. */
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { createControl } from '../../../src/cli/replay/control.ts';
+import { ARRIVED, createControl, positionWord } from '../../../src/cli/replay/control.ts';
 import { Lane, laneInput } from '../../../src/cli/replay/lane.ts';
 import { fillPattern, nonZeroOffset, patternMismatch } from '../../../src/cli/replay/pattern.ts';
 import { planReplay } from '../../../src/cli/replay/plan.ts';
+import { OutOfMemoryError } from '../../../src/index.ts';
 import { type Faults, fakeHeap } from './fake-heap.ts';
 import { readText, trace } from './recordings.ts';
 
@@ -11,7 +13,7 @@ const EVENTS = trace('a 1 100 0', 'c 2 33 0', 'r 1 3 250 0', 'a 4 7 0', 'f 2 0',
 
 async function replay(text: string, verify: boolean, faults: Faults = {}) {
   const recording = await readText(text);
-  const plan = planReplay(recording, 1);
+  const plan = planReplay(recording, 1, 1 << 30);
   const { heap, calls } = fakeHeap(faults);
   const lane = new Lane(heap, laneInput(recording, plan, createControl(1), verify), 0);
   for (let stop = 0; stop < plan.stops.length; stop++) lane.runTo(stop);
@@ -30,7 +32,6 @@ test('calls the heap as the program did', async () => {
     'free',
     'free',
   ]);
-  expect(findings.peakLiveBytes).toBe(290);
   expect(findings.samples.map((s) => s.liveBytes)).toEqual([0, 100, 133, 283, 290, 257, 17, 7, 0]);
 });
 
@@ -60,6 +61,56 @@ describe('--verify finds', () => {
   test('and nothing of it is looked for without --verify', async () => {
     const { findings } = await replay(EVENTS, false, { dirtyCalloc: 0, forgetOnResize: 0 });
     expect(findings.errors).toBe(0);
+  });
+});
+
+describe('a lane that finds memory out', () => {
+  // By thread: lane 0 has the thread with most events, 1.
+  const TWO = trace('a 1 100 1', 'a 2 100 1', 'a 3 100 1', 'a 4 48 0', 'f 1 1', 'a 5 64 0');
+
+  /** Lane 1, while another thread says 100 ms later that lane 0 has come to event `position`. */
+  async function lanesOf(times: number, position: number) {
+    const recording = await readText(TWO);
+    const plan = planReplay(recording, 2, 1 << 30);
+    expect([...plan.order.subarray(plan.starts[1])]).toEqual([3, 5]);
+    const control = createControl(2);
+    const { heap, calls } = fakeHeap({ outOfMemory: { nth: 1, times } });
+    const lane = new Lane(heap, laneInput(recording, plan, control, false), 1);
+    const told: number[] = [];
+    const { scope } = heap;
+    heap.scope = (fn) => {
+      told.push(Atomics.load(control.words, positionWord(0)));
+      return scope(fn);
+    };
+    // At the one stop that counts nobody is to be waited for.
+    const stop = plan.stops.length - 1;
+    Atomics.store(control.words, ARRIVED, 1);
+    const words = `const { words, word, position } = require('node:worker_threads').workerData;
+      Atomics.wait(words, word, 0, 100);
+      Atomics.store(words, word, position);
+      Atomics.notify(words, word);`;
+    const workerData = { words: control.words, word: positionWord(0), position };
+    const worker = new Worker(words, { eval: true, workerData });
+    try {
+      lane.runTo(stop);
+    } finally {
+      await worker.terminate();
+    }
+    return { calls, told, lane };
+  }
+
+  test('waits until all before it is done, and goes on where it was', async () => {
+    const { calls, told } = await lanesOf(1, 0x7fffffff);
+    expect(calls).toEqual(['malloc 48', 'malloc 64', 'malloc 64']);
+    expect(told).toEqual([0, 0x7fffffff]);
+  });
+
+  test('and tries once', async () => {
+    await expect(lanesOf(2, 0x7fffffff)).rejects.toThrow(OutOfMemoryError);
+  });
+
+  test('alone it has nobody to wait for', async () => {
+    await expect(replay(EVENTS, false, { outOfMemory: { nth: 1, times: 1 } })).rejects.toThrow(OutOfMemoryError);
   });
 });
 

@@ -29,7 +29,7 @@ const recordings = fc
 test('lanes: every event once, in recorded order, with a wait wherever the object comes from another lane', () => {
   fc.assert(
     fc.property(recordings, fc.integer({ min: 1, max: 5 }), (recording, lanes) => {
-      const { order, starts, steps } = planReplay(recording, lanes);
+      const { order, starts, steps } = planReplay(recording, lanes, 1 << 30);
       const laneOf = new Map<number, number>();
       for (let lane = 0; lane < lanes; lane++) {
         const part = order.subarray(starts[lane], starts[lane + 1]);
@@ -55,7 +55,7 @@ test('lanes: every event once, in recorded order, with a wait wherever the objec
 test('stops: rising, to the end, with the live bytes of that moment, and one at the peak', () => {
   fc.assert(
     fc.property(recordings, (recording) => {
-      const { stops, liveAtStops } = planReplay(recording, 1);
+      const { stops, liveAtStops } = planReplay(recording, 1, 1 << 30);
       expect(stops[0]).toBe(0);
       expect(stops.at(-1)).toBe(recording.events);
       stops.forEach((stop, i) => {
@@ -74,7 +74,7 @@ test('stops: rising, to the end, with the live bytes of that moment, and one at 
 test('as many recorded threads as lanes: a thread stays on one lane, the busiest alone', () => {
   const choices = Array.from({ length: 400 }, (_, i) => ({ pick: i, op: 1, size: 8, thread: i % 2 === 0 ? 0 : i % 7 }));
   const recording = recordingOf(choices);
-  const { distribution, order, starts } = planReplay(recording, 2);
+  const { distribution, order, starts } = planReplay(recording, 2, 1 << 30);
   expect(distribution).toBe('by-thread');
   const threadsOf = (lane: number): Set<number> =>
     new Set([...order.subarray(starts[lane], starts[lane + 1])].map((e) => recording.eventThreads[e]));
@@ -90,7 +90,7 @@ test('fewer recorded threads: objects are dealt out, long-lived ones are freed b
   for (let i = 1000; i < 1800; i++) builder.free(i, thread);
   for (let i = 0; i < 200; i++) builder.free(builder.allocate(OP_ALLOC, i + 4000, 8, thread), thread);
   const recording = builder.build('test', 'spanheap-trace');
-  const { distribution, steps, starts } = planReplay(recording, 4);
+  const { distribution, steps, starts } = planReplay(recording, 4, 1 << 30);
   expect(distribution).toBe('by-object');
   for (let lane = 0; lane < 4; lane++) expect(starts[lane + 1] - starts[lane]).toBeGreaterThan(700);
   let crossing = 0;
@@ -100,4 +100,29 @@ test('fewer recorded threads: objects are dealt out, long-lived ones are freed b
     crossing++;
   });
   expect(crossing).toBe(800);
+});
+
+test('gates: however far lanes run ahead, an eighth of what is free is not exceeded, or it is a single object', () => {
+  fc.assert(
+    fc.property(recordings, fc.integer({ min: 1000, max: 1e7 }), (recording, maxBytes) => {
+      const { gates } = planReplay(recording, 2, maxBytes);
+      const { ops, subjects, results, sizes, events } = recording;
+      gates.forEach((gate, i) => {
+        if (i > 0) expect(gate).toBeGreaterThan(gates[i - 1]);
+      });
+      const bounds = [0, ...gates, events];
+      for (let i = 0; i + 1 < bounds.length; i++) {
+        const made: number[] = [];
+        for (let e = bounds[i]; e < bounds[i + 1]; e++) {
+          if (ops[e] === OP_RESIZE) made.push(sizes[results[e]]);
+          else if (ops[e] === OP_ALLOC || ops[e] === OP_CALLOC) made.push(sizes[subjects[e]]);
+        }
+        let live = 0;
+        for (let o = 0; o < recording.objects; o++) if (isLiveAfter(recording, o, bounds[i])) live += sizes[o];
+        const sum = made.reduce((total, size) => total + size, 0);
+        if (sum > Math.max(0, maxBytes - live) / 8) expect(made.filter((size) => size > 0)).toHaveLength(1);
+      }
+    }),
+    { numRuns: 40 },
+  );
 });

@@ -12,7 +12,7 @@ import { readText, trace } from './recordings.ts';
 
 async function replayWith(program: string): Promise<void> {
   const recording = await readText(trace('a 1 100 0', 'f 1 0'));
-  const plan = planReplay(recording, 2);
+  const plan = planReplay(recording, 2, 1 << 30);
   const heap = createHeap({ gc: 'off', maxBytes: 1 << 24, maxThreads: 3 });
   const findings = new Findings(new SampleLog(), new ContentChecks(heap.memory));
   const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
