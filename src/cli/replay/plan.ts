@@ -10,8 +10,9 @@
  *   stops   event numbers at which all lanes meet: everything before is done, nothing after has begun. There the heap
  *           is sampled, so a sample belongs to an exact point of the recording and its parts add up.
  *   gates   event numbers: nothing from there on begins before everything before is done. They keep lanes from holding
- *           more than the program did by running ahead, where that would matter: from one gate to the next, no more is
- *           allocated than an eighth of what the live objects leave of the heap, or a single object.
+ *           much more than the program did by running ahead. From one gate to the next no more is allocated than an eighth
+ *           of what the live objects leave of the heap, so that memory is not short for that alone; and no more than an
+ *           eighth of the program's peak, so that the heap's is not much higher for that alone. Or a single object.
  *
  * How events become lanes:
  * - 1 lane: all of them, in recorded order.
@@ -41,8 +42,10 @@ const EVEN_STOPS = 300;
 /** … and where the live bytes reach a new peak, this much above the last stop's, in the upper half of the curve. */
 const PEAK_STEP = 1.01;
 
-/** Of the memory that is left at a gate, the part that may be allocated before the next: one in so many. */
+/** What may be allocated from one gate to the next: of what is left of the heap, and of the program's peak, one in so many … */
 const AHEAD_SHARE = 8;
+/** … but of a small peak not less than this: what threads hold in spans of their own is more. */
+const LEAST_OF_PEAK = 256 << 10;
 
 export type Distribution = 'one-lane' | 'by-thread' | 'by-object';
 
@@ -166,11 +169,12 @@ function stopsOf(recording: Recording): Pick<Plan, 'stops' | 'liveAtStops'> {
 }
 
 function gatesOf(recording: Recording, maxBytes: number): Uint32Array<SharedArrayBuffer> {
-  const { events, ops, subjects, results, sizes } = recording;
+  const { events, ops, subjects, results, sizes, peakLiveBytes } = recording;
   const gates: number[] = [];
+  const ofPeak = Math.max(LEAST_OF_PEAK, peakLiveBytes / AHEAD_SHARE);
   let live = 0;
   let allocated = 0; // since the last gate
-  let most = maxBytes / AHEAD_SHARE;
+  let most = Math.min(ofPeak, maxBytes / AHEAD_SHARE);
   for (let e = 0; e < events; e++) {
     const op = ops[e];
     const made = op === OP_FREE ? 0 : sizes[op === OP_RESIZE ? results[e] : subjects[e]];
@@ -178,7 +182,7 @@ function gatesOf(recording: Recording, maxBytes: number): Uint32Array<SharedArra
     if (op !== OP_FREE && allocated > most) {
       gates.push(e);
       allocated = made;
-      most = Math.max(0, maxBytes - live) / AHEAD_SHARE;
+      most = Math.min(ofPeak, Math.max(0, maxBytes - live) / AHEAD_SHARE);
     }
     live += made;
     if (op === OP_FREE || op === OP_RESIZE) live -= sizes[subjects[e]];

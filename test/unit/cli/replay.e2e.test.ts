@@ -147,7 +147,7 @@ describe('a recording that is good', () => {
   });
 });
 
-describe('a heap that is just large enough', () => {
+describe('threads that drift apart', () => {
   const large = (n: number, thread: (i: number) => number): string[] =>
     Array.from({ length: n }, (_, i) => [`a ${i + 1} 614400 ${thread(i)}`, `f ${i + 1} ${thread(i)}`]).flat();
 
@@ -156,21 +156,26 @@ describe('a heap that is just large enough', () => {
     ['of two threads in turn', (i: number) => i % 2],
   ])('large objects %s that are never live together', (_, thread) => {
     const file = writeTemp(trace(...large(400, thread)));
-    for (const threads of ['1', '2', '3']) {
-      const outcome = outcomeOf(file, '--max-bytes', '1MiB', '--threads', threads);
-      expect(outcome).toMatchObject({ peakLiveBytes: 614_400, peakHeapBytes: 614_400 });
+    for (const maxBytes of ['1MiB', '1GiB']) {
+      for (const threads of ['1', '2', '3']) {
+        const outcome = outcomeOf(file, '--max-bytes', maxBytes, '--threads', threads);
+        expect(outcome).toMatchObject({ peakLiveBytes: 614_400, peakHeapBytes: 614_400 });
+      }
     }
   });
 
-  test.each(['512KiB', '1MiB'])('8 threads with a few small objects each, %s', (maxBytes) => {
-    const lines: string[] = [];
-    for (let i = 1; i <= 20_000; i++) {
-      lines.push(`a ${i} ${[256, 64, 1000][i % 3]} ${i % 8}`);
-      if (i > 100) lines.push(`f ${i - 100} ${(i - 100) % 8}`);
-    }
-    const outcome = outcomeOf(writeTemp(trace(...lines)), '--max-bytes', maxBytes, '--threads', '8', '--verify');
-    expect(outcome).toMatchObject({ threads: 8, errors: 0 });
-  });
+  test.each(['512KiB', '1MiB'])(
+    'a heap just large enough for 8 threads with a few small objects each, %s',
+    (maxBytes) => {
+      const lines: string[] = [];
+      for (let i = 1; i <= 20_000; i++) {
+        lines.push(`a ${i} ${[256, 64, 1000][i % 3]} ${i % 8}`);
+        if (i > 100) lines.push(`f ${i - 100} ${(i - 100) % 8}`);
+      }
+      const outcome = outcomeOf(writeTemp(trace(...lines)), '--max-bytes', maxBytes, '--threads', '8', '--verify');
+      expect(outcome).toMatchObject({ threads: 8, errors: 0 });
+    },
+  );
 });
 
 describe('a heap that is too small', () => {
