@@ -44,10 +44,13 @@ export class OutOfMemoryError extends SpanheapError {
   readonly inUseBytes: number;
   /** The heap's `maxBytes`. */
   readonly limitBytes: number;
-  constructor(requestedBytes: number, inUseBytes: number, limitBytes: number) {
+  /** `largestFree`: bytes of the longest run of free pages, if there are any: too short for what was needed. */
+  constructor(requestedBytes: number, inUseBytes: number, limitBytes: number, largestFree = 0) {
+    const figures = `${inUseBytes} in use, limit ${limitBytes}`;
+    const pieces = largestFree === 0 ? '' : `, largest free piece ${largestFree}`;
     super(
       'ERR_OUT_OF_MEMORY',
-      `runtime: out of memory: cannot allocate ${requestedBytes}-byte block (${inUseBytes} in use, limit ${limitBytes})`,
+      `runtime: out of memory: cannot allocate ${requestedBytes}-byte block (${figures}${pieces})`,
     );
     this.requestedBytes = requestedBytes;
     this.inUseBytes = inUseBytes;

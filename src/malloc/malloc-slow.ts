@@ -70,7 +70,20 @@ export function throwOutOfMemory(a: Malloc, size: number): never {
 /** The error, with what is in use now. */
 function noMemory(a: Malloc, size: number): OutOfMemoryError {
   const { m, plan } = a.t.mem;
-  return new OutOfMemoryError(size, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
+  const inUse = Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE;
+  return new OutOfMemoryError(size, inUse, plan.pages * PAGE_SIZE, longestFree(a) * PAGE_SIZE);
+}
+
+/** Pages of the longest run that is in no span. */
+function longestFree(a: Malloc): number {
+  const { m, plan } = a.t.mem;
+  let longest = 0;
+  // Page 0 is nobody's.
+  for (let page = 1, run = 0; page < plan.pages; page++) {
+    run = m[plan.spans + page] === NIL ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
+  return longest;
 }
 
 /** Go: `nextFree`. The window and the reuse stack of the class are empty. `type` 0: a noscan class. */

@@ -161,7 +161,7 @@ describe.each(HEAPS)('$name', ({ options }) => {
         inUseBytes,
         limitBytes: 4 * MB,
       });
-      expect(String(error)).toContain(`cannot allocate ${size}-byte block (${inUseBytes} in use, limit ${4 * MB})`);
+      expect(String(error)).toContain(`cannot allocate ${size}-byte block (${inUseBytes} in use, limit ${4 * MB}`);
       heap.verify();
       expect(heap.stats().heapInUseBytes).toBe(inUseBytes);
     },

@@ -93,6 +93,15 @@ test('what is in use is told as it was when nothing was left, not as it is when 
   expect(error).toMatchObject({ requestedBytes: 64, inUseBytes: PAGES * PAGE, limitBytes: MB });
 });
 
+test('what is free in pieces is told too', () => {
+  const addrs = Array.from({ length: PAGES }, () => heap.raw.mallocgc(PAGE, null, false)).sort((a, b) => a - b);
+  const full = `${PAGES * PAGE} in use, limit ${MB})`;
+  expect(() => heap.raw.mallocgc(64, null, false)).toThrow(full);
+  for (const i of [10, 30, 31, 32, 70]) heap.raw.free(addrs[i]!);
+  const left = `${(PAGES - 5) * PAGE} in use, limit ${MB}, largest free piece ${3 * PAGE})`;
+  expect(() => heap.raw.mallocgc(4 * PAGE + 1, null, false)).toThrow(left);
+});
+
 test('a thread takes no pages in advance when there is not a block of them for each', () => {
   const cached = (h: Heap): number => {
     const at = new Internals(h).proc(h.threadId) + PROC_PAGE_CACHE;
