@@ -1,20 +1,8 @@
 /** Snapshots as files: written under another name first, so that nobody finds half of one; read by position. */
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  fsyncSync,
-  mkdtempSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { closeSync, createReadStream, createWriteStream, fstatSync, mkdtempSync, openSync, readSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip, gzipSync } from 'node:zlib';
@@ -22,6 +10,7 @@ import { SnapshotError } from '../analyze/errors.ts';
 import type { Source } from '../analyze/source.ts';
 import type { Heap } from '../index.ts';
 import { MAGIC_BYTES } from '../observe/snapshot/format.ts';
+import { Draft, writeWhole } from './draft.ts';
 
 export interface WriteSnapshotOptions {
   /** Called now and then with the bytes of the snapshot so far (before they are compressed), and about how many it will have. */
@@ -37,31 +26,35 @@ const MAX_BYTES = 16 * 2 ** 30;
 
 /**
  * Takes a snapshot of a heap and writes it to a file; compressed if the name ends in `.gz`. The file gets its name when it
- * is complete, and replaces one that was there; if it fails, nothing is left behind. Throws what `heap.snapshot` throws,
- * and errors of the file system. Returns the bytes of the file.
+ * is complete, and replaces one that was there; if it fails, nothing is left behind (see draft.ts, also for devices and
+ * links). Throws what `heap.snapshot` throws, and errors of the file system. Returns the bytes of the file.
  */
 export async function writeSnapshot(
   heap: Pick<Heap, 'snapshot'>,
   path: string,
   options: WriteSnapshotOptions = {},
 ): Promise<number> {
-  const partial = partialName(path);
+  const draft = new Draft(path);
   try {
     const pieces = Readable.from(heap.snapshot(options), { objectMode: false, highWaterMark: 1 << 20 });
-    const file = createWriteStream(partial, { flags: 'wx', highWaterMark: 4 << 20 });
+    const file = createWriteStream(draft.path, { flags: draft.flags, highWaterMark: 4 << 20 });
     if (path.endsWith('.gz')) await pipeline(pieces, createGzip({ level: GZIP_LEVEL }), file);
     else await pipeline(pieces, file);
-    const handle = await open(partial, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(partial, path);
+    if (draft.isSeparate) await flushToDisk(draft.path);
+    draft.keep();
     return file.bytesWritten;
   } catch (error) {
-    await rm(partial, { force: true });
+    draft.discard();
     throw error;
+  }
+}
+
+async function flushToDisk(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 
@@ -74,32 +67,11 @@ export function writeSnapshotSync(
   path: string,
   options: WriteSnapshotOptions = {},
 ): number {
-  const partial = partialName(path);
   const pack = path.endsWith('.gz') ? (piece: Uint8Array) => gzipSync(piece, { level: GZIP_LEVEL }) : undefined;
-  try {
-    const fd = openSync(partial, 'wx');
-    let bytes = 0;
-    try {
-      heap.snapshotSync((piece) => {
-        // Members of gzip, one behind the other, are unpacked as one.
-        const packed = pack?.(piece) ?? piece;
-        for (let done = 0; done < packed.length; ) done += writeSync(fd, packed, done);
-        bytes += packed.length;
-      }, options);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(partial, path);
-    return bytes;
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
-  }
-}
-
-function partialName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${Date.now().toString(36)}.part`);
+  return writeWhole(path, (put) => {
+    // Members of gzip, one behind the other, are unpacked as one.
+    heap.snapshotSync((piece) => put(pack?.(piece) ?? piece), options);
+  });
 }
 
 /** A file as a source of bytes. Throws errors of the file system. */

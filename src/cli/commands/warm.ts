@@ -1,10 +1,10 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { cacheFileOf, type Library, packCode, readSource, scriptOf } from '../../node/library.ts';
 import { rehearse } from '../../node/rehearsal.ts';
+import { writeWhole } from '../../serve/draft.ts';
 import { printable } from '../errors.ts';
 import { unwritable } from '../output.ts';
 import { formatBytes } from '../sizes.ts';
@@ -54,12 +54,9 @@ function withoutOptions(options: readonly string[], fn: () => void): void {
 
 /** Whole or not at all: programs may read it meanwhile. */
 function replaceFile(file: string, content: Uint8Array): void {
-  const draft = `${file}.${process.pid}`;
   try {
-    writeFileSync(draft, content, { flush: true });
-    renameSync(draft, file);
+    writeWhole(file, (put) => put(content));
   } catch (error) {
-    rmSync(draft, { force: true });
     throw unwritable(file, error);
   }
 }

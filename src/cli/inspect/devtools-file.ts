@@ -1,7 +1,7 @@
-/** The file that Chrome's DevTools open: written piece by piece under another name, and renamed when it is whole. */
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+/** The file that Chrome's DevTools open. */
 import { writeDevToolsSnapshot } from '../../analyze/devtools.ts';
 import type { Snapshot } from '../../analyze/snapshot.ts';
+import { writeWhole } from '../../serve/draft.ts';
 import { unwritable } from '../output.ts';
 import { exportProgress } from '../progress.ts';
 import type { Subject } from './subject.ts';
@@ -13,27 +13,17 @@ const TEXT_BYTES = 1024;
 export function writeForDevTools(subject: Subject, snapshot: Snapshot, output: string): void {
   const { graph, dominators } = subject;
   const { reader } = textReader(subject, snapshot);
-  const partial = `${output}.partial`;
   const progress = exportProgress(output, graph.nodes);
   try {
-    const fd = openSync(partial, 'w');
-    try {
-      writeDevToolsSnapshot(graph, dominators, (bytes) => writeWhole(fd, bytes), {
+    writeWhole(output, (put) =>
+      writeDevToolsSnapshot(graph, dominators, put, {
         textOf: (node) => reader.textOf(node, TEXT_BYTES),
         onProgress: (part) => progress.update(part * graph.nodes),
-      });
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(partial, output);
+      }),
+    );
   } catch (error) {
-    rmSync(partial, { force: true });
     throw unwritable(output, error);
   } finally {
     progress.stop();
   }
-}
-
-function writeWhole(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
