@@ -2,6 +2,7 @@
  * Failures that the program tells in one line on stderr, each with its exit code: 1 when the input or the replay is at
  * fault, 2 when the command line is. Anything else that is thrown is a bug of ours and shown with its stack.
  */
+import { getSystemErrorMap } from 'node:util';
 
 export class CliError extends Error {
   readonly exitCode: number;
@@ -19,7 +20,7 @@ export class UsageError extends CliError {
   }
 }
 
-/** A recording cannot be read; `line` is 0 when the file could not even be opened. */
+/** A recording or snapshot cannot be read; `line` is 0 when the file could not even be opened. */
 export class InputError extends CliError {
   readonly file: string;
   readonly line: number;
@@ -30,6 +31,31 @@ export class InputError extends CliError {
     this.line = line;
     this.reason = reason;
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'a folder of its path is no folder',
+  EISDIR: 'is a directory',
+  ELOOP: 'its symbolic links lead in a circle',
+  ENAMETOOLONG: 'the name is too long',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left',
+};
+
+/** What the file system has against a path, in words; undefined for any other error, which may be a mistake of ours. */
+export function fileReason(error: unknown): string | undefined {
+  const { code, errno, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return undefined;
+  return REASONS[code] ?? getSystemErrorMap().get(errno ?? 0)?.[1] ?? code;
+}
+
+/** The error to show for a file that could not be read. What is no error of the file system stays what it is. */
+export function unreadable(file: string, error: unknown): unknown {
+  const reason = fileReason(error);
+  return reason === undefined ? error : new InputError(file, 0, reason);
 }
 
 /** Control characters as \xNN, so that a hostile file name or line stays on one line and moves no cursor. */

@@ -1,47 +1,63 @@
 /** Files that results go to: whether they can be written is found out before the work, not after it. */
-import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { CliError, printable, UsageError } from './errors.ts';
-
-/** `inputs` are what the command reads, `inputNoun` what they are called: a result must not replace one. */
-export function checkOutput(output: string, option: string, inputs: readonly string[], inputNoun: string): void {
-  if (output === '') throw new UsageError(`${option} needs the name of a file`);
-  if (inputs.some((input) => resolve(input) === resolve(output))) {
-    throw new UsageError(`${option}: ${printable(output)} is one of the ${inputNoun}`);
-  }
-  const existing = statSync(output, { throwIfNoEntry: false });
-  if (existing?.isDirectory() === true) throw new CliError(`${printable(output)}: is a directory`);
-  try {
-    accessSync(existing === undefined ? dirname(resolve(output)) : output, constants.W_OK);
-  } catch (error) {
-    throw unwritable(output, error);
-  }
-}
+import { accessSync, constants, type Stats, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { realPathOf } from '../serve/draft.ts';
+import { CliError, fileReason, printable, UsageError } from './errors.ts';
 
 /**
- * All options that name files to write to: `-`, which is standard output for --json, is no file for the others, and no two
- * may name the same.
+ * Looks at all options that name files to write to. `-` is standard output for --json, and no file for the others. No two may
+ * be the same file, nor one of `inputs`, which the command reads and calls `inputNoun`: by whatever names and links.
  */
 export function checkOutputs(
   options: readonly (readonly [option: string, output: string | undefined])[],
   inputs: readonly string[],
   inputNoun: string,
 ): void {
-  const seen = new Map<string, string>();
+  const users = new Map(inputs.map((input) => [identityOfInput(input), inputNoun]));
   for (const [option, output] of options) {
     if (output === undefined || (output === '-' && option === '--json')) continue;
-    if (output === '-') throw new UsageError(`${option} needs the name of a file`);
-    const other = seen.get(resolve(output));
-    if (other !== undefined) throw new UsageError(`${other} and ${option} name the same file`);
-    seen.set(resolve(output), option);
-    checkOutput(output, option, inputs, inputNoun);
+    if (output === '' || output === '-') throw new UsageError(`${option} needs the name of a file`);
+    try {
+      const stats = statSync(output, { throwIfNoEntry: false });
+      const identity = identityOf(output, stats);
+      const user = users.get(identity);
+      if (user === inputNoun) throw new UsageError(`${option}: ${printable(output)} is one of the ${inputNoun}`);
+      if (user !== undefined) throw new UsageError(`${user} and ${option} name the same file`);
+      checkWritable(output, stats);
+      // A device takes from all, and loses nothing by it.
+      if (stats?.isCharacterDevice() !== true) users.set(identity, option);
+    } catch (error) {
+      throw unwritable(output, error);
+    }
   }
 }
 
-/** The error to show for a file that could not be written. Mistakes of ours stay what they are. */
+function checkWritable(output: string, stats: Stats | undefined): void {
+  if (stats?.isDirectory() === true || (stats === undefined && /[/\\]$/.test(output))) {
+    throw new CliError(`${printable(output)}: is a directory`);
+  }
+  accessSync(stats === undefined ? dirname(realPathOf(output)) : output, constants.W_OK);
+}
+
+/** What is wrong with an input is told by those who read it. */
+function identityOfInput(input: string): string | undefined {
+  try {
+    const stats = statSync(input, { throwIfNoEntry: false });
+    return stats?.isCharacterDevice() === true ? undefined : identityOf(input, stats);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file that exists may have several names (hard links); one that does not has the one that it would be made with. */
+function identityOf(path: string, stats: Stats | undefined): string {
+  return stats === undefined ? realPathOf(path) : `${stats.dev}:${stats.ino}`;
+}
+
+/** The error to show for a file that could not be written. What is no error of the file system stays what it is. */
 export function unwritable(output: string, error: unknown): unknown {
-  if ((error as NodeJS.ErrnoException).syscall === undefined) return error;
-  return new CliError(`${printable(output)}: cannot be written (${reasonOf(error)})`);
+  const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such directory' : fileReason(error);
+  return reason === undefined ? error : new CliError(`${printable(output)}: cannot be written (${reason})`);
 }
 
 export function writeOutput(output: string, text: string): void {
@@ -50,12 +66,4 @@ export function writeOutput(output: string, text: string): void {
   } catch (error) {
     throw unwritable(output, error);
   }
-}
-
-function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such directory';
-  if (code === 'ENOSPC') return 'no space left';
-  if (code === 'EACCES' || code === 'EROFS') return 'permission denied';
-  return code ?? String(error);
 }

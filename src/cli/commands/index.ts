@@ -13,9 +13,9 @@ import { parseQuery } from '../index/query.ts';
 import { recycle } from '../index/recycle.ts';
 import { indexReport } from '../index/report.ts';
 import { findFiles } from '../index/walker.ts';
-import { checkOutput, writeOutput } from '../output.ts';
+import { checkOutputs, writeOutput } from '../output.ts';
 import { parseCount, parseHeapSize, parsePercent, parseSize } from '../sizes.ts';
-import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
+import { takeSnapshot } from '../snapshot/write.ts';
 import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 const MOST_THREADS = 64;
@@ -118,9 +118,15 @@ the plain one, 2 the command line is wrong, 130 Ctrl-C.`;
 
 async function index(paths: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
   const { threads, maxBytes, check = false, drop, json, snapshot } = options;
-  if (json !== undefined && json !== '-') checkOutput(json, '--json', paths, 'files to index');
-  if (options.trace !== undefined) checkOutput(options.trace, '--trace', paths, 'files to index');
-  checkSnapshotOption(snapshot, paths, 'files to index', [json]);
+  checkOutputs(
+    [
+      ['--json', json],
+      ['--trace', options.trace],
+      ['--snapshot', snapshot],
+    ],
+    paths,
+    'files to index',
+  );
   const found = findFiles(paths);
   const built = await buildIndex(found, { threads, maxBytes, check, gc: gcOptions(options), workerUrl });
   const isRight = firstDifference(built.check, null) === null;

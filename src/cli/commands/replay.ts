@@ -1,13 +1,12 @@
 /** `spanheap replay`: reads all recordings first, replays one after the other, and writes files only after all went well. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import pico from 'picocolors';
 import type { Heap } from '../../index.ts';
 import { CliError, UsageError } from '../errors.ts';
 import { type ExploreFlags, exploring } from '../explore/exploring.ts';
 import { addExploreFlags } from '../explore/flags.ts';
-import { checkOutput, writeOutput } from '../output.ts';
+import { checkOutputs, writeOutput } from '../output.ts';
 import { readingProgress, replayProgress } from '../progress.ts';
 import { readRecording } from '../replay/formats/read.ts';
 import { outcomeOf, type ReplayOutcome } from '../replay/outcome.ts';
@@ -18,7 +17,7 @@ import { pageReport } from '../report/page.ts';
 import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
 import { parseCount, parseHeapSize } from '../sizes.ts';
-import { checkSnapshotOption, takeSnapshot } from '../snapshot/write.ts';
+import { takeSnapshot } from '../snapshot/write.ts';
 import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
 
 /** As many as any machine this runs on has cores; each has a stack and a heap of V8's. */
@@ -80,7 +79,7 @@ Examples:
 Exit code: 0 all went well, 1 a recording or its replay is at fault, 2 the command line is; 130 Ctrl-C.`;
 
 async function replay(files: string[], options: CommandOptions, workerUrl: URL): Promise<void> {
-  checkOutputs(files, options);
+  checkOptions(files, options);
   const recordings: Recording[] = [];
   for (const file of files) recordings.push(await read(file));
   const outcomes: ReplayOutcome[] = [];
@@ -100,11 +99,20 @@ async function replay(files: string[], options: CommandOptions, workerUrl: URL):
 }
 
 async function read(file: string): Promise<Recording> {
-  const progress = readingProgress(file, statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+  const progress = readingProgress(file, sizeOf(file));
   try {
     return await readRecording(file, progress.update);
   } finally {
     progress.stop();
+  }
+}
+
+/** For the bar; what is wrong with the file is told by who reads it. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
   }
 }
 
@@ -120,20 +128,23 @@ async function replayOne(recording: Recording, options: CommandOptions, workerUr
   }
 }
 
-/** Finds out before the work, not after it, that a result has no place to go. */
-function checkOutputs(files: readonly string[], options: CommandOptions): void {
-  const { json, html, trace, snapshot } = options;
-  if (snapshot !== undefined && files.length > 1) {
-    throw new UsageError('--snapshot: each recording has a heap of its own; give one recording');
+function checkOptions(files: readonly string[], { json, html, trace, snapshot }: CommandOptions): void {
+  for (const [option, output] of [
+    ['--snapshot', snapshot],
+    ['--trace', trace],
+  ]) {
+    if (output !== undefined && files.length > 1) {
+      throw new UsageError(`${option}: each recording has a heap of its own; give one recording`);
+    }
   }
-  checkSnapshotOption(snapshot, files, 'recordings', [json, html]);
-  if (html === '-') throw new UsageError('--html needs the name of a file');
-  if (json !== undefined && html !== undefined && resolve(json) === resolve(html)) {
-    throw new UsageError('--json and --html name the same file');
-  }
-  if (json !== undefined && json !== '-') checkOutput(json, '--json', files, 'recordings');
-  if (html !== undefined) checkOutput(html, '--html', files, 'recordings');
-  if (trace === undefined) return;
-  checkOutput(trace, '--trace', files, 'recordings');
-  if (files.length > 1) throw new UsageError('--trace records one heap: give one recording');
+  checkOutputs(
+    [
+      ['--json', json],
+      ['--html', html],
+      ['--trace', trace],
+      ['--snapshot', snapshot],
+    ],
+    files,
+    'recordings',
+  );
 }

@@ -5,7 +5,7 @@ import type { Snapshot } from '../../analyze/snapshot.ts';
 import { type VerifyRow, verifySnapshot } from '../../analyze/verify-snapshot.ts';
 import { VerifyError } from '../../base/errors.ts';
 import { CliError, printable } from '../errors.ts';
-import { checkOutput, writeOutput } from '../output.ts';
+import { checkOutputs, writeOutput } from '../output.ts';
 import { readingProgress } from '../progress.ts';
 import { formatBytes, formatCount } from '../sizes.ts';
 import { explaining, openSnapshot } from '../snapshot/open.ts';
@@ -52,7 +52,7 @@ Examples:
 Exit code: 0 all holds, 1 the file is damaged or no snapshot, or an invariant is broken, 2 the command line is wrong.`;
 
 async function verify(file: string, { json }: CommandOptions): Promise<void> {
-  if (json !== undefined && json !== '-') checkOutput(json, '--json', [file], 'snapshots to check');
+  checkOutputs([['--json', json]], [file], 'snapshots to check');
   const snapshot = await openSnapshot(file);
   const reportTo = json === '-' ? process.stderr : process.stdout;
   const colors = pico.createColors(pico.isColorSupported && reportTo.isTTY === true);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { constants } from 'node:os';
-import { CliError, printable } from '../errors.ts';
+import { CliError, printable, unreadable } from '../errors.ts';
 import type { ServeFlags } from './flags.ts';
 
 /** Environment variable by which the hook gets its settings. */
@@ -21,9 +21,7 @@ export async function runProgram(
   hookUrl: URL,
   settings: HookSettings,
 ): Promise<void> {
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
-    throw new CliError(`${printable(file)}: there is no such program`);
-  }
+  if (!isFile(file)) throw new CliError(`${printable(file)}: there is no such program`);
   const child = spawn(process.execPath, [...process.execArgv, '--import', hookUrl.href, file, ...args], {
     stdio: 'inherit',
     env: { ...process.env, [HOOK_ENV]: JSON.stringify(settings) },
@@ -37,6 +35,14 @@ export async function runProgram(
   });
   const code = end.signal === null ? (end.code ?? 1) : 128 + constants.signals[end.signal];
   if (code !== 0) throw new ProgramEnded(code);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 /** The program has said itself what there was to say. */

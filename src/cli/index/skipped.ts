@@ -1,4 +1,5 @@
 /** Files that are not in the index, and why. A file that goes wrong is told at the end; it never stops the others. */
+import { fileReason } from '../errors.ts';
 
 export interface Skipped {
   readonly path: string;
@@ -13,12 +14,12 @@ export const VANISHED = 'vanished while indexing';
 
 /** In words why a file or folder cannot be read. */
 export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' || code === 'ENOTDIR') return VANISHED;
-  if (code === 'EACCES' || code === 'EPERM') return 'unreadable (permission denied)';
   if (code === 'EISDIR') return NOT_A_FILE;
-  if (code === undefined) throw error;
-  return `unreadable (${message.replace(/, \w+.*$/s, '')})`;
+  const reason = fileReason(error);
+  if (reason === undefined) throw error;
+  return `unreadable (${reason})`;
 }
 
 /** Binary files are no surprise; what a person may want to know comes first. By path otherwise. */

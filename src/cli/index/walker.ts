@@ -8,7 +8,7 @@
  */
 import { type Dirent, lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join, normalize, resolve } from 'node:path';
-import { CliError, printable, UsageError } from '../errors.ts';
+import { CliError, printable, UsageError, unreadable } from '../errors.ts';
 import { NOT_A_FILE, reasonOf, type Skipped } from './skipped.ts';
 
 export interface FoundFile {
@@ -49,7 +49,7 @@ function statOfGiven(path: string): Stats {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
-    throw new CliError(`${printable(path)}: ${isMissing ? 'no such file or folder' : reasonOf(error)}`);
+    throw isMissing ? new CliError(`${printable(path)}: no such file or folder`) : unreadable(path, error);
   }
 }
 

@@ -2,7 +2,7 @@
 import { SnapshotError } from '../../analyze/errors.ts';
 import { Snapshot } from '../../analyze/snapshot.ts';
 import { openSnapshotFile } from '../../serve/snapshot-file.ts';
-import { CliError, InputError, printable } from '../errors.ts';
+import { CliError, InputError, printable, unreadable } from '../errors.ts';
 
 /** Throws InputError. `close` it. */
 export async function openSnapshot(file: string): Promise<Snapshot> {
@@ -25,11 +25,7 @@ export async function explaining<T>(file: string, fn: () => Promise<T>): Promise
 function explained(file: string, error: unknown): unknown {
   if (error instanceof CliError) return error;
   if (error instanceof SnapshotError) return new InputError(file, 0, `${error.message} (${error.code})`);
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return new InputError(file, 0, 'no such file');
-  if (code === 'EISDIR') return new InputError(file, 0, 'is a directory');
-  if (code === 'EACCES' || code === 'EPERM') return new InputError(file, 0, 'permission denied');
   if (error instanceof RangeError)
     return new InputError(file, 0, `there is not enough memory for it: ${printable(error.message)}`);
-  return error;
+  return unreadable(file, error);
 }

@@ -1,9 +1,10 @@
 /** `--trace FILE`: records what happens in the heap of a command while it works. */
 import type { Command } from 'commander';
-import type { Heap } from '../../index.ts';
+import { type Heap, SpanheapError } from '../../index.ts';
 import { recordTrace, type TraceRecording, type TraceSummary } from '../../serve/trace-files.ts';
 import { CliError, printable } from '../errors.ts';
 import { listenForHeaps } from '../explore/created.ts';
+import { unwritable } from '../output.ts';
 import { catchSignals } from '../signals.ts';
 
 export interface TraceFlags {
@@ -44,7 +45,7 @@ function start(heap: Heap, file: string): TraceRecording {
   try {
     return recordTrace(heap, file);
   } catch (error) {
-    throw notWritten(file, error);
+    throw notRecorded(file, error);
   }
 }
 
@@ -52,12 +53,13 @@ async function end(recording: TraceRecording, file: string): Promise<TraceSummar
   try {
     return await recording.stop();
   } catch (error) {
-    throw notWritten(file, error);
+    throw notRecorded(file, error);
   }
 }
 
-function notWritten(file: string, error: unknown): CliError {
-  return new CliError(`--trace: ${printable(file)}: cannot be written (${(error as Error).message})`);
+function notRecorded(file: string, error: unknown): unknown {
+  if (error instanceof SpanheapError) return new CliError(`--trace: ${printable(file)}: ${error.message}`);
+  return unwritable(file, error);
 }
 
 function told({ path, events, objects, lost, format }: TraceSummary): string {

@@ -197,6 +197,6 @@ test('a file that cannot be written is one line on stderr', () => {
   mkdirSync(cacheFileOf(source()));
   const { status, stdout, stderr } = warm();
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-  expect(stderr).toMatch(/^spanheap: .*code-v.*\.cache: cannot be written \(\w+\)\n$/);
+  expect(stderr).toMatch(/^spanheap: .*code-v.*\.cache: cannot be written \(is a directory\)\n$/);
   expect(run(SAY)).toBe(PLAIN);
 });

@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { fileReason } from '../../errors.ts';
 
 /** Told the number of bytes read from the file so far, before decompression. */
 export type ReadProgress = (bytes: number) => void;
@@ -77,12 +78,11 @@ async function peek(
 function asSourceError(error: unknown): unknown {
   if (error instanceof SourceError || !(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (code === 'ENOENT') return new SourceError('no such file', false);
   if (code === 'EISDIR') return new SourceError('is a directory, not a recording', false);
-  if (code === 'EACCES') return new SourceError('permission denied', false);
   if (code === 'Z_BUF_ERROR') return new SourceError('the compressed data ends early: the file was cut off', true);
   if (code.startsWith('Z_') || code.startsWith('ZSTD_')) {
     return new SourceError(`the compressed data is damaged: ${error.message}`, true);
   }
-  return code === '' ? error : new SourceError(error.message, false);
+  const reason = fileReason(error);
+  return reason === undefined ? error : new SourceError(reason, false);
 }
