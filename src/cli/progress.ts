@@ -46,7 +46,9 @@ function bar(label: string, total: number, format: (n: number) => string): Progr
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 30,
-    hideCursor: true,
+    // Much of this work does not hear a signal, which ends the program then, and would leave the terminal as it is.
+    hideCursor: false,
+    linewrap: true,
     clearOnComplete: true,
     fps: 10,
   });

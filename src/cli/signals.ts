@@ -3,6 +3,8 @@
  * it is a part of what began before. Each is told once, of one signal: the next one goes to the one before it, and when none
  * is left it ends the program as if nobody had listened.
  */
+import { CliError } from './errors.ts';
+
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 type Handler = (exitCode: number) => void;
@@ -16,6 +18,27 @@ export function catchSignals(onSignal: Handler): () => void {
   if (handlers.length === 0) for (const { name, listener } of listeners) process.on(name, listener);
   handlers.push(handler);
   return () => remove(handler);
+}
+
+/**
+ * Runs `work`, which a signal ends: `onSignal` stops it from outside, or it calls `check` now and then, which throws. Whatever
+ * comes of it then, the program says `interrupted`.
+ */
+export async function interruptible<T>(work: (check: () => void) => Promise<T>, onSignal = (): void => {}): Promise<T> {
+  let exitCode = 0;
+  const check = (): void => {
+    if (exitCode !== 0) throw new CliError('interrupted', exitCode);
+  };
+  const stopListening = catchSignals((code) => {
+    exitCode = code;
+    onSignal();
+  });
+  try {
+    return await work(check);
+  } finally {
+    stopListening();
+    check();
+  }
 }
 
 function tell(exitCode: number): void {

@@ -16,6 +16,7 @@ import { jsonReport } from '../report/json.ts';
 import { pageReport } from '../report/page.ts';
 import { PAGE_ASSETS } from '../report/page-assets.ts';
 import { terminalReport } from '../report/terminal.ts';
+import { interruptible } from '../signals.ts';
 import { parseCount, parseHeapSize } from '../sizes.ts';
 import { takeSnapshot } from '../snapshot/write.ts';
 import { addTraceFlag, type TraceFlags, tracing } from '../trace/tracing.ts';
@@ -101,7 +102,12 @@ async function replay(files: string[], options: CommandOptions, workerUrl: URL):
 async function read(file: string): Promise<Recording> {
   const progress = readingProgress(file, sizeOf(file));
   try {
-    return await readRecording(file, progress.update);
+    return await interruptible((check) =>
+      readRecording(file, (bytes) => {
+        check();
+        progress.update(bytes);
+      }),
+    );
   } finally {
     progress.stop();
   }

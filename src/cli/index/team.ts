@@ -4,8 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Heap } from '../../index.ts';
-import { CliError } from '../errors.ts';
-import { catchSignals } from '../signals.ts';
+import { interruptible } from '../signals.ts';
 import { asFailure, earlyEnd, explain, type Failure } from './failure.ts';
 import type { WorkerInput, WorkerMessage } from './index-worker.ts';
 import type { SharedIndex } from './shared-index.ts';
@@ -33,19 +32,18 @@ export async function runWorkers(team: Team, jobs: readonly Job[]): Promise<Work
     index.stop();
   };
   const workers = jobs.map((job) => startWorker(team, { ...job, shared, workers: jobs.length }, onFailure));
-  let exitCode = 0;
-  const stopListening = catchSignals((code) => {
-    exitCode = code;
-    index.stop();
-  });
   const timer = setInterval(team.onTick, TICK_MS);
-  const messages = await Promise.all(workers);
-  clearInterval(timer);
-  team.onTick();
-  stopListening();
-  if (exitCode !== 0) throw new CliError('interrupted', exitCode);
-  if (failures.length > 0) throw explain(failures[0]);
-  return messages;
+  try {
+    const messages = await interruptible(
+      () => Promise.all(workers),
+      () => index.stop(),
+    );
+    if (failures.length > 0) throw explain(failures[0]);
+    return messages;
+  } finally {
+    clearInterval(timer);
+    team.onTick();
+  }
 }
 
 /** Resolves when the worker is gone. */

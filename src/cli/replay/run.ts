@@ -4,6 +4,7 @@
  */
 import { createHeap, type Heap, SpanheapError } from '../../index.ts';
 import { CliError } from '../errors.ts';
+import { interruptible } from '../signals.ts';
 import { ContentChecks } from './checks.ts';
 import { createControl, now, PAUSED, STARTED_AT } from './control.ts';
 import { asFailure, explainFailure, LaneError, verifyHeap } from './failure.ts';
@@ -44,7 +45,7 @@ export async function replayRecording(recording: Recording, options: ReplayOptio
   const heap = openHeap(options);
   const findings = new Findings(new SampleLog(), new ContentChecks(heap.memory));
   try {
-    if (plan.lanes === 1) await replayHere(heap, input, findings, options.onProgress);
+    if (plan.lanes === 1) await interruptible((check) => replayHere(heap, input, findings, options.onProgress, check));
     else await replayOnWorkers(heap, input, findings, options);
   } catch (error) {
     throw error instanceof LaneError ? explainFailure(error.failure, recording, heap) : error;
@@ -78,6 +79,7 @@ async function replayHere(
   input: LaneInput,
   findings: Findings,
   onProgress: ReplayOptions['onProgress'],
+  checkSignals: () => void,
 ): Promise<void> {
   const { control, plan } = input;
   const lane = new Lane(heap, input, 0);
@@ -91,6 +93,7 @@ async function replayHere(
     const pause = now();
     onProgress(plan.stops[stop]);
     await new Promise(setImmediate);
+    checkSignals();
     control.times[PAUSED] += now() - pause;
   }
   findings.add(lane.findings());

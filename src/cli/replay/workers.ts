@@ -1,6 +1,7 @@
 /** A replay on workers: starts them, waits for their findings, and makes one error of whatever goes wrong in any. */
 import { Worker } from 'node:worker_threads';
 import type { Heap } from '../../index.ts';
+import { interruptible } from '../signals.ts';
 import { type Control, GO, now, positionWord, STARTED_AT, setFailed } from './control.ts';
 import { asFailure, LaneError, type LaneFailure } from './failure.ts';
 import type { Findings, LaneFindings } from './findings.ts';
@@ -48,8 +49,11 @@ export async function replayOnWorkers(
     ends.push(ended(worker, onMessage, onFailure));
   }
   const timer = setInterval(() => options.onProgress(eventsDone(input)), PROGRESS_MS);
-  await Promise.all(ends);
-  clearInterval(timer);
+  const all = interruptible(
+    () => Promise.all(ends),
+    () => setFailed(control),
+  );
+  await all.finally(() => clearInterval(timer));
   if (failures.length > 0) throw new LaneError(failures[0]);
   options.onProgress(plan.order.length);
 }
