@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { FileWords } from './file-words.ts';
 import { PlainIndex, type PlainMention, type PlainWord } from './plain-index.ts';
 import type { MentionRef, SharedIndex, WordRef } from './shared-index.ts';
+import { CHANGED, type Skipped } from './skipped.ts';
 import { TextReader } from './text-file.ts';
 
 export interface CheckResult {
@@ -18,17 +19,22 @@ export interface CheckResult {
   readonly heapBytes: number;
   /** The first difference in words, or null. */
   readonly difference: string | null;
+  /** Files that changed or vanished after they were indexed: nobody knows what was in them, so they were left out. By path. */
+  readonly unchecked: readonly Skipped[];
 }
+
+/** A word that is in no file. */
+const NOWHERE: PlainWord = { hits: 0, postings: 0, mentions: [] };
 
 /** Checks the index in `heap`. `onFile` is told each file that was read, and may throw to end it. */
 export function checkIndex(index: SharedIndex, onFile: (bytes: number) => void): CheckResult {
   const heapBefore = usedByV8();
   const start = performance.now();
-  const plain = buildPlain(index, onFile);
+  const { plain, unchecked } = buildPlain(index, onFile);
   const seconds = (performance.now() - start) / 1000;
   const heapBytes = usedByV8() - heapBefore;
-  if (typeof plain === 'string') return { postings: 0, seconds, heapBytes, difference: plain };
-  return { postings: plain.postings, seconds, heapBytes, difference: findDifference(index, plain) };
+  const difference = findDifference(index, plain, new Set(unchecked.keys()));
+  return { postings: plain.postings, seconds, heapBytes, difference, unchecked: [...unchecked.values()] };
 }
 
 /** After a full collection: V8 counts its garbage too. */
@@ -39,42 +45,59 @@ function usedByV8(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** The plain index of the same files, or why it cannot be made. */
-function buildPlain(index: SharedIndex, onFile: (bytes: number) => void): PlainIndex | string {
+/** The plain index of the same files, without those that are not the same any more, by the number of the document. */
+function buildPlain(
+  index: SharedIndex,
+  onFile: (bytes: number) => void,
+): { plain: PlainIndex; unchecked: Map<number, Skipped> } {
   const plain = new PlainIndex();
+  const unchecked = new Map<number, Skipped>();
   const reader = new TextReader();
   const file = new FileWords();
   for (let number = 0; number < index.documentCount; number++) {
     if (index.isDropped(number)) continue;
-    const { path, problem, bytes } = index.documentFacts(number);
+    const { path, problem, bytes, changedMs } = index.documentFacts(number);
     if (problem !== '') continue;
     file.clear();
     const again = reader.read(path, (piece, end) => file.add(piece, end));
-    if (again !== '') return `${path}: was read before, now: ${again}`;
-    if (reader.bytes !== bytes) return `${path}: changed since it was indexed, from ${bytes} to ${reader.bytes} bytes`;
-    file.finish();
-    plain.addDocument(number, file);
+    // The second time is that of after reading: what was written in between, or meanwhile, shows.
+    const isSame = reader.bytes === bytes && reader.changedMsAtEnd === changedMs;
+    if (again !== '' || !isSame) {
+      unchecked.set(number, { path, reason: again === '' ? CHANGED : again });
+    } else {
+      file.finish();
+      plain.addDocument(number, file);
+    }
     onFile(bytes);
   }
-  return plain;
+  return { plain, unchecked };
 }
 
-/** The first difference between the two, in words; null if there is none. */
-export function findDifference(index: SharedIndex, plain: PlainIndex): string | null {
+/** The first difference between the two, in words; null if there is none. Mentions of `unchecked` documents do not count. */
+function findDifference(index: SharedIndex, plain: PlainIndex, unchecked: ReadonlySet<number>): string | null {
   for (const [text, expected] of plain.words) {
-    const difference = index.inScope(() => wordDifference(index, index.word(text), expected));
+    const difference = index.inScope(() => wordDifference(index, index.word(text), expected, unchecked));
     if (difference !== null) return `word "${text}": ${difference}`;
   }
   if (index.wordCount === plain.words.size) return null;
   const extra: string[] = [];
-  index.eachWord((text) => {
-    if (!plain.words.has(text)) extra.push(text);
+  let words = plain.words.size;
+  index.eachWord((text, word) => {
+    if (plain.words.has(text)) return;
+    const isOfUnchecked = word.files > 0 && wordDifference(index, word, NOWHERE, unchecked) === null;
+    if (isOfUnchecked) words++;
+    else extra.push(text);
   });
   if (extra.length > 0) return `word "${extra.sort()[0]}": in the shared index, not in the plain one`;
-  return `the shared index says it has ${index.wordCount} words, and has ${plain.words.size}`;
+  return index.wordCount === words ? null : `the shared index says it has ${index.wordCount} words, and has ${words}`;
 }
 
-function wordDifference(index: SharedIndex, word: WordRef | undefined, expected: PlainWord): string | null {
+function wordDifference(
+  index: SharedIndex,
+  word: WordRef | undefined,
+  expected: PlainWord,
+  unchecked: ReadonlySet<number>,
+): string | null {
   if (word === undefined) return 'not in the shared index';
   const left = new Map(expected.mentions.map((mention) => [mention.document, mention]));
   // Mentions come in any order: of several that differ, the one with the lowest number is told.
@@ -86,7 +109,14 @@ function wordDifference(index: SharedIndex, word: WordRef | undefined, expected:
     const isKnown = document < index.documentCount && !index.isDropped(document);
     told = `${isKnown ? index.documentFacts(document).path : `document ${document}`}: ${what}`;
   };
+  const sums = { hits: expected.hits, files: expected.mentions.length, postings: expected.postings };
   index.eachMention(word, (mention) => {
+    if (unchecked.has(mention.document)) {
+      sums.hits += mention.hits;
+      sums.files++;
+      sums.postings += mention.lines.length;
+      return;
+    }
     const what = mentionDifference(mention, left.get(mention.document));
     if (what !== null) tell(mention.document, what);
     left.delete(mention.document);
@@ -94,9 +124,9 @@ function wordDifference(index: SharedIndex, word: WordRef | undefined, expected:
   for (const document of left.keys()) tell(document, 'not in the shared index');
   if (told !== '') return told;
   const { hits, files, postings } = word;
-  if (hits !== expected.hits) return differ('hits', hits, expected.hits);
-  if (files !== expected.mentions.length) return differ('files', files, expected.mentions.length);
-  return postings === expected.postings ? null : differ('postings', postings, expected.postings);
+  if (hits !== sums.hits) return differ('hits', hits, sums.hits);
+  if (files !== sums.files) return differ('files', files, sums.files);
+  return postings === sums.postings ? null : differ('postings', postings, sums.postings);
 }
 
 function mentionDifference(mention: MentionRef, expected: PlainMention | undefined): string | null {

@@ -92,8 +92,10 @@ function checkLine(check: CheckResult | null, colors: Colors): string {
 }
 
 /** How the comparison with a plain index came out. */
-export function checkRow({ postings, seconds, heapBytes, difference }: CheckResult): Row {
+export function checkRow({ postings, seconds, heapBytes, difference, unchecked }: CheckResult): Row {
   if (difference !== null) return ['check', 'different', printable(difference), 'bad'];
   const plain = `plain JS: ${formatSeconds(seconds)} on 1 thread, ${formatBytes(heapBytes)} of V8's heap`;
-  return ['check', 'same', `all ${counted(postings, 'posting')} compared; ${plain}`, 'good'];
+  const compared = `${counted(postings, 'posting')} compared`;
+  const told = unchecked.length === 0 ? `all ${compared}` : `${compared}, ${counted(unchecked.length, 'file')} not`;
+  return ['check', 'same', `${told}; ${plain}`, 'good'];
 }

@@ -20,7 +20,7 @@ export function indexDocuments(index: SharedIndex, worker: number): void {
       continue;
     }
     file.finish();
-    index.addDocument(number, reader.bytes, file);
+    index.addDocument(number, reader, file);
     done.files++;
     done.bytes += reader.bytes;
     done.longWords += file.longWords;

@@ -105,6 +105,12 @@ export function firstDifference(check: CheckResult | null, drop: Recycled | null
   );
 }
 
+/** What any of the checks had to leave out, by path. */
+export function uncheckedFiles({ check, drop }: Pick<IndexOutcome, 'check' | 'drop'>): Skipped[] {
+  const all = [check, drop?.check, drop?.againCheck].flatMap((result) => result?.unchecked ?? []);
+  return [...new Map(all.map((file) => [file.path, file])).values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
 function countDocuments(index: SharedIndex, found: Found): { files: number; bytes: number; skipped: Skipped[] } {
   const skipped = [...found.skipped];
   let files = 0;

@@ -5,11 +5,11 @@ import { printable } from '../errors.ts';
 import { counted, formatBytes, formatCount, formatSeconds } from '../sizes.ts';
 import { figuresTable, PLAIN_TABLE, type Row } from '../table-style.ts';
 import { checkRow, collectorPart, dropParts } from './gc-report.ts';
-import type { IndexOutcome } from './outcome.ts';
+import { type IndexOutcome, uncheckedFiles } from './outcome.ts';
 import type { QueryAnswer } from './query.ts';
-import { countByReason, mostTellingFirst } from './skipped.ts';
+import { countByReason, mostTellingFirst, type Skipped } from './skipped.ts';
 
-const SKIPPED_SHOWN = 10;
+const FILES_SHOWN = 10;
 
 export function indexReport(outcome: IndexOutcome, colors: Colors): string {
   return [
@@ -19,7 +19,8 @@ export function indexReport(outcome: IndexOutcome, colors: Colors): string {
     collectorPart(outcome.gc, colors),
     topWords(outcome, colors),
     ...outcome.queries.map((query) => queryLines(query, colors)),
-    skippedLines(outcome, colors),
+    fileLines('Skipped', outcome.skipped, colors),
+    fileLines('Not checked', uncheckedFiles(outcome), colors),
   ]
     .filter((part) => part !== '')
     .join('\n\n')
@@ -68,16 +69,17 @@ function queryLines({ word, hits, files, microseconds, matches }: QueryAnswer, c
   return [`${colors.bold(`"${printable(word)}"`)}  ${found}  ${colors.cyan(time)}`, ...lines].join('\n');
 }
 
-function skippedLines({ skipped }: IndexOutcome, colors: Colors): string {
+/** Files and what is the matter with them; nothing if there are none. */
+function fileLines(title: string, skipped: readonly Skipped[], colors: Colors): string {
   if (skipped.length === 0) return '';
   const counts = countByReason(skipped).map(([reason, files]) => `${formatCount(files)} ${printable(reason)}`);
   const lines = mostTellingFirst(skipped)
-    .slice(0, SKIPPED_SHOWN)
+    .slice(0, FILES_SHOWN)
     .map(({ path, reason }) => `  ${printable(path)}  ${colors.dim(printable(reason))}`);
-  if (skipped.length > SKIPPED_SHOWN) {
-    lines.push(colors.dim(`  … and ${formatCount(skipped.length - SKIPPED_SHOWN)} more (--json has them all)`));
+  if (skipped.length > FILES_SHOWN) {
+    lines.push(colors.dim(`  … and ${formatCount(skipped.length - FILES_SHOWN)} more (--json has them all)`));
   }
-  return [`${colors.bold(`Skipped ${formatCount(skipped.length)}`)}  ${colors.dim(counts.join(', '))}`, ...lines].join(
+  return [`${colors.bold(`${title} ${formatCount(skipped.length)}`)}  ${colors.dim(counts.join(', '))}`, ...lines].join(
     '\n',
   );
 }

@@ -48,7 +48,11 @@ export interface DocumentFacts {
   readonly path: string;
   readonly problem: string;
   readonly bytes: number;
+  readonly changedMs: number;
 }
+
+/** Of a file that was read. */
+export type ReadFacts = Pick<DocumentFacts, 'bytes' | 'changedMs'>;
 
 export class SharedIndex {
   private readonly heap: Heap;
@@ -133,13 +137,15 @@ export class SharedIndex {
   // Building.
 
   /** Puts the words of a document into the index. Throws OutOfMemoryError, and Stopped. */
-  addDocument(number: number, bytes: number, file: FileWords): void {
+  addDocument(number: number, { bytes, changedMs }: ReadFacts, file: FileWords): void {
     inBatches(this.heap, file.count, (i) => {
       if (i % BATCH === 0) this.checkStop();
       this.addWord(number, file, i);
     });
     this.heap.scope(() => {
-      this.document(number).bytes = bytes;
+      const document = this.document(number);
+      document.bytes = bytes;
+      document.changedMs = changedMs;
     });
   }
 
@@ -215,8 +221,8 @@ export class SharedIndex {
   /** The fields, copied, of a document that is not dropped: for those who are not in a scope. */
   documentFacts(number: number): DocumentFacts {
     return this.heap.scope(() => {
-      const { path, problem, bytes } = this.document(number);
-      return { path, problem, bytes };
+      const { path, problem, bytes, changedMs } = this.document(number);
+      return { path, problem, bytes, changedMs };
     });
   }
 

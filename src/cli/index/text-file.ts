@@ -19,6 +19,9 @@ export type OnPiece = (bytes: Buffer, end: number) => void;
 export class TextReader {
   /** Bytes of the last file that was read. */
   bytes = 0;
+  /** When it had been changed last, as of before it was read, and as of after. */
+  changedMs = 0;
+  changedMsAtEnd = 0;
   private buffer: Buffer;
 
   /** `bufferBytes`: 8 KiB at least. */
@@ -48,8 +51,9 @@ export class TextReader {
       if (filled === this.buffer.length) this.grow();
       let got: number;
       try {
-        if (this.bytes === 0 && !fstatSync(file).isFile()) return NOT_A_FILE;
+        if (this.bytes === 0 && !this.lookAt(file)) return NOT_A_FILE;
         got = readSync(file, this.buffer, filled, this.buffer.length - filled, null);
+        if (got === 0) this.changedMsAtEnd = fstatSync(file).ctimeMs;
       } catch (error) {
         return reasonOf(error);
       }
@@ -66,6 +70,12 @@ export class TextReader {
       }
       filled = this.passOnLines(filled, onPiece);
     }
+  }
+
+  private lookAt(file: number): boolean {
+    const stats = fstatSync(file);
+    this.changedMs = stats.ctimeMs;
+    return stats.isFile();
   }
 
   /** Passes on the whole lines and moves the rest to the front, once there is enough. Returns the bytes of the rest. */

@@ -21,6 +21,8 @@ export const Document = struct('Document', {
   /** Why it is not in the index; '' if it is. */
   problem: string,
   bytes: u32,
+  /** When the file had been changed last as it was read, in milliseconds since 1970. */
+  changedMs: f64,
 });
 
 export const Mention = struct('Mention', {

@@ -134,11 +134,26 @@ test('what was passed over: counted by reason, ten at most by name, binary files
 });
 
 test('a check: the same, or the first difference', () => {
-  const check = { postings: 54_321, seconds: 1.5, heapBytes: 100 << 20, difference: null };
+  const check = { postings: 54_321, seconds: 1.5, heapBytes: 100 << 20, difference: null, unchecked: [] };
   expect(report({ checked: true, check })).toContain(
     "  check          same  all 54,321 postings compared; plain JS: 1.500 s on 1 thread, 100 MiB of V8's heap",
   );
   expect(report({ check: { ...check, difference: 'word "a\n": lost' } })).toContain('different  word "a\\x0a": lost');
+});
+
+test('files that could not be checked, of all checks, each once', () => {
+  const gone = { path: 'b', reason: 'vanished while indexing' };
+  const check = { postings: 9, seconds: 1, heapBytes: 1 << 20, difference: null, unchecked: [gone] };
+  const later = { ...check, unchecked: [{ path: 'a', reason: 'changed while indexing' }, gone] };
+  const text = report({ checked: true, check, drop: { ...DROP, check: later, againCheck: null } });
+  expect(text).toContain('  check          same  9 postings compared, 1 file not; plain JS: ');
+  expect(text).toContain(
+    [
+      'Not checked 2  1 changed while indexing, 1 vanished while indexing',
+      '  a  changed while indexing',
+      '  b  vanished while indexing',
+    ].join('\n'),
+  );
 });
 
 test('documents dropped, collected and indexed again', () => {
@@ -163,7 +178,7 @@ Indexed them again  in the same heap
 });
 
 test('checks after each step, and what the first of them found that found anything', () => {
-  const same = { postings: 10, seconds: 1, heapBytes: 1 << 20, difference: null };
+  const same = { postings: 10, seconds: 1, heapBytes: 1 << 20, difference: null, unchecked: [] };
   const wrong = { ...same, difference: 'word "a": lost' };
   const checkedAll = report({ check: same, drop: { ...DROP, check: same, againCheck: same }, checked: true });
   expect(checkedAll.match(/^ {2}check +same /gm)).toHaveLength(3);

@@ -1,6 +1,7 @@
 /** The index in the heap: built, asked, checked; and differences that were planted in it. */
-import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type CheckResult, checkIndex } from '../../../../src/cli/index/check.ts';
 import { dropMentions } from '../../../../src/cli/index/drop-documents.ts';
@@ -183,13 +184,41 @@ describe('check', () => {
     expect(checked(index).difference).toMatch(message);
   });
 
-  test('files that have changed since', () => {
-    const folder = folderOf(SMALL);
-    const { index } = indexOf(folder);
-    appendFileSync(join(folder, 'a.txt'), 'more');
-    expect(checked(index).difference).toMatch(/a\.txt: changed since it was indexed, from 31 to 35 bytes$/);
-    rmSync(join(folder, 'a.txt'));
-    expect(checked(index).difference).toMatch(/a\.txt: was read before, now: vanished while indexing$/);
+  describe('files that have changed since are left out, words that only they have among them', () => {
+    const files = { ...SMALL, own: 'own words, two' };
+    test.each<[string, (path: string) => void, string]>([
+      ['longer', (path) => appendFileSync(path, 'more'), 'changed while indexing'],
+      ['other words, as many bytes', (path) => writeFileSync(path, 'two own words,'), 'changed while indexing'],
+      ['gone', (path) => rmSync(path), 'vanished while indexing'],
+      ['binary', (path) => writeFileSync(path, '\0'), 'binary (NUL byte)'],
+    ])('%s', async (_, change, reason) => {
+      const folder = folderOf(files);
+      const { heap, index } = indexOf(folder);
+      const all = checked(index).postings;
+      // The clock of files moves on only now and then.
+      await sleep(20);
+      change(join(folder, 'own'));
+      const unchecked = [{ path: join(folder, 'own'), reason }];
+      expect(checked(index)).toMatchObject({ difference: null, postings: all - 3, unchecked });
+
+      heap.scope(() => wordIn(heap, 'two').hits++);
+      expect(checked(index).difference).toBe('word "two": hits 6 in the shared index, 5 in the plain one');
+      heap.scope(() => wordIn(heap, 'two').hits--);
+      heap.scope(() => wordIn(heap, 'own').files++);
+      expect(checked(index).difference).toBe('word "own": in the shared index, not in the plain one');
+      heap.scope(() => wordIn(heap, 'own').files--);
+      heap.scope(() => firstMention(heap, 'four').hits++);
+      expect(checked(index).difference).toMatch(/^word "four": .*: hits 2 in the shared index, 1 in/);
+    });
+
+    test('all of them', () => {
+      const folder = folderOf(files);
+      const { heap, index } = indexOf(folder);
+      for (const name of Object.keys(files)) rmSync(join(folder, name));
+      expect(checked(index)).toMatchObject({ difference: null, postings: 0, unchecked: { length: 4 } });
+      heap.scope(() => words(heap).set('five', heap.new(Word)));
+      expect(checked(index).difference).toBe('word "five": in the shared index, not in the plain one');
+    });
   });
 
   const words = (heap: Heap) => heap.roots.get('index', Index)!.words;
