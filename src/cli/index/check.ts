@@ -56,10 +56,10 @@ function buildPlain(
   const file = new FileWords();
   for (let number = 0; number < index.documentCount; number++) {
     if (index.isDropped(number)) continue;
-    const { path, problem, bytes, changedMs } = index.documentFacts(number);
+    const { path, file: name, problem, bytes, changedMs } = index.documentFacts(number);
     if (problem !== '') continue;
     file.clear();
-    const again = reader.read(path, (piece, end) => file.add(piece, end));
+    const again = reader.read(name, (piece, end) => file.add(piece, end));
     // The second time is that of after reading: what was written in between, or meanwhile, shows.
     const isSame = reader.bytes === bytes && reader.changedMsAtEnd === changedMs;
     if (again !== '' || !isSame) {

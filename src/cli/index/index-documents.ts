@@ -14,7 +14,7 @@ export function indexDocuments(index: SharedIndex, worker: number): void {
   };
   for (let number = index.takeDocument(); number >= 0; number = index.takeDocument()) {
     file.clear();
-    const problem = reader.read(index.documentFacts(number).path, onPiece);
+    const problem = reader.read(index.documentFacts(number).file, onPiece);
     if (problem !== '') {
       index.skipDocument(number, problem);
       continue;

@@ -24,6 +24,7 @@ export type WordRef = Ref<typeof Word>;
 const ROOT = 'index';
 /** Documents or words that are added in one scope: other threads may need the world stopped meanwhile. */
 const BATCH = 256;
+const NO_BYTES = new Uint8Array(0);
 
 /** Thrown where a thread finds that everyone is to stop. */
 export class Stopped extends Error {}
@@ -46,6 +47,8 @@ const NOTHING: Removed = { postings: 0, isGone: false };
 
 export interface DocumentFacts {
   readonly path: string;
+  /** What to open. */
+  readonly file: string | Buffer;
   readonly problem: string;
   readonly bytes: number;
   readonly changedMs: number;
@@ -95,7 +98,8 @@ export class SharedIndex {
     const { heap, root, documents } = this;
     const largestFirst = [...numbers].sort((a, b) => files[b].bytes - files[a].bytes || a - b);
     inBatches(heap, numbers.length, (i) => {
-      documents.set(numbers[i], heap.new(Document, { path: files[numbers[i]].path }));
+      const { path, rawPath = NO_BYTES } = files[numbers[i]];
+      documents.set(numbers[i], heap.new(Document, { path, rawPath }));
     });
     heap.scope(() => {
       root.order = heap.new(slice(u32), largestFirst);
@@ -221,8 +225,8 @@ export class SharedIndex {
   /** The fields, copied, of a document that is not dropped: for those who are not in a scope. */
   documentFacts(number: number): DocumentFacts {
     return this.heap.scope(() => {
-      const { path, problem, bytes, changedMs } = this.document(number);
-      return { path, problem, bytes, changedMs };
+      const { path, rawPath, problem, bytes, changedMs } = this.document(number);
+      return { path, file: rawPath.length === 0 ? path : Buffer.from(rawPath), problem, bytes, changedMs };
     });
   }
 

@@ -30,7 +30,7 @@ export class TextReader {
   }
 
   /** Reads a file. Returns why it cannot be indexed, or ''. Blocks; throws what `onPiece` throws. */
-  read(path: string, onPiece: OnPiece): string {
+  read(path: string | Buffer, onPiece: OnPiece): string {
     this.bytes = 0;
     let file: number;
     try {

@@ -14,10 +14,13 @@
  * is locked: the mention is made before, and two words are stored. The lines of a mention are known when it is made, so
  * their slice is exactly as long as it must be.
  */
-import { atomic, f64, map, ref, slice, string, struct, u32 } from '../../index.ts';
+import { atomic, bytes, f64, map, ref, slice, string, struct, u32 } from '../../index.ts';
 
 export const Document = struct('Document', {
+  /** As it is shown. */
   path: string,
+  /** The same as the system has it, if that is no UTF-8; empty if it is. */
+  rawPath: bytes,
   /** Why it is not in the index; '' if it is. */
   problem: string,
   bytes: u32,

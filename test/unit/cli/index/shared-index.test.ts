@@ -108,6 +108,14 @@ describe('files that are not indexed', () => {
     expect(checked(index)).toMatchObject({ difference: null, postings: 14 });
   });
 
+  test('names that are no UTF-8: read by their bytes, shown without', () => {
+    const folder = folderOf(SMALL);
+    writeFileSync(Buffer.concat([Buffer.from(`${folder}/x`), Buffer.from([0xff])]), 'strange');
+    const { index } = indexOf(folder);
+    expect(ask(index, 'strange').matches).toEqual([{ path: join(folder, 'x\ufffd'), line: 1 }]);
+    expect(checked(index)).toMatchObject({ difference: null, unchecked: [] });
+  });
+
   test('asked to stop: at once, and nothing of a file is added before all of it was read', () => {
     const folder = folderOf(SMALL);
     const heap = createHeap({ maxBytes: 1 << 26 });

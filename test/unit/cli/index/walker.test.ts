@@ -1,6 +1,6 @@
 /** Which files are found, in which order, and what is said of those that cannot be read. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { countByReason, mostTellingFirst } from '../../../../src/cli/index/skipped.ts';
@@ -57,6 +57,52 @@ describe('findFiles', () => {
     const [link, otherLink] = ['link', 'other-link'].map((name) => join(folder, name));
     expect(namesIn(folder, findFiles([link, otherLink]))).toEqual(['link/file', 'other-link']);
     expect(() => findFiles([join(folder, 'broken')])).toThrow(/broken: no such file or folder$/);
+  });
+
+  test('what links that are given lead to counts once; `link/..` is where the link leads, and up', () => {
+    const folder = folderOf({ 'real/sub/file': 'x', 'real/other': 'yy', here: 'z' });
+    symlinkSync('real/sub', join(folder, 'link'));
+    const up = findFiles([`${folder}/link/..`]);
+    expect(up.files).toEqual([
+      { path: `${folder}/link/../other`, bytes: 2 },
+      { path: `${folder}/link/../sub/file`, bytes: 1 },
+    ]);
+    expect(findFiles([`${folder}/link/../other`]).files).toEqual([{ path: `${folder}/link/../other`, bytes: 2 }]);
+    for (const paths of [
+      [folder, join(folder, 'link')],
+      [join(folder, 'link'), folder],
+    ]) {
+      expect(namesIn(folder, findFiles(paths))).toEqual(['here', 'link/file', 'real/other']);
+    }
+    expect(namesIn(folder, findFiles([`${folder}/./real//sub/../sub/`]))).toEqual(['real/sub/file']);
+    expect(findFiles([`${folder}/./real//sub/../sub/`]).files[0]?.path).toBe(`${folder}/real/sub/file`);
+  });
+
+  test('names that are no UTF-8', () => {
+    const folder = folderOf({ 'z/a': 'text' });
+    const raw = (name: string): Buffer => Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(name, 'latin1')]);
+    mkdirSync(raw('d\xff'));
+    writeFileSync(raw('d\xff/in'), 'one');
+    writeFileSync(raw('d\xff/\xe9'), 'three');
+    // Two that are shown alike.
+    writeFileSync(raw('\xfe'), 'four');
+    writeFileSync(raw('\xff'), 'seven more');
+    const { files, skipped } = findFiles([folder]);
+    expect(skipped).toEqual([]);
+    expect(files.map(({ path, bytes }) => [path.slice(folder.length + 1), bytes])).toEqual([
+      ['d\ufffd/in', 3],
+      ['d\ufffd/\ufffd', 5],
+      ['z/a', 4],
+      ['\ufffd', 4],
+      ['\ufffd', 10],
+    ]);
+    expect(files.map(({ rawPath }) => rawPath?.toString('latin1').slice(folder.length + 1))).toEqual([
+      'd\xff/in',
+      'd\xff/\xe9',
+      undefined,
+      '\xfe',
+      '\xff',
+    ]);
   });
 
   test('a given path that does not exist, or is no file', () => {
