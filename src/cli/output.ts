@@ -36,6 +36,7 @@ function checkWritable(output: string, stats: Stats | undefined): void {
   if (stats?.isDirectory() === true || (stats === undefined && /[/\\]$/.test(output))) {
     throw new CliError(`${printable(output)}: is a directory`);
   }
+  if (stats?.isSocket() === true) throw new CliError(`${printable(output)}: is a socket`);
   accessSync(stats === undefined ? dirname(realPathOf(output)) : output, constants.W_OK);
 }
 

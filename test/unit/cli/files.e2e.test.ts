@@ -1,6 +1,8 @@
 /** Files that the program reads and writes: one line for each path that cannot be, and nothing that is overwritten by mistake. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { tempPath, trace, writeTemp } from './recordings.ts';
@@ -75,6 +77,15 @@ describe('paths that lead nowhere', () => {
       expect(failure(1, command, shut)).toBe(`${shut}: permission denied`);
     }
     expect(failure(1, 'replay', recording, '--html', shut)).toBe(`${shut}: cannot be written (permission denied)`);
+  });
+
+  test('a socket', async () => {
+    const server = createServer().listen(tempPath('socket'));
+    await once(server, 'listening');
+    for (const option of ['--json', '--snapshot']) {
+      expect(failure(1, 'replay', recording, option, tempPath('socket'))).toBe(`${tempPath('socket')}: is a socket`);
+    }
+    server.close();
   });
 
   test('a folder', () => {
