@@ -8,7 +8,7 @@ import { allocZeroed, copyValues, define, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
-import { checkBounds, checkedElements, defineSequence, writeElements } from './sequence.ts';
+import { checkBounds, checkedElements, countOf, defineSequence, writeElements } from './sequence.ts';
 import { writeHeader } from './slices.ts';
 
 /** `sliceOf`: the slice kind of the same elements, for `array.slice()`. */
@@ -51,13 +51,26 @@ export function arrayCodec(
       return;
     }
     if (value instanceof Reference) refuseReference(env, value, codec().name, where);
-    const given = checkedElements(elem, value, where).length;
-    if (given > length) throw new OutOfRangeError(`${where}: ${given} elements do not fit in ${codec().name}`);
+    fittingCount(checkedElements(elem, value, where), where);
   }
 
+  /** How many elements there are now, if there is room for all. */
+  function fittingCount(values: ArrayLike<unknown>, where: string): number {
+    const given = countOf(values, where);
+    if (given > length) throw new OutOfRangeError(`${where}: ${given} elements do not fit in ${codec().name}`);
+    return given;
+  }
+
+  /** The user's code may have run since the check: what was a live reference then may have been disposed of. */
   function initialise(addr: number, value: unknown): void {
-    if (value instanceof Class) copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
-    else writeElements(env, elem, addr, addr, value as ArrayLike<unknown>);
+    if (value instanceof Class) {
+      checkLive(value);
+      copyValues(env, addr, value.$a, codec().rtype(), 1);
+      return;
+    }
+    const values = value as ArrayLike<unknown>;
+    const { name } = codec();
+    writeElements(env, elem, addr, addr, values, fittingCount(values, name), name);
   }
 
   /** Elements that are not given become zero, as in Go's array literals. */

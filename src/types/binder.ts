@@ -153,9 +153,11 @@ export class Binder {
       columns.offsets.push(offset);
       columns.codes.push(codeOf(of.kind));
       columns.checks.push(bound.codec.check);
-      columns.writes.push(bound.codec.write);
+      const { isValue, initialise, write } = bound.codec;
+      // That of maps is for another address: the map's own.
+      columns.writes.push((isValue ? undefined : initialise) ?? write);
     }
-    defineFields(place.Class, fields);
+    defineFields(env, place.Class, fields);
     return codec;
   }
 
@@ -187,7 +189,7 @@ export class Binder {
     if (found !== undefined) return found;
     const place = makePlaceClass(env, () => codec, name);
     const accessors = arrayCodec(env, place, elem, kind.length, () => codec);
-    const codec: Codec = this.#finish(kind, name, { ...accessors, place }, false, elem.allocates);
+    const codec: Codec = this.#finish(kind, name, { ...accessors, place }, false, true);
     defineArray(env, place.Class, elem, kind.length, name, () => this.bind(sliceOf(kind.elem) as Kind));
     return codec;
   }

@@ -37,53 +37,85 @@ export function checkBounds(lo: number, hi: number, limit: number, what: 'length
 
 /**
  * The elements that a user passed in bulk, each checked: an array or a typed array. Nothing that would have to be
- * iterated: it is looked at twice, to check it and to write it.
+ * iterated: it is looked at twice, to check it and to write it. What it holds may be something else the second time.
  */
 export function checkedElements(elem: Codec, values: unknown, where: string): ArrayLike<unknown> {
   if (!Array.isArray(values) && !(ArrayBuffer.isView(values) && 'length' in values)) {
     throw new WrongTypeError(`${where}: expected an array of ${elem.name}, got ${describe(values)}`);
   }
   const list = values as ArrayLike<unknown>;
-  for (let i = 0; i < list.length; i++) checkElement(elem, list[i], where, i);
+  const count = countOf(list, where);
+  const { check } = elem;
+  let i = 0;
+  try {
+    for (; i < count; i++) check(list[i], where);
+  } catch (error) {
+    // The text that names the element is made only when it is needed.
+    check(list[i], `${where}[${i}]`);
+    throw error;
+  }
   return list;
 }
 
-/** The text that names the element is made only when it is needed. */
-function checkElement(elem: Codec, value: unknown, where: string, i: number): void {
-  try {
-    elem.check(value, where);
-  } catch {
-    elem.check(value, `${where}[${i}]`);
+/** How many elements there are now. Of a proxy that could be anything. */
+export function countOf(values: ArrayLike<unknown>, where: string): number {
+  const { length } = values;
+  if (!Number.isInteger(length) || length < 0) {
+    throw new WrongTypeError(`${where}: expected an array, got one of length ${describe(length)}`);
   }
+  return length;
 }
 
-/** Writes checked values from element address `addr` on. `root`: what keeps the memory alive. In a region. */
+/**
+ * Writes `count` values from element address `addr` on. `root`: what keeps the memory alive. In a region. Into memory that
+ * nobody knows yet, unless the elements are values.
+ *
+ * `where`: the list is the user's, and what it holds may be something else now than when it was checked: a getter, a proxy
+ * or a hook may have run. So each is checked once more, and errors begin with this. Null: the list is ours.
+ */
 export function writeElements(
   env: Env,
   elem: Codec,
   root: number,
   addr: number,
   values: ArrayLike<unknown>,
-  count = values.length,
+  count: number,
+  where: string | null,
 ): void {
-  const { write, size } = elem;
+  const { size, check } = elem;
+  // That of maps is for another address: the map's own.
+  const write = (elem.isValue ? undefined : elem.initialise) ?? elem.write;
   const all = (): void => {
-    for (let i = 0; i < count; i++) write((addr + i * size) | 0, values[i]);
+    for (let i = 0; i < count; i++) {
+      const value = values[i];
+      if (where !== null) check(value, where);
+      write((addr + i * size) | 0, value);
+    }
   };
   if (elem.allocates) withRoot(env, root, all);
   else all();
 }
 
-/** Overwrites elements with those of a list. Places in it may be among what is overwritten, so they are copied aside. */
-export function copyList(env: Env, elem: Codec, first: number, values: ArrayLike<unknown>, count: number): void {
+/**
+ * Overwrites elements with those of a list. Places in it may be among what is overwritten, so they are copied aside. `where`:
+ * see `writeElements`.
+ */
+export function copyList(
+  env: Env,
+  elem: Codec,
+  first: number,
+  values: ArrayLike<unknown>,
+  count: number,
+  where: string | null,
+): void {
   if (elem.isValue) {
-    writeElements(env, elem, first, first, values, count);
+    writeElements(env, elem, first, first, values, count, where);
     return;
   }
   const type = elem.rtype();
   withRoot(env, first, () => {
     const made = allocZeroed(env, elem.size * count, type);
-    writeElements(env, elem, made, made, values, count);
+    writeElements(env, elem, made, made, values, count, where);
     copyValues(env, first, made, type, count);
     freeTemporary(env, made);
   });
@@ -162,6 +194,12 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
     const n = length(this.$a);
     if (typeof i !== 'number' || (i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
     check(value, name);
+    if (allocates) {
+      // A literal may have run the user's code: after that the slice may be shorter, or given up.
+      checkLive(this);
+      const left = length(this.$a);
+      if (i >= left) throwIndex(i, left);
+    }
     const first = base(this.$a);
     const addr = (first + Math.imul(i, size)) | 0;
     if (allocates) writeRooted(env, elem, first, addr, value);
@@ -207,9 +245,10 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
         });
       }
       const values = checkedElements(elem, source, name);
+      checkLive(this);
       return inRegion(env, () => {
-        const n = Math.min(length(this.$a), values.length);
-        copyList(env, elem, base(this.$a), values, n);
+        const n = Math.min(length(this.$a), countOf(values, name));
+        copyList(env, elem, base(this.$a), values, n, name);
         return n;
       });
     },

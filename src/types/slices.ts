@@ -19,7 +19,7 @@ import { allocZeroed, clearValues, copyOut, copyValues, define, writeRooted } fr
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
-import { checkBounds, checkedElements, copyList, defineSequence, writeElements } from './sequence.ts';
+import { checkBounds, checkedElements, copyList, countOf, defineSequence, writeElements } from './sequence.ts';
 
 /** Go's int on 32 bits. */
 const MAX_LEN = 2 ** 31 - 1;
@@ -56,7 +56,7 @@ function grownCap(env: Env, type: RType, cap: number, need: number): number {
 
 export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, codec: () => Codec): void {
   const { i32 } = env.mem;
-  const { t, barrier } = env;
+  const { t } = env;
   const { check, write, read, size, allocates } = elem;
   const { name } = codec();
   const base = (a: number): number => i32[a >>> 2]!;
@@ -64,24 +64,43 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   const capacity = (a: number): number => i32[(a + SLICE_CAP) >>> 2]!;
   defineSequence(env, Class, elem, { base, length }, name);
 
-  /** Go: `growslice`. Room for `need` elements; those that are there are copied, the old array stays. */
-  function grow(a: number, need: number): void {
+  /**
+   * Go: `growslice`, for values that follow the first `n` elements. Those are copied, the old array stays. The slice gets
+   * the new array when all is there: if memory runs out, it is as it was.
+   */
+  function pushGrown(a: number, n: number, values: readonly unknown[]): number {
     const type = elem.rtype();
+    const need = n + values.length;
     const cap = grownCap(env, type, capacity(a), need);
     const array = allocZeroed(env, size * cap, type);
-    copyValues(env, array, base(a), type, length(a));
-    barrier.storePointer(a, array);
-    i32[(a + SLICE_CAP) >>> 2] = cap;
+    writeElements(env, elem, array, (array + n * size) | 0, values, values.length, null);
+    copyValues(env, array, base(a), type, Math.min(n, length(a)));
+    writeHeader(env, a, array, need, cap);
+    return need;
+  }
+
+  /**
+   * The slice has `len` elements now, in `array`. Making a value may have run code that gave it another one: then that is
+   * undone, so that the length never exceeds what is there.
+   */
+  function settle(a: number, array: number, len: number, cap: number): number {
+    if (base(a) !== array || capacity(a) !== cap) writeHeader(env, a, array, len, cap);
+    else i32[(a + SLICE_LEN) >>> 2] = len;
+    return len;
   }
 
   function pushOne(this: Place, value: unknown): number {
     const a = this.$a;
     const n = length(a);
-    if (n >= capacity(a)) grow(a, n + 1);
+    const cap = capacity(a);
+    if (n >= cap) return pushGrown(a, n, [value]);
     const first = base(a);
     const addr = (first + Math.imul(n, size)) | 0;
-    if (allocates) writeRooted(env, elem, first, addr, value);
-    else write(addr, value);
+    if (allocates) {
+      writeRooted(env, elem, first, addr, value);
+      return settle(a, first, n + 1, cap);
+    }
+    write(addr, value);
     i32[(a + SLICE_LEN) >>> 2] = n + 1;
     return n + 1;
   }
@@ -89,6 +108,7 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   function push(this: Place, ...values: unknown[]): number {
     if (this.$s.live === STALE) throwStale(this);
     for (let i = 0; i < values.length; i++) check(values[i], name);
+    if (allocates) checkLive(this);
     if (t.depth === 0) return methodInRegion(env, pushAll, this, values);
     return values.length === 1 ? pushOne.call(this, values[0]) : pushAll.call(this, values);
   }
@@ -96,13 +116,12 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   function pushAll(this: Place, values: readonly unknown[]): number {
     const a = this.$a;
     const n = length(a);
-    const need = n + values.length;
-    if (need > capacity(a)) grow(a, need);
+    const cap = capacity(a);
+    if (n + values.length > cap) return pushGrown(a, n, values);
     const first = base(a);
     // Behind the elements there is room that other slices may share, and values may be places in it.
-    copyList(env, elem, (first + n * size) | 0, values, values.length);
-    i32[(a + SLICE_LEN) >>> 2] = need;
-    return need;
+    copyList(env, elem, (first + n * size) | 0, values, values.length, null);
+    return settle(a, first, n + values.length, cap);
   }
 
   function pop(this: Place): unknown {
@@ -158,14 +177,16 @@ export function sliceCodec(env: Env, { Class, make }: PlaceClass, elem: Codec, c
   function write(addr: number, value: unknown): void {
     inRegion(env, () => {
       if (value instanceof Class) {
-        copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
+        checkLive(value);
+        copyValues(env, addr, value.$a, codec().rtype(), 1);
         return;
       }
       const values = value as ArrayLike<unknown>;
-      const n = values.length;
+      const { name } = codec();
+      const n = countOf(values, name);
       const array = allocElements(env, elem, n, n);
       // The header last: if memory runs out, or a value turns out wrong, the slice is as it was.
-      writeElements(env, elem, array, array, values);
+      writeElements(env, elem, array, array, values, n, name);
       writeHeader(env, addr, array, n, n);
     });
   }

@@ -5,10 +5,10 @@
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { RType } from '../malloc/rtype.ts';
-import { STALE } from '../threads/frame.ts';
+import { SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { copyValues, writeLiteral } from './memory.ts';
+import { copyValues, writeLiteral, writeRooted } from './memory.ts';
 import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
@@ -30,16 +30,18 @@ export interface FieldColumns {
   /** See plain.ts. */
   readonly codes: number[];
   readonly checks: Codec['check'][];
+  /** Into a new object. */
   readonly writes: Codec['write'][];
 }
 
 /** Field values by name: what `heap.new(T, …)` takes. */
 export type Init = Record<string, unknown>;
 
-function accessor(field: BoundField): PropertyDescriptor {
-  const { read, place } = field.codec;
+function accessor(env: Env, field: BoundField): PropertyDescriptor {
+  const { read, place, allocates } = field.codec;
   const get = read === place?.make ? makePlaceGetter(field.offset, place.within) : makeGetter(field.offset, read);
-  return { enumerable: true, configurable: true, get, set: makeSetter(field) };
+  const set = allocates && place !== undefined ? makePlaceSetter(env, field) : makeSetter(field);
+  return { enumerable: true, configurable: true, get, set };
 }
 
 // Over parameters, for the reason given at `makeMake`.
@@ -70,8 +72,23 @@ function makeSetter({ offset, where, codec: { check, write } }: BoundField): (th
   };
 }
 
-export function defineFields(Class: PlaceClass['Class'], fields: readonly BoundField[]): void {
-  for (const field of fields) Object.defineProperty(Class.prototype, field.name, accessor(field));
+/** The same for what can be given as a literal, which may run the user's code: whatever that does, the struct is there. */
+function makePlaceSetter(env: Env, { offset, where, codec }: BoundField): (this: Place, value: unknown) => void {
+  const { check, write } = codec;
+  return function set(this: Place, value: unknown): void {
+    checkLive(this);
+    check(value, where);
+    checkLive(this);
+    const a = this.$a;
+    const to = (a + offset) | 0;
+    // What local references refer to is rooted until their scope ends, even if they are disposed of.
+    if (this.$s.live === SCOPED || value instanceof Reference) write(to, value);
+    else inRegion(env, () => writeRooted(env, codec, a, to, value));
+  };
+}
+
+export function defineFields(env: Env, Class: PlaceClass['Class'], fields: readonly BoundField[]): void {
+  for (const field of fields) Object.defineProperty(Class.prototype, field.name, accessor(env, field));
   Object.defineProperty(Class.prototype, 'toJSON', {
     configurable: true,
     value(this: Init): Init {
@@ -105,12 +122,11 @@ export function structCodec(
 
   /**
    * Reads what an object that a user passed enumerates, once, and checks it. Reading may run code of the user's. False if that
-   * is not each field and nothing else.
+   * is not each field and nothing else, or if there are no fields.
    */
   function take(init: Init, values: unknown[]): boolean {
     let next = 0;
     let taken = 0;
-    let unknown = false;
     // By the object's own names, mostly the fields in their order: V8 reads what it enumerates without looking names up.
     for (const name in init) {
       const i = name === names[next] ? next : names.indexOf(name);
@@ -121,10 +137,11 @@ export function structCodec(
         values[i] = value;
         if (value !== undefined && !fits(codes[i]!, value)) checks[i]!(value, wheres[i]!);
       } else if (value !== undefined) {
-        unknown = true;
+        // What references have of their own comes first: what they refer to is not read.
+        return false;
       }
     }
-    return !unknown && taken === names.length;
+    return taken === names.length && taken !== 0;
   }
 
   /** The fields that the object does not enumerate. Throws if it has something that is no field. */
@@ -184,7 +201,8 @@ export function structCodec(
 
   function initialise(addr: number, value: unknown): void {
     if (!isFields(value) && value instanceof Class) {
-      copyValues(env, addr, (value as Place).$a, codec().rtype(), 1);
+      checkLive(value);
+      copyValues(env, addr, value.$a, codec().rtype(), 1);
       return;
     }
     for (let i = 0; i < names.length; i++) {
