@@ -1,4 +1,5 @@
 /** `heap.metrics()`: Go's `runtime/metrics`. Of any thread or of none; stops nobody. */
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Mem } from '../sys/mem.ts';
 import { type Float64Histogram, METRICS, type Metric, type MetricKind, Readings } from './metric-list.ts';
@@ -35,13 +36,15 @@ function checkNames(names: unknown): Metric[] {
   if (!Array.isArray(names)) {
     throw new ArgumentError('ERR_INVALID_ARGUMENT', `metrics: expected an array of names, got ${typeof names}`);
   }
-  return names.map((name: unknown) => {
+  // Not `map`, which leaves holes as they are.
+  return Array.from(names, (name: unknown) => {
     const metric = byName.get(name as string);
     if (metric !== undefined) return metric;
-    const near = nearest(String(name)).join(', ');
+    const given = typeof name === 'string' ? JSON.stringify(name) : describe(name);
+    const near = nearest(typeof name === 'string' ? name : given).join(', ');
     throw new ArgumentError(
       'ERR_INVALID_ARGUMENT',
-      `metrics: there is no metric ${JSON.stringify(name) ?? String(name)}; near it are ${near}; heap.metricDescriptions() has all`,
+      `metrics: there is no metric ${given}; near it are ${near}; heap.metricDescriptions() has all`,
     );
   });
 }

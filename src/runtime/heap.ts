@@ -2,6 +2,7 @@
  * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
  * wires what flows upwards.
  */
+import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
 import { followRate, MEM_PROFILE_RATE } from '../cache/sampling.ts';
@@ -80,7 +81,7 @@ export class Heap extends HeapInside {
     this.roots = {
       set: (name, ref) => this.#live(() => roots.set(name, ref)),
       get: <T>(name: string, kind: T) =>
-        this.#live(() => roots.get(name, this.#typed.codec(kind as Kind))) as Infer<T> | undefined,
+        this.#live(() => roots.get(name, this.#typed.codec(kind as Kind, 'roots.get'))) as Infer<T> | undefined,
       delete: (name) => this.#live(() => roots.delete(name)),
       names: () => this.#live(() => roots.names()),
     };
@@ -286,6 +287,7 @@ export class Heap extends HeapInside {
   pauseGC<T>(fn: () => T): T;
   pauseGC<T>(fn?: () => T): GCPause | T {
     this.check();
+    if (fn !== undefined) checkFunction(fn, 'pauseGC');
     const pause = this.collector.pause();
     if (fn === undefined) return pause;
     try {
@@ -325,6 +327,9 @@ export class Heap extends HeapInside {
 
   /** Ids of the threads that a worker with this thread id has attached. */
   threadsOf(workerThreadId: number): number[] {
+    if (typeof workerThreadId !== 'number') {
+      throw new WrongTypeError(`threadsOf: expected the threadId of a worker, got ${describe(workerThreadId)}`);
+    }
     return procsOfThread(this.cache.heap, workerThreadId);
   }
 

@@ -234,5 +234,9 @@ function classesOf(choice: NonNullable<HeapOptions['sizeClasses']>): SizeClassTa
   if (choice === 'go1.14' || choice === 'go1.16') return goSizeClasses(choice);
   if (!Array.isArray(choice))
     bad(`sizeClasses must be 'go1.14', 'go1.16' or rows of makeSizeClasses, not ${describe(choice)}`);
+  Array.from<unknown>(choice).forEach((row, i) => {
+    if (typeof row !== 'object' || row === null)
+      bad(`sizeClasses[${i}] must be a row of makeSizeClasses, not ${describe(row)}`);
+  });
   return tableOf(choice as readonly SizeClass[]);
 }

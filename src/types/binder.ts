@@ -141,7 +141,7 @@ export class Binder {
     const codec: Codec = {
       ...accessors,
       ...{ name, size, align, pointers, place, rtype: () => rtype },
-      ...{ isValue: false, allocates: true, indirect: false },
+      ...{ code: codeOf(kind.kind), isValue: false, allocates: true, indirect: false },
     };
     // Before the fields are bound: they may be of this type.
     this.#name(name, codec);
@@ -151,7 +151,7 @@ export class Binder {
       columns.names.push(field);
       columns.wheres.push(bound.where);
       columns.offsets.push(offset);
-      columns.codes.push(codeOf(of.kind));
+      columns.codes.push(bound.codec.code);
       columns.checks.push(bound.codec.check);
       const { isValue, initialise, write } = bound.codec;
       // That of maps is for another address: the map's own.
@@ -219,6 +219,7 @@ export class Binder {
       name,
       size,
       align,
+      code: codeOf(kind.kind),
       pointers,
       isValue,
       allocates,

@@ -7,8 +7,8 @@
  * anything. The timer keeps no process alive.
  */
 import { NIL, type Ref } from '../base/brand.ts';
-import { describe } from '../base/describe.ts';
-import { ArgumentError, WrongTypeError } from '../base/errors.ts';
+import { checkFunction } from '../base/check.ts';
+import { ArgumentError } from '../base/errors.ts';
 import { ensureSwept } from '../central/sweep.ts';
 import { addCleanup, addFinalizer, removeCleanup, removeFinalizer } from '../gc/specials.ts';
 import { H_SPECIALS_LOCK, H_WRITE_BARRIER } from '../layout/header.ts';
@@ -47,10 +47,6 @@ type Timer = ReturnType<typeof setInterval>;
 
 function unref(timer: Timer): void {
   (timer as { unref?: () => void }).unref?.();
-}
-
-function checkFunction(fn: unknown, what: string): void {
-  if (typeof fn !== 'function') throw new WrongTypeError(`${what}: expected a function, got ${describe(fn)}`);
 }
 
 export class Callbacks {

@@ -13,6 +13,8 @@ export interface Codec<T = unknown> {
   readonly size: number;
   /** Bytes: 1, 2, 4 or 8. */
   readonly align: number;
+  /** See plain.ts. */
+  readonly code: number;
   /** Byte offsets of the pointers in a value. */
   readonly pointers: readonly number[];
   /** The registered type of memory that holds values of this kind: what arrays of them are allocated with. */

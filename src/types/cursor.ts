@@ -2,6 +2,7 @@
  * A cursor over linked structs: one reference that is moved along pointers, so that following a list or descending a tree
  * makes no objects. It has one slot of the shadow stack, and ends with its scope.
  */
+import { describe } from '../base/describe.ts';
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
 import { type Frame, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
@@ -96,8 +97,9 @@ function throwBeforeSet(): never {
 
 function throwNoLink(codec: Codec, field: unknown, links: ReadonlyMap<string, number>): never {
   const names = [...links.keys()].join(', ') || 'none';
+  const given = typeof field === 'string' ? field : describe(field);
   throw new WrongTypeError(
-    `cursor.follow: ${String(field)} is no field of ${codec.name} that refers to ${codec.name} (those are: ${names})`,
+    `cursor.follow: ${given} is no field of ${codec.name} that refers to ${codec.name} (those are: ${names})`,
     'ERR_UNKNOWN_FIELD',
   );
 }

@@ -1,4 +1,5 @@
 /** `map(K, V)` in the heap: the user's side of the shared map, whose workings are in the folder map. */
+import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import { STALE } from '../threads/frame.ts';
@@ -164,6 +165,7 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
       return entries(this);
     },
     forEach(this: Place, visit: (value: unknown, key: unknown, map: Place) => void): void {
+      checkFunction(visit, 'map.forEach');
       for (const [key, value] of entries(this)) visit(value, key, this);
     },
   });

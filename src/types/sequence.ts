@@ -9,7 +9,9 @@ import type { Codec } from './codec.ts';
 import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
-import { checkLive, type Place, type PlaceClass, throwStale } from './reference.ts';
+import { fits } from './plain.ts';
+import { refuseReference } from './pointers.ts';
+import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 
 /** Where the elements of the sequence at an address are. */
 export interface Sequence {
@@ -27,7 +29,7 @@ function throwIndex(i: unknown, length: number): never {
 /** Go's check of `s[lo:hi]`. Throws a RangeError with Go's words. */
 export function checkBounds(lo: number, hi: number, limit: number, what: 'length' | 'capacity'): void {
   if (!Number.isInteger(lo) || !Number.isInteger(hi)) {
-    throw new OutOfRangeError(`slice bounds [${String(lo)}:${String(hi)}] are not integers`);
+    throw new OutOfRangeError(`slice bounds [${describe(lo)}:${describe(hi)}] are not integers`);
   }
   if (hi < 0) throw new OutOfRangeError(`slice bounds out of range [:${hi}]`);
   if (hi > limit) throw new OutOfRangeError(`slice bounds out of range [:${hi}] with ${what} ${limit}`);
@@ -45,10 +47,13 @@ export function checkedElements(elem: Codec, values: unknown, where: string): Ar
   }
   const list = values as ArrayLike<unknown>;
   const count = countOf(list, where);
-  const { check } = elem;
+  const { check, code } = elem;
   let i = 0;
   try {
-    for (; i < count; i++) check(list[i], where);
+    for (; i < count; i++) {
+      const value = list[i];
+      if (!fits(code, value)) check(value, where);
+    }
   } catch (error) {
     // The text that names the element is made only when it is needed.
     check(list[i], `${where}[${i}]`);
@@ -82,13 +87,13 @@ export function writeElements(
   count: number,
   where: string | null,
 ): void {
-  const { size, check } = elem;
+  const { size, check, code } = elem;
   // That of maps is for another address: the map's own.
   const write = (elem.isValue ? undefined : elem.initialise) ?? elem.write;
   const all = (): void => {
     for (let i = 0; i < count; i++) {
       const value = values[i];
-      if (where !== null) check(value, where);
+      if (where !== null && !fits(code, value)) check(value, where);
       write((addr + i * size) | 0, value);
     }
   };
@@ -194,16 +199,17 @@ export function defineSequence(env: Env, Class: PlaceClass['Class'], elem: Codec
     const n = length(this.$a);
     if (typeof i !== 'number' || (i | 0) !== i || i >>> 0 >= n >>> 0) throwIndex(i, n);
     check(value, name);
-    if (allocates) {
-      // A literal may have run the user's code: after that the slice may be shorter, or given up.
-      checkLive(this);
-      const left = length(this.$a);
-      if (i >= left) throwIndex(i, left);
-    }
-    const first = base(this.$a);
-    const addr = (first + Math.imul(i, size)) | 0;
-    if (allocates) writeRooted(env, elem, first, addr, value);
-    else write(addr, value);
+    if (allocates) setMade(this, i, value);
+    else write((base(this.$a) + Math.imul(i, size)) | 0, value);
+  }
+
+  /** A literal may have run the user's code when it was checked: the slice may be shorter now, or given up. */
+  function setMade(self: Place, i: number, value: unknown): void {
+    checkLive(self);
+    const n = length(self.$a);
+    if (i >= n) throwIndex(i, n);
+    const first = base(self.$a);
+    writeRooted(env, elem, first, (first + Math.imul(i, size)) | 0, value);
   }
 
   const outside = (self: Place, i: number): unknown => methodInRegion(env, at, self, i);
@@ -244,6 +250,7 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
           return n;
         });
       }
+      if (source instanceof Reference) refuseReference(env, source, `a slice or array of ${elem.name}`, name);
       const values = checkedElements(elem, source, name);
       checkLive(this);
       return inRegion(env, () => {

@@ -1,6 +1,8 @@
 /**
  * The typed side of a heap, as one thread holds it: what `Heap` hands its calls to.
  */
+import { checkFunction } from '../base/check.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Barrier } from '../gc/barrier.ts';
 import type { Malloc } from '../malloc/malloc.ts';
@@ -51,8 +53,15 @@ export class TypedHeap {
     this.#binder = new Binder(this.env);
   }
 
-  codec(kind: Kind): Codec {
-    return this.#binder.known(kind) ?? inRegion(this.env, () => this.#binder.bind(kind));
+  /** `call`: what it was passed to, for messages. */
+  codec(kind: Kind, call: string): Codec {
+    const known = this.#binder.known(kind);
+    if (known !== undefined) return known;
+    if (!isKind(kind)) {
+      const text = `${call}: expected a type, such as struct(…) or slice(…), got ${describe(kind)}`;
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
+    }
+    return inRegion(this.env, () => this.#binder.bind(kind));
   }
 
   /** See Heap.new. */
@@ -61,7 +70,7 @@ export class TypedHeap {
   }
 
   #maker(kind: Kind): Maker {
-    const codec = this.codec(kind);
+    const codec = this.codec(kind, 'new');
     if (codec.place === undefined || codec.indirect || kind.kind === 'atomic') {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', `new: ${codec.name} is no struct, slice, array or map`);
     }
@@ -77,19 +86,20 @@ export class TypedHeap {
     }
     return inRegion(this.env, () => {
       const ref = this.create(kind, undefined);
-      writeHeader(this.env, ref.$a, allocElements(this.env, this.codec(kind.elem), len, cap), len, cap);
+      writeHeader(this.env, ref.$a, allocElements(this.env, this.codec(kind.elem, 'make'), len, cap), len, cap);
       return ref;
     });
   }
 
   scope<T>(fn: () => T): T {
+    checkFunction(fn, 'scope');
     const result = inScope(this.env, fn, (r, ended) => carry(this.env, r, ended));
     if (this.callbacks.waiting) this.callbacks.notice();
     return result;
   }
 
   cursor(kind: Kind): unknown {
-    const codec = this.codec(kind);
+    const codec = this.codec(kind, 'cursor');
     if (kind.kind !== 'struct') throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: expected a struct type');
     if (this.env.shadow.cur === NO_SCOPE) {
       throw new ArgumentError(
@@ -106,7 +116,7 @@ export class TypedHeap {
   /** Offsets of a struct's references to its own kind, by field. */
   #links(kind: Kind, codec: Codec): ReadonlyMap<string, number> {
     const { fields = [] } = layoutOf(kind);
-    const own = fields.filter((f) => f.kind.kind === 'ref' && this.codec(f.kind.elem) === codec);
+    const own = fields.filter((f) => f.kind.kind === 'ref' && this.codec(f.kind.elem, 'cursor') === codec);
     return new Map(own.map((f) => [f.name, f.offset]));
   }
 

@@ -167,7 +167,8 @@ interface Sequence<E> {
   fill(value: Given<E>, lo?: number, hi?: number): this;
   /**
    * Copies elements from the start on until one of both ends, and returns how many (Go: `copy`). A slice or array may
-   * overlap with this one. Throws what the element's type refuses a value with: nothing was copied then.
+   * overlap with this one. Throws TypeMismatchError for one of other elements, and what the element's type refuses a value
+   * with: nothing was copied then.
    */
   copyFrom(source: Slice<E> | ArrayRef<E> | Elements<E>): number;
   /** The elements as they are now: values copied, of places one reference each. */
@@ -188,7 +189,11 @@ export interface Slice<E> extends Sequence<E>, Reference<'slice'> {
    * refuses a value with: nothing was appended then.
    */
   push(...values: Given<E>[]): number;
-  /** Takes the last element off and returns it; undefined if there is none. The capacity stays. */
+  /**
+   * Takes the last element off and returns it; undefined if there is none. The capacity stays. What was there is cleared, so
+   * that what it led to can be collected: other slices that share the element see zero. (Go's `s = s[:len(s)-1]`, which
+   * leaves it, is an assignment of `s.slice(0, s.length - 1)`.)
+   */
   pop(): E | undefined;
 }
 

@@ -309,7 +309,8 @@ function bytesKeys(host: MapHost): KeyCodec {
     ...codec,
     ...{ name: 'bytes', check, load },
     decode: (words) => decode(words, bytesIn, (addr, length) => u8.slice(addr, addr + length)),
-    keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key) : key),
+    // One that is detached cannot be copied. It is the empty key, as `load` takes it.
+    keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key.length === 0 ? [] : key) : key),
   };
 }
 

@@ -45,6 +45,8 @@ test.each([
   [{ stopWarning: 0 }, 'stopWarning must be a number of milliseconds above 0'],
   [{ debug: { verbose: true } }, 'debug has no "verbose"; it knows checkmark, zombies, clobberFree'],
   [{ sizeClasses: 'go2' }, "sizeClasses must be 'go1.14', 'go1.16' or rows"],
+  [{ sizeClasses: [null] }, 'sizeClasses[0] must be a row of makeSizeClasses, not null'],
+  [{ sizeClasses: new Array(1) }, 'sizeClasses[0] must be a row of makeSizeClasses, not undefined'],
 ])('createHeap(%o) says %s', (options, text) => {
   const call = (): unknown => createHeap(options as never);
   expect(call).toThrow(ArgumentError);
@@ -57,6 +59,9 @@ test('what was given is named as it would be written', () => {
     [() => heap.setGCPercent('x' as never), 'a number of percent from 0 to 1000000, or -1 for off, not "x"'],
     [() => heap.setMemoryLimit('1G' as never), 'a whole number of bytes above 0, or Infinity for none, not "1G"'],
     [() => heap.gcStep('5' as never), 'a number of milliseconds above 0, not "5"'],
+    [() => heap.threadsOf(1n as never), 'threadsOf: expected the threadId of a worker, got 1n'],
+    [() => heap.metrics(new Array(1)), 'metrics: there is no metric undefined; near it are'],
+    [() => heap.metrics([1n as never]), 'metrics: there is no metric 1n; near it are'],
     [() => heap.reap('1' as never), 'reap: "1" is not the id of a thread of this heap'],
     [() => heap.raw.roundupsize('8' as never), 'roundupsize: "8" is not a size'],
     [() => heap.intern(5 as never), 'intern: expected a string, got 5'],

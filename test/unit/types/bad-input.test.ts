@@ -327,10 +327,7 @@ describe('references', () => {
     refused(() => (all.list = list), MISMATCH);
     refused(() => (all.grid = elsewhere.new(array(u8, 4))), MISMATCH);
     refused(() => (all.words = elsewhere.new(map(string, u8))), MISMATCH);
-    refused(() => all.list.copyFrom(list), {
-      name: expect.any(String) as never,
-      code: expect.stringMatching(/^ERR_/) as never,
-    });
+    refused(() => all.list.copyFrom(list), MISMATCH);
     refused(() => heap.roots.set('x', point), ARGUMENT);
     refused(() => heap.addressOf(point), ARGUMENT);
     expect([point.x, all.ref!.x]).toEqual([77, 1]);
@@ -429,7 +426,7 @@ describe('indices and lengths', () => {
   });
 
   test('bounds that are no numbers', () => {
-    for (const bad of ['1', null, 1n, Symbol('s'), {}]) {
+    for (const bad of ['1', null, 1n, Symbol('s'), {}, Object.create(null)]) {
       const named = {
         name: expect.stringMatching(/^(Type|Range)Error$/) as never,
         code: expect.stringMatching(/^ERR_/) as never,
@@ -445,7 +442,13 @@ describe('indices and lengths', () => {
     for (const bad of [-1, 0.5, Number.NaN, Infinity, '3', null, 2 ** 40])
       refused(() => heap.make(slice(i32), bad as never), { name: 'SliceError', code: 'ERR_MAKESLICE_LEN' });
     refused(() => heap.make(slice(i32), 3, 2), { name: 'SliceError', code: 'ERR_MAKESLICE_CAP' });
-    refused(() => all.list.copyFrom(all.grid as never), WRONG_TYPE);
+    refused(() => all.list.copyFrom(all.grid as never), {
+      ...MISMATCH,
+      message: 'slice(i32): expected a reference to a slice or array of i32, got one to array(u8, 4)',
+    });
+    const floats = heap.new(slice(f64), [1]);
+    refused(() => all.list.copyFrom(floats as never), MISMATCH);
+    refused(() => all.list.copyFrom(all.at as never), MISMATCH);
     refused(() => all.list.copyFrom('123' as never), WRONG_TYPE);
     refused(() => all.list.copyFrom([1, 'x'] as never), WRONG_TYPE);
     refused(() => all.list.fill('x' as never), WRONG_TYPE);
@@ -477,6 +480,45 @@ test('what is no type, and what cannot be made', () => {
   refused(() => heap.roots.get('', Point), ARGUMENT);
   refused(() => heap.roots.get('x', undefined as never), ARGUMENT);
   refused(() => heap.addressOf(5 as never), ARGUMENT);
+});
+
+test('a message names the call that got no type, and what it got', () => {
+  const text = 'expected a type, such as struct(…) or slice(…), got undefined';
+  refused(() => heap.roots.get('x', undefined as never), { ...ARGUMENT, message: `roots.get: ${text}` });
+  refused(() => heap.new(undefined as never), { ...ARGUMENT, message: `new: ${text}` });
+  refused(() => heap.cursor(undefined as never), { ...ARGUMENT, message: `cursor: ${text}` });
+});
+
+test('what is no function', () => {
+  for (const bad of [undefined, null, 5, {}]) {
+    refused(() => heap.scope(bad as never), { ...WRONG_TYPE, message: expect.stringMatching(/^scope: /) });
+    refused(() => all.words.forEach(bad as never), { ...WRONG_TYPE, message: expect.stringMatching(/^map.forEach: /) });
+    if (bad === undefined) continue;
+    refused(() => heap.pauseGC(bad as never), { ...WRONG_TYPE, message: expect.stringMatching(/^pauseGC: /) });
+  }
+  // Nobody holds the collector back.
+  expect(heap.stats().gc.enabled).toBe(true);
+});
+
+test('a field to follow that is no name', () => {
+  for (const bad of [Object.create(null), 5, null, Symbol('s'), 'i32']) {
+    const follow = () =>
+      heap.scope(() =>
+        heap
+          .cursor(All)
+          .set(all)
+          .follow(bad as never),
+      );
+    refused(follow, { ...UNKNOWN_FIELD, message: expect.stringMatching(/^cursor.follow: .* is no field of All/) });
+  }
+});
+
+test('a byte array that is detached is the empty key, in every call', () => {
+  const words = heap.new(map(bytes, i32), [[new Uint8Array(0), 5]]);
+  const gone = new Uint8Array(8);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  words.update(gone, (old) => old! + 1);
+  expect([words.get(gone), words.size, words.has(gone), words.delete(gone)]).toEqual([6, 1, true, true]);
 });
 
 test('a struct that is too large for any heap, and one that is for this one', () => {
