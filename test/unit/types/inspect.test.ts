@@ -351,12 +351,13 @@ describe('objects without a type of their own', () => {
       start: groups,
     });
     expect(info.count ?? 1).toBe(word(table + TABLE_MASK * 4) + 1);
-    const [first] = (info.count === undefined ? [info.value] : info.value) as { control: number[]; slots: unknown[] }[];
-    const full = first!.slots.find((_, i) => heap.memory.u8[groups + i]! >= CTRL_FULL) as {
+    const shown = (info.count === undefined ? [info.value] : info.value) as { control: number[]; slots: unknown[] }[];
+    // The first group may be empty: each map hashes in its own way.
+    const [full] = shown.flatMap((group) => group.slots.filter((_, i) => group.control[i]! >= CTRL_FULL)) as {
       readonly key: number | bigint;
       readonly value: { readonly n: number; readonly w: number };
-    };
-    expect(full.value).toEqual({ n: Number(full.key), w: Number(full.key) / 2 });
+    }[];
+    expect(full!.value).toEqual({ n: Number(full!.key), w: Number(full!.key) / 2 });
   });
 
   test('of several pointers, that to the whole object tells more', () => {
