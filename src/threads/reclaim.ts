@@ -7,7 +7,7 @@
  * before it came to look. So what it does not get here was in no cache.
  *
  * Whoever dies here leaves caches of living threads half changed. H_RECLAIMER says so: the others stay stopped until a
- * reaper has made their caches anew.
+ * reaper has made their caches anew. In `attempt` a thread changes what is its own, or locked, as it does in a running world.
  */
 import { MCache } from '../cache/mcache.ts';
 import { drainDeferred, dropTiny } from '../cache/owner-free.ts';

@@ -42,7 +42,7 @@ const EVEN_STOPS = 300;
 /** … and where the live bytes reach a new peak, this much above the last stop's, in the upper half of the curve. */
 const PEAK_STEP = 1.01;
 
-/** What may be allocated from one gate to the next: of what is left of the heap, and of the program's peak, one in so many … */
+/** What may be allocated from one gate to the next: this part of what is left of the heap, and of the program's peak … */
 const AHEAD_SHARE = 8;
 /** … but of a small peak not less than this: what threads hold in spans of their own is more. */
 const LEAST_OF_PEAK = 256 << 10;
