@@ -12,7 +12,7 @@
 import { MCache } from '../cache/mcache.ts';
 import { drainDeferred, dropTiny } from '../cache/owner-free.ts';
 import { releaseAll } from '../cache/release.ts';
-import { H_RECLAIMER } from '../layout/header.ts';
+import { H_PROCS, H_RECLAIMER } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
 
@@ -25,7 +25,7 @@ export function reclaimCaches(heap: MHeap, attempt: () => boolean, failed: () =>
   const { t } = heap;
   const { mem } = t;
   return withWorldStopped(t, () => {
-    if (attempt()) return true;
+    if (Atomics.load(mem.m, H_PROCS) > 1 && attempt()) return true;
     Atomics.store(mem.m, H_RECLAIMER, t.id);
     for (const ref of attachedProcs(mem)) {
       releaseProc(new MCache(heap, ref));
