@@ -182,6 +182,7 @@ test.each([
 
 test('a thread that stays stopped because nobody reaps the dead coordinator complains after a minute', () => {
   Atomics.store(x.m, t.ref + PROC_STATUS, PROC_STOPPED);
+  Atomics.store(x.m, H_STOP, ghost.threadId);
   let now = 0;
   const clock = vi.mocked(millitime).mockImplementation(() => (now += 1000));
   const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
