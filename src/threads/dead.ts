@@ -1,7 +1,7 @@
 /**
- * Threads that are gone. One is DEAD when somebody has said so: who watches a worker, or who waits for a thread and sees that the OS
- * has it no more. From then on others know not to wait for it, and the next to stop the world for it repairs what it left
- * (reap.ts).
+ * Threads that are gone. One is DEAD when somebody has said so: who watches a worker, or who waits for a thread and sees that
+ * the OS has it no more. From then on others know not to wait for it, and the next to stop the world for it repairs what it
+ * left (reap.ts).
  *
  * The OS is asked because the event that tells of a worker's end comes by the event loop of the thread that started it, and
  * that thread may be the one that waits: for a lock, or for the world to go on. A record is looked at by its epoch, before and

@@ -8,7 +8,6 @@
  * the reaper take one itself), their records freed. Then the background worker, if such a thread has started it: a worker's
  * workers end before it does.
  */
-
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import {

@@ -4,7 +4,7 @@ import { OutOfRangeError } from '../base/errors.ts';
 import { SLICE_SIZE } from '../layout/slice.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { allocZeroed, copyValues, define, writeLiteral } from './memory.ts';
+import { allocZeroed, copyPlace, define, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
@@ -61,11 +61,9 @@ export function arrayCodec(
     return given;
   }
 
-  /** The user's code may have run since the check: what was a live reference then may have been disposed of. */
   function initialise(addr: number, value: unknown): void {
     if (value instanceof Class) {
-      checkLive(value);
-      copyValues(env, addr, value.$a, codec().rtype(), 1);
+      copyPlace(env, addr, value, codec().rtype());
       return;
     }
     const values = value as ArrayLike<unknown>;

@@ -7,6 +7,7 @@ import { zeroBytes } from '../spans/zero.ts';
 import { NO_SCOPE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inScope } from './env.ts';
+import { checkLive, type Place } from './reference.ts';
 
 /** Zeroed memory for values of a type. A safepoint. Throws OutOfMemoryError. */
 export function allocZeroed(env: Env, size: number, type: RType): number {
@@ -17,6 +18,15 @@ export function allocZeroed(env: Env, size: number, type: RType): number {
 export function copyValues(env: Env, dst: number, src: number, type: RType, count: number): void {
   env.barrier.bulkBarrier(dst, src, type, count);
   moveBytes(env.mem, dst >>> 0, src >>> 0, type.size * count);
+}
+
+/**
+ * Overwrites a value with that of a place that was given. The user's code may have run since it was checked, and have disposed
+ * of it.
+ */
+export function copyPlace(env: Env, dst: number, from: Place, type: RType): void {
+  checkLive(from);
+  copyValues(env, dst, from.$a, type, 1);
 }
 
 /** Overwrites `count` values with zeroes (Go: `typedmemclr`). */

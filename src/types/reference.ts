@@ -4,7 +4,8 @@
  * accessors are closures over the heap's views.
  *
  * Local references belong to the scope they were made in. They are on the thread's shadow stack, so the collector
- * sees them, but for places inside of what another one there leads to; when the scope ends its frame is marked, and every use of them throws. Persistent ones belong to a handle.
+ * sees them, but for places inside of what another one there leads to; when the scope ends its frame is marked, and every
+ * use of them throws. Persistent ones belong to a handle.
  *
  * Why the classes are made as they are. V8 keeps type feedback per function literal, so accessors of all structs share
  * theirs, and it becomes megamorphic (but for constructors: place-constructors.ts). That is harmless as long as nothing hot depends on it: call sites in user code

@@ -15,7 +15,7 @@ import { growsliceCap } from '../malloc/slice-math.ts';
 import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { allocZeroed, clearValues, copyOut, copyValues, define, writeRooted } from './memory.ts';
+import { allocZeroed, clearValues, copyOut, copyPlace, copyValues, define, writeRooted } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
@@ -177,8 +177,7 @@ export function sliceCodec(env: Env, { Class, make }: PlaceClass, elem: Codec, c
   function write(addr: number, value: unknown): void {
     inRegion(env, () => {
       if (value instanceof Class) {
-        checkLive(value);
-        copyValues(env, addr, value.$a, codec().rtype(), 1);
+        copyPlace(env, addr, value, codec().rtype());
         return;
       }
       const values = value as ArrayLike<unknown>;

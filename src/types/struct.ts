@@ -8,7 +8,7 @@ import type { RType } from '../malloc/rtype.ts';
 import { SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { copyValues, writeLiteral, writeRooted } from './memory.ts';
+import { copyPlace, writeLiteral, writeRooted } from './memory.ts';
 import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
@@ -201,8 +201,7 @@ export function structCodec(
 
   function initialise(addr: number, value: unknown): void {
     if (!isFields(value) && value instanceof Class) {
-      checkLive(value);
-      copyValues(env, addr, value.$a, codec().rtype(), 1);
+      copyPlace(env, addr, value, codec().rtype());
       return;
     }
     for (let i = 0; i < names.length; i++) {

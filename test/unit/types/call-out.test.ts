@@ -90,3 +90,12 @@ test('a function that gets the lines of gctrace may use the heap', () => {
   for (let i = 0; i < 60_000; i++) if (m.get(`a key of the map ${i}`) !== i) throw new Error(`key ${i}`);
   heap.verify();
 });
+
+test('a hook that is no function is refused before anything is attached', () => {
+  const heap = createHeap({ gc: 'off' });
+  let calls = 0;
+  heap.setHooks({ onAlloc: () => void calls++ });
+  expect(() => heap.setHooks({ onFree: 5 as never })).toThrow('setHooks: onFree: expected a function, got 5');
+  heap.raw.mallocgc(16, null, true);
+  expect(calls).toBe(1);
+});
