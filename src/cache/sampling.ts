@@ -85,7 +85,7 @@ export function giveBackSlots(m: Int32Array<ArrayBufferLike>, c: number, count: 
 /** What this thread goes by: the rate of its own hook (`heap.setHooks`), or the heap's; that is thinned, if it is not a low one. */
 function rateOf(cache: MCache): number {
   if (cache.hookRate !== undefined) return cache.hookRate;
-  const rate = Atomics.load(cache.heap.t.mem.m, H_PROFILE_RATE);
+  const rate = cache.heap.t.mem.m[H_PROFILE_RATE];
   return rate < MEM_PROFILE_RATE ? rate : Math.min(MAX_PROFILE_RATE, rate * cache.thinning);
 }
 

@@ -51,11 +51,12 @@ import {
   GC_WORKING,
 } from '../layout/gc.ts';
 import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_TRACE, H_WRITE_BARRIER } from '../layout/header.ts';
-import { PROC_ASSIST, PROC_DEAD, PROC_STATUS, PROC_WB_COUNT } from '../layout/proc.ts';
+import { PROC_ASSIST, PROC_DEAD, PROC_WB_COUNT } from '../layout/proc.ts';
 import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
 import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
 import { nextMarkBitArenaEpoch } from '../spans/bits-arena.ts';
 import { beginPeriod, prepareStage } from '../spans/profile.ts';
+import { stateOf } from '../sync/status.ts';
 import { raggedBarrier } from '../threads/ragged.ts';
 import {
   attachedProcs,
@@ -250,7 +251,7 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, H_WRITE_BARRIER, 0);
   for (const p of attachedProcs(mem)) {
     // One that has died may have marked slots for a window that it did not come to have: no zombies (central/sweep.ts).
-    if (m[p + PROC_STATUS] === PROC_DEAD) Atomics.store(m, GC_FREED_MARKING, 1);
+    if (stateOf(m, p) === PROC_DEAD) Atomics.store(m, GC_FREED_MARKING, 1);
     endMarking(new MCache(heap, p));
     t.pause('gc.finish');
   }

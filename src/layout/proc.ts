@@ -13,7 +13,7 @@
  *   stack:   pairs (address, bit index), up to word `top`.
  */
 
-/** One of the PROC_ status values. All changes by compare-and-exchange; see sync/proc.ts. */
+/** State, one of the PROC_ values below, and the epoch it belongs to: see sync/status.ts and sync/proc.ts. */
 export const PROC_STATUS = 0;
 /** 1 … maxProcs. */
 export const PROC_ID = 1;

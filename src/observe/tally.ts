@@ -21,7 +21,6 @@ import {
   MT_CUT_FREES,
   PROC_DEAD,
   PROC_METERS,
-  PROC_STATUS,
   TM_CUT,
   TM_IN_HEAP,
   TM_IN_STACKS,
@@ -47,6 +46,7 @@ import {
 } from '../spans/heap-stats.ts';
 import { fence } from '../sync/fence.ts';
 import { parkWhile } from '../sync/park.ts';
+import { stateOf } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
 import { usedProcs } from '../threads/stop-the-world.ts';
 
@@ -189,7 +189,7 @@ function awaitChange(mem: Mem, p: ProcRef, word: number, value: number, memory: 
   if (memory.stuck.get(word) === value) return Atomics.load(m, word) !== value;
   for (let i = 0; i < SPIN; i++) if (Atomics.load(m, word) !== value) return true;
   const until = millitime() + GIVE_UP_MS;
-  while (millitime() < until && Atomics.load(m, p + PROC_STATUS) !== PROC_DEAD) {
+  while (millitime() < until && stateOf(m, p) !== PROC_DEAD) {
     parkWhile(m, word, value, NAP_MS);
     if (Atomics.load(m, word) !== value) return true;
   }

@@ -23,7 +23,7 @@ import {
   LAYOUT_VERSION,
   MAGIC,
 } from '../layout/header.ts';
-import { PROC_PAGE_CACHE, PROC_STATUS, PROC_STATUS_NAMES } from '../layout/proc.ts';
+import { PROC_FREE, PROC_PAGE_CACHE, PROC_STATUS_NAMES } from '../layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
   SPAN_ALLOC_COUNT,
@@ -52,6 +52,7 @@ import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan, spanBase } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { procRef } from '../sync/proc-ref.ts';
+import { stateOf } from '../sync/status.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
 import { verifyGc } from './verify-gc.ts';
@@ -265,8 +266,8 @@ function verifyOwner(heap: MHeap, s: SpanRef, at: string): void {
     if (m[s + SPAN_CACHE] !== 0) fail('span.cache', `${at} has ${hex(m[s + SPAN_CACHE])}, without owner`);
     return;
   }
-  const status = Atomics.load(m, procRef(mem, owner) + PROC_STATUS);
-  if (status === 0) fail('span.owner', `${at}: thread ${owner} is ${PROC_STATUS_NAMES[status]}`);
+  const state = stateOf(m, procRef(mem, owner));
+  if (state === PROC_FREE) fail('span.owner', `${at}: thread ${owner} is ${PROC_STATUS_NAMES[state]}`);
   if (ahead !== 3) fail('span.sweepgen', `${at}: ${ahead} from the heap's, owned by thread ${owner}`);
 }
 

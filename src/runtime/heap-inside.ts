@@ -104,8 +104,8 @@ export abstract class HeapInside {
 
   /**
    * Sets the mean number of bytes between two samples of the heap profile, for all threads; 0 turns sampling off, what was
-   * sampled stays. Returns what it was. Another thread follows with its next span, or when it enters a scope. Throws
-   * ArgumentError.
+   * sampled stays. Returns what it was. Another thread follows with its next span, or when it enters a scope that is
+   * inside of no other. Throws ArgumentError.
    */
   setMemProfileRate(bytes: number): number {
     this.check();

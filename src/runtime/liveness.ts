@@ -1,7 +1,7 @@
 /** Threads that wait for others find out by themselves whether these are still there: see threads/dead.ts. */
 import { PROC_OS_THREAD } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { markIfGone } from '../threads/dead.ts';
+import { isOfGoneThread, markIf } from '../threads/dead.ts';
 import { reapGone } from '../threads/reap.ts';
 import type { StopOptions } from '../threads/stop-the-world.ts';
 import { isOsThreadGone, osThreadId } from './worker-threads.ts';
@@ -12,7 +12,7 @@ export function lookAfter(heap: MHeap, options: StopOptions): void {
   if (!t.mem.shared) return;
   Atomics.store(t.mem.m, t.ref + PROC_OS_THREAD, osThreadId());
   t.liveness = {
-    markIfGone: (p) => markIfGone(t.mem, p, isOsThreadGone),
+    markIfGone: (p) => markIf(t.mem, p, () => isOfGoneThread(t.mem, p, isOsThreadGone)),
     reapGone: () => reapGone(heap, isOsThreadGone, options),
   };
 }

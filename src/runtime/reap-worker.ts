@@ -1,6 +1,6 @@
 /** Reaping by the event loop, when it hears that a worker has ended. */
 import type { MHeap } from '../spans/mheap.ts';
-import { procsOfThread, tryReap } from '../threads/reap.ts';
+import { tryReapWorker } from '../threads/reap.ts';
 import type { StopOptions } from '../threads/stop-the-world.ts';
 
 /** Milliseconds until the next try, in which the event loop may hear of more ends. */
@@ -12,6 +12,6 @@ const AGAIN_MS = 2;
  */
 export function reapWorker(heap: MHeap, threadId: number, options: StopOptions, done: () => void = () => {}): void {
   if (!heap.t.attached) return;
-  if (procsOfThread(heap, threadId).every((id) => tryReap(heap, id, options))) done();
+  if (tryReapWorker(heap, threadId, options)) done();
   else setTimeout(() => reapWorker(heap, threadId, options, done), AGAIN_MS);
 }

@@ -30,3 +30,11 @@ export const fence: () => void = STORES_ARE_ORDERED
       Atomics.store(own, 0, 0);
       Atomics.load(own, 0);
     };
+
+/**
+ * The word's value, where a compare-and-exchange comes before: a load that is not done before it. On x86 no load is, since its
+ * locked instructions are full barriers, and a plain one does not cost a call.
+ */
+export const loadAfterExchange: (m: Int32Array<ArrayBufferLike>, word: number) => number = STORES_ARE_ORDERED
+  ? (m, word) => m[word]
+  : (m, word) => Atomics.load(m, word);

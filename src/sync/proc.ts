@@ -1,7 +1,7 @@
 /**
  * This thread's hold on the heap: its region (may it touch the heap now?) and the locks it holds.
  *
- * The region protocol. `status` of the thread's record is changed only by compare-and-exchange:
+ * The region protocol. The state in the thread's record is changed only by compare-and-exchange (status.ts):
  *
  *        attach            enter               leave
  *   FREE ------> IDLE <==============> RUNNING
@@ -60,9 +60,11 @@ import {
   PROC_STOPPED,
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { loadAfterExchange } from './fence.ts';
 import { parkWhile, unpark } from './park.ts';
 import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
+import { changeStateOf, stateIn, stateOf, statusWord } from './status.ts';
 import { TraceWriter } from './trace.ts';
 
 /** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
@@ -98,9 +100,9 @@ export interface Liveness {
 
 const NOT_KNOWN: Liveness = { markIfGone: () => false, reapGone: () => false };
 
-/** Whether a thread's status says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
-export function isOfReaper(status: number): boolean {
-  return status === PROC_DEAD || status === PROC_BLOCKED || status === PROC_HALTED;
+/** Whether a thread's state says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
+export function isOfReaper(state: number): boolean {
+  return state === PROC_DEAD || state === PROC_BLOCKED || state === PROC_HALTED;
 }
 
 /** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
@@ -134,6 +136,9 @@ export class Proc {
   readonly #m: Int32Array<ArrayBufferLike>;
   /** Attachment of the record that this is; another number there: the record has been given to another thread. */
   readonly #epoch: number;
+  /** Status words of this attachment. */
+  readonly #idle: number;
+  readonly #running: number;
 
   constructor(mem: Mem, ref: ProcRef) {
     this.mem = mem;
@@ -141,10 +146,12 @@ export class Proc {
     this.id = mem.m[ref + PROC_ID];
     this.#m = mem.m;
     this.#epoch = mem.m[ref + PROC_EPOCH];
+    this.#idle = statusWord(PROC_IDLE, this.#epoch);
+    this.#running = statusWord(PROC_RUNNING, this.#epoch);
     this.trace = new TraceWriter(this);
     // Nobody else can stop or wait for the only thread of an unshared heap: it is always inside its region.
     if (!mem.shared) {
-      Atomics.store(mem.m, ref + PROC_STATUS, PROC_RUNNING);
+      Atomics.store(mem.m, ref + PROC_STATUS, this.#running);
       this.depth = 1;
     }
   }
@@ -157,9 +164,13 @@ export class Proc {
 
   /** Enters a region; nests. Blocks while the world is stopped. Throws if this thread was detached or reaped. */
   enter(): void {
-    if (this.depth === 0) this.acquire();
-    this.depth++;
-    this.refresh();
+    if (this.depth === 0) {
+      this.acquire();
+      this.depth = 1;
+      this.refresh();
+    } else {
+      this.depth++;
+    }
   }
 
   leave(): void {
@@ -169,26 +180,23 @@ export class Proc {
   }
 
   private acquire(): void {
-    if (this.#m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
     if (this.#m[H_STOP] !== 0) this.#awaitStart();
-    if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_IDLE, PROC_RUNNING) !== PROC_IDLE) {
-      this.#acquireSlow();
-    }
+    const idle = this.#idle;
+    if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, idle, this.#running) !== idle) this.#acquireSlow();
   }
 
   release(): void {
     const m = this.#m;
-    if (Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_RUNNING, PROC_IDLE) !== PROC_RUNNING) {
-      this.#gone();
-    }
-    if (Atomics.load(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
+    const running = this.#running;
+    if (Atomics.compareExchange(m, this.ref + PROC_STATUS, running, this.#idle) !== running) this.#gone();
+    if (loadAfterExchange(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
   }
 
   /** IDLE → FREE, after a stop in which the thread gave up all it held. Blocks while the world is stopped. */
   quit(): void {
     this.depth = 0;
     if (this.mem.shared) this.acquire();
-    Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, PROC_RUNNING, PROC_FREE);
+    changeStateOf(this.#m, this.ref, this.#epoch, PROC_RUNNING, PROC_FREE);
     if (Atomics.load(this.#m, H_STOP) !== 0) unpark(this.#m, this.ref + PROC_STATUS);
   }
 
@@ -250,14 +258,15 @@ export class Proc {
   #acquireSlow(): void {
     const m = this.#m;
     const word = this.ref + PROC_STATUS;
+    const stopped = statusWord(PROC_STOPPED, this.#epoch);
     for (let since = 0; ; ) {
-      const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_RUNNING);
-      if (status === PROC_IDLE) return;
-      if (status !== PROC_STOPPED) this.#gone();
-      this.parkWhile(word, PROC_STOPPED, NAP_MS);
+      const status = Atomics.compareExchange(m, word, this.#idle, this.#running);
+      if (status === this.#idle) return;
+      if (status !== stopped) this.#gone();
+      this.parkWhile(word, stopped, NAP_MS);
       this.#lookAroundOutside();
       // Who stopped this thread has died, and no reaper is at it: else it would have been started before long.
-      const isAbandoned = Atomics.load(m, H_STOP) === 0 && Atomics.load(m, word) === PROC_STOPPED;
+      const isAbandoned = Atomics.load(m, H_STOP) === 0 && Atomics.load(m, word) === stopped;
       since = isAbandoned ? since || millitime() : 0;
       if (since !== 0 && millitime() - since > UNREAPED_MS) this.#complain();
     }
@@ -298,12 +307,13 @@ export class Proc {
 
   /** Whether this thread still belongs to the heap: not detached, not reaped. */
   get attached(): boolean {
-    const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
-    return this.#m[this.ref + PROC_EPOCH] === this.#epoch && status !== PROC_DEAD;
+    // A plain load: the next moment it may be otherwise, whatever the load.
+    const status = this.#m[this.ref + PROC_STATUS];
+    return this.#m[this.ref + PROC_EPOCH] === this.#epoch && stateIn(status) !== PROC_DEAD;
   }
 
   #gone(): never {
-    const status = Atomics.load(this.#m, this.ref + PROC_STATUS);
+    const status = stateOf(this.#m, this.ref);
     const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
     if (mine && status === PROC_RUNNING) fatal('region entered twice by one thread');
     throw new SpanheapError(
@@ -396,6 +406,13 @@ export class Proc {
     parkWhile(this.#m, word, expected, timeoutMs);
   }
 
+  /** Sleeps until the state of a thread is another than this one, or for a while. */
+  awaitState(p: ProcRef, state: number, timeoutMs: number): void {
+    const word = p + PROC_STATUS;
+    const status = Atomics.load(this.#m, word);
+    if (stateIn(status) === state) this.parkWhile(word, status, timeoutMs);
+  }
+
   /**
    * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD or
    * waits for one; then it does not return while a reaper has the world stopped.
@@ -404,30 +421,32 @@ export class Proc {
     const m = this.#m;
     this.trace.readForOthers();
     const status = this.ref + PROC_STATUS;
-    const hangs = owner !== 0 && isOfReaper(this.#statusOf(owner));
-    const was = hangs ? Atomics.compareExchange(m, status, PROC_RUNNING, PROC_BLOCKED) : 0;
+    const hangs = owner !== 0 && isOfReaper(this.#stateOf(owner));
+    const isBlocked = hangs && changeStateOf(m, this.ref, this.#epoch, PROC_RUNNING, PROC_BLOCKED);
     if (hangs && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
     parkWhile(m, word, seen, NAP_MS);
-    if (was === PROC_RUNNING) this.#goOn();
+    if (isBlocked) this.#goOn();
   }
 
   /** BLOCKED → RUNNING, when no reaper has the world stopped. */
   #goOn(): void {
     const word = this.ref + PROC_STATUS;
+    const blocked = statusWord(PROC_BLOCKED, this.#epoch);
+    const halted = statusWord(PROC_HALTED, this.#epoch);
     for (;;) {
-      const status = Atomics.compareExchange(this.#m, word, PROC_BLOCKED, PROC_RUNNING);
-      if (status === PROC_BLOCKED) return;
-      if (status === PROC_HALTED) this.parkWhile(word, PROC_HALTED, NAP_MS);
+      const status = Atomics.compareExchange(this.#m, word, blocked, this.#running);
+      if (status === blocked) return;
+      if (status === halted) this.parkWhile(word, halted, NAP_MS);
       else this.#gone();
     }
   }
 
-  #statusOf(id: number): number {
-    return Atomics.load(this.#m, procRef(this.mem, id) + PROC_STATUS);
+  #stateOf(id: number): number {
+    return stateOf(this.#m, procRef(this.mem, id));
   }
 
   #isDead(id: number): boolean {
-    return this.#statusOf(id) === PROC_DEAD;
+    return this.#stateOf(id) === PROC_DEAD;
   }
 
   /**
@@ -463,7 +482,7 @@ export class Proc {
     this.pause('world');
     if (!inside) return true;
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
-    Atomics.compareExchange(m, this.ref + PROC_STATUS, PROC_STOPPED, PROC_IDLE);
+    changeStateOf(m, this.ref, this.#epoch, PROC_STOPPED, PROC_IDLE);
     this.resume();
     return true;
   }

@@ -46,7 +46,7 @@ import {
   H_TRACE_START,
   H_TRACE_SWEPT,
 } from '../layout/header.ts';
-import { PROC_DEAD, PROC_FREE, PROC_STATUS, PROC_TRACE_PENDING } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_FREE, PROC_TRACE_PENDING } from '../layout/proc.ts';
 import {
   EV_ALLOC,
   EV_ASSIST_BEGIN,
@@ -76,6 +76,7 @@ import type { Mem } from '../sys/mem.ts';
 import { parkWhile } from './park.ts';
 import type { Proc } from './proc.ts';
 import { procRef } from './proc-ref.ts';
+import { stateOf } from './status.ts';
 
 /**
  * Milliseconds that a writer waits for room, once for each time that the reader moves. A reader that is not held up by
@@ -98,7 +99,7 @@ export function isPending(mem: Mem): boolean {
   for (let id = 1; id <= plan.maxProcs; id++) {
     const p = procRef(mem, id);
     if (Atomics.load(m, p + PROC_TRACE_PENDING) === 0) continue;
-    if (Atomics.load(m, p + PROC_STATUS) !== PROC_FREE) return true;
+    if (stateOf(m, p) !== PROC_FREE) return true;
   }
   return false;
 }
@@ -326,8 +327,8 @@ export class TraceWriter {
   private isRead(): boolean {
     const reader = Atomics.load(this.m, H_TRACE_READER);
     if (reader === 0) return false;
-    const status = Atomics.load(this.m, procRef(this.t.mem, reader) + PROC_STATUS);
-    return status !== PROC_DEAD && status !== PROC_FREE;
+    const state = stateOf(this.m, procRef(this.t.mem, reader));
+    return state !== PROC_DEAD && state !== PROC_FREE;
   }
 
   /**

@@ -9,13 +9,23 @@ import { SpanheapError } from '../base/errors.ts';
 import { MCache } from '../cache/mcache.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
 import { H_PROCS } from '../layout/header.ts';
-import { PROC_CLASSES, PROC_EPOCH, PROC_FREE, PROC_ID, PROC_IDLE, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import {
+  PROC_CLASSES,
+  PROC_EPOCH,
+  PROC_FREE,
+  PROC_ID,
+  PROC_IDLE,
+  PROC_OS_THREAD,
+  PROC_STATUS,
+  PROC_THREAD,
+} from '../layout/proc.ts';
 import { EV_ATTACH, EV_DETACH } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import { MHeap } from '../spans/mheap.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
 import { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
+import { freeStatus, stateOf, statusWord } from '../sync/status.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
@@ -34,7 +44,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
     lockWorldUnlessBroken(t);
     cache.joinCycle();
-    Atomics.store(mem.m, ref + PROC_STATUS, PROC_IDLE);
+    Atomics.store(mem.m, ref + PROC_STATUS, statusWord(PROC_IDLE, mem.m[ref + PROC_EPOCH]));
     if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, thread, t.id, 0, 0);
     t.unlockWorld();
   }
@@ -47,7 +57,7 @@ function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
   for (let id = 1; id <= mem.plan.maxProcs; id++) {
     if ((id === m[GC_RESERVED]) !== background) continue;
     const ref = procRef(mem, id);
-    if (Atomics.load(m, ref + PROC_STATUS) !== PROC_FREE) continue;
+    if (stateOf(m, ref) !== PROC_FREE) continue;
     const epoch = Atomics.load(m, ref + PROC_EPOCH);
     if ((epoch & 1) !== 0 || Atomics.compareExchange(m, ref + PROC_EPOCH, epoch, epoch + 1) !== epoch) continue;
     m.fill(0, ref + PROC_ID, ref + PROC_EPOCH);
@@ -81,7 +91,9 @@ export function detachProc(cache: MCache): void {
 
 /** The record is free again. It holds nothing, and its status is FREE, or its thread is gone. */
 export function freeProc(mem: Mem, ref: ProcRef): void {
-  Atomics.store(mem.m, ref + PROC_STATUS, PROC_FREE);
-  Atomics.add(mem.m, ref + PROC_EPOCH, 1);
+  // Before it is another's, whose record must not name this thread for a moment (dead.ts).
+  mem.m[ref + PROC_THREAD] = 0;
+  Atomics.store(mem.m, ref + PROC_OS_THREAD, 0);
+  freeStatus(mem.m, ref);
   Atomics.sub(mem.m, H_PROCS, 1);
 }

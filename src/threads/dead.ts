@@ -4,16 +4,17 @@
  * left (reap.ts).
  *
  * The OS is asked because the event that tells of a worker's end comes by the event loop of the thread that started it, and
- * that thread may be the one that waits: for a lock, or for the world to go on. A record is looked at by its epoch, before and
- * after: the answer is about the thread that had it all the time.
+ * that thread may be the one that waits: for a lock, or for the world to go on. Whoever finds that a thread is gone may be held up
+ * before he says so, until the record is another thread's: so it is one attachment of the record, by its epoch, that is made DEAD.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_SPECIALS_LOCK } from '../layout/header.ts';
-import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_OS_THREAD, PROC_STATUS } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_OS_THREAD, PROC_STATUS } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
+import { isStatusOf, statusWord } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Whether the OS has a thread with this id no more. Only for ids that were seen in this process. */
@@ -26,19 +27,20 @@ export function leafLocks(mem: Mem): number[] {
   return locks;
 }
 
-/** Whether a record is somebody's, one who is attached or is about to be. */
-export function isTaken(m: Int32Array<ArrayBufferLike>, ref: ProcRef): boolean {
-  return (Atomics.load(m, ref + PROC_EPOCH) & 1) === 1;
+/** The epoch of whoever has a record, attached or about to be; 0: nobody has. */
+export function attachmentOf(m: Int32Array<ArrayBufferLike>, ref: ProcRef): number {
+  const epoch = Atomics.load(m, ref + PROC_EPOCH);
+  return (epoch & 1) === 1 ? epoch : 0;
 }
 
-/** False: the record is nobody's. Takes no lock. */
-export function markDead(mem: Mem, ref: ProcRef): boolean {
+/** Makes one attachment of a record DEAD, also one that died while it attached. False: it has ended. Takes no lock. */
+export function markDead(mem: Mem, ref: ProcRef, epoch: number): boolean {
   const { m } = mem;
   const word = ref + PROC_STATUS;
-  for (let status = Atomics.load(m, word); status !== PROC_DEAD; ) {
-    // Died while it attached: nothing to repair, but the record is taken.
-    if (status === PROC_FREE && !isTaken(m, ref)) return false;
-    const seen = Atomics.compareExchange(m, word, status, PROC_DEAD);
+  const dead = statusWord(PROC_DEAD, epoch);
+  for (let status = Atomics.load(m, word); status !== dead; ) {
+    if (!isStatusOf(status, epoch)) return false;
+    const seen = Atomics.compareExchange(m, word, status, dead);
     if (seen === status) break;
     status = seen;
   }
@@ -47,11 +49,17 @@ export function markDead(mem: Mem, ref: ProcRef): boolean {
   return true;
 }
 
-/** Makes a thread DEAD if it is gone. False: it is not, or nobody knows. */
-export function markIfGone(mem: Mem, ref: ProcRef, isGone: IsGone): boolean {
-  const { m } = mem;
-  const epoch = Atomics.load(m, ref + PROC_EPOCH);
+/**
+ * Makes a thread DEAD if `isGone` says so of its record. What that looks at must be cleared when a record becomes free: it is of
+ * the attachment that was there before, or of a later one.
+ */
+export function markIf(mem: Mem, ref: ProcRef, isGone: (ref: ProcRef) => boolean): boolean {
+  const epoch = attachmentOf(mem.m, ref);
+  return epoch !== 0 && isGone(ref) && markDead(mem, ref, epoch);
+}
+
+/** Whether the thread of a record is gone. False also if nobody knows. */
+export function isOfGoneThread({ m }: Mem, ref: ProcRef, isGone: IsGone): boolean {
   const osThread = Atomics.load(m, ref + PROC_OS_THREAD);
-  if ((epoch & 1) === 0 || osThread === 0 || !isGone(osThread)) return false;
-  return Atomics.load(m, ref + PROC_EPOCH) === epoch && markDead(mem, ref);
+  return osThread !== 0 && isGone(osThread);
 }

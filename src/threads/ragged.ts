@@ -12,6 +12,7 @@ import { H_STOP, STOP_RAGGED } from '../layout/header.ts';
 import { PROC_IDLE, PROC_RAGGED, PROC_RUNNING, PROC_STATUS, PROC_STOPPED } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
 import { isOfReaper, type Proc } from '../sync/proc.ts';
+import { changeState } from '../sync/status.ts';
 import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
 
 /**
@@ -37,22 +38,21 @@ export function raggedBarrier(t: Proc, forStopped: (p: ProcRef) => boolean, opti
 
 function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => boolean, patience: Patience): boolean {
   const { m } = t.mem;
-  const word = p + PROC_STATUS;
   for (;;) {
     if (Atomics.load(m, p + PROC_RAGGED) === barrier) return true;
-    const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
-    if (status === PROC_IDLE) {
+    const state = changeState(m, p, PROC_IDLE, PROC_STOPPED);
+    if (state === PROC_IDLE) {
       // It may have done it, and left, since it was looked at.
       const goesOn = Atomics.load(m, p + PROC_RAGGED) === barrier || forStopped(p);
       Atomics.store(m, p + PROC_RAGGED, barrier);
-      Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE);
-      unpark(m, word);
+      changeState(m, p, PROC_STOPPED, PROC_IDLE);
+      unpark(m, p + PROC_STATUS);
       return goesOn;
     }
-    if (isOfReaper(status)) return false;
+    if (isOfReaper(state)) return false;
     // FREE, or left STOPPED by a coordinator that died: not in a region.
-    if (status !== PROC_RUNNING) return true;
-    t.parkWhile(word, PROC_RUNNING, 1);
+    if (state !== PROC_RUNNING) return true;
+    t.awaitState(p, PROC_RUNNING, 1);
     patience.check(m, p);
   }
 }

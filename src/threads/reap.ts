@@ -5,34 +5,29 @@
  * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
  * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
  * world is stopped, and all that are DEAD by then are reaped together: the heap repaired, their locks released (only then may
- * the reaper take one itself), their records freed. Then the background worker, if such a thread has started it: a worker's
+ * the reaper take one itself), their records freed. Among them is the background worker, if one of them has started it: a worker's
  * workers end before it does.
  */
+import type { ProcRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
-import {
-  GC_RESERVED,
-  GC_STARTER,
-  GC_WORKER,
-  WORKER_ATTACHING,
-  WORKER_RETIRING,
-  WORKER_STARTING,
-} from '../layout/gc.ts';
+import { GC_RESERVED, GC_STARTER, GC_WORKER } from '../layout/gc.ts';
 import { H_REPAIRER } from '../layout/header.ts';
-import { PROC_DEAD, PROC_ID, PROC_STATUS, PROC_THREAD } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_ID, PROC_THREAD } from '../layout/proc.ts';
 import { EV_REAPED } from '../layout/trace.ts';
 import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import type { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
+import { stateOf } from '../sync/status.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { freeProc } from './attach.ts';
-import { type IsGone, isTaken, markDead, markIfGone } from './dead.ts';
+import { attachmentOf, type IsGone, isOfGoneThread, markDead, markIf } from './dead.ts';
 import { repair } from './repair.ts';
 import { allProcs, releaseLocksOf, StopGivenUp, type StopOptions, withWorldStopped } from './stop-the-world.ts';
 
-/** Milliseconds that `tryReap` waits for. */
+/** Milliseconds that `tryReapWorker` waits for. */
 const TRY_MS = 50;
 
 /**
@@ -48,25 +43,31 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   }
   if (id === t.id) throw new ArgumentError('ERR_INVALID_ARGUMENT', 'reap: a thread cannot reap itself; use detach');
   const ref = procRef(mem, id);
-  // Both at once: whichever is stopped for first, the other would be waited for. The worker before its starter: whoever finds
-  // that one DEAD can reap both.
-  if (Atomics.load(mem.m, GC_STARTER) === id) markDead(mem, procRef(mem, mem.m[GC_RESERVED]));
-  if (!markDead(mem, ref)) return false;
-  const reaped = withWorldStopped(t, () => reapDead(heap), { ...options, reaping: true });
-  const { within: _, ...patient } = options;
-  for (const each of new Set([id, ...reaped])) reapStartedBy(heap, each, patient);
+  const epoch = attachmentOf(mem.m, ref);
+  if (epoch === 0) return false;
+  if (epoch === 0 || !markDead(mem, ref, epoch)) return false;
+  reapMarked(heap, options);
   return true;
 }
 
-/** Reaps all threads that are DEAD, and returns their ids. World stopped. */
-function reapDead(heap: MHeap): readonly number[] {
+/** Reaps all threads that are DEAD, and the background worker that one of them has started. */
+function reapMarked(heap: MHeap, options: StopOptions): void {
+  // Both at once: the one that is not DEAD would be waited for.
+  markWorkerOfDead(heap.t.mem);
+  withWorldStopped(heap.t, () => reapDead(heap), { ...options, reaping: true });
+}
+
+/** The same with the world stopped. */
+function reapDead(heap: MHeap): void {
   const { t } = heap;
   const { mem } = t;
   const { m, plan } = mem;
-  const isDead = (id: number): boolean => Atomics.load(m, procRef(mem, id) + PROC_STATUS) === PROC_DEAD;
+  // Its starter may have been found DEAD by another, who has not come to this yet.
+  markWorkerOfDead(mem);
+  const isDead = (id: number): boolean => stateOf(m, procRef(mem, id)) === PROC_DEAD;
   const dead = Array.from({ length: plan.maxProcs }, (_, i) => i + 1).filter(isDead);
   // Another reaper has been faster.
-  if (dead.length === 0) return dead;
+  if (dead.length === 0) return;
   Atomics.store(m, H_REPAIRER, t.id);
   forgetStarter(mem, dead);
   repair(heap, dead);
@@ -74,18 +75,29 @@ function reapDead(heap: MHeap): readonly number[] {
   for (const id of dead) bury(t, id);
   // Not if anything has failed: then the heap is not whole, and nobody is started.
   Atomics.store(m, H_REPAIRER, 0);
-  return dead;
 }
 
 /**
- * If one of the dead has started the background worker, and that is dead too, or has never come, another may be started. In this
+ * The background worker of a thread that is DEAD is gone as well, though nobody may have said so. In this order: if the starter is
+ * still the one that is DEAD, the attachment that was seen before is that of its worker, or has ended.
+ */
+function markWorkerOfDead(mem: Mem): void {
+  const { m } = mem;
+  if (m[GC_RESERVED] === 0) return;
+  const worker = procRef(mem, m[GC_RESERVED]);
+  const epoch = attachmentOf(m, worker);
+  const starter = Atomics.load(m, GC_STARTER);
+  if (epoch === 0 || starter === 0 || stateOf(m, procRef(mem, starter)) !== PROC_DEAD) return;
+  markDead(mem, worker, epoch);
+}
+
+/**
+ * If one of the dead has started the background worker, that is dead too, or has never come, and another may be started. In this
  * order, and before GC_WORKER stops naming the worker: who claims the next start stores GC_STARTER last.
  */
 function forgetStarter(mem: Mem, dead: readonly number[]): void {
   const { m } = mem;
-  const starter = Atomics.load(m, GC_STARTER);
-  const worker = m[GC_RESERVED];
-  if (!dead.includes(starter) || (isTaken(m, procRef(mem, worker)) && !dead.includes(worker))) return;
+  if (!dead.includes(Atomics.load(m, GC_STARTER))) return;
   const state = Atomics.load(m, GC_WORKER);
   Atomics.store(m, GC_STARTER, 0);
   if (state !== 0) Atomics.compareExchange(m, GC_WORKER, state, 0);
@@ -102,13 +114,16 @@ function bury(t: Proc, id: number): void {
 }
 
 /**
- * As `reap`, for one who hears of the deaths of other threads only when he returns, as an event loop does: waits for the
- * others for a short while only. False: one of them may be dead as well; to be tried again. The thread is DEAD from the
- * first try on, so nobody else waits for it.
+ * Reaps what the JS thread with this worker thread id has attached. For an event loop, which hears of the deaths of other threads
+ * only when this returns: it waits for the others for a short while only. False: one of them may be dead as well; to be tried
+ * again. The threads are DEAD from the first try on, so nobody else waits for them.
  */
-export function tryReap(heap: MHeap, id: number, options: StopOptions = {}): boolean {
+export function tryReapWorker(heap: MHeap, threadId: number, options: StopOptions = {}): boolean {
+  const { mem, ref } = heap.t;
+  const isOfWorker = (p: ProcRef): boolean => p !== ref && isAttachedBy(mem, p, threadId);
+  if (!markThose(mem, isOfWorker)) return true;
   try {
-    reap(heap, id, { ...options, within: TRY_MS });
+    reapMarked(heap, { ...options, within: TRY_MS });
     return true;
   } catch (error) {
     if (error instanceof StopGivenUp) return false;
@@ -121,28 +136,24 @@ export function tryReap(heap: MHeap, id: number, options: StopOptions = {}): boo
  * of its region or at a safepoint. Blocks as `reap` does.
  */
 export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {}): boolean {
-  const { t } = heap;
-  const { mem } = t;
-  // All are DEAD before the first is reaped: for one that is not, the stop would wait.
-  const gone = allProcs(mem).filter((p) => p !== t.ref && markIfGone(mem, p, isGone));
-  for (const p of gone) reap(heap, mem.m[p + PROC_ID], options);
-  return gone.length > 0;
+  const { mem, ref } = heap.t;
+  if (!markThose(mem, (p) => p !== ref && isOfGoneThread(mem, p, isGone))) return false;
+  reapMarked(heap, options);
+  return true;
 }
 
-/** A background worker has ended with the thread that started it, and that is this one. */
-function reapStartedBy(heap: MHeap, id: number, options: StopOptions): void {
-  const { m } = heap.t.mem;
-  if (Atomics.compareExchange(m, GC_STARTER, id, 0) !== id) return;
-  const worker = m[GC_RESERVED];
-  if (worker !== id) reap(heap, worker, options);
-  for (const state of [WORKER_STARTING, WORKER_ATTACHING, WORKER_RETIRING, worker])
-    Atomics.compareExchange(m, GC_WORKER, state, 0);
+/** Makes all DEAD before the first is reaped: for one that is not, the stop would wait. False: there is none. */
+function markThose(mem: Mem, isGone: (p: ProcRef) => boolean): boolean {
+  return allProcs(mem).filter((p) => markIf(mem, p, isGone)).length > 0;
 }
 
 /** Ids of the threads that attached from the worker with this thread id. */
-export function procsOfThread(heap: MHeap, threadId: number): number[] {
-  const { mem } = heap.t;
+export function procsOfThread({ t: { mem } }: MHeap, threadId: number): number[] {
   return allProcs(mem)
-    .filter((p) => isTaken(mem.m, p) && mem.m[p + PROC_THREAD] === threadId + 1)
+    .filter((p) => attachmentOf(mem.m, p) !== 0 && isAttachedBy(mem, p, threadId))
     .map((p) => mem.m[p + PROC_ID]);
+}
+
+function isAttachedBy({ m }: Mem, p: ProcRef, threadId: number): boolean {
+  return m[p + PROC_THREAD] === threadId + 1;
 }

@@ -31,6 +31,7 @@ import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
 import { isBroken, isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
+import { changeState, stateOf } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
 import { leafLocks } from './dead.ts';
 import { recordStop } from './pauses.ts';
@@ -68,7 +69,7 @@ export function allProcs(mem: Mem): ProcRef[] {
 
 /** Records of the threads that are attached, dead ones included. */
 export function attachedProcs(mem: Mem): ProcRef[] {
-  return allProcs(mem).filter((p) => Atomics.load(mem.m, p + PROC_STATUS) !== PROC_FREE);
+  return allProcs(mem).filter((p) => stateOf(mem.m, p) !== PROC_FREE);
 }
 
 /**
@@ -185,17 +186,16 @@ function stopAll(t: Proc, options: StopOptions): boolean {
 
 function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions): boolean {
   const { m } = t.mem;
-  const word = p + PROC_STATUS;
   for (;;) {
-    const status = Atomics.compareExchange(m, word, PROC_IDLE, PROC_STOPPED);
-    if (isOfReaper(status)) {
+    const state = changeState(m, p, PROC_IDLE, PROC_STOPPED);
+    if (isOfReaper(state)) {
       if (options.reaping !== true) return false;
       // Changes nothing if it is DEAD, or HALTED already.
-      if (Atomics.compareExchange(m, word, PROC_BLOCKED, PROC_HALTED) === status) return true;
+      if (changeState(m, p, PROC_BLOCKED, PROC_HALTED) === state) return true;
       continue;
     }
-    if (status !== PROC_RUNNING) return true;
-    t.parkWhile(word, PROC_RUNNING, LOOK_MS);
+    if (state !== PROC_RUNNING) return true;
+    t.awaitState(p, PROC_RUNNING, LOOK_MS);
     if (!patience.isNew() && t.liveness.markIfGone(p)) continue;
     patience.check(m, p);
   }
@@ -257,9 +257,10 @@ function startAll(t: Proc): void {
   const { mem } = t;
   const { m } = mem;
   for (const p of allProcs(mem)) {
-    const word = p + PROC_STATUS;
-    if (Atomics.compareExchange(m, word, PROC_STOPPED, PROC_IDLE) === PROC_STOPPED) unpark(m, word);
-    if (Atomics.compareExchange(m, word, PROC_HALTED, PROC_BLOCKED) === PROC_HALTED) unpark(m, word);
+    const isStarted =
+      changeState(m, p, PROC_STOPPED, PROC_IDLE) === PROC_STOPPED ||
+      changeState(m, p, PROC_HALTED, PROC_BLOCKED) === PROC_HALTED;
+    if (isStarted) unpark(m, p + PROC_STATUS);
   }
 }
 

@@ -25,13 +25,12 @@ export interface Env {
 }
 
 /** Runs a call as a region of its own, unless it is inside one. Outside of scopes, references it makes are persistent. */
-export function inRegion<T>(env: Env, fn: () => T): T {
-  if (env.t.depth > 0) return fn();
-  env.t.enter();
+export function inRegion<T>({ t }: Env, fn: () => T): T {
+  t.enter();
   try {
     return fn();
   } finally {
-    env.t.leave();
+    t.leave();
   }
 }
 
@@ -39,25 +38,35 @@ export function inRegion<T>(env: Env, fn: () => T): T {
  * A call of a function on an address, as a region of its own. Hot functions use this for their rare way: a function that
  * makes a closure over its parameters allocates them at every call.
  */
-export function callInRegion<T, A extends unknown[]>(env: Env, fn: (...args: A) => T, ...args: A): T {
-  return inRegion(env, () => fn(...args));
+export function callInRegion<T, A extends unknown[]>({ t }: Env, fn: (...args: A) => T, ...args: A): T {
+  t.enter();
+  try {
+    return fn(...args);
+  } finally {
+    t.leave();
+  }
 }
 
 /** The same for a method of a reference. */
 export function methodInRegion<T, P, A extends unknown[]>(
-  env: Env,
+  { t }: Env,
   method: (this: P, ...args: A) => T,
   self: P,
   ...args: A
 ): T {
-  return inRegion(env, () => method.apply(self, args));
+  t.enter();
+  try {
+    return method.apply(self, args);
+  } finally {
+    t.leave();
+  }
 }
 
 /**
  * Runs `fn` as a scope; see Heap.scope. `carry` gets the result when the scope has ended, but its references have not
  * been overwritten: no safepoint lies between.
  */
-export function inScope<T>(env: Env, fn: () => T, carry: (result: T, ended: Frame) => void): T {
+export function inScope<T>(env: Env, fn: () => T, carry: (env: Env, result: T, ended: Frame) => void): T {
   const { t, shadow } = env;
   t.enter();
   try {
@@ -69,7 +78,7 @@ export function inScope<T>(env: Env, fn: () => T, carry: (result: T, ended: Fram
     } finally {
       shadow.close(frame);
     }
-    carry(result, frame);
+    carry(env, result, frame);
     return result;
   } finally {
     t.leave();

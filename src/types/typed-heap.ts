@@ -93,7 +93,7 @@ export class TypedHeap {
 
   scope<T>(fn: () => T): T {
     checkFunction(fn, 'scope');
-    const result = inScope(this.env, fn, (r, ended) => carry(this.env, r, ended));
+    const result = inScope(this.env, fn, carry);
     if (this.callbacks.waiting) this.callbacks.notice();
     return result;
   }

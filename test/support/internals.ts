@@ -7,12 +7,18 @@ import type { Heap } from '../../src/index.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../src/layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../../src/layout/constants.ts';
 import { H_HEAP_LOCK, H_SPECIALS_LOCK, H_WORLD_LOCK } from '../../src/layout/header.ts';
-import { MC_WORDS, PROC_CLASSES, PROC_STATUS } from '../../src/layout/proc.ts';
+import { MC_WORDS, PROC_CLASSES } from '../../src/layout/proc.ts';
 import type { Malloc } from '../../src/malloc/malloc.ts';
 import { spanOf } from '../../src/spans/mspan.ts';
 import { LOCK_OWNER } from '../../src/sync/proc.ts';
 import { procRef } from '../../src/sync/proc-ref.ts';
+import { changeState, stateOf } from '../../src/sync/status.ts';
 import { attachMem, type Mem } from '../../src/sys/mem.ts';
+
+/** Gives whoever has a record another state, and returns the one that it had. */
+export function setState(m: Int32Array<ArrayBufferLike>, p: ProcRef, state: number): number {
+  return changeState(m, p, stateOf(m, p), state);
+}
 
 export class Internals {
   readonly mem: Mem;
@@ -34,7 +40,11 @@ export class Internals {
   }
 
   status(id: number): number {
-    return Atomics.load(this.m, this.proc(id) + PROC_STATUS);
+    return stateOf(this.m, this.proc(id));
+  }
+
+  setStatus(id: number, state: number): void {
+    setState(this.m, this.proc(id), state);
   }
 
   /** Class record of a thread. */

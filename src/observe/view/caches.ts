@@ -33,7 +33,6 @@ import {
   PROC_REMOTE_HEAD,
   PROC_SHADOW_TOP,
   PROC_SPAN_CACHE_LEN,
-  PROC_STATUS,
   PROC_STATUS_NAMES,
   PROC_SWEEPING,
   PROC_THREAD,
@@ -57,6 +56,7 @@ import {
 import { SPAN_REMOTE_NEXT } from '../../layout/span.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
+import { stateOf } from '../../sync/status.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
 import type { ViewCacheClass, ViewThread } from '../view-types.ts';
@@ -158,11 +158,11 @@ export function viewThreads(heap: HeapReader): ViewThread[] {
 
 export function viewThreadStates({ t: { mem } }: HeapReader): [id: number, status: string][] {
   const { m } = mem;
-  return attachedProcs(mem).map((p) => [m[p + PROC_ID], statusOf(m[p + PROC_STATUS])]);
+  return attachedProcs(mem).map((p) => [m[p + PROC_ID], statusOf(m, p)]);
 }
 
-function statusOf(status: number): string {
-  return PROC_STATUS_NAMES[status] ?? 'UNKNOWN';
+function statusOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
+  return PROC_STATUS_NAMES[stateOf(m, p)] ?? 'UNKNOWN';
 }
 
 function viewThread({ t: { mem }, spanClasses }: HeapReader, p: ProcRef): ViewThread {
@@ -174,7 +174,7 @@ function viewThread({ t: { mem }, spanClasses }: HeapReader, p: ProcRef): ViewTh
   const tiny = m[p + PROC_TINY] >>> 0;
   return {
     id: m[p + PROC_ID],
-    status: statusOf(m[p + PROC_STATUS]),
+    status: statusOf(m, p),
     threadId: thread > 0 ? thread - 1 : null,
     background: m[p + PROC_ID] === m[GC_RESERVED],
     flushGen: m[p + PROC_FLUSH_GEN],

@@ -4,7 +4,7 @@ import { isUnswept } from '../../central/sweep.ts';
 import { CENTRAL_FULL } from '../../layout/central.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
 import { H_SWEEPGEN } from '../../layout/header.ts';
-import { MC_SPAN, MC_WIN, MC_WIN_ADDR, PROC_FREE, PROC_STATUS } from '../../layout/proc.ts';
+import { MC_SPAN, MC_WIN, MC_WIN_ADDR, PROC_FREE } from '../../layout/proc.ts';
 import {
   LIST_CENTRAL,
   LIST_NAMES,
@@ -37,6 +37,7 @@ import type { HeapReader } from '../../spans/heap-reader.ts';
 import { MAX_SLOTS, slotsOf, spanBase } from '../../spans/mspan.ts';
 import { tinyMaskWord } from '../../spans/tiny-mask.ts';
 import { procRef } from '../../sync/proc-ref.ts';
+import { stateOf } from '../../sync/status.ts';
 import {
   SLOT_AHEAD,
   SLOT_LIVE,
@@ -148,7 +149,7 @@ function heldSlots(mem: HeapReader['t']['mem'], s: SpanRef, elemsize: number): {
   const spanClass = m[s + SPAN_CLASS];
   if (!(owner > 0 && owner <= plan.maxProcs && spanClass >= 2 && spanClass < 256)) return [];
   const p = procRef(mem, owner);
-  if (m[p + PROC_STATUS] === PROC_FREE) return [];
+  if (stateOf(m, p) === PROC_FREE) return [];
   const c = classRecord(p, spanClass);
   const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;
   const held = stackSlots(mem, p, spanClass, Infinity, spanBase(m, s), bytes).map((at) => ({

@@ -30,10 +30,11 @@
  * across the calls that atomic operations are. The processor's order is the business of fence.ts.
  */
 import { ArgumentError } from '../../base/errors.ts';
-import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_STATUS } from '../../layout/proc.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_FREE } from '../../layout/proc.ts';
 import { fence } from '../../sync/fence.ts';
 import { parkWhile, unpark } from '../../sync/park.ts';
 import { procRef } from '../../sync/proc-ref.ts';
+import { stateOf } from '../../sync/status.ts';
 import type { MapHost } from './host.ts';
 
 const OWNER_MASK = 0xff;
@@ -99,8 +100,8 @@ export function makeLocks({ mem, t }: MapHost): Locks {
   function isGone(holder: number): boolean {
     const ref = procRef(mem, holder & OWNER_MASK);
     if ((Atomics.load(m, ref + PROC_EPOCH) & EPOCH_MASK) !== holder >>> EPOCH_SHIFT) return true;
-    const status = Atomics.load(m, ref + PROC_STATUS);
-    return status === PROC_DEAD || status === PROC_FREE;
+    const state = stateOf(m, ref);
+    return state === PROC_DEAD || state === PROC_FREE;
   }
 
   function isAbandoned(word: number): boolean {

@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap } from '../../../src/index.ts';
 import { H_HEAP_LOCK } from '../../../src/layout/header.ts';
-import { PROC_BLOCKED, PROC_RUNNING, PROC_STATUS, PROC_SWEEPING } from '../../../src/layout/proc.ts';
+import { PROC_BLOCKED, PROC_RUNNING, PROC_SWEEPING } from '../../../src/layout/proc.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
-import { Internals } from '../../support/internals.ts';
+import { Internals, setState } from '../../support/internals.ts';
 
 test('waiting in a sweep for a lock that a dead thread holds: the reaper counts anew, and the books are right', () => {
   const heap = createHeap({ background: false, maxBytes: 2 ** 25, maxThreads: 4 });
@@ -29,10 +29,10 @@ test('waiting in a sweep for a lock that a dead thread holds: the reaper counts 
     if (word !== H_HEAP_LOCK || owner !== dead.threadId) return parkFor(word, seen, owner);
     waited++;
     // What `parkFor` does when the owner is DEAD, and what happens meanwhile.
-    expect(Atomics.exchange(m, t.ref + PROC_STATUS, PROC_BLOCKED)).toBe(PROC_RUNNING);
+    expect(setState(m, t.ref, PROC_BLOCKED)).toBe(PROC_RUNNING);
     expect(m[t.ref + PROC_SWEEPING]).toBe(1);
     heap.reap(dead.threadId);
-    Atomics.store(m, t.ref + PROC_STATUS, PROC_RUNNING);
+    setState(m, t.ref, PROC_RUNNING);
   };
   sweeper.gc();
   expect(waited).toBe(1);

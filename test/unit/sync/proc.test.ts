@@ -15,6 +15,7 @@ import {
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { LOCK_CONTENDED, LOCK_OWNER, Proc } from '../../../src/sync/proc.ts';
 import { lockName } from '../../../src/sync/ranks.ts';
+import { changeState } from '../../../src/sync/status.ts';
 import { releaseLocksOf, stopLocked, withWorldStopped } from '../../../src/threads/stop-the-world.ts';
 import { C_STOP, newControl, W_PROGRESS } from '../../support/control.ts';
 import { Internals } from '../../support/internals.ts';
@@ -44,7 +45,7 @@ afterEach(async () => {
   hands = [];
 });
 
-const status = (): number => Atomics.load(x.m, t.ref + PROC_STATUS);
+const status = (): number => x.status(t.id);
 
 async function startChurn(): Promise<Hand> {
   const hand = await startHand(heap, control, 0, { role: 'churn', seed: 5 });
@@ -58,7 +59,7 @@ async function startBlocked(): Promise<Hand> {
   const hand = await startChurn();
   t.lock(H_HEAP_LOCK);
   await until('it waits', () => (Atomics.load(x.m, H_HEAP_LOCK) & LOCK_CONTENDED) !== 0);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  x.setStatus(t.id, PROC_DEAD);
   await until('it is BLOCKED', () => x.status(hand.heapId) === PROC_BLOCKED);
   return hand;
 }
@@ -136,8 +137,8 @@ test('leaving a region wakes a coordinator if there is one; unlocking wakes a sl
 test('a thread that was stopped can be started by whoever takes the world lock over', () => {
   t.lockWorld();
   Atomics.store(x.m, H_STOP, t.id);
-  Atomics.store(x.m, x.proc(heap.threadId) + PROC_STATUS, 3);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  x.setStatus(heap.threadId, PROC_STOPPED);
+  x.setStatus(t.id, PROC_DEAD);
   heap.reap(ghost.threadId);
   expect(x.m[H_STOP]).toBe(0);
   expect(x.m[H_WORLD_LOCK]).toBe(0);
@@ -166,7 +167,7 @@ test.each([
   ['is HALTED', PROC_HALTED, PROC_BLOCKED],
 ])('while it waits for a thread that %s, its status says whether only a reaper can help', (_, owner, expected) => {
   const other = attachHeap(heap.share());
-  Atomics.store(x.m, x.proc(other.threadId) + PROC_STATUS, owner);
+  x.setStatus(other.threadId, owner);
   t.enter();
   const seen: number[] = [];
   const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
@@ -181,7 +182,7 @@ test.each([
 });
 
 test('a thread that stays stopped because nobody reaps the dead coordinator complains after a minute', () => {
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_STOPPED);
+  x.setStatus(t.id, PROC_STOPPED);
   Atomics.store(x.m, H_STOP, ghost.threadId);
   let now = 0;
   const clock = vi.mocked(millitime).mockImplementation(() => (now += 1000));
@@ -196,7 +197,7 @@ test('a thread that stays stopped because nobody reaps the dead coordinator comp
   wait.mockRestore();
   expect(now).toBeGreaterThan(260_000);
   expect(now).toBeLessThan(300_000);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_IDLE);
+  x.setStatus(t.id, PROC_IDLE);
   heap.verify();
 });
 
@@ -252,13 +253,13 @@ test('a worker waits at its safepoint while the world is stopped, outside of its
   t.lockWorld();
   Atomics.store(x.m, H_STOP, t.id);
   await until('it is outside', () => x.status(hand.heapId) === PROC_IDLE);
-  const word = x.proc(hand.heapId) + PROC_STATUS;
-  while (Atomics.compareExchange(x.m, word, PROC_IDLE, 3) !== PROC_IDLE);
+  const p = x.proc(hand.heapId);
+  while (changeState(x.m, p, PROC_IDLE, PROC_STOPPED) !== PROC_IDLE);
   const stuck = Atomics.load(control, hand.at + W_PROGRESS);
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(Atomics.load(control, hand.at + W_PROGRESS)).toBe(stuck);
   Atomics.store(x.m, H_STOP, 0);
-  Atomics.store(x.m, word, PROC_IDLE);
+  x.setStatus(hand.heapId, PROC_IDLE);
   t.unlockWorld();
   await goesOn(hand);
   await end(hand);
@@ -266,7 +267,7 @@ test('a worker waits at its safepoint while the world is stopped, outside of its
 
 test('a stop by anybody but the reaper waits while a dead thread is not reaped', async () => {
   for (let i = 0; i < 100; i++) ghost.raw.mallocgc(64, null, true);
-  Atomics.store(x.m, t.ref + PROC_STATUS, PROC_DEAD);
+  x.setStatus(t.id, PROC_DEAD);
   const hand = await startHand(heap, control, 0, { role: 'verify', seed: 1 });
   hands = [hand];
   await new Promise((resolve) => setTimeout(resolve, 60));

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
 import { createHeap, type Heap } from '../../../src/index.ts';
-import { PROC_OS_THREAD, PROC_STATUS, PROC_STOPPED } from '../../../src/layout/proc.ts';
+import { PROC_OS_THREAD, PROC_STOPPED } from '../../../src/layout/proc.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
-import { Internals } from '../../support/internals.ts';
+import { Internals, setState } from '../../support/internals.ts';
 import { Cell, R_ID, R_PARKED, R_WORDS, type ReferencesInput } from '../../support/references-worker.ts';
 import { until } from '../../support/workers.ts';
 
@@ -68,7 +68,7 @@ test.runIf(knowsThreads)('before it has started those that it stopped: they star
   void worker.terminate();
   const { m, proc } = inside(heap);
   // As it is when H_STOP is 0 already, and the threads are still STOPPED.
-  Atomics.store(m, proc(heap.threadId) + PROC_STATUS, PROC_STOPPED);
+  setState(m, proc(heap.threadId), PROC_STOPPED);
   heap.scope(() => heap.new(Cell, { key: 1 }));
   expect(heap.stats().threads).toBe(1);
   heap.verify();

@@ -35,8 +35,8 @@ import {
   PROC_PAUSES,
   PROC_REMOTE_HEAD,
   PROC_RUNNING,
-  PROC_STATUS,
   PROC_STOPPED,
+  PROC_THREAD,
   PROC_TINY,
 } from '../../../src/layout/proc.ts';
 import {
@@ -52,7 +52,7 @@ import {
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
-import { tryReap } from '../../../src/threads/reap.ts';
+import { tryReapWorker } from '../../../src/threads/reap.ts';
 import { Internals } from '../../support/internals.ts';
 
 let heap: Heap;
@@ -197,7 +197,7 @@ test('whoever dies while it reclaims leaves no cache as it is: all are made anew
   Atomics.store(x.m, H_RECLAIMER, ghost.threadId);
   Atomics.store(x.m, H_STOP, ghost.threadId);
   Atomics.store(x.m, H_WORLD_LOCK, ghost.threadId);
-  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
+  x.setStatus(third.threadId, PROC_STOPPED);
   die();
   expect(x.m[H_RECLAIMER]).toBe(0);
   expect(x.status(third.threadId)).toBe(PROC_IDLE);
@@ -229,7 +229,7 @@ test.each([...Object.entries(LOCKS), ['nothing', 0]])(
     const third = attachHeap(heap.share());
     const addrs = [...make(ghost, 100, 64), ...make(third, 100, 64)];
     // The reaper of one must neither take the other's absence for a reason to wait, nor wait for its lock.
-    Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_DEAD);
+    x.setStatus(third.threadId, PROC_DEAD);
     if (lock !== 0) Atomics.store(x.m, lock as number, third.threadId);
     expect(heap.reap(ghost.threadId)).toBe(true);
     expect([x.status(ghost.threadId), x.status(third.threadId)]).toEqual([PROC_FREE, PROC_FREE]);
@@ -245,14 +245,15 @@ test.each([...Object.entries(LOCKS), ['nothing', 0]])(
 test('a reaper that gives up leaves those stopped whose caches are half changed', () => {
   const [third, fourth] = [attachHeap(heap.share()), attachHeap(heap.share())];
   for (const word of [H_RECLAIMER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
-  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
-  Atomics.store(x.m, x.proc(fourth.threadId) + PROC_STATUS, PROC_RUNNING);
+  x.setStatus(third.threadId, PROC_STOPPED);
+  x.setStatus(fourth.threadId, PROC_RUNNING);
   const { heap: mheap } = (heap.raw as unknown as Malloc).cache;
-  expect(tryReap(mheap, ghost.threadId)).toBe(false);
+  x.m[x.proc(ghost.threadId) + PROC_THREAD] = 1000;
+  expect(tryReapWorker(mheap, 999)).toBe(false);
   expect(x.m[H_STOP]).toBe(0);
   expect(x.status(third.threadId)).toBe(PROC_STOPPED);
-  Atomics.store(x.m, x.proc(fourth.threadId) + PROC_STATUS, PROC_IDLE);
-  expect(tryReap(mheap, ghost.threadId)).toBe(true);
+  x.setStatus(fourth.threadId, PROC_IDLE);
+  expect(tryReapWorker(mheap, 999)).toBe(true);
   expect([third, fourth].map((h) => x.status(h.threadId))).toEqual([PROC_IDLE, PROC_IDLE]);
   expect(x.m[H_RECLAIMER]).toBe(0);
   heap.verify();
@@ -261,8 +262,8 @@ test('a reaper that gives up leaves those stopped whose caches are half changed'
 test('who dies while it repairs leaves the world stopped for the next reaper, whoever else comes first', () => {
   const [dead, third] = [attachHeap(heap.share()), attachHeap(heap.share())];
   for (const word of [H_REPAIRER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
-  for (const h of [dead, ghost]) Atomics.store(x.m, x.proc(h.threadId) + PROC_STATUS, PROC_DEAD);
-  Atomics.store(x.m, x.proc(third.threadId) + PROC_STATUS, PROC_STOPPED);
+  for (const h of [dead, ghost]) x.setStatus(h.threadId, PROC_DEAD);
+  x.setStatus(third.threadId, PROC_STOPPED);
   const { t } = heap.raw as unknown as Malloc;
   let waits = 0;
   const parkWhile = vi.spyOn(t, 'parkWhile').mockImplementation(() => {
@@ -302,9 +303,9 @@ test('freeing waits for no lock between the bit and the stack: a reaper that loo
     // What `parkFor` does when the owner is DEAD, and what happens meanwhile.
     waits++;
     expect(word).toBe(H_HEAP_LOCK);
-    Atomics.store(x.m, t.ref + PROC_STATUS, PROC_BLOCKED);
+    x.setStatus(t.id, PROC_BLOCKED);
     expect(heap.reap(dead.threadId)).toBe(true);
-    Atomics.store(x.m, t.ref + PROC_STATUS, PROC_RUNNING);
+    x.setStatus(t.id, PROC_RUNNING);
   });
   for (const addr of addrs) ghost.raw.free(addr);
   expect(waits).toBe(1);
@@ -324,7 +325,7 @@ test.each([
     const y = new Internals(collected);
     Atomics.store(y.m, GC_STARTER, starter.threadId);
     Atomics.store(y.m, GC_WORKER, state);
-    Atomics.store(y.m, y.proc(starter.threadId) + PROC_STATUS, PROC_DEAD);
+    y.setStatus(starter.threadId, PROC_DEAD);
     // Even if the reaper itself goes no further than its stop.
     const { t } = collected.raw as unknown as Malloc;
     const unlockWorld = t.unlockWorld.bind(t);
