@@ -151,8 +151,8 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
     live += popcount32(kept);
   }
   const small = m[s + SPAN_CLASS] >= 2;
+  if (freed > 0 || live < before) m[s + SPAN_NEEDZERO] = 1;
   if (live < before) {
-    m[s + SPAN_NEEDZERO] = 1;
     const size = small ? m[s + SPAN_ELEMSIZE] : m[s + SPAN_ELEMSIZE] >>> 0;
     count(t.mem, t.ref, TM_SWEPT_BYTES, (before - live) * size);
     count(t.mem, t.ref, TM_SWEPT_OBJECTS, before - live);
