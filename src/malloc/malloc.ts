@@ -35,7 +35,15 @@ import { LARGE_SIZE_DIV, MAX_SMALL_SIZE, PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE }
 import { H_WRITE_BARRIER, H_ZEROBASE } from '../layout/header.ts';
 import { MC_WORDS, PROC_TINY_MASK } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
-import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_DEFER, SPAN_ELEMSIZE, SPAN_TYPES } from '../layout/span.ts';
+import {
+  SPAN_ALLOC_BITS,
+  SPAN_CLASS,
+  SPAN_DEFER,
+  SPAN_ELEMSIZE,
+  SPAN_STATE,
+  SPAN_STATE_IN_USE,
+  SPAN_TYPES,
+} from '../layout/span.ts';
 import { slotIndex } from '../spans/mspan.ts';
 import { maySpecial } from '../spans/special-list.ts';
 import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
@@ -174,7 +182,8 @@ export class Malloc implements Gate {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
     const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0 && !isHeld(m);
-    if (!own || ptr >>> 0 !== ptr) freeSlow(this, ptr);
+    // A manual span is its thread's as well, and holds no objects.
+    if (!own || m[s | SPAN_STATE] !== SPAN_STATE_IN_USE || ptr >>> 0 !== ptr) freeSlow(this, ptr);
     else if (m[s | SPAN_CLASS] === this.tinySpanClass) this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
     else this.#freeBeside(ptr, s as SpanRef);
   }

@@ -9,7 +9,8 @@
  *
  * To find the next hash, those of a whole table are noted and sorted at a time. This needs no more than that the table
  * did not die while they were noted: an entry that stays has its hash in its slot all that time, and a hash that is wrong
- * by the time of its turn, or never was one, finds nothing then.
+ * by the time of its turn, or never was one, finds nothing then: it is a hash of this table, as what is read of a slot that is just
+ * being emptied need not be, and all entries with one come, or wait, together.
  */
 import {
   GROUP_CTRL_WORDS,
@@ -140,15 +141,15 @@ function noteHashes(
   for (;;) {
     const table = tables.alive(h, from);
     if (table === 0) return [new Uint32Array(0), 0];
+    const end = tables.endOf(table);
+    const last = (end - 1) >>> 0;
     const found: number[] = [];
     tables.eachSlot(table, shape, (slot) => {
       const hash = shape.key.hashAt(slot, k0, k1) >>> 0;
-      if (hash >= from >>> 0) found.push(hash);
+      if (hash >= from >>> 0 && hash <= last) found.push(hash);
     });
     fence();
-    if (Atomics.load(host.mem.i32, table + TABLE_SEQ) !== SEQ_DEAD) {
-      return [new Uint32Array(found).sort(), tables.endOf(table)];
-    }
+    if (Atomics.load(host.mem.i32, table + TABLE_SEQ) !== SEQ_DEAD) return [new Uint32Array(found).sort(), end];
   }
 }
 

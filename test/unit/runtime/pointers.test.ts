@@ -170,3 +170,17 @@ test('the tail of a span, where one slot more would begin, is no object, also if
   }
   heap.verify();
 });
+
+test.each(['off', 'on'] as const)('pages of the thread itself, for its roots, hold no objects; collector: %s', (gc) => {
+  const rooted = createHeap({ gc, background: false, maxBytes: MB });
+  const addr = make(rooted, 64, false);
+  const pinned = rooted.raw.pin(addr);
+  rooted.scope(() => {
+    rooted.raw.keepAlive(addr);
+    const pages = Array.from({ length: 16 }, (_, i) => (i + 1) * 8192); // nil is fine
+    for (const page of pages) if (page !== addr) expectRefused(rooted, page, 'ERR_BAD_POINTER');
+    for (const page of pages) expectRefused(rooted, page + 8, /ERR_BAD_POINTER|ERR_DOUBLE_FREE/);
+  });
+  pinned.unpin();
+  expect(attachHeap(rooted.share()).attached).toBe(true);
+});

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createHeap } from '../../../../src/index.ts';
 import type { KeyName } from '../../../../src/types/kinds.ts';
+import { tablesOf } from '../../../../src/types/map/tables.ts';
 import { type At, testMap, type ValueName } from '../../../support/map-host.ts';
 import { random } from '../../../support/random.ts';
 
@@ -140,3 +141,45 @@ test('keys whose hashes are the same come each once', () => {
   const [[a, b]] = pairs as [[bigint, bigint]];
   expect(walk((k) => void ops.delete(h, k === a ? b : a)).size).toBeLessThan(6);
 });
+
+test.each(['u32', 'string'] as const)(
+  'what is read of a slot that is just being emptied is no entry; keys: %s',
+  (kind) => {
+    const { ops, h, heap, host } = setUp(kind);
+    const keyOf = (i: number): unknown => (kind === 'u32' ? i : i === 0 ? '' : `k${i}`);
+    const found = heap.scope(() => {
+      for (let i = 0; i < 5000; i++) ops.set(h, keyOf(i), i);
+      const tables = tablesOf(host);
+      const zero = ops.shape.key.load(
+        keyOf(0) as never,
+        '',
+        host.mem.i32[(h >>> 2) + 2]!,
+        host.mem.i32[(h >>> 2) + 3]!,
+      );
+      const home = tables.alive(h >>> 2, zero);
+      // In each table that comes before the one of this key, a slot looks as if it held it.
+      const before = new Set<number>();
+      for (let from = 0, table = 0; (table = tables.alive(h >>> 2, from)) !== home; from = tables.endOf(table))
+        before.add(table);
+      const emptied = [...before].map((table) => {
+        const slots: number[] = [];
+        tables.eachSlot(table, ops.shape, (slot) => void slots.push(slot));
+        return slots[0]!;
+      });
+      const words = emptied.map((slot) =>
+        Array.from({ length: ops.shape.key.words }, (_, i) => host.mem.i32[slot + i]!),
+      );
+      for (const slot of emptied) host.mem.i32.fill(0, slot, slot + ops.shape.key.words);
+      const keys: unknown[] = [];
+      for (const it = ops.iterate(h); it.next(); ) keys.push(it.key());
+      emptied.forEach((slot, n) => {
+        host.mem.i32.set(words[n]!, slot);
+      });
+      expect(emptied.length).toBeGreaterThan(0);
+      expect(keys.length).toBe(5000 - emptied.length);
+      return keys;
+    });
+    expect(new Set(found).size).toBe(found.length);
+    expect(found).toContain(keyOf(0));
+  },
+);
