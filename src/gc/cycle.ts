@@ -37,6 +37,7 @@ import {
   GC_LAST_MARKED,
   GC_MARKED,
   GC_PAGES_SWEPT,
+  GC_PAUSE1,
   GC_RECLAIM_CREDIT,
   GC_RECLAIM_INDEX,
   GC_RESCAN,
@@ -70,7 +71,7 @@ import { checkmark } from './checkmark.ts';
 import type { GcContext } from './context.ts';
 import { markEverything } from './keep-all.ts';
 import { prepareRoots, rootJobsLeft, scheduleRescan } from './roots.ts';
-import { type CycleRecord, recordCycle, recordPause } from './stats.ts';
+import { type CycleRecord, notePause, recordCycle, recordPause } from './stats.ts';
 
 /** Bytes that are scanned in the last stop, rather than starting the world once more. */
 const LAST_WORK = 32 << 10;
@@ -263,6 +264,7 @@ function markTermination(ctx: GcContext): void {
   for (const word of [GC_SWEEP_CLASS, GC_PAGES_SWEPT, GC_RECLAIM_INDEX, GC_RECLAIM_CREDIT]) Atomics.store(m, word, 0);
   beginPeriod(m);
   Atomics.store(m, H_SWEEPGEN, m[H_SWEEPGEN] + 2);
+  notePause(mem, m[GC_STARTED], mf[GC_PAUSE1 >>> 1]);
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   // One that keeps all is none for who waits for garbage to be freed.
   if (m[SNAP_KEEP] === 0) Atomics.store(m, GC_COMPLETE, m[GC_STARTED]);

@@ -97,11 +97,19 @@ export function recordCycle(ctx: GcContext): CycleRecord {
   const { mf } = ctx.mem;
   const record = lastCycle(ctx);
   const at = cycleAt(record.cycle);
-  const ring = (ctx.mem.plan.stats >>> 1) + ((record.cycle - 1) % STATS_RING);
-  mf[ring + (STATS_PAUSE_NS >>> 1)] = record.sweepTermination + record.markTermination;
-  mf[ring + (STATS_PAUSE_END >>> 1)] = nanotime();
+  notePause(ctx.mem, record.cycle, record.sweepTermination + record.markTermination);
   for (const [i, field] of FIELDS.entries()) mf[at + i] = Number(record[field]);
   return record;
+}
+
+/**
+ * Puts what a cycle has stopped the world for into the rings of MemStats, and now as the time when that ended: before the cycle is
+ * counted, with what is known by then, since others may read it at any time; and once more after its last stop. World stopped.
+ */
+export function notePause({ mf, plan }: Mem, cycle: number, ns: number): void {
+  const ring = (plan.stats >>> 1) + ((cycle - 1) % STATS_RING);
+  mf[ring + (STATS_PAUSE_NS >>> 1)] = ns;
+  mf[ring + (STATS_PAUSE_END >>> 1)] = nanotime();
 }
 
 /**

@@ -7,6 +7,7 @@ import { attachHeap, createHeap, type Heap, type MemStats, ref, struct, u32 } fr
 import { H_STATS_EPOCH, H_STATS_READER } from '../../../src/layout/header.ts';
 import { MT_CUT_ALLOCS, PROC_METERS, TM_CUT, TM_IN_HEAP, TM_MAPPED, TM_SEQ, TM_TAG } from '../../../src/layout/proc.ts';
 import { SPAN_ALLOC_BITS } from '../../../src/layout/span.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { readMemStats } from '../../../src/observe/mem-stats.ts';
 import { readTally } from '../../../src/observe/tally.ts';
 import {
@@ -164,6 +165,23 @@ test('a cycle: what it frees, when it ended, how long it stopped the world', () 
   expect(s.GCCPUFraction).toBeGreaterThan(0);
   expect(s.GCCPUFraction).toBeLessThan(1);
   heap.verify();
+});
+
+test('who reads while a cycle ends finds when it did: never nothing, and never an earlier cycle', () => {
+  const heap = createHeap({ background: false, maxBytes: 16 * MB });
+  const { t } = heap.raw as unknown as Malloc;
+  const seen: [cycles: number, LastGC: number][] = [];
+  const refresh = t.refresh.bind(t);
+  // The cycle is counted by then, and its record is to come.
+  t.refresh = () => {
+    refresh();
+    const s = readMemStats(t.mem);
+    if (s.NumGC > 0) seen.push([s.NumGC, s.LastGC]);
+  };
+  // Once around the ring.
+  for (let i = 0; i < 300; i++) heap.gc();
+  expect(seen.length).toBeGreaterThanOrEqual(300);
+  expect(seen.filter(([, at], i) => at === 0 || (i > 0 && at < seen[i - 1]![1]))).toEqual([]);
 });
 
 test('the sums go on when a thread has left and another has its record', () => {
