@@ -328,7 +328,7 @@ export class Collector implements AllocCollector, GcContext {
   #checkMarkers(patience: Patience): void {
     const { m } = this.mem;
     for (const p of attachedProcs(this.mem)) {
-      if (p !== this.t.ref && m[p + PROC_MARKING] !== 0) patience.check(m, p);
+      if (p !== this.t.ref && m[p + PROC_MARKING] !== 0) patience.check(this.t, p);
     }
   }
 

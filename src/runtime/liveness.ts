@@ -1,8 +1,7 @@
 /** Threads that wait for others find out by themselves whether these are still there: see threads/dead.ts. */
 import { PROC_OS_THREAD } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { isOfGoneThread, markIf } from '../threads/dead.ts';
-import { reapGone } from '../threads/reap.ts';
+import { markGone, reapBlocked, reapGone } from '../threads/reap.ts';
 import type { StopOptions } from '../threads/stop-the-world.ts';
 import { isOsThreadGone, osThreadId } from './worker-threads.ts';
 
@@ -12,7 +11,8 @@ export function lookAfter(heap: MHeap, options: StopOptions): void {
   if (!t.mem.shared) return;
   Atomics.store(t.mem.m, t.ref + PROC_OS_THREAD, osThreadId());
   t.liveness = {
-    markIfGone: (p) => markIf(t.mem, p, () => isOfGoneThread(t.mem, p, isOsThreadGone)),
+    markGone: () => void markGone(heap, isOsThreadGone),
     reapGone: () => reapGone(heap, isOsThreadGone, options),
+    reapBlocked: () => reapBlocked(heap),
   };
 }

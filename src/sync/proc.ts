@@ -61,10 +61,11 @@ import {
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { loadAfterExchange } from './fence.ts';
+import { type Liveness, NOT_KNOWN } from './liveness.ts';
 import { parkWhile, unpark } from './park.ts';
 import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
-import { changeStateOf, stateIn, stateOf, statusWord } from './status.ts';
+import { changeStateOf, isOfReaper, stateIn, stateOf, statusWord } from './status.ts';
 import { TraceWriter } from './trace.ts';
 
 /** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
@@ -88,21 +89,6 @@ export type DelayHook = (place: string) => void;
 /** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
 export interface Gate {
   setOpen(open: boolean): void;
-}
-
-/** What a thread can find out of others while it waits for them. Wired by `runtime`, where the OS can be asked. */
-export interface Liveness {
-  /** Makes a thread DEAD if it is gone. False: it is not, or nobody knows. */
-  markIfGone(p: ProcRef): boolean;
-  /** Reaps all that are gone. Outside of the region, or at a safepoint. */
-  reapGone(): boolean;
-}
-
-const NOT_KNOWN: Liveness = { markIfGone: () => false, reapGone: () => false };
-
-/** Whether a thread's state says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
-export function isOfReaper(state: number): boolean {
-  return state === PROC_DEAD || state === PROC_BLOCKED || state === PROC_HALTED;
 }
 
 /** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
@@ -415,7 +401,8 @@ export class Proc {
 
   /**
    * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD or
-   * waits for one; then it does not return while a reaper has the world stopped.
+   * waits for one; then it does not return while a reaper has the world stopped. If none comes, this thread is the reaper: for the
+   * repair it is as any other that is BLOCKED.
    */
   parkFor(word: number, seen: number, owner: number): void {
     const m = this.#m;
@@ -425,6 +412,10 @@ export class Proc {
     const isBlocked = hangs && changeStateOf(m, this.ref, this.#epoch, PROC_RUNNING, PROC_BLOCKED);
     if (hangs && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
     parkWhile(m, word, seen, NAP_MS);
+    if (++this.#naps % NAPS === 0) {
+      if (isBlocked) this.liveness.reapBlocked();
+      else this.liveness.markGone();
+    }
     if (isBlocked) this.#goOn();
   }
 
@@ -461,13 +452,7 @@ export class Proc {
     if (inside) this.release();
     // The first look at a clock costs a new thread of Node a millisecond.
     const until = within === Number.POSITIVE_INFINITY ? within : millitime() + within;
-    for (;;) {
-      const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
-      if (seen === 0) break;
-      if (this.#isDead(seen & LOCK_OWNER)) {
-        if (Atomics.compareExchange(m, H_WORLD_LOCK, seen, this.id) === seen) break;
-        continue;
-      }
+    for (let seen = 0; (seen = this.#claimWorld()) !== 0; ) {
       if ((seen & LOCK_CONTENDED) === 0) Atomics.compareExchange(m, H_WORLD_LOCK, seen, seen | LOCK_CONTENDED);
       else {
         this.parkWhile(H_WORLD_LOCK, seen, NAP_MS);
@@ -484,6 +469,25 @@ export class Proc {
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
     changeStateOf(m, this.ref, this.#epoch, PROC_STOPPED, PROC_IDLE);
     this.resume();
+    return true;
+  }
+
+  /** One attempt at the world lock: 0, or the word that says who has it. */
+  #claimWorld(): number {
+    const m = this.#m;
+    for (;;) {
+      const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
+      if (seen === 0 || !this.#isDead(seen & LOCK_OWNER)) return seen;
+      if (Atomics.compareExchange(m, H_WORLD_LOCK, seen, this.id) === seen) return 0;
+    }
+  }
+
+  /** Takes the world lock if nobody has it. BLOCKED, before and after: nobody but a reaper may stop this thread where it is. */
+  tryLockWorldBlocked(): boolean {
+    if (this.#claimWorld() !== 0) return false;
+    this.holdsRunningWorld = true;
+    // Whoever left this thread stopped has died, as in lockWorld.
+    changeStateOf(this.#m, this.ref, this.#epoch, PROC_HALTED, PROC_BLOCKED);
     return true;
   }
 

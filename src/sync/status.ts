@@ -6,7 +6,7 @@
  * A record's word keeps the epoch of the attachment that freed it, plus one, until the next thread is ready: while a thread
  * attaches, its word is FREE, with the epoch before its own.
  */
-import { PROC_EPOCH, PROC_FREE, PROC_STATUS } from '../layout/proc.ts';
+import { PROC_BLOCKED, PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_HALTED, PROC_STATUS } from '../layout/proc.ts';
 
 const STATE_BITS = 8;
 const STATE_MASK = (1 << STATE_BITS) - 1;
@@ -53,4 +53,9 @@ export function freeStatus(m: Words, p: number): void {
   const next = Atomics.load(m, p + PROC_EPOCH) + 1;
   Atomics.store(m, p + PROC_STATUS, statusWord(PROC_FREE, next));
   Atomics.store(m, p + PROC_EPOCH, next);
+}
+
+/** Whether a thread's state says that a reaper is to come first. HALTED: it is at work, or the last one has died. */
+export function isOfReaper(state: number): boolean {
+  return state === PROC_DEAD || state === PROC_BLOCKED || state === PROC_HALTED;
 }

@@ -11,8 +11,8 @@ import { GC_RAGGED } from '../layout/gc.ts';
 import { H_STOP, STOP_RAGGED } from '../layout/header.ts';
 import { PROC_IDLE, PROC_RAGGED, PROC_RUNNING, PROC_STATUS, PROC_STOPPED } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
-import { isOfReaper, type Proc } from '../sync/proc.ts';
-import { changeState } from '../sync/status.ts';
+import type { Proc } from '../sync/proc.ts';
+import { changeState, isOfReaper } from '../sync/status.ts';
 import { allProcs, Patience, type StopOptions } from './stop-the-world.ts';
 
 /**
@@ -53,6 +53,6 @@ function pass(t: Proc, p: ProcRef, barrier: number, forStopped: (p: ProcRef) => 
     // FREE, or left STOPPED by a coordinator that died: not in a region.
     if (state !== PROC_RUNNING) return true;
     t.awaitState(p, PROC_RUNNING, 1);
-    patience.check(m, p);
+    patience.check(t, p);
   }
 }

@@ -7,6 +7,10 @@
  * world is stopped, and all that are DEAD by then are reaped together: the heap repaired, their locks released (only then may
  * the reaper take one itself), their records freed. Among them is the background worker, if one of them has started it: a worker's
  * workers end before it does.
+ *
+ * The reaper is at a safepoint, unless it waits for a lock of a dead thread inside of its region, and nobody else comes
+ * (`reapBlocked`). Then it is to the repair what the others are that wait so: it holds no lock, and what it has in hand carries its
+ * id. It takes the world lock without leaving its region, and only if that is free.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
@@ -25,9 +29,16 @@ import type { Mem } from '../sys/mem.ts';
 import { freeProc } from './attach.ts';
 import { attachmentOf, type IsGone, isOfGoneThread, markDead, markIf } from './dead.ts';
 import { repair } from './repair.ts';
-import { allProcs, releaseLocksOf, StopGivenUp, type StopOptions, withWorldStopped } from './stop-the-world.ts';
+import {
+  allProcs,
+  releaseLocksOf,
+  StopGivenUp,
+  type StopOptions,
+  stopLocked,
+  withWorldStopped,
+} from './stop-the-world.ts';
 
-/** Milliseconds that `tryReapWorker` waits for. */
+/** Milliseconds that `tryReapWorker` and `reapBlocked` wait for others. */
 const TRY_MS = 50;
 
 /**
@@ -136,10 +147,30 @@ export function tryReapWorker(heap: MHeap, threadId: number, options: StopOption
  * of its region or at a safepoint. Blocks as `reap` does.
  */
 export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {}): boolean {
-  const { mem, ref } = heap.t;
-  if (!markThose(mem, (p) => p !== ref && isOfGoneThread(mem, p, isGone))) return false;
+  if (!markGone(heap, isGone)) return false;
   reapMarked(heap, options);
   return true;
+}
+
+/**
+ * Reaps all threads that are DEAD, for one that is BLOCKED because of them: it cannot leave its region before, and may be the only one
+ * who would reap. Only if nobody else has the world lock, and the others can be stopped in a short while.
+ */
+export function reapBlocked(heap: MHeap): void {
+  const { t } = heap;
+  if (!t.tryLockWorldBlocked()) return;
+  try {
+    stopLocked(t, () => reapDead(heap), { reaping: true, within: TRY_MS });
+  } catch (error) {
+    if (!(error instanceof StopGivenUp)) throw error;
+  } finally {
+    t.unlockWorld();
+  }
+}
+
+/** Makes all threads DEAD that the OS has no more. False: there is none. Takes no lock. */
+export function markGone({ t: { mem, ref } }: MHeap, isGone: IsGone): boolean {
+  return markThose(mem, (p) => p !== ref && isOfGoneThread(mem, p, isGone));
 }
 
 /** Makes all DEAD before the first is reaped: for one that is not, the stop would wait. False: there is none. */

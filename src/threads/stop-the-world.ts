@@ -29,17 +29,17 @@ import {
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
-import { isBroken, isOfReaper, LOCK_OWNER, type Proc } from '../sync/proc.ts';
+import { isBroken, LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
-import { changeState, stateOf } from '../sync/status.ts';
+import { changeState, isOfReaper, stateOf } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
 import { leafLocks } from './dead.ts';
 import { recordStop } from './pauses.ts';
 
 /** A thread that stays RUNNING is looked at this often, in case a wake-up was lost with the thread that owed it. */
 const LOOK_MS = 5;
-/** Whether a thread that stays RUNNING for so long is still there at all, the OS is asked. */
-const LONG_MS = 100;
+/** While a thread stays RUNNING the OS is asked this often which are still there: it, or one that it waits for. */
+const ASK_MS = 100;
 /** After this time without a safepoint a thread is named in a warning, unless told otherwise; after the second, the stop is given up. */
 const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
@@ -196,8 +196,7 @@ function stopOne(t: Proc, p: ProcRef, patience: Patience, options: StopOptions):
     }
     if (state !== PROC_RUNNING) return true;
     t.awaitState(p, PROC_RUNNING, LOOK_MS);
-    if (!patience.isNew() && t.liveness.markIfGone(p)) continue;
-    patience.check(m, p);
+    patience.check(t, p);
   }
 }
 
@@ -206,19 +205,23 @@ export class Patience {
   readonly #started = millitime();
   readonly #options: StopOptions;
   #named = 0;
+  #asked = 0;
 
   constructor(options: StopOptions) {
     this.#options = options;
   }
 
-  /** A moment only has been waited. */
-  isNew(): boolean {
-    return millitime() - this.#started < LONG_MS;
-  }
-
-  /** `p` is not at a safepoint yet. Warns once a thread; throws ERR_FATAL when it has been waited for too long. */
-  check(m: Int32Array<ArrayBufferLike>, p: ProcRef): void {
+  /**
+   * `p` is not at a safepoint yet. It may be gone, or wait inside its region for a lock of one that is: those are made DEAD.
+   * Warns once a thread; throws ERR_FATAL when it has been waited for too long.
+   */
+  check(t: Proc, p: ProcRef): void {
+    const { m } = t.mem;
     const waited = millitime() - this.#started;
+    if (waited - this.#asked > ASK_MS) {
+      this.#asked = waited;
+      t.liveness.markGone();
+    }
     if (waited > (this.#options.within ?? Number.POSITIVE_INFINITY)) throw new StopGivenUp();
     if (waited > GIVE_UP_MS) {
       throw new SpanheapError('ERR_FATAL', `${nameOf(m, p)} did not reach a safepoint for ${GIVE_UP_MS / 1000} s`);

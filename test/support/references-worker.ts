@@ -1,6 +1,6 @@
 /** The worker of the tests of references and roots. Its role says what it does; it is mostly terminated while doing it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachHeap, i32, ref, type SharedHeap, struct } from '../../src/index.ts';
+import { attachHeap, i32, ref, type SharedHeap, slice, struct } from '../../src/index.ts';
 
 export const Cell = struct('Cell', {
   key: i32,
@@ -17,7 +17,7 @@ export const R_WORDS = 2;
 export interface ReferencesInput {
   readonly shared: SharedHeap;
   readonly control: Int32Array<SharedArrayBuffer>;
-  readonly role: 'hold' | 'answer';
+  readonly role: 'hold' | 'poll' | 'churn' | 'answer';
   /** References to make in nested scopes, and outside of all. */
   readonly local?: number;
   readonly handles?: number;
@@ -54,6 +54,29 @@ const roles = {
         if (kept.every((cell, key) => cell.key === key)) park(control);
       });
     });
+  },
+
+  /** Stays inside a scope, and lets others stop the world. */
+  poll({ shared, control }: ReferencesInput): void {
+    const heap = attachHeap(shared);
+    Atomics.store(control, R_ID, heap.threadId);
+    heap.scope(() => {
+      Atomics.store(control, R_PARKED, 1);
+      for (;;) heap.poll();
+    });
+  },
+
+  /** Allocates small and large objects, in scopes. */
+  churn({ shared, control }: ReferencesInput): void {
+    const heap = attachHeap(shared);
+    Atomics.store(control, R_ID, heap.threadId);
+    for (;;) {
+      heap.scope(() => {
+        for (let key = 0; key < 5000; key++) heap.new(Cell, { key });
+        heap.make(slice(i32), 9000);
+      });
+      Atomics.store(control, R_PARKED, 1);
+    }
   },
 
   /** Looks at the root `question` until it is there, and sets `answer` to the sum of the list. */

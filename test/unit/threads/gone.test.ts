@@ -3,25 +3,27 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
-import { createHeap, type Heap } from '../../../src/index.ts';
-import { PROC_OS_THREAD, PROC_STOPPED } from '../../../src/layout/proc.ts';
+import { createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
+import { PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
+import { stateOf } from '../../../src/sync/status.ts';
 import { Internals, setState } from '../../support/internals.ts';
 import { Cell, R_ID, R_PARKED, R_WORDS, type ReferencesInput } from '../../support/references-worker.ts';
 import { until } from '../../support/workers.ts';
 
 const knowsThreads = existsSync('/proc/thread-self');
 
-/** A worker that stays where it is: in its region, or before `place`. */
+/** A worker that stays where it is: in its region, or before `place`. Or one with another role, that has begun. */
 async function parked(
   heap: Heap,
   parkAt?: NonNullable<ReferencesInput['parkAt']>,
+  role: ReferencesInput['role'] = 'hold',
 ): Promise<{ worker: Worker; id: number }> {
   const control = new Int32Array(new SharedArrayBuffer(R_WORDS * 4));
   const workerData: ReferencesInput = {
     shared: heap.share(),
     control,
-    role: 'hold',
+    role,
     local: 100,
     handles: 10,
     ...(parkAt && { parkAt }),
@@ -73,3 +75,61 @@ test.runIf(knowsThreads)('before it has started those that it stopped: they star
   expect(heap.stats().threads).toBe(1);
   heap.verify();
 });
+
+test.runIf(knowsThreads).each(['mheap', 'mcentral'])(
+  'with the %s lock, for which another waits that is in its region: a collection waits for neither',
+  { timeout: 30_000 },
+  async (place) => {
+    const heap = createHeap({ background: false, maxBytes: 2 ** 26 });
+    // The one that waits comes first in the order in which a stop waits for threads.
+    const waiting = await parked(heap, undefined, 'churn');
+    const { worker } = await parked(heap, { place, visits: 1 });
+    void worker.terminate();
+    heap.gc();
+    expect(heap.stats().threads).toBe(2);
+    await waiting.worker.terminate();
+    heap.verify();
+  },
+);
+
+test.runIf(knowsThreads)(
+  'while this thread marks: the end of marking does not wait for it',
+  { timeout: 30_000 },
+  async () => {
+    const heap = createHeap({ background: false });
+    const { worker, id } = await parked(heap, undefined, 'poll');
+    const { m, proc } = inside(heap);
+    const osThread = m[proc(id) + PROC_OS_THREAD]!;
+    heap.setHooks({
+      onDelay: (place) => {
+        if (place !== 'gc.begun' || isOsThreadGone(osThread)) return;
+        // The thread ends inside its region.
+        while (stateOf(m, proc(id)) !== PROC_RUNNING);
+        void worker.terminate();
+        while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      },
+    });
+    heap.gc();
+    expect(heap.stats().threads).toBe(1);
+    heap.verify();
+  },
+);
+
+test.runIf(knowsThreads)(
+  'with a lock that only this thread waits for, in its region: it reaps in the middle of its call',
+  { timeout: 30_000 },
+  async () => {
+    const heap = createHeap({ background: false, maxBytes: 2 ** 26 });
+    const { worker } = await parked(heap, { place: 'mheap', visits: 1 });
+    void worker.terminate();
+    const kept = heap.scope(() => {
+      const cells = Array.from({ length: 10_000 }, (_, key) => heap.new(Cell, { key }));
+      heap.make(slice(u32), 100_000);
+      heap.roots.set('last', cells.at(-1)!);
+      return cells.every((cell, key) => cell.key === key);
+    });
+    expect(kept).toBe(true);
+    expect(heap.stats().threads).toBe(1);
+    heap.verify();
+  },
+);
