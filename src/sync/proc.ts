@@ -44,7 +44,7 @@ import { millitime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
 import { GC_RAGGED } from '../layout/gc.ts';
-import { H_RECLAIMER, H_REPAIRER, H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
+import { H_STOP, H_TRACE, H_WORLD_LOCK, STOP_RAGGED } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_DEAD,
@@ -89,11 +89,6 @@ export type DelayHook = (place: string) => void;
 /** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
 export interface Gate {
   setOpen(open: boolean): void;
-}
-
-/** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
-export function isBroken({ m }: Mem): boolean {
-  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
 }
 
 export class Proc {
@@ -160,7 +155,17 @@ export class Proc {
   }
 
   leave(): void {
-    if (--this.depth > 0) return;
+    this.leaveTo(this.depth - 1);
+  }
+
+  /**
+   * Leaves regions until `depth` are open, as many as before a call that is over, however it ended: JavaScript's stack may have
+   * overflowed in `enter` or `leave` themselves.
+   */
+  leaveTo(depth: number): void {
+    if (this.depth === depth) return;
+    this.depth = depth;
+    if (depth > 0) return;
     this.gate.setOpen(false);
     this.release();
   }
@@ -247,7 +252,8 @@ export class Proc {
     const stopped = statusWord(PROC_STOPPED, this.#epoch);
     for (let since = 0; ; ) {
       const status = Atomics.compareExchange(m, word, this.#idle, this.#running);
-      if (status === this.#idle) return;
+      // RUNNING: the stack overflowed in `leaveTo`, before the region was left.
+      if (status === this.#idle || status === this.#running) return;
       if (status !== stopped) this.#gone();
       this.parkWhile(word, stopped, NAP_MS);
       this.#lookAroundOutside();
@@ -301,7 +307,6 @@ export class Proc {
   #gone(): never {
     const status = stateOf(this.#m, this.ref);
     const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
-    if (mine && status === PROC_RUNNING) fatal('region entered twice by one thread');
     throw new SpanheapError(
       'ERR_DETACHED',
       `this thread is not attached to the heap any more (proc ${this.id} is ${mine ? PROC_STATUS_NAMES[status] : 'another thread'}): it was detached or reaped`,

@@ -91,14 +91,22 @@ export class ShadowStack {
     return this.cur.moving;
   }
 
-  /** Ends the innermost scope: its references are stale from here on. */
+  /** Ends a scope: its references are stale from here on. It is the innermost, unless the stack overflowed when that was to end. */
   close(frame: Frame): void {
-    if (frame !== this.cur) fatal('a scope ends that is not the innermost');
+    if (frame !== this.cur) this.#closeInner(frame);
     frame.live = STALE;
     if (frame.moving !== null) frame.moving.live = STALE;
     this.cur = frame.outer!;
     this.#m[this.#top] = frame.outer === NO_SCOPE ? 0 : frame.base;
     if (this.#segments.length > 2) this.#trim(frame.base);
+  }
+
+  #closeInner(frame: Frame): void {
+    for (let inner = this.cur; inner !== frame; inner = inner.outer) {
+      if (inner.outer === null) fatal('a scope ends that is not open');
+      inner.live = STALE;
+      if (inner.moving !== null) inner.moving.live = STALE;
+    }
   }
 
   /** Roots an address until the innermost scope ends. Not outside of scopes. A safepoint. */

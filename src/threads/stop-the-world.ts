@@ -13,7 +13,7 @@ import type { ProcRef } from '../base/brand.ts';
 import { millitime, nanotime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
-import { H_REPAIRER, H_STOP } from '../layout/header.ts';
+import { H_RECLAIMER, H_REPAIRER, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_EPOCH,
@@ -29,7 +29,7 @@ import {
 import { EV_STOP_BEGIN, EV_STOP_END, WHY_MARK_SETUP, WHY_MARK_TERMINATION, WHY_OTHER } from '../layout/trace.ts';
 import { threadMeter } from '../spans/heap-stats.ts';
 import { unpark } from '../sync/park.ts';
-import { isBroken, LOCK_OWNER, type Proc } from '../sync/proc.ts';
+import { LOCK_OWNER, type Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import { changeState, isOfReaper, stateOf } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -163,6 +163,11 @@ export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void 
     t.unlockWorld();
     awaitReaper(t);
   }
+}
+
+/** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
+function isBroken({ m }: Mem): boolean {
+  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
 }
 
 /** A dead thread is to be reaped first, by somebody who needs the world lock for it: in the end by this thread. At a safepoint. */

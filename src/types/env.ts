@@ -26,11 +26,12 @@ export interface Env {
 
 /** Runs a call as a region of its own, unless it is inside one. Outside of scopes, references it makes are persistent. */
 export function inRegion<T>({ t }: Env, fn: () => T): T {
-  t.enter();
+  const { depth } = t;
   try {
+    t.enter();
     return fn();
   } finally {
-    t.leave();
+    t.leaveTo(depth);
   }
 }
 
@@ -39,11 +40,12 @@ export function inRegion<T>({ t }: Env, fn: () => T): T {
  * makes a closure over its parameters allocates them at every call.
  */
 export function callInRegion<T, A extends unknown[]>({ t }: Env, fn: (...args: A) => T, ...args: A): T {
-  t.enter();
+  const { depth } = t;
   try {
+    t.enter();
     return fn(...args);
   } finally {
-    t.leave();
+    t.leaveTo(depth);
   }
 }
 
@@ -54,11 +56,12 @@ export function methodInRegion<T, P, A extends unknown[]>(
   self: P,
   ...args: A
 ): T {
-  t.enter();
+  const { depth } = t;
   try {
+    t.enter();
     return method.apply(self, args);
   } finally {
-    t.leave();
+    t.leaveTo(depth);
   }
 }
 
@@ -68,8 +71,9 @@ export function methodInRegion<T, P, A extends unknown[]>(
  */
 export function inScope<T>(env: Env, fn: () => T, carry: (env: Env, result: T, ended: Frame) => void): T {
   const { t, shadow } = env;
-  t.enter();
+  const { depth } = t;
   try {
+    t.enter();
     const frame = shadow.open();
     let result: T;
     try {
@@ -81,7 +85,7 @@ export function inScope<T>(env: Env, fn: () => T, carry: (env: Env, result: T, e
     carry(env, result, frame);
     return result;
   } finally {
-    t.leave();
+    t.leaveTo(depth);
   }
 }
 
