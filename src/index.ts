@@ -100,5 +100,6 @@ export type {
   Reference,
   SharedMap,
   Slice,
+  SmallAtomic,
   WeakReference,
 } from './types/values.ts';

@@ -6,9 +6,13 @@
  */
 import { millitime } from '../base/clock.ts';
 
+/** The memories that a thread can sleep on: words of 32 bits, or of 64. */
+export type WaitView = Int32Array<ArrayBufferLike> | BigInt64Array<ArrayBufferLike>;
+
 let mayWait: boolean | undefined;
 
-function canWait(m: Int32Array<ArrayBufferLike>): boolean {
+/** Whether this thread may sleep. `m`: of a shared heap. */
+export function canWait(m: Int32Array<ArrayBufferLike>): boolean {
   if (mayWait === undefined) {
     try {
       Atomics.wait(m, 0, ~m[0], 0);
@@ -33,7 +37,23 @@ export function parkWhile(m: Int32Array<ArrayBufferLike>, word: number, expected
   while (Atomics.load(m, word) === expected && millitime() < until);
 }
 
-/** Wakes up to `count` threads that sleep on the word. 25-35 ns even when nobody does: call it only if somebody may. */
-export function unpark(m: Int32Array<ArrayBufferLike>, word: number, count = Number.POSITIVE_INFINITY): void {
-  Atomics.notify(m, word, count);
+/**
+ * `Atomics.wait` as it is, for waits of the program's own, which must not see a return for no reason. Blocks. Only where
+ * `canWait`.
+ */
+export function sleepUntilWoken(
+  view: WaitView,
+  word: number,
+  expected: number | bigint,
+  timeoutMs: number,
+): 'ok' | 'not-equal' | 'timed-out' {
+  return Atomics.wait(view as Int32Array<ArrayBufferLike>, word, expected as number, timeoutMs);
+}
+
+/**
+ * Wakes up to `count` threads that sleep on the word, and returns how many. 25-35 ns even when nobody does: call it only if
+ * somebody may.
+ */
+export function unpark(m: WaitView, word: number, count = Number.POSITIVE_INFINITY): number {
+  return Atomics.notify(m as Int32Array<ArrayBufferLike>, word, count);
 }

@@ -206,7 +206,7 @@ export class Binder {
     const place = makePlaceClass(this.#env, () => codec, name);
     const accessors = { ...atomicCodec(mem, place, kind.elem.kind), place };
     const codec: Codec = this.#finish(kind, name, accessors, false, false);
-    defineAtomic(mem, place.Class, kind.elem.kind);
+    defineAtomic(this.#env, place.Class, kind.elem.kind);
     return codec;
   }
 

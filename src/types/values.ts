@@ -71,9 +71,14 @@ export type Infer<T> =
               : T extends MapKind<infer K, infer V>
                 ? SharedMap<Infer<K>, Infer<V>>
                 : T extends AtomicKind<infer E extends OfKind<keyof PlainValues>>
-                  ? Atomic<PlainValues[E['kind']]>
+                  ? E extends OfKind<SmallInt>
+                    ? SmallAtomic<PlainValues[E['kind']]>
+                    : Atomic<PlainValues[E['kind']]>
                   : never
     : never;
+
+/** Integers that no thread can wait for. */
+type SmallInt = 'i8' | 'u8' | 'i16' | 'u16';
 
 /** What a place of kind `T` can be given when it is made: see `Given`. */
 export type Init<T> = Given<Infer<T>>;
@@ -137,7 +142,7 @@ export type Given<V> = null extends V
           ? Elements<E> | V
           : V extends SharedMap<infer K, infer W>
             ? Entries<K, W> | V
-            : V extends Atomic<infer N>
+            : V extends SmallAtomic<infer N>
               ? N
               : T extends AnyStruct
                 ? GivenFields<T['fields']> | Reference<T>
@@ -259,9 +264,9 @@ export interface SharedMap<K, V> extends Reference<'map'> {
 /**
  * A reference to an integer that threads change in one step each. As JavaScript's `Atomics`: whatever changes it returns
  * the value before, and results wrap around at the range of the type. `store`, `exchange` and `compareExchange` throw a
- * RangeError for what is outside of it.
+ * RangeError for what is outside of it. One of 8 or 16 bits has no more than this.
  */
-export interface Atomic<N> extends Reference<'atomic'> {
+export interface SmallAtomic<N> extends Reference<'atomic'> {
   load(): N;
   store(value: N): void;
   add(value: N): N;
@@ -272,4 +277,23 @@ export interface Atomic<N> extends Reference<'atomic'> {
   exchange(value: N): N;
   /** Stores `replacement` if the value is `expected`. Returns the value before: `expected` if it was stored. */
   compareExchange(expected: N, replacement: N): N;
+}
+
+/** A reference to an atomic integer of 32 or 64 bits, which threads can also wait for. */
+export interface Atomic<N> extends SmallAtomic<N> {
+  /**
+   * Blocks this thread as long as the value is `expected`, until another calls `notify`: 'ok', whatever the value is then.
+   * 'not-equal': it was another value at the call. 'timed-out': `timeoutMs` milliseconds have passed; default: no limit, 0 or
+   * less: does not wait. As `Atomics.wait`, but that it may be called inside a scope: nobody who stops the world waits for
+   * this thread meanwhile.
+   *
+   * Throws an ArgumentError where a thread may not wait (the main thread of a page), and in a heap made with `shared: false`
+   * unless it returns at once; a RangeError or TypeError for what is no such integer, or no number of milliseconds.
+   */
+  wait(expected: N, timeoutMs?: number): 'ok' | 'not-equal' | 'timed-out';
+  /**
+   * Wakes up to `count` threads that wait for this atomic, all by default, those that wait longest first. Returns how many it
+   * woke. Does not block. Throws a RangeError or TypeError for what is no number of threads.
+   */
+  notify(count?: number): number;
 }

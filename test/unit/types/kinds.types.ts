@@ -38,6 +38,7 @@ import type {
   Reference,
   SharedMap,
   Slice,
+  SmallAtomic,
 } from '../../../src/types/values.ts';
 
 /** Whether two types are one and the same, `any` being the same as itself only. */
@@ -355,4 +356,32 @@ export function asKind(): void {
   layoutOf(Node);
   layoutOf(slice(Author));
   if (kinds[0].kind === 'struct') same<(typeof kinds)[0]['kind'], string>(false);
+}
+
+const Waiting = struct('Waiting', {
+  word: atomic(u32),
+  wide: atomic(i64),
+  small: atomic(u8),
+  few: slice(atomic(u8)),
+});
+
+export function waiting({ word, wide, small, few }: Ref<typeof Waiting>): void {
+  same<typeof word, Atomic<number>>(true);
+  same<typeof wide, Atomic<bigint>>(true);
+  same<typeof small, SmallAtomic<number>>(true);
+  same<typeof few, Slice<SmallAtomic<number>>>(true);
+  same<ReturnType<typeof word.wait>, 'ok' | 'not-equal' | 'timed-out'>(true);
+  same<ReturnType<typeof wide.notify>, number>(true);
+  word.wait(1, 100);
+  wide.wait(1n);
+  few.push(1);
+  make(Waiting, { word: 1, wide: 1n, small: 1, few: [1] });
+  // @ts-expect-error: of 64 bits are bigints
+  wide.wait(1);
+  // @ts-expect-error: a time is a number
+  word.wait(1, '100');
+  // @ts-expect-error: nobody can wait for so few bits
+  small.wait(1);
+  // @ts-expect-error: nor wake who waits
+  few.at(0).notify();
 }
