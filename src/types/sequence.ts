@@ -62,6 +62,18 @@ export function checkedElements(elem: Codec, values: unknown, where: string): Ar
   return list;
 }
 
+/**
+ * What a user passed to be iterated, in an array of our own, which nobody changes any more: whatever code of the user's runs
+ * when it is read has run then. A typed array has none, and is itself. Throws for what cannot be iterated.
+ */
+export function collected(elem: Codec, values: unknown, where: string): ArrayLike<unknown> {
+  if (ArrayBuffer.isView(values) && 'length' in values) return values as unknown as ArrayLike<unknown>;
+  // A string has an iterator too, but hardly anybody wants its characters as elements.
+  const isIterable = typeof values === 'object' && values !== null && Symbol.iterator in values;
+  if (isIterable) return [...(values as Iterable<unknown>)];
+  throw new WrongTypeError(`${where}: expected an array of ${elem.name} or an iterable, got ${describe(values)}`);
+}
+
 /** How many elements there are now. Of a proxy that could be anything. */
 export function countOf(values: ArrayLike<unknown>, where: string): number {
   const { length } = values;
@@ -295,13 +307,14 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
   };
 }
 
+/** A slice or array of any elements. */
 interface AnySequence extends Place {
   readonly $elem: Codec;
   $base(): number;
   $length(): number;
 }
 
-function isSequence(value: unknown): value is AnySequence {
+export function isSequence(value: unknown): value is AnySequence {
   return typeof value === 'object' && value !== null && '$elem' in value;
 }
 

@@ -15,11 +15,20 @@ import { growsliceCap } from '../malloc/slice-math.ts';
 import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { allocZeroed, clearValues, copyOut, copyPlace, copyValues, define, writeRooted } from './memory.ts';
+import { allocZeroed, clearValues, copyOut, copyPlace, copyValues, define, withRoot, writeRooted } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
-import { checkBounds, checkedElements, copyList, countOf, defineSequence, writeElements } from './sequence.ts';
+import {
+  checkBounds,
+  checkedElements,
+  collected,
+  copyList,
+  countOf,
+  defineSequence,
+  isSequence,
+  writeElements,
+} from './sequence.ts';
 
 /** Go's int on 32 bits. */
 const MAX_LEN = 2 ** 31 - 1;
@@ -64,19 +73,24 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   const capacity = (a: number): number => i32[(a + SLICE_CAP) >>> 2]!;
   defineSequence(env, Class, elem, { base, length }, name);
 
-  /**
-   * Go: `growslice`, for values that follow the first `n` elements. Those are copied, the old array stays. The slice gets
-   * the new array when all is there: if memory runs out, it is as it was.
-   */
-  function pushGrown(a: number, n: number, values: readonly unknown[]): number {
-    const type = elem.rtype();
-    const need = n + values.length;
-    const cap = grownCap(env, type, capacity(a), need);
-    const array = allocZeroed(env, size * cap, type);
-    writeElements(env, elem, array, (array + n * size) | 0, values, values.length, null);
-    copyValues(env, array, base(a), type, Math.min(n, length(a)));
+  /** The elements move to a larger array, which has room for them, and what follows them already. */
+  function moveTo(a: number, array: number, n: number, need: number, cap: number): number {
+    copyValues(env, array, base(a), elem.rtype(), Math.min(n, length(a)));
     writeHeader(env, a, array, need, cap);
     return need;
+  }
+
+  /**
+   * Go: `growslice`, for values that follow the first `n` elements. Those are copied, the old array stays. The slice gets
+   * the new array when all is there: if memory runs out, it is as it was. `where`: see `writeElements`.
+   */
+  function pushGrown(a: number, n: number, values: ArrayLike<unknown>, count: number, where: string | null): number {
+    const type = elem.rtype();
+    const need = n + count;
+    const cap = grownCap(env, type, capacity(a), need);
+    const array = allocZeroed(env, size * cap, type);
+    writeElements(env, elem, array, (array + n * size) | 0, values, count, where);
+    return moveTo(a, array, n, need, cap);
   }
 
   /**
@@ -93,7 +107,7 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
     const a = this.$a;
     const n = length(a);
     const cap = capacity(a);
-    if (n >= cap) return pushGrown(a, n, [value]);
+    if (n >= cap) return pushGrown(a, n, [value], 1, null);
     const first = base(a);
     const addr = (first + Math.imul(n, size)) | 0;
     if (allocates) {
@@ -114,14 +128,52 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   }
 
   function pushAll(this: Place, values: readonly unknown[]): number {
-    const a = this.$a;
+    return pushList(this.$a, values, values.length, null);
+  }
+
+  function pushList(a: number, values: ArrayLike<unknown>, count: number, where: string | null): number {
     const n = length(a);
     const cap = capacity(a);
-    if (n + values.length > cap) return pushGrown(a, n, values);
+    if (n + count > cap) return pushGrown(a, n, values, count, where);
     const first = base(a);
     // Behind the elements there is room that other slices may share, and values may be places in it.
-    copyList(env, elem, (first + n * size) | 0, values, values.length, null);
-    return settle(a, first, n + values.length, cap);
+    copyList(env, elem, (first + n * size) | 0, values, count, where);
+    return settle(a, first, n + count, cap);
+  }
+
+  /** Elements of another slice or array, or of this one. Its array, of which `from` is a part, may be replaced meanwhile. */
+  function pushCopies(a: number, from: number, count: number): number {
+    const type = elem.rtype();
+    const n = length(a);
+    const need = n + count;
+    if (need <= capacity(a)) {
+      copyValues(env, (base(a) + n * size) | 0, from, type, count);
+      i32[(a + SLICE_LEN) >>> 2] = need;
+      return need;
+    }
+    return withRoot(env, from, () => {
+      const cap = grownCap(env, type, capacity(a), need);
+      const array = allocZeroed(env, size * cap, type);
+      copyValues(env, (array + n * size) | 0, from, type, count);
+      return moveTo(a, array, n, need, cap);
+    });
+  }
+
+  function append(this: Place, values: unknown): number {
+    checkLive(this);
+    if (isSequence(values) && values.$elem === elem) {
+      checkLive(values);
+      return inRegion(env, () => {
+        // In this order: a thread that appends to it writes the array before the length.
+        const count = values.$length();
+        return count === 0 ? length(this.$a) : pushCopies(this.$a, values.$base(), count);
+      });
+    }
+    if (values instanceof Reference) refuseReference(env, values, `a slice or array of ${elem.name}`, name);
+    const list = checkedElements(elem, collected(elem, values, name), name);
+    checkLive(this);
+    // What is made of literals may run the user's code, and that may give this slice up.
+    return inRegion(env, () => withRoot(env, this.$a, () => pushList(this.$a, list, countOf(list, name), name)));
   }
 
   function pop(this: Place): unknown {
@@ -152,7 +204,7 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
     });
   }
 
-  define(Class.prototype, { push, pop, slice });
+  define(Class.prototype, { push, append, pop, slice });
   Object.defineProperties(Class.prototype, {
     length: { get: lengthGetter(length) },
     capacity: { get: lengthGetter(capacity) },

@@ -195,6 +195,13 @@ export interface Slice<E> extends Sequence<E>, Reference<'slice'> {
    */
   push(...values: Given<E>[]): number;
   /**
+   * Appends all of `values`, however many, and returns the new length (Go: `s = append(s, values...)`): an array, a typed array,
+   * a slice or array of the same elements, this one too, or anything else that can be iterated but a string. As `push`, and
+   * the capacity grows once. Throws TypeMismatchError for a slice of other elements; else what `push` throws, and what
+   * iterating does: nothing was appended then.
+   */
+  append(values: Slice<E> | ArrayRef<E> | Elements<E> | Iterable<Given<E>>): number;
+  /**
    * Takes the last element off and returns it; undefined if there is none. The capacity stays. What was there is cleared, so
    * that what it led to can be collected: other slices that share the element see zero. (Go's `s = s[:len(s)-1]`, which
    * leaves it, is an assignment of `s.slice(0, s.length - 1)`.)

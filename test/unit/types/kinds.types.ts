@@ -279,6 +279,27 @@ export function sequences(node: NodeRef, at: Ref<typeof Point>): void {
   node.grid.copyFrom(node.grid.slice(1));
   node.grid.copyFrom([1, 2]);
   make(slice(atomic(u32))).set(0, 5);
+  same<ReturnType<typeof node.points.append>, number>(true);
+  node.points.append([{ x: 1 }, at]);
+  node.points.append(node.points);
+  node.points.append(new Set([at]));
+  node.rows.append([[1, 2], node.rows.at(0)]);
+  node.posts.append([null, node.first]);
+  node.children.append(node.four);
+  node.rows.at(0).append(node.grid);
+  node.rows.at(0).append(new Uint8Array(3));
+  node.rows.at(0).append(node.words.size === 0 ? [] : new Set([1]));
+  make(slice(string)).append(node.words.keys());
+  make(slice(atomic(u32))).append(make(slice(atomic(u32))));
+  make(slice(atomic(u32))).append([5, 6]);
+  // @ts-expect-error: elements of another type
+  node.posts.append([at]);
+  // @ts-expect-error: elements of another type
+  node.posts.append(node.points);
+  // @ts-expect-error: one value is none that can be iterated
+  node.rows.at(0).append(1);
+  // @ts-expect-error: an array does not grow
+  node.grid.append;
   // @ts-expect-error: an array does not grow
   node.grid.push;
   // @ts-expect-error: the length is no property to set
