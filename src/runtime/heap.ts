@@ -25,6 +25,7 @@ import type {
   NodeCursor,
   Reference,
   Slice,
+  Synchronous,
   WeakReference,
 } from '../types/values.ts';
 import { weakReference } from '../types/weak.ts';
@@ -162,9 +163,10 @@ export class Heap extends HeapInside {
    * Calls inside are fast; other threads that stop the world (to verify, to reap, to reclaim) wait until the region ends or
    * reaches a safepoint: an allocation that needs a new window, references to objects in large numbers, or `heap.poll()`.
    *
-   * Throws ArgumentError when `fn` returns a promise: what it does after its first `await` would run outside.
+   * A function that returns a promise is an error to TypeScript, and an ArgumentError is thrown: what it does after its first
+   * `await` would run outside.
    */
-  scope<T>(fn: () => T): T {
+  scope<T>(fn: Synchronous<T>): T {
     this.check();
     return this.#typed.scope(fn);
   }

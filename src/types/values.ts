@@ -304,3 +304,22 @@ export interface Atomic<N> extends SmallAtomic<N> {
    */
   notify(count?: number): number;
 }
+
+/** What no function is: it is part of what the compiler says of one that a scope cannot run. */
+type ScopesAreSynchronous =
+  'A scope is synchronous, and ends before the promise is settled. Open a scope inside of each step instead.';
+
+/**
+ * Whether a function returns a promise, or may do so. Not one that returns nothing, or `any`. The question about `never` is also
+ * what lets a type parameter through, which could stand for anything: the compiler asks what holds if it fits wherever it can.
+ */
+type HasPromise<T> = [T] extends [never]
+  ? false
+  : 0 extends 1 & T
+    ? false
+    : [Extract<T, PromiseLike<unknown>>] extends [never]
+      ? false
+      : true;
+
+/** A function that returns `T`, which is no promise. */
+export type Synchronous<T> = (() => T) & (HasPromise<T> extends true ? ScopesAreSynchronous : unknown);

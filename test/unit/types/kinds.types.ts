@@ -39,12 +39,14 @@ import type {
   SharedMap,
   Slice,
   SmallAtomic,
+  Synchronous,
 } from '../../../src/types/values.ts';
 
 /** Whether two types are one and the same, `any` being the same as itself only. */
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(ok: Equal<A, B>): void;
 declare function make<T extends ReferableKind>(kind: T, init?: Init<T>): Infer<T>;
+declare function scope<T>(fn: Synchronous<T>): T;
 declare function cursorOf<S extends AnyStruct>(kind: S): NodeCursor<S>;
 
 // Declarations, recursive ones by getters only.
@@ -406,3 +408,55 @@ export function waiting({ word, wide, small, few }: Ref<typeof Waiting>): void {
   // @ts-expect-error: nor wake who waits
   few.at(0).notify();
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: it is what JSON.parse returns
+export function scopes<G>(node: NodeRef, some: () => G, any: any, either: () => Promise<number> | undefined): G {
+  same<ReturnType<typeof scope<number>>, number>(true);
+  const results = {
+    nothing: scope(() => {}),
+    number: scope(() => 1),
+    field: scope(() => node.left),
+    object: scope(() => ({ node, list: [1] })),
+    any: scope(() => any),
+    unknown: scope((): unknown => any),
+    never: () => scope(() => fail()),
+    either: scope(() => (node.on ? 'yes' : undefined)),
+    function: scope(() => async () => 1),
+    nested: scope(() => scope(() => node.key)),
+    generic: scope(some),
+    partly: scope(() => ({ some: some(), key: node.key })),
+    perhaps: scope(() => (node.on ? some() : null)),
+  };
+  same<typeof results.nothing, void>(true);
+  same<typeof results.number, number>(true);
+  same<typeof results.field, NodeRef | null>(true);
+  same<typeof results.object, { node: NodeRef; list: number[] }>(true);
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  same<typeof results.any, any>(true);
+  same<typeof results.unknown, unknown>(true);
+  same<ReturnType<typeof results.never>, never>(true);
+  same<typeof results.either, string | undefined>(true);
+  same<ReturnType<typeof results.function>, Promise<number>>(true);
+  same<typeof results.nested, number>(true);
+  same<typeof results.generic, G>(true);
+  same<typeof results.partly, { some: G; key: number }>(true);
+  same<typeof results.perhaps, G | null>(true);
+  const literal: 'a' | 'b' = scope(() => 'a');
+  const explicit = scope<number | string>(() => literal);
+  same<typeof explicit, number | string>(true);
+  // What is discarded may be anything but a promise.
+  scope<void>(() => 5);
+  // @ts-expect-error: it ends before the promise is settled
+  scope(async () => {});
+  // @ts-expect-error: nor when it is one only at times
+  scope(either);
+  // @ts-expect-error: nor what can be awaited otherwise
+  scope((): PromiseLike<void> => any);
+  // @ts-expect-error: nor inside of another
+  scope(() => scope(async () => 1));
+  // @ts-expect-error: nor as it is told
+  scope<Promise<void>>(async () => {});
+  return scope(some);
+}
+
+declare function fail(): never;

@@ -141,6 +141,7 @@ describe.each([true, false])('shared: %s', (shared) => {
     const heap = make();
     let inside!: NodeRef;
     const error = thrownBy(() =>
+      // @ts-expect-error: it does not compile either
       heap.scope(async () => {
         inside = heap.new(Node);
       }),
