@@ -8,11 +8,20 @@ export const SCOPED = 1;
 export const HELD = 2;
 
 /**
+ * In each reference by its frame, and nothing that `postMessage` or `structuredClone` can copy: else they would send an address
+ * and a frame, which mean nothing elsewhere, and nobody would be told. V8's DataCloneError quotes it.
+ */
+const NOT_TO_BE_SENT = Symbol(
+  'a reference belongs to its thread: give the object a name by heap.roots.set, or store it where the other thread finds it;',
+);
+
+/**
  * What a reference belongs to: a scope, or for a persistent reference itself. One class for both, so that the check of every
  * access stays monomorphic.
  */
 export class Frame {
   // Declared, not defined: V8 would take them for fields that are undefined at times.
+  declare readonly belongs: symbol;
   declare live: typeof STALE | typeof SCOPED | typeof HELD;
   /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
   declare readonly base: number;
@@ -22,6 +31,7 @@ export class Frame {
   declare moving: Frame | null;
 
   constructor(live: Frame['live'], base: number, outer: Frame | null) {
+    this.belongs = NOT_TO_BE_SENT;
     this.live = live;
     this.base = base;
     this.outer = outer;
