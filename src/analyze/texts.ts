@@ -3,8 +3,8 @@
  * length stands with who points to them: one pass over the pages collects it.
  */
 import { PAGE_SHIFT } from '../layout/constants.ts';
+import { STRING_LEN } from '../layout/slice.ts';
 import { KEY_TEXT_BYTES } from '../types/definition.ts';
-import { STRING_LEN } from '../types/strings.ts';
 import type { HeapGraph } from './graph.ts';
 import type { Snapshot } from './snapshot.ts';
 

@@ -1,11 +1,10 @@
 /** Checks of what is in the objects of a snapshot: pointers, slices, strings, maps. See verify-snapshot.ts. */
-import { SLICE_CAP, SLICE_LEN } from '../layout/slice.ts';
+import { SLICE_CAP, SLICE_LEN, STRING_LEN } from '../layout/slice.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { pointerKinds } from '../types/definition.ts';
 import type { Kind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import { type MapChecker, type MapMemory, mapChecker, mapLayout } from '../types/map/check-words.ts';
-import { STRING_LEN } from '../types/strings.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { SnapshotTypes } from './types.ts';
 import { fail, hex } from './verify-fail.ts';

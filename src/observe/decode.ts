@@ -4,11 +4,10 @@
  * `invalid`. As a value may lead to itself, and may be large, only so much of it is read.
  */
 
-import { SLICE_CAP, SLICE_LEN } from '../layout/slice.ts';
+import { SLICE_CAP, SLICE_LEN, STRING_LEN } from '../layout/slice.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import { STRING_LEN } from '../types/strings.ts';
 import { mapEntries } from './map-entries.ts';
 import type { ObjectSource } from './object-source.ts';
 

@@ -5,7 +5,7 @@
  */
 import { PTR_SIZE } from '../layout/constants.ts';
 import { MAP_WORDS, TABLE_GROUPS, TABLE_MASK, TABLE_WORDS } from '../layout/map.ts';
-import { SLICE_CAP } from '../layout/slice.ts';
+import { SLICE_CAP, STRING_LEN } from '../layout/slice.ts';
 import type { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { eachSpan } from '../spans/mspan.ts';
@@ -14,7 +14,6 @@ import { type DefinedKinds, groupKind, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds }
 import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
 import type { RootInfo } from '../types/roots.ts';
-import { STRING_LEN } from '../types/strings.ts';
 import { eachScanObject, type LiveObject, objectAt } from './objects.ts';
 import { knownPages } from './view/records.ts';
 

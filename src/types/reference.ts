@@ -21,6 +21,7 @@ import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { placeConstructor } from './place-constructors.ts';
+import { inspectCustom, inspectReference, showReference } from './show.ts';
 
 /** What every reference carries; not for users. */
 export interface Place {
@@ -43,8 +44,6 @@ export interface PlaceClass {
 
 /** Of references that were disposed of one by one. */
 const DISPOSED = new Frame(STALE, 0, null);
-
-const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 
 /** Prototype of all references. `$env` and `$codec` are on the prototypes of the classes. */
 export abstract class Reference implements Place {
@@ -87,18 +86,14 @@ export abstract class Reference implements Place {
     return other.$a === this.$a && other.constructor === this.constructor;
   }
 
-  [inspectCustom](): string {
-    return `${showReference(this)}${this.$s.live === STALE ? ' (stale)' : ''}`;
+  /** What `console.log` prints in Node. */
+  [inspectCustom](): unknown {
+    return inspectReference(this);
   }
 
   toJSON(): unknown {
     return showReference(this);
   }
-}
-
-/** A reference as text: what it refers to, and where that is. */
-export function showReference(ref: Reference): string {
-  return `${ref.$codec.name} @0x${(ref.$a >>> 0).toString(16)}`;
 }
 
 export function checkLive(ref: Place): void {

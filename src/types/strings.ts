@@ -7,12 +7,10 @@
  */
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
+import { STRING_LEN } from '../layout/slice.ts';
 import { callInRegion, type Env } from './env.ts';
 import { InternedText } from './interned.ts';
 import type { Scalar } from './scalars.ts';
-
-/** Word of the length, after that of the pointer. */
-export const STRING_LEN = 4;
 
 /** Copies bytes into the heap; 0 for none. The memory is not reachable yet. In a region; a safepoint before it. */
 function allocBytes(env: Env, bytes: Uint8Array, length: number): number {

@@ -11,8 +11,9 @@ import { type Env, inRegion } from './env.ts';
 import { copyPlace, writeLiteral, writeRooted } from './memory.ts';
 import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
-import { checkLive, type Place, type PlaceClass, Reference, showReference, throwStale } from './reference.ts';
+import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
+import { showReference } from './show.ts';
 
 export interface BoundField {
   readonly name: string;
@@ -89,6 +90,7 @@ function makePlaceSetter(env: Env, { offset, where, codec }: BoundField): (this:
 
 export function defineFields(env: Env, Class: PlaceClass['Class'], fields: readonly BoundField[]): void {
   for (const field of fields) Object.defineProperty(Class.prototype, field.name, accessor(env, field));
+  Object.defineProperty(Class.prototype, '$fields', { value: fields });
   Object.defineProperty(Class.prototype, 'toJSON', {
     configurable: true,
     value(this: Init): Init {

@@ -1,0 +1,165 @@
+/** What `console.log(ref)` prints in Node: what is in the place, one level deep, without touching the heap. */
+import { inspect } from 'node:util';
+import { beforeEach, expect, test } from 'vitest';
+import {
+  array,
+  atomic,
+  attachHeap,
+  bool,
+  bytes,
+  createHeap,
+  f64,
+  type Heap,
+  i32,
+  map,
+  type Reference,
+  ref,
+  slice,
+  string,
+  struct,
+  u8,
+  u32,
+  u64,
+} from '../../../src/index.ts';
+
+const Point = struct('Point', { x: f64, y: f64 });
+const Node = struct('Node', {
+  id: i32,
+  name: string,
+  raw: bytes,
+  on: bool,
+  big: u64,
+  hits: atomic(u32),
+  wide: atomic(u64),
+  at: Point,
+  grid: array(u8, 3),
+  corners: array(Point, 2),
+  list: slice(i32),
+  words: map(string, u32),
+  get next() {
+    return ref(Node);
+  },
+  rows: ref(slice(i32)),
+});
+const Empty = struct('Empty', {});
+/** Fields named as what other kinds of places have. */
+const Odd = struct('Odd', { load: i32, size: i32, capacity: i32, length: i32, at: i32 });
+
+let heap: Heap;
+
+beforeEach(() => {
+  heap = createHeap({ maxBytes: 2 ** 24 });
+});
+
+const at = (r: Reference): string => `@0x${heap.addressOf(r).toString(16)}`;
+const print = (value: unknown): string =>
+  inspect(value, { breakLength: Number.POSITIVE_INFINITY, compact: true, depth: 3 });
+
+test.each([
+  ['in a scope', <T>(fn: () => T): T => heap.scope(fn)],
+  ['outside of scopes', <T>(fn: () => T): T => fn()],
+])('a struct by its fields, %s', (_, run) => {
+  run(() => {
+    const other = heap.new(Node);
+    const n = heap.new(Node, {
+      ...{ id: 1, name: 'x', raw: Uint8Array.of(1, 2), on: true, big: 5n, hits: 3, wide: 4n, at: { x: 1, y: 2 } },
+      ...{
+        grid: [1, 2, 3],
+        corners: [{ x: 5 }],
+        list: [1, 2],
+        words: new Map([['a', 1]]),
+        next: other,
+        rows: heap.new(slice(i32), [7]),
+      },
+    } as never);
+    expect(print(n)).toBe(
+      `Node ${at(n)} { id: 1, name: 'x', raw: Uint8Array(2) [ 1, 2 ], on: true, big: 5n, hits: 3, wide: 4n, at: { x: 1, y: 2 }, ` +
+        `grid: [ 1, 2, 3 ], corners: [ { x: 5, y: 0 }, { x: 0, y: 0 } ], list: slice(i32) ${at(n.list)} (length 2), ` +
+        `words: map(string, u32) ${at(n.words)} (size 1), next: Node ${at(other)}, rows: slice(i32) ${at(n.rows!)} }`,
+    );
+    expect(print(other)).toContain('words: map(string, u32) (size 0), next: null, rows: null }');
+    expect(print([n.next])).toBe(`[ ${print(other)} ]`);
+    expect(print({ a: { b: { c: { d: n } } } })).toBe(`{ a: { b: { c: { d: [Node ${at(n)}] } } } }`);
+    expect(print(heap.new(Empty))).toMatch(/^Empty @0x[\da-f]+ \{\}$/);
+    const odd = heap.new(Odd, { load: 1, size: 2 });
+    expect(print(odd)).toBe(`Odd ${at(odd)} { load: 1, size: 2, capacity: 0, length: 0, at: 0 }`);
+  });
+});
+
+test('slices, arrays, maps and atomics', () => {
+  const n = heap.new(Node, { list: [1, 2, 3], hits: 7, words: new Map([['a', 1]]), at: { x: 1 } });
+  expect(print(n.list)).toBe(`slice(i32) ${at(n.list)}(3) [ 1, 2, 3 ]`);
+  expect(print(n.grid)).toBe(`array(u8, 3) ${at(n.grid)}(3) [ 0, 0, 0 ]`);
+  expect(print(n.at)).toBe(`Point ${at(n.at)} { x: 1, y: 0 }`);
+  expect(print(n.words)).toBe(`map(string, u32) ${at(n.words)} (size 1)`);
+  expect(print(n.hits)).toBe(`atomic(u32) ${at(n.hits)} (7)`);
+  const refs = heap.new(slice(ref(Node)), [n, null]);
+  expect(print(refs)).toBe(`slice(ref(Node)) ${at(refs)}(2) [ Node ${at(n)}, null ]`);
+  const rows = heap.new(slice(slice(i32)), [[1], []]);
+  expect(print(rows)).toBe(
+    `slice(slice(i32)) ${at(rows)}(2) [ slice(i32) ${at(rows.at(0))} (length 1), slice(i32) ${at(rows.at(1))} (length 0) ]`,
+  );
+  const points = heap.new(slice(Point), [{ x: 1 }]);
+  expect(print(points)).toBe(`slice(Point) ${at(points)}(1) [ { x: 1, y: 0 } ]`);
+  expect(print(heap.new(slice(string), ['a']))).toMatch(/\(1\) \[ 'a' \]$/);
+});
+
+test('of what is large only the beginning, and that soon', () => {
+  const long = heap.new(struct('Long', { text: string, odd: string, raw: bytes, list: slice(u8) }), {
+    text: 'a'.repeat(2 ** 20),
+    odd: `${'a'.repeat(199)}ü${'b'.repeat(100)}`,
+    raw: new Uint8Array(1000),
+    list: new Uint8Array(1000),
+  });
+  expect(print(long)).toContain(`text: '${'a'.repeat(200)}…', odd: '${'a'.repeat(199)}…', raw: bytes (length 1000)`);
+  const many = heap.make(slice(u8), 2 ** 22);
+  expect(print(many)).toMatch(/^slice\(u8\) @0x[\da-f]+\(4194304\) \[( 0,){100} ... 4194204 more items \]$/);
+  const deep = heap.make(slice(array(array(Point, 100), 100)), 3);
+  const from = performance.now();
+  expect(print(deep).length).toBeLessThan(100_000);
+  expect(performance.now() - from).toBeLessThan(5000);
+});
+
+test('those that have ended say so, and nothing throws', () => {
+  const ended = heap.scope(() => ({ n: heap.new(Node), list: heap.new(slice(i32)) }));
+  expect(print(ended.n)).toMatch(/^Node @0x[\da-f]+ \(stale\)$/);
+  expect(print(ended.list)).toMatch(/^slice\(i32\) @0x[\da-f]+ \(stale\)$/);
+  const n = heap.new(Node);
+  n.dispose();
+  expect(print(n)).toMatch(/^Node @0x[\da-f]+ \(stale\)$/);
+  const other = attachHeap(heap.share());
+  const theirs = other.new(Node);
+  other.detach();
+  expect(print(theirs)).toMatch(/\(stale\)$/);
+});
+
+test('a thread that was taken for dead prints what it knows', () => {
+  const other = attachHeap(heap.share());
+  const theirs = other.new(Node);
+  heap.reap(other.threadId);
+  expect(print(theirs)).toMatch(/^Node @0x[\da-f]+ \(/);
+});
+
+test('makes nothing in the heap, and no references', () => {
+  const n = heap.new(Node, { name: 'x'.repeat(1000), list: [1, 2] });
+  print(n);
+  const handles = heap
+    .view()
+    .threads()
+    .map((thread) => thread.handleSegments);
+  const before = heap.memStats();
+  for (let i = 0; i < 5000; i++) inspect(n);
+  const after = heap.memStats();
+  expect([after.Mallocs, after.HeapSys]).toEqual([before.Mallocs, before.HeapSys]);
+  expect(
+    heap
+      .view()
+      .threads()
+      .map((thread) => thread.handleSegments),
+  ).toEqual(handles);
+  heap.scope(() => {
+    const slots = heap.view().threads()[0]!.shadowSlots;
+    inspect(n);
+    expect(heap.view().threads()[0]!.shadowSlots).toBe(slots);
+  });
+});
