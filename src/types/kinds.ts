@@ -5,8 +5,9 @@
  * Recursive types are declared with getters, which TypeScript infers without annotations as long as nothing looks into
  * the fields of a struct while its own declaration is being inferred. Therefore the type parameters here are bounded by
  * `OfKind`, which only looks at `kind`, and the fields of a struct are not bounded at all: whether each is a kind is
- * checked when the struct is first used. For the same reason getters are not run before.
+ * checked when it is declared, and of a getter when the struct is first used: it may give what is declared later.
  */
+import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 
 export type IntName = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'i64' | 'u64';
@@ -73,6 +74,15 @@ export type Kind = ScalarKind | StringKind | bytes | RefKind | AtomicKind | Refe
 const INT_NAMES = ['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64'] as const;
 const PLAIN_NAMES = [...INT_NAMES, 'f32', 'f64', 'bool', 'string', 'bytes'] as const;
 const REFERABLE: ReadonlySet<string> = new Set<ReferableName>(['struct', 'slice', 'array', 'map']);
+const NAMES: ReadonlySet<string> = new Set<KindName>([
+  ...PLAIN_NAMES,
+  'ref',
+  'atomic',
+  'struct',
+  'slice',
+  'array',
+  'map',
+]);
 const INTS: ReadonlySet<string> = new Set<IntName>(INT_NAMES);
 const KEYS: ReadonlySet<string> = new Set<KeyName>([...INT_NAMES, 'string', 'bytes']);
 
@@ -121,16 +131,24 @@ function refuse(message: string): never {
 }
 
 /** What a message says of a wrong argument. */
-function describe(value: unknown): string {
+export function describeNoKind(value: unknown): string {
   if (isKind(value)) return value.kind === 'struct' ? `the struct ${value.name}` : value.kind;
-  if (typeof value === 'string') return JSON.stringify(value);
-  return value === null || typeof value !== 'object' ? String(value) : 'an object that is no type';
+  if (value === null || typeof value !== 'object') return describe(value);
+  return looksLikeKind(value)
+    ? 'a type of another copy of spanheap: this program has loaded the package twice'
+    : 'an object that is no type';
+}
+
+/** Whether it is as `make` makes kinds. It was none of ours, so it is one of another copy of this file. */
+function looksLikeKind(value: object): boolean {
+  const { kind } = value as { kind?: unknown };
+  return Object.isFrozen(value) && typeof kind === 'string' && NAMES.has(kind);
 }
 
 function checkKind(what: string, expected: string, value: unknown, allowed?: ReadonlySet<string>): void {
   if (isKind(value) && (allowed === undefined || allowed.has(value.kind))) return;
   const hint = value === undefined ? ' (declared further down? Use a getter: get field() { … })' : '';
-  refuse(`${what}: expected ${expected}, got ${describe(value)}${hint}`);
+  refuse(`${what}: expected ${expected}, got ${describeNoKind(value)}${hint}`);
 }
 
 /** As most names are. V8 takes 0.2 to 0.5 ms to compile those below, which a program of such names need not wait for. */
@@ -141,7 +159,7 @@ const TAKEN: ReadonlySet<string> = new Set(PLAIN_NAMES);
 
 function checkStructName(name: unknown): void {
   if (typeof name !== 'string' || name === '')
-    refuse(`struct: expected a name that is not empty, got ${describe(name)}`);
+    refuse(`struct: expected a name that is not empty, got ${describeNoKind(name)}`);
   const quoted = JSON.stringify(name);
   if (!PLAIN_NAME.test(name) && !STRUCT_NAME.test(name))
     refuse(
@@ -192,8 +210,9 @@ function isRecord(value: unknown): value is object {
  * getter: `get left(): RefKind<typeof Node> { … }`.
  *
  * Throws an ArgumentError for a name that is empty, has control characters or one of `( ) , "`, or is the name of
- * another kind; and for fields that are no identifiers or have a reserved name (`hold`, `dispose`, `equals`,
- * `constructor`, `__proto__`, `then`, `toString`, `valueOf`, `toJSON`, or anything beginning with `$`).
+ * another kind; for fields that are no identifiers or have a reserved name (`hold`, `dispose`, `equals`,
+ * `constructor`, `__proto__`, `then`, `toString`, `valueOf`, `toJSON`, or anything beginning with `$`); and for fields that
+ * hold no type.
  */
 // biome-ignore lint/suspicious/noExplicitAny: any other bound would have to know the types of getters; see above
 export function struct<const Name extends string, F extends Record<string, any>>(
@@ -201,14 +220,18 @@ export function struct<const Name extends string, F extends Record<string, any>>
   fields: F,
 ): StructKind<Name, F> {
   checkStructName(name);
-  if (!isRecord(fields)) refuse(`struct ${name}: expected an object with its fields, got ${describe(fields)}`);
+  if (!isRecord(fields)) refuse(`struct ${name}: expected an object with its fields, got ${describeNoKind(fields)}`);
   for (const field of Reflect.ownKeys(fields)) checkFieldName(name, field);
   // A copy with the getters as they are, so that nobody can change it later.
-  const copy = Object.freeze(Object.create(null, Object.getOwnPropertyDescriptors(fields))) as F;
+  const descriptors = Object.getOwnPropertyDescriptors(fields);
+  for (const [field, given] of Object.entries(descriptors)) {
+    if (given.get === undefined) checkField(name, field, given.value);
+  }
+  const copy = Object.freeze(Object.create(null, descriptors)) as F;
   return make({ kind: 'struct', name, fields: copy });
 }
 
-/** Throws unless a field of a struct holds a kind. For the layout, which is the first to read the fields. */
+/** Throws unless a field of a struct holds a kind. Of a getter the layout knows, which is the first to run it. */
 export function checkField(struct: string, field: string, kind: unknown): asserts kind is Kind {
   checkKind(`struct ${struct}, field ${JSON.stringify(field)}`, 'a type', kind);
 }
@@ -241,7 +264,7 @@ const MAX_LENGTH = 2 ** 31 - 1;
 export function array<E extends OfKind>(elem: E, length: number): ArrayKind<E> {
   checkKind('array', 'a type of elements', elem);
   if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH)
-    refuse(`array: expected a length that is an integer from 0 to ${MAX_LENGTH}, got ${describe(length)}`);
+    refuse(`array: expected a length that is an integer from 0 to ${MAX_LENGTH}, got ${describeNoKind(length)}`);
   // Not -0, which JSON and Object.is would tell apart.
   return make({ kind: 'array', elem, length: length + 0 });
 }

@@ -2,7 +2,6 @@
  * The typed side of a heap, as one thread holds it: what `Heap` hands its calls to.
  */
 import { checkFunction } from '../base/check.ts';
-import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Barrier } from '../gc/barrier.ts';
 import type { Malloc } from '../malloc/malloc.ts';
@@ -16,7 +15,7 @@ import type { Codec } from './codec.ts';
 import { makeNodeCursors } from './cursor.ts';
 import { type Env, inRegion, inScope } from './env.ts';
 import { Interner } from './interned.ts';
-import { isKind, type Kind } from './kinds.ts';
+import { describeNoKind, isKind, type Kind } from './kinds.ts';
 import { layoutOf } from './layout-of.ts';
 import { type Maker, makeMaker } from './maker.ts';
 import { asReference, carry, type Place } from './reference.ts';
@@ -58,7 +57,7 @@ export class TypedHeap {
     const known = this.#binder.known(kind);
     if (known !== undefined) return known;
     if (!isKind(kind)) {
-      const text = `${call}: expected a type, such as struct(…) or slice(…), got ${describe(kind)}`;
+      const text = `${call}: expected a type, such as struct(…) or slice(…), got ${describeNoKind(kind)}`;
       throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
     }
     return inRegion(this.env, () => this.#binder.bind(kind));
@@ -82,7 +81,10 @@ export class TypedHeap {
   /** See Heap.make. */
   makeSlice(kind: Kind, len: number, cap: number): Place {
     if (!isKind(kind) || kind.kind !== 'slice') {
-      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'make: expected a slice type; new() makes everything else');
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        `make: expected a slice type, got ${describeNoKind(kind)}; new() makes everything else`,
+      );
     }
     return inRegion(this.env, () => {
       const ref = this.create(kind, undefined);

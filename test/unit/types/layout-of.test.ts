@@ -194,11 +194,18 @@ test('a struct that contains itself is refused, with the way it does', () => {
   expect(layoutOf(struct('Two', { a: Post, b: Post, c: array(Post, 2) })).size).toBe(64);
 });
 
-test('fields that are no type are refused at the first use', () => {
-  expect(refusal(struct('S', { a: i32, b: 5 }))).toBe('struct S, field "b": expected a type, got 5');
-  expect(refusal(struct('S', { a: { kind: 'i32' } }))).toMatch(/field "a": .* an object that is no type/);
-  expect(refusal(struct('S', { a: undefined }))).toMatch(/^struct S, field "a": .*Use a getter/);
-  expect(refusal(struct('Outer', { inner: struct('S', { a: 'i32' }) }))).toMatch(/^struct S, field "a"/);
+test('getters that give no type are refused at the first use', () => {
+  const of = (value: unknown): Kind =>
+    struct('S', {
+      a: i32,
+      get b() {
+        return value as Kind;
+      },
+    });
+  expect(refusal(of(5))).toBe('struct S, field "b": expected a type, got 5');
+  expect(refusal(of({ kind: 'i32' }))).toMatch(/field "b": .* an object that is no type/);
+  expect(refusal(of(undefined))).toMatch(/^struct S, field "b": .*Use a getter/);
+  expect(refusal(struct('Outer', { inner: of('i32') }))).toMatch(/^struct S, field "b"/);
 });
 
 test('what is too large is refused', () => {
