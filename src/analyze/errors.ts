@@ -1,5 +1,6 @@
 /** What is wrong with a snapshot file. */
 
+/** The `code` of a SnapshotError. */
 export type SnapshotErrorCode =
   /** It is another kind of file. */
   | 'ERR_NOT_A_SNAPSHOT'

@@ -1,4 +1,4 @@
-/** src/analyze/graph.ts: what the reader of snapshot files makes and all analyses work on. Node 0 is the root of all. */
+/** A heap as a graph: what `loadGraph` returns, and all analyses work on. Node 0 is the root of all. */
 export interface HeapGraph {
   /** Nodes: 1 … nodes-1 are objects, in order of address; node 0 stands for all roots. */
   readonly nodes: number;
@@ -16,6 +16,7 @@ export interface HeapGraph {
   readonly types: readonly GraphType[]; // types[0] = unknown
   readonly roots: readonly GraphRoot[];
 }
+/** A type of objects in the graph. */
 export interface GraphType {
   readonly name: string; // "Post", "slice(ref(Post)) elements", "string bytes", "map(string, u32) group" …
   readonly size: number;
@@ -23,6 +24,7 @@ export interface GraphType {
   /** Names of fields by byte offset, for labels of edges; empty if not known. */
   readonly fields: readonly { readonly name: string; readonly offset: number; readonly type: string }[];
 }
+/** A root, from which an edge of node 0 leads to the object. */
 export interface GraphRoot {
   readonly kind: 'named' | 'handle' | 'stack' | 'finalizer' | 'cleanup' | 'interned' | 'tiny' | 'other';
   /** Name of a named root; for others what a person understands: "local reference of thread 2". */

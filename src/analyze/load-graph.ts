@@ -20,6 +20,7 @@ import type { Source } from './source.ts';
 import type { SpanTable } from './span-table.ts';
 import { SnapshotTypes } from './types.ts';
 
+/** Options of `loadGraph` and `graphOf`. */
 export interface LoadOptions {
   /** Called now and then with bytes of the file. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;

@@ -19,6 +19,7 @@ import { SnapshotTypes } from './types.ts';
 
 export type { InspectedValue, ObjectInfo };
 
+/** Reads the objects of an open snapshot as `heap.inspect` reads those of a heap: fields, elements, entries, texts. */
 export class SnapshotObjects {
   readonly #types: SnapshotTypes;
   readonly #view: SnapshotView;

@@ -65,6 +65,7 @@ export interface SnapshotSpecial {
   readonly thread: number;
 }
 
+/** A snapshot file that is open: its parts, checked as they are read. `close` it. */
 export class Snapshot {
   readonly header: FileHeader;
   readonly meta: SnapshotMeta;

@@ -1,5 +1,6 @@
 /** Where the bytes of a snapshot file come from. */
 
+/** A file, or what else holds the bytes of one: what `loadGraph` and `new Snapshot` read, by position. */
 export interface Source {
   /** Bytes in all. */
   readonly size: number;

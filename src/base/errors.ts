@@ -4,6 +4,7 @@
  * anything was written; a broken invariant is `fatal`.
  */
 
+/** What went wrong, for programs: stable, whereas messages may change. */
 export type ErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_ALLOCATION_SIZE'
@@ -27,6 +28,7 @@ export type ErrorCode =
   | 'ERR_SNAPSHOT'
   | 'ERR_FATAL';
 
+/** What nearly all errors of the library are; `OutOfRangeError` and `WrongTypeError` alone are not. `name` is that of the class. */
 export class SpanheapError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string) {

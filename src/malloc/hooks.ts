@@ -8,6 +8,7 @@ import { checkFunction } from '../base/check.ts';
 import type { SpanHooks } from '../spans/hooks.ts';
 import type { Proc } from '../sync/proc.ts';
 
+/** What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. None may allocate or collect but `onOutOfMemory`. */
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
   onAlloc?: (addr: Addr, size: number, type: number) => void;

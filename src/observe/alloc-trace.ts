@@ -43,6 +43,7 @@ const CHUNK = 4096;
 /** Milliseconds between two looks at rings that were empty. */
 const NAP_MS = 10;
 
+/** Options of `heap.startTrace`. */
 export interface TraceOptions {
   /**
    * Events that each thread's ring has room for, 256 to 16384, rounded up to a power of 2; an event has 32 bytes. A thread
@@ -69,6 +70,7 @@ interface Chunk extends EventWords {
   end: number;
 }
 
+/** A trace that is under way: what `heap.startTrace` returns. Its events are read by `drain` or `read`, on the thread that began it. */
 export class AllocTrace {
   readonly #heap: MHeap;
   readonly #number: number;

@@ -26,6 +26,7 @@ export interface MemProfileRecord {
   readonly thread: number | undefined;
   /** The rate that they were sampled at. */
   readonly rate: number;
+  /** Samples: all that were taken, and those of them that are in use; objects and bytes. */
   readonly allocObjects: number;
   readonly allocBytes: number;
   readonly inuseObjects: number;

@@ -21,6 +21,7 @@ export interface Float64Histogram {
   readonly buckets: readonly number[];
 }
 
+/** What a metric's value is: a number that is a count, any number, or a `Float64Histogram` (Go: `metrics.ValueKind`). */
 export type MetricKind = 'uint64' | 'float64' | 'float64-histogram';
 
 /** What all metrics of one call are made from, read once. */

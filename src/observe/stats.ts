@@ -40,6 +40,7 @@ export interface ClassStats {
   readonly tailBytes: number;
 }
 
+/** What `heap.stats()` returns: sizes in bytes, counts since the heap was made, all threads together. */
 export interface HeapStats {
   /** The reservation. */
   readonly maxBytes: number;

@@ -133,6 +133,7 @@ export class AllocEvent {
   }
 }
 
+/** Gets the events of a trace, in order. It is one object, which the next event overwrites: copy what is to be kept. */
 export type EventVisitor = (event: AllocEvent) => void;
 
 const UNIT = 8;

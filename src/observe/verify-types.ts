@@ -26,6 +26,7 @@ import { describeSpan, fail, hex } from './verify.ts';
 import { verifyMaps } from './verify-maps.ts';
 import { verifyReferences } from './verify-references.ts';
 
+/** Options of `heap.verify`. */
 export interface VerifyOptions {
   /**
    * Which addresses in objects and references must lead to live objects; invariant `pointer.live`. Undefined: the

@@ -79,6 +79,7 @@ export function describeSpan(m: Words, s: SpanRef): string {
 
 /** What a walk found; for reports. */
 export interface VerifyReport {
+  /** How many of each were checked: spans, live objects, attached threads. */
   readonly spans: number;
   readonly objects: number;
   readonly threads: number;

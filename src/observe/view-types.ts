@@ -28,6 +28,7 @@ export interface ViewInfo {
   readonly spanClasses: number;
 }
 
+/** A row of the heap's size class table. */
 export interface ViewSizeClass {
   /** Bytes of a slot, pages and slots of a span; the end of a span that is too short for a slot. 0 for large objects. */
   readonly size: number;
@@ -128,33 +129,22 @@ export interface ViewGC {
  *   bits 13 … 15  how full the span is, in sevenths: slots that it cannot hand out (Go: allocCount). 7: full
  */
 export const PAGE_CLASS_MASK = 0xff;
-export const PAGE_STATE_SHIFT = 8;
-export const PAGE_STATE_MASK = 0xf;
-export const PAGE_FIRST = 1 << 12;
-export const PAGE_FILL_SHIFT = 13;
+/** `(page >>> PAGE_STATE_SHIFT) & PAGE_STATE_MASK` is the state. */ export const PAGE_STATE_SHIFT = 8;
+/** See PAGE_STATE_SHIFT. */ export const PAGE_STATE_MASK = 0xf;
+/** Set in the first page of a span. */ export const PAGE_FIRST = 1 << 12;
+/** `page >>> PAGE_FILL_SHIFT` is how full the span is, in sevenths. */ export const PAGE_FILL_SHIFT = 13;
 
-/** Beyond what the page allocator knows. */
-export const PAGE_UNKNOWN = 0;
-/** Free, with memory behind it. */
-export const PAGE_IDLE = 1;
-/** Free, its memory never touched or given back. */
-export const PAGE_SCAVENGED = 2;
-/** Free, in a thread's page cache. */
-export const PAGE_CACHED = 3;
-/** In a span of small objects: with pointers if the span class is even. */
-export const PAGE_SMALL = 4;
-/** In a span of tiny blocks. */
-export const PAGE_TINY = 5;
-/** In a large object. */
-export const PAGE_LARGE = 6;
-/** Managed by hand: shadow stacks, handle tables, work buffers. */
-export const PAGE_MANUAL = 7;
-/** In a span of objects that is still to be swept. */
-export const PAGE_UNSWEPT = 8;
-/** In a span on its way back. */
-export const PAGE_FREEING = 9;
-/** In use by nobody that can be named: page 0, or it changed hands just now. */
-export const PAGE_OTHER = 10;
+/** Beyond what the page allocator knows. */ export const PAGE_UNKNOWN = 0;
+/** Free, with memory behind it. */ export const PAGE_IDLE = 1;
+/** Free, its memory never touched or given back. */ export const PAGE_SCAVENGED = 2;
+/** Free, in a thread's page cache. */ export const PAGE_CACHED = 3;
+/** In a span of small objects: with pointers if the span class is even. */ export const PAGE_SMALL = 4;
+/** In a span of tiny blocks. */ export const PAGE_TINY = 5;
+/** In a large object. */ export const PAGE_LARGE = 6;
+/** Managed by hand: shadow stacks, handle tables, work buffers. */ export const PAGE_MANUAL = 7;
+/** In a span of objects that is still to be swept. */ export const PAGE_UNSWEPT = 8;
+/** In a span on its way back. */ export const PAGE_FREEING = 9;
+/** In use by nobody that can be named: page 0, or it changed hands just now. */ export const PAGE_OTHER = 10;
 /** Names, by state. */
 export const PAGE_STATES = [
   'unknown',
@@ -170,6 +160,7 @@ export const PAGE_STATES = [
   'other',
 ] as const;
 
+/** What a span is used for; `damaged`: its record says what cannot be. */
 export type SpanState = 'free' | 'in use' | 'manual' | 'freeing' | 'damaged';
 /** What a span's sweep generation says: swept, to be swept, being swept; 'cached': swept and a thread's. */
 export type SweepState = 'swept' | 'unswept' | 'sweeping' | 'cached' | 'cached, unswept' | 'none';
@@ -197,19 +188,13 @@ export interface ViewSpan {
   readonly list: string;
 }
 
-/** Bits of `slots[i]`. */
-export const SLOT_LIVE = 1;
-export const SLOT_MARKED = 2;
-/** Free, and in the owner's window: the next mallocs take it. */
-export const SLOT_WINDOW = 4;
-/** Free, and on the owner's reuse stack. */
-export const SLOT_STACK = 8;
-/** Freed by another thread; the owner has yet to take note. */
-export const SLOT_NOTED = 16;
-/** Not reached by the scan yet: index at or above freeindex. */
-export const SLOT_AHEAD = 32;
-/** The object has a finalizer, cleanup, weak reference or the like. */
-export const SLOT_SPECIAL = 64;
+/** Bits of `slots[i]`. */ export const SLOT_LIVE = 1;
+/** Found alive by the collector, in the cycle under way or in the last one. */ export const SLOT_MARKED = 2;
+/** Free, and in the owner's window: the next mallocs take it. */ export const SLOT_WINDOW = 4;
+/** Free, and on the owner's reuse stack. */ export const SLOT_STACK = 8;
+/** Freed by another thread; the owner has yet to take note. */ export const SLOT_NOTED = 16;
+/** Not reached by the scan yet: index at or above freeindex. */ export const SLOT_AHEAD = 32;
+/** The object has a finalizer, cleanup, weak reference or the like. */ export const SLOT_SPECIAL = 64;
 
 /** A span with its slots. */
 export interface ViewSpanDetail extends ViewSpan {
@@ -264,6 +249,7 @@ export type ViewValue =
   /** A pointer that leads to no live object. */
   | { readonly is: 'invalid'; readonly text: string };
 
+/** A field of a struct, with what is in it. */
 export interface ViewField {
   readonly name: string;
   readonly value: ViewValue;
@@ -278,6 +264,7 @@ export interface ViewPointer {
   readonly target: ViewTarget | null;
 }
 
+/** The live object that a pointer leads to. */
 export interface ViewTarget {
   readonly start: number;
   readonly size: number;
@@ -285,6 +272,7 @@ export interface ViewTarget {
   readonly type: string | null;
 }
 
+/** An object, as `view.object(address)` tells it. */
 export interface ViewObject {
   /** The address that was asked for. */
   readonly address: number;
@@ -345,6 +333,7 @@ export interface ViewCacheClass {
   readonly needzero: boolean;
 }
 
+/** An attached thread, and what it holds. */
 export interface ViewThread {
   readonly id: number;
   /** 'IDLE', 'RUNNING', 'STOPPED', 'DEAD', 'BLOCKED', 'HALTED'. */
@@ -421,6 +410,7 @@ export interface ViewClassUse {
   readonly unswept: number;
 }
 
+/** Objects of one type, counted. */
 export interface ViewType {
   /** Type number and name; 0 and '': objects free of pointers, which carry none, all those of one size together. */
   readonly number: number;
@@ -446,6 +436,7 @@ export interface ViewTypes {
   readonly others: { readonly types: number; readonly objects: number; readonly bytes: number };
 }
 
+/** A named root, and where it leads. */
 export interface ViewRoot {
   readonly name: string;
   readonly type: string;
@@ -456,6 +447,7 @@ export interface ViewRoot {
 /** One entry of a summary level: free pages at its beginning, longest run, at its end. */
 export type ViewSummary = readonly [start: number, max: number, end: number];
 
+/** The page allocator: its summary tree, and what it has in hand. */
 export interface ViewPageAlloc {
   /** Pages known, and in spans. */
   readonly grownPages: number;

@@ -29,13 +29,16 @@ const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 const count = (n: number): string => n.toLocaleString('en-US');
 
 export abstract class HeapInside {
+  /** @internal */
   protected readonly cache: MCache;
-  /** What `raw` is. */
+  /** What `raw` is. @internal */
   protected readonly allocator: RawAllocator;
+  /** @internal */
   protected readonly collector: HeapGC;
-  /** The trace that this thread has begun last. */
+  /** The trace that this thread has begun last. @internal */
   protected trace: AllocTrace | undefined;
 
+  /** @internal */
   protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {
     this.cache = cache;
     this.allocator = allocator;
@@ -50,7 +53,7 @@ export abstract class HeapInside {
     };
   }
 
-  /** Throws SpanheapError when this thread is not attached any more. */
+  /** Throws SpanheapError when this thread is not attached any more. @internal */
   protected abstract check(): void;
   abstract addressOf(ref: Reference): number;
   abstract readonly attached: boolean;

@@ -61,10 +61,17 @@ export interface Roots {
   names(): string[];
 }
 
+/**
+ * One heap, as the thread holds it that has made it (`createHeap`) or is attached to it (`attachHeap`). Of use on this thread
+ * only: others get what `share()` returns. After `detach`, and once this thread was reaped, methods throw SpanheapError with
+ * `ERR_DETACHED`; those that only read numbers, such as `memStats` and `view`, go on.
+ */
 export class Heap extends HeapInside {
   /** The allocator itself: malloc and free, and Go's `makeslice` family. */
   readonly raw: RawHeap;
+  /** The memory that addresses are of: what `raw` and `addressOf` give. */
   readonly memory: HeapMemory;
+  /** Names that all threads find objects by; what has one stays alive. */
   readonly roots: Roots;
   readonly #typed: TypedHeap;
   readonly #mem: Mem;
@@ -388,7 +395,10 @@ export class Heap extends HeapInside {
     return fn();
   }
 
-  /** Inside a region the thread is attached: that was seen when the region began, and nobody reaps a running thread. */
+  /**
+   * Inside a region the thread is attached: that was seen when the region began, and nobody reaps a running thread.
+   * @internal
+   */
   protected override check(): void {
     if (this.cache.heap.t.depth > 0) return;
     if (!this.attached) throw new SpanheapError('ERR_DETACHED', 'this thread is not attached to the heap any more');

@@ -11,6 +11,7 @@ export interface UrlLike {
   readonly href: string;
 }
 
+/** Options of `createHeap`, all of which have defaults. Wrong ones, and names that are none, are an ArgumentError. */
 export interface HeapOptions {
   /**
    * Size of the reservation for objects in bytes: the most the heap can ever hold, rounded up to whole pages of 8 KiB.

@@ -11,6 +11,7 @@ import { nameOf, Sources } from './pprof-sources.ts';
 /** What a viewer shows first. */
 export type SampleType = 'alloc_objects' | 'alloc_space' | 'inuse_objects' | 'inuse_space';
 
+/** Options of `encodeHeapProfile` and `writeHeapProfile`. */
 export interface EncodeOptions {
   /** Whether source maps are applied: inline ones, and files beside the scripts. Default: true. */
   readonly sourceMaps?: boolean;

@@ -14,12 +14,14 @@ export interface ProfiledHeap {
   gc(): void;
 }
 
+/** What a server is to answer. */
 export interface PprofResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 }
 
+/** Options of `pprofResponse`. */
 export interface PprofOptions {
   /** Whether positions are told as in the sources that files were made from. Default: true. */
   readonly sourceMaps?: boolean;

@@ -38,6 +38,7 @@ export interface MetricRegistry {
   readonly contentType: string;
 }
 
+/** Options of `registerHeapMetrics`. */
 export interface HeapMetricsOptions {
   /** prom-client's `register`, or a `Registry` of yours. Default: a new one. */
   readonly registry?: MetricRegistry;
@@ -208,6 +209,7 @@ export async function metricsText(heap: MeteredHeap): Promise<{ type: string; bo
 export interface MetricsRequest {
   readonly method?: string | undefined;
 }
+/** What `metricsHandler` needs of a response. */
 export interface MetricsResponse {
   statusCode: number;
   setHeader(name: string, value: string): unknown;

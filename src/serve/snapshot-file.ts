@@ -12,6 +12,7 @@ import type { Heap } from '../index.ts';
 import { MAGIC_BYTES } from '../observe/snapshot/format.ts';
 import { Draft, writeWhole } from './draft.ts';
 
+/** Options of `writeSnapshot` and `writeSnapshotSync`. */
 export interface WriteSnapshotOptions {
   /** Called now and then with the bytes of the snapshot so far (before they are compressed), and about how many it will have. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;

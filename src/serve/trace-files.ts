@@ -11,8 +11,10 @@ import { ChunkFile } from './trace/chunk-file.ts';
 import { TextWriter } from './trace/text-writer.ts';
 import type { TraceWriter } from './trace/writer.ts';
 
+/** How a trace is written: see `RecordOptions.format`. */
 export type TraceFormat = 'spanheap-trace' | 'chrome';
 
+/** Options of `recordTrace`. */
 export interface RecordOptions {
   /**
    * 'spanheap-trace': what `spanheap replay` reads. 'chrome': Chrome's trace-event JSON, for ui.perfetto.dev. Default:
@@ -42,6 +44,7 @@ export interface TraceSummary {
   readonly seconds: number;
 }
 
+/** A trace that is being written: what `recordTrace` returns. */
 export interface TraceRecording {
   /** Events lost so far. */
   readonly lost: number;

@@ -46,29 +46,37 @@ export type KeyKind = IntKind | StringKind | bytes;
 /** Fields in the order of their declaration. Reading one may run a getter of the user: read them of the layout. */
 export type Fields = Readonly<Record<string, Kind>>;
 
+/** What `struct(name, fields)` returns. */
 export interface StructKind<Name extends string = string, F = Fields> extends OfKind<'struct'> {
   readonly name: Name;
   readonly fields: F;
 }
+/** What `ref(T)` returns. */
 export interface RefKind<T = ReferableKind> extends OfKind<'ref'> {
   readonly elem: T;
 }
+/** What `slice(T)` returns. */
 export interface SliceKind<E = Kind> extends OfKind<'slice'> {
   readonly elem: E;
 }
+/** What `array(T, n)` returns. */
 export interface ArrayKind<E = Kind> extends OfKind<'array'> {
   readonly elem: E;
   readonly length: number;
 }
+/** What `map(K, V)` returns. */
 export interface MapKind<K = KeyKind, V = Kind> extends OfKind<'map'> {
   readonly key: K;
   readonly value: V;
 }
+/** What `atomic(T)` returns. */
 export interface AtomicKind<T = IntKind> extends OfKind<'atomic'> {
   readonly elem: T;
 }
 
+/** What `heap.new` makes, what a `ref` points to, and what has a name in `heap.roots`. */
 export type ReferableKind = StructKind | SliceKind | ArrayKind | MapKind;
+/** Any type that can be declared. */
 export type Kind = ScalarKind | StringKind | bytes | RefKind | AtomicKind | ReferableKind;
 
 const INT_NAMES = ['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64'] as const;

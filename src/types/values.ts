@@ -89,6 +89,7 @@ export type Init<T> = Given<Infer<T>>;
  * The bytes go when no string of the heap has them, and no thread an `Interned`.
  */
 export interface Interned {
+  /** The text as a JS string. */
   readonly value: string;
   toString(): string;
   toJSON(): string;
@@ -251,9 +252,11 @@ export interface SharedMap<K, V> extends Reference<'map'> {
   get(key: K): V | undefined;
   /** Throws OutOfMemoryError, and what the types of key and value refuse a value with. */
   set(key: K, value: Given<V>): this;
+  /** Whether there is an entry. */
   has(key: K): boolean;
   /** Removes an entry; says whether there was one. */
   delete(key: K): boolean;
+  /** Removes all entries that are there at the call; what other threads set meanwhile may stay. */
   clear(): void;
   /**
    * Replaces a value by what `change` makes of it, in one step for all threads. `change` gets undefined for a key that
@@ -261,9 +264,13 @@ export interface SharedMap<K, V> extends Reference<'map'> {
    * on, and the map is as it was.
    */
   update(key: K, change: (old: V | undefined) => Given<V> | undefined): void;
+  /** The keys, in no order; see above for changes meanwhile. */
   keys(): IterableIterator<K>;
+  /** The values, in no order. */
   values(): IterableIterator<V>;
+  /** Keys and values, in no order: what `for … of` goes through. */
   entries(): IterableIterator<[key: K, value: V]>;
+  /** Calls `visit` for each entry, value first, as a JS Map does. */
   forEach(visit: (value: V, key: K) => void): void;
   [Symbol.iterator](): IterableIterator<[key: K, value: V]>;
 }
@@ -274,13 +281,21 @@ export interface SharedMap<K, V> extends Reference<'map'> {
  * RangeError for what is outside of it. One of 8 or 16 bits has no more than this.
  */
 export interface SmallAtomic<N> extends Reference<'atomic'> {
+  /** The value. */
   load(): N;
+  /** Replaces the value. Throws RangeError. */
   store(value: N): void;
+  /** Adds; returns the value before. */
   add(value: N): N;
+  /** Subtracts; returns the value before. */
   sub(value: N): N;
+  /** Keeps the bits that both have; returns the value before. */
   and(value: N): N;
+  /** Sets the bits that `value` has; returns the value before. */
   or(value: N): N;
+  /** Flips the bits that `value` has; returns the value before. */
   xor(value: N): N;
+  /** Replaces the value; returns the one before. Throws RangeError. */
   exchange(value: N): N;
   /** Stores `replacement` if the value is `expected`. Returns the value before: `expected` if it was stored. */
   compareExchange(expected: N, replacement: N): N;

@@ -122,3 +122,26 @@ test.each([
 test('every core file begins with what it is', () => {
   expect(sourceFiles.filter((file) => !textOf(file).startsWith('/**') && !textOf(file).startsWith('#!'))).toEqual([]);
 });
+
+/** Of a kind that is a type and a constant of one name, the constant's counts. */
+const DECLARATION = (name: string): RegExp =>
+  new RegExp(
+    `(\\*/\\n(?://.*\\n)?|\\*/ )?export (?:declare )?(?:abstract )?(?:async )?(?:class|interface|type|function\\*?|const) ${name}\\b`,
+    'gm',
+  );
+
+test.each(['index.ts', 'observe.ts'])('what %s exports says what it is', (door) => {
+  const silent: string[] = [];
+  let count = 0;
+  for (const [, names, from] of textOf(door).matchAll(/^export (?:type )?(?:\{([^}]*)\}|\*) from '(.*)';$/gm)) {
+    const text = textOf(join(from!));
+    const exported = names?.match(/\b(?!type\b)\w+/g) ?? [...text.matchAll(/^export \w+ (\w+)/gm)].map((m) => m[1]!);
+    for (const name of exported) {
+      count++;
+      const declared = [...text.matchAll(DECLARATION(name))];
+      if (!declared.some((match) => match[1] !== undefined)) silent.push(`${from}: ${name}`);
+    }
+  }
+  expect(silent).toEqual([]);
+  expect(count).toBeGreaterThan(30);
+});

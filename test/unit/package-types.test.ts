@@ -1,6 +1,6 @@
 /** The package's declarations in a program that has nothing else: no `@types/node`, and every check of the compiler. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,4 +48,11 @@ test.each([
   ['a bundler, for browsers', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }],
 ])('%s', (_, options) => {
   expect(complaints(options)).toBe('');
+});
+
+test('an editor offers of a heap only what is for its users', () => {
+  for (const file of ['heap', 'heap-inside']) {
+    const declared = readFileSync(join(folder, `node_modules/spanheap/dist/types/runtime/${file}.d.ts`), 'utf8');
+    expect(declared).not.toMatch(/^ *(?:protected|static) /m);
+  }
 });

@@ -66,6 +66,7 @@ import { attachments, Moment } from './moment.ts';
 import { SpanEncoder, spanWords } from './spans.ts';
 import { SectionWriter } from './writer.ts';
 
+/** Options of `heap.snapshot` and `heap.snapshotSync`. */
 export interface SnapshotOptions {
   /**
    * Whether the collector runs before, so that garbage is not in the snapshot. Default: true, unless the heap was made

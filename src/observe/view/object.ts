@@ -24,6 +24,7 @@ import { bitAt, firstPage, spanAtPage } from './records.ts';
 import { pageOfAddress, slotAt, slotBits } from './span.ts';
 import { viewElements, viewMap, viewPlain, viewValue } from './values.ts';
 
+/** How `view.object(address)` finds out what an object is. */
 export interface ObjectOptions {
   /** Address of the pointer that was followed. */
   readonly via?: number;

@@ -112,6 +112,7 @@ export function pageCaches(mem: Mem): number[] {
   return attachedProcs(mem).map((p) => p + PROC_PAGE_CACHE);
 }
 
+/** What each page of the heap is, and what has changed since: what `view.pageMap()` returns. See the PAGE_ constants. */
 export class PageMap {
   /** Counts renewals that changed something. */
   version = 1;

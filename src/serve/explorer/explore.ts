@@ -15,6 +15,7 @@ export type ExplorableHeap = Pick<
   'share' | 'view' | 'memStats' | 'metrics' | 'memProfile' | 'gc' | 'snapshot' | 'attached' | 'threadsOf' | 'reap'
 >;
 
+/** Options of `explore`: where it is served, and what the page says. */
 export interface ExploreOptions extends ServerOptions {
   /** What the page calls the heap. Default: 'heap 1'. */
   readonly name?: string | undefined;
@@ -22,6 +23,7 @@ export interface ExploreOptions extends ServerOptions {
   readonly keepAlive?: boolean | undefined;
 }
 
+/** A page that is served: what `explore` returns. */
 export interface Explorer {
   /** Where the page is: `http://127.0.0.1:6090/`. */
   readonly url: string;
