@@ -4,9 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as library from '../../src/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const guide = readFileSync(join(root, 'docs/guide.md'), 'utf8');
 /** Inside the package, its own name resolves to its own build. */
 const folder = join(root, 'dist', 'readme');
 
@@ -22,6 +24,7 @@ describe('the examples', () => {
       writeFileSync(join(folder, `example-${i}.mjs`), code);
       writeFileSync(join(folder, `example-${i}.mts`), code);
     }
+    writeFileSync(join(folder, 'guide.mts'), guideTypes());
     const compilerOptions = { paths: { spanheap: ['../../src/index.ts'] } };
     const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.mts'] };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
@@ -39,13 +42,22 @@ describe('the examples', () => {
     expect(output(1)).toBe('2 likes, 2 replies, "be" 4 times\n');
   });
 
-  it('both are right for TypeScript', () => {
+  it('they and the types of the guide are right for TypeScript', () => {
     expect(examples).toHaveLength(2);
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const checked = execFileSync(process.execPath, [tsc, '-p', folder, '--listFilesOnly'], { encoding: 'utf8' });
-    expect(checked.match(/example-\d\.mts$/gm)).toHaveLength(2);
+    expect(checked.match(/(?:example-\d|guide)\.mts$/gm)).toHaveLength(3);
     expect(typeErrors(tsc)).toBe('');
   });
+
+  /** What the guide declares, and what it says of types, as a program. */
+  function guideTypes(): string {
+    const section = guide.slice(guide.indexOf('\n## Types'), guide.indexOf('\n## Objects'));
+    const blocks = [...section.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
+    expect(blocks).toHaveLength(2);
+    const heap = "import { createHeap } from 'spanheap';\nconst heap = createHeap();\n";
+    return `${heap}${blocks.join('')}export const used: NodeRef = heap.new(Node);\naddPoint(used, { x: 1 });\n`;
+  }
 
   /** What the compiler complains about: it prints that, and ends with an error. */
   function typeErrors(tsc: string): string {
@@ -85,7 +97,6 @@ describe('the options of the commands', () => {
     return [...help.matchAll(/^ {2}(--[a-z-]+)/gm)].map((m) => m[1]!);
   };
   const section = (text: string, heading: string) => text.split(/^## /m).find((part) => part.startsWith(heading))!;
-  const guide = readFileSync(join(root, 'docs/guide.md'), 'utf8');
 
   it.each([
     ['index', readme, 'Index text files', /^--no-explore$/],
@@ -96,6 +107,37 @@ describe('the options of the commands', () => {
     const options = optionsOf(command).filter((option) => !leftOut.test(option));
     expect(options.length).toBeGreaterThan(6);
     expect(options.filter((option) => !section(text, heading).includes(option))).toEqual([]);
+  });
+});
+
+describe('the guide has every', () => {
+  const source = (file: string) => readFileSync(join(root, 'src', file), 'utf8');
+  const part = (file: string, from: string, to: string) => {
+    const text = source(file);
+    return text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from)));
+  };
+  const all = (text: string, what: RegExp) => [...text.matchAll(what)].map((m) => m[1]!);
+  const methodsOf = (text: string) => all(text, /^ {2}(?:get )?(?:readonly )?([a-z]\w*)\b[(:<]/gim);
+  const kinds = /\b(?:PAGE|SLOT)_/;
+
+  it.each([
+    ['function and type', 30, Object.keys(library).filter((name) => !kinds.test(name) && name !== 'whenFirstShared')],
+    ['option', 13, all(part('runtime/options.ts', 'const KNOWN', '];'), /'(\w+)'/g)],
+    [
+      'method of heaps',
+      30,
+      [
+        ...methodsOf(part('runtime/heap.ts', 'interface HeapMemory', 'function createHeap')),
+        ...methodsOf(source('runtime/heap-inside.ts')),
+      ],
+    ],
+    ['method of heap.raw', 15, all(part('runtime/raw.ts', 'RawHeap = Pick', '>;'), /'(\w+)'/g)],
+    ['method of references', 30, methodsOf(source('types/values.ts'))],
+    ['hook', 9, all(source('malloc/hooks.ts') + source('spans/hooks.ts'), /^ {2}(on\w+)\?: \(/gm)],
+    ['error', 24, all(source('base/errors.ts') + source('analyze/errors.ts'), /'(ERR_\w+)'/g)],
+  ])('%s', (_, atLeast, names) => {
+    expect(new Set(names).size).toBeGreaterThanOrEqual(atLeast);
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(guide))).toEqual([]);
   });
 });
 
