@@ -9,7 +9,7 @@
  * Names are bytes, which need not be UTF-8: then the path that is shown is not the one to open.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { normalize, sep } from 'node:path';
 import { CliError, printable, UsageError, unreadable } from '../errors.ts';
 import { NOT_A_FILE, reasonOf, type Skipped } from './skipped.ts';
@@ -84,11 +84,12 @@ function realBytes(path: string): string {
 function walk(root: Place, found: Findings): void {
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of entriesOf(folder, found)) {
-      if (entry.name.toString('latin1') === '.git' || entry.isSymbolicLink()) continue;
-      const place = below(folder, entry.name);
-      if (entry.isDirectory()) folders.push(place);
-      else noteFile(place, statOf(place, found), found);
+    for (const name of namesIn(folder, found)) {
+      if (name.toString('latin1') === '.git') continue;
+      const place = below(folder, name);
+      const stats = statOf(place, found);
+      if (stats?.isDirectory() === true) folders.push(place);
+      else if (stats?.isSymbolicLink() !== true) noteFile(place, stats, found);
     }
   }
 }
@@ -109,9 +110,10 @@ function withSeparator(folder: string): string {
   return folder.endsWith(sep) ? folder : folder + sep;
 }
 
-function entriesOf(folder: Place, { skipped }: Findings): Dirent<Buffer>[] {
+/** As bytes, and without what they are: Bun gives one or the other. */
+function namesIn(folder: Place, { skipped }: Findings): Buffer[] {
   try {
-    return readdirSync(folder.rawPath ?? folder.path, { withFileTypes: true, encoding: 'buffer' });
+    return readdirSync(folder.rawPath ?? folder.path, { encoding: 'buffer' });
   } catch (error) {
     keep(skipped, folder, { path: folder.path, reason: reasonOf(error) });
     return [];
