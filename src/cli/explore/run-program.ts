@@ -27,14 +27,21 @@ export async function runProgram(
     env: { ...process.env, [HOOK_ENV]: JSON.stringify(settings) },
   });
   const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-    // Ctrl-C goes to both; this process waits for what the program makes of it. Other signals are passed on.
-    process.on('SIGINT', () => {});
+    // Ctrl-C in a terminal goes to both; this process waits for what the program makes of it. Other signals are passed on.
+    process.on('SIGINT', () => {
+      if (!isInTerminal()) child.kill('SIGINT');
+    });
     process.on('SIGTERM', () => child.kill('SIGTERM'));
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const code = end.signal === null ? (end.code ?? 1) : 128 + constants.signals[end.signal];
   if (code !== 0) throw new ProgramEnded(code);
+}
+
+/** Whether there may be somebody to press Ctrl-C. */
+function isInTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY === true);
 }
 
 function isFile(path: string): boolean {

@@ -73,6 +73,21 @@ test('the demonstration: a heap that changes and is collected, until it is told 
   expect(await demo.ended).toBe(0);
 });
 
+test('an interrupt of the command alone, where there is no terminal, is the program’s', async () => {
+  const file = program(
+    'waits.mjs',
+    "createHeap({ maxBytes: 2 ** 24 }); setInterval(() => {}, 1000); console.log('up');",
+  );
+  const plain = run([CLI, 'explore', file, '--port', '0']);
+  await until('the program runs', () => plain.out().includes('up'));
+  plain.child.kill('SIGINT');
+  expect(await plain.ended).toBe(130);
+  const kept = run([CLI, 'explore', program('done.mjs', 'globalThis.heap = createHeap();'), '--port', '0', '--keep']);
+  await until('the page stays', () => kept.out().includes('Ctrl-C ends'));
+  kept.child.kill('SIGINT');
+  expect(await kept.ended).toBe(0);
+});
+
 test('the demonstration ends by itself if asked to', async () => {
   expect(await run([CLI, 'explore', '--port', '0', '--seconds', '1']).ended).toBe(0);
 });
