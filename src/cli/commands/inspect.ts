@@ -17,6 +17,7 @@ import { keyedPlaces, stringsOf, valuesOf } from '../inspect/texts-view.ts';
 import { objectOf, overviewOf, pathOf, retainersView, rootsOf, summaryOf, typeOf } from '../inspect/views.ts';
 import { checkOutputs, writeOutput } from '../output.ts';
 import { parseCount } from '../sizes.ts';
+import { refuseWithout } from '../usage.ts';
 
 const TOP = 10;
 const MOST_TOP = 100_000;
@@ -54,9 +55,9 @@ export function addInspectCommand(program: Command): void {
     )
     .argument('<file>', 'snapshot, as heap.snapshot() and writeSnapshot() make it')
     .addOption(
-      new Option('--top <n>', 'lines of each table')
-        .default(undefined, String(TOP))
-        .argParser((text) => parseCount(text, '--top', 1, MOST_TOP)),
+      new Option('--top <n>', `lines of each table (default: ${TOP}; of --path ${PATHS} ways)`).argParser((text) =>
+        parseCount(text, '--top', 1, MOST_TOP),
+      ),
     )
     .option('--type <name>', 'objects of a type: where pointers to them are, which are biggest')
     .addOption(address('--object <address>', 'an object: its fields, what it keeps alive and what it hangs on'))
@@ -74,7 +75,12 @@ export function addInspectCommand(program: Command): void {
     .option('--middle <file>', 'with --diff: only new objects that were there in this one already, taken in between')
     .option('--json <file>', 'write what was found as JSON; - for standard output, the report then goes to stderr')
     .option('--heapsnapshot <file>', "write the objects as Chrome's DevTools read them (Memory, Load profile)")
-    .addOption(new Option('--csv', 'print the main table as comma-separated values, not the report').conflicts('json'))
+    .addOption(
+      new Option(
+        '--csv',
+        'print the main table as comma-separated values, not the report; of one thing at a time',
+      ).conflicts('json'),
+    )
     .addHelpText('after', EXAMPLES)
     .action((file: string, options: CommandOptions) => inspect(file, options));
 }
@@ -96,7 +102,8 @@ Exit code: 0 all went well, 1 a file, address or type is at fault, 2 the command
 async function inspect(file: string, options: CommandOptions): Promise<void> {
   const { json, csv = false, heapsnapshot, diff, middle } = options;
   const inputs = [file, diff, middle].filter((input) => input !== undefined);
-  if (middle !== undefined && diff === undefined) throw new UsageError('--middle needs --diff');
+  if (diff === undefined) refuseWithout('--diff', { '--middle': middle });
+  if (csv) checkOneAsked(options);
   checkOutputs(
     [
       ['--json', json],
@@ -125,6 +132,13 @@ async function inspect(file: string, options: CommandOptions): Promise<void> {
   else if (json !== undefined) writeOutput(json, text);
 }
 
+/** A file of comma-separated values has one table. */
+function checkOneAsked({ diff, type, object, path, retainers, roots, sizes, strings }: CommandOptions): void {
+  const views = { diff, type, object, path, retainers, roots, sizes, strings };
+  const asked = Object.entries(views).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
+  if (asked.length > 1) throw new UsageError(`--csv prints one table: choose one of ${asked.join(', ')}`);
+}
+
 function subjectOf(file: string, snapshot: Snapshot, objects: SnapshotObjects, options: CommandOptions): Subject {
   const graph = readGraph(file, snapshot);
   if (options.namedRoots === true) dropPassingRoots(graph);
@@ -140,8 +154,8 @@ async function outcomeOf(
 ): Promise<InspectOutcome> {
   const { top = TOP, type, object, path, retainers, roots, sizes, strings, diff, middle } = options;
   const contents = (node: number) => valuesOf(subject, snapshot, objects, node, top);
-  const older = diff === undefined ? undefined : await readOlder(diff);
-  const between = middle === undefined ? null : await readOlder(middle);
+  const older = diff === undefined ? undefined : await readOlder(diff, snapshot);
+  const between = middle === undefined ? null : await readOlder(middle, snapshot);
   const views: Omit<InspectOutcome, 'file' | 'summary'> = {
     ...(older !== undefined && { diff: diffOf(subject, older, between) }),
     ...(type !== undefined && { type: typeOf(subject, type, top) }),

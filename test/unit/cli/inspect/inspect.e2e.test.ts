@@ -1,5 +1,5 @@
 /** The program as it is installed, on snapshots of a heap with a leak: dist/cli.js in a process of its own. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -189,6 +189,18 @@ test('a file for DevTools, by the rules of the format, with texts', () => {
   expect(readdirSync(folder).filter((name) => name.includes('part'))).toEqual([]);
 });
 
+test('a comparison with a snapshot of another heap is warned of, in one line', () => {
+  writeSnapshotSync(createHeap({ maxBytes: 2 ** 20, background: false }), path('other'));
+  const { code, err } = inspect(FIRST, '--diff', 'other');
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringMatching(
+      /^spanheap: warning: other is of another heap: maxBytes is 1048576 in it, and \d+ here\n$/,
+    ),
+  });
+  expect(inspect(SECOND, '--diff', FIRST).err).toBe('');
+});
+
 describe('bad input is told in one line', () => {
   const fails = (code: number, args: string[], message: RegExp | string): void => {
     const got = inspect(...args);
@@ -212,6 +224,8 @@ describe('bad input is told in one line', () => {
     bytes[bytes.length >>> 1]! ^= 1;
     writeFileSync(path('damaged'), bytes);
     fails(1, ['damaged'], /spanheap: damaged: the snapshot is damaged at byte/);
+    execFileSync('mkfifo', [path('pipe')]);
+    fails(1, ['pipe'], 'spanheap: pipe: is a pipe: a snapshot is read at random, save it to a file first');
   });
 
   test('addresses, types, counts', () => {
@@ -222,6 +236,7 @@ describe('bad input is told in one line', () => {
     fails(2, [FIRST, '--top', '0'], /--top: "0" is not a whole number from 1/);
     fails(2, [FIRST, '--middle', SECOND], '--middle needs --diff');
     fails(2, [FIRST, '--csv', '--json', 'x.json'], /cannot be used with/);
+    fails(2, [FIRST, '--csv', '--roots', '--sizes'], '--csv prints one table: choose one of --roots, --sizes');
     fails(2, [FIRST, SECOND], /too many arguments/);
   });
 
@@ -237,6 +252,7 @@ describe('bad input is told in one line', () => {
 
 test('help names every option', () => {
   const { out } = inspect('--help');
+  expect(out).toContain('(default: 10; of --path 3 ways)');
   const options = ['top', 'type', 'object', 'path', 'retainers', 'roots', 'named-roots', 'sizes', 'strings'];
   for (const option of [...options, 'diff', 'middle', 'json', 'heapsnapshot', 'csv'])
     expect(out).toContain(`--${option}`);
