@@ -8,7 +8,8 @@ import { addInspectCommand } from './commands/inspect.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 import { addWarmCommand } from './commands/warm.ts';
-import { CliError } from './errors.ts';
+import { CliError, quoted, UsageError } from './errors.ts';
+import { inOneLine } from './usage.ts';
 
 /** Built, this file is dist/cli.js: the library and the workers stand beside it, the package's manifest above. */
 const INDEX_WORKER = new URL('./index-worker.js', import.meta.url);
@@ -20,18 +21,18 @@ const EXPLORE = {
 const LIBRARY = new URL('./index.js', import.meta.url);
 const MANIFEST = new URL('../package.json', import.meta.url);
 
-function createProgram(): Command {
+function createProgram(argv: readonly string[]): Command {
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string };
   const program = new Command('spanheap')
     .description("Go's memory manager for JavaScript: one heap in shared memory for all worker threads.")
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpCommand(false)
     .addHelpText(
       'after',
       '\nExamples:\n  spanheap index . --query heap\n  spanheap replay recording.trace.gz --threads 2 --verify\n  spanheap explore app.js\n',
     )
-    .configureOutput({ outputError: (text, write) => write(inOneLine(text)) })
+    .configureOutput({ outputError: (text, write) => write(inOneLine(text, argv[2])) })
     .exitOverride();
   addIndexCommand(program, INDEX_WORKER);
   addReplayCommand(program, REPLAY_WORKER);
@@ -39,17 +40,26 @@ function createProgram(): Command {
   addVerifyCommand(program);
   addExploreCommand(program, EXPLORE);
   addWarmCommand(program, LIBRARY);
+  addHelpCommand(program);
   return program;
 }
 
-/** What Commander says of a wrong command line, as we say everything. */
-function inOneLine(text: string): string {
-  return text.replace(/^error: /, 'spanheap: ').replace(/\n\(Did you mean (.+)\?\)/, '; did you mean $1?');
+/** Our own, since Commander's prints all help for a command that does not exist. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .summary('print the help of a command')
+    .argument('[command]')
+    .action((name: string | undefined) => {
+      const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
+      if (command === undefined) throw new UsageError(`unknown command ${quoted(name!)}`);
+      command.help();
+    });
 }
 
 /** Runs the program and returns its exit code. */
 async function run(argv: readonly string[]): Promise<number> {
-  const program = createProgram();
+  const program = createProgram(argv);
   if (argv.length <= 2) {
     program.outputHelp({ error: true });
     return 2;

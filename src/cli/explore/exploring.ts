@@ -3,6 +3,7 @@ import type { ExplorableHeap, Explorer } from '../../serve/explorer/explore.ts';
 import { startExplorer } from '../../serve/explorer/explore.ts';
 import { CliError } from '../errors.ts';
 import { catchSignals } from '../signals.ts';
+import { refuseWithout } from '../usage.ts';
 import { listenForHeaps } from './created.ts';
 import { type ServeFlags, serverOptions } from './flags.ts';
 
@@ -20,7 +21,12 @@ export function isInteractive(): boolean {
  * page stays until Ctrl-C, with exit code 0; where nobody watches it ends with the work.
  */
 export async function exploring(flags: ExploreFlags, name: string, work: () => Promise<void>): Promise<void> {
-  if (flags.explore !== true) return await work();
+  const { explore: isAsked, port, host, allowHost, interval } = flags;
+  // With --no-explore they are those of a script that has --explore in it.
+  if (isAsked === undefined) {
+    refuseWithout('--explore', { '--port': port, '--host': host, '--allow-host': allowHost, '--interval': interval });
+  }
+  if (isAsked !== true) return await work();
   const explorer = await openExplorer(flags);
   // One that is done with is shown until the next is there.
   let last = (): void => {};

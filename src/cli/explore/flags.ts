@@ -10,28 +10,23 @@ export interface ServeFlags {
   readonly interval?: number;
 }
 
+/** Their defaults are the server's own, so Commander, which has none, cannot tell them. */
 export function addServeFlags(command: Command): Command {
   return command
     .addOption(
-      new Option('--port <n>', "the explorer's port; 0: any free one")
-        .default(undefined, 'the first free one from 6090 on')
-        .argParser((text) => parseCount(text, '--port', 0, 65535)),
+      new Option(
+        '--port <n>',
+        "the explorer's port; 0: any free one (default: the first free one from 6090 on)",
+      ).argParser((text) => parseCount(text, '--port', 0, 65535)),
     )
     .addOption(
-      new Option('--host <address>', 'address at which the explorer is served').default(
-        undefined,
-        '127.0.0.1: this machine only',
+      new Option('--host <address>', 'address at which the explorer is served (default: 127.0.0.1, this machine only)'),
+    )
+    .addOption(new Option('--allow-host <name...>', 'other names that it is asked by, such as that of a proxy'))
+    .addOption(
+      new Option('--interval <ms>', 'milliseconds between two samples (default: 500)').argParser((text) =>
+        parseCount(text, '--interval', 20, 60_000),
       ),
-    )
-    .addOption(
-      new Option('--allow-host <name...>', 'other names that it is asked by, such as that of a proxy').default(
-        undefined,
-      ),
-    )
-    .addOption(
-      new Option('--interval <ms>', 'milliseconds between two samples')
-        .default(undefined, '500')
-        .argParser((text) => parseCount(text, '--interval', 20, 60_000)),
     );
 }
 

@@ -242,6 +242,8 @@ describe('the command line', () => {
     [['replay', GIT, '--json', GIT], 'is one of the recordings'],
     [['replay', GIT, '--html', '-'], '--html needs the name of a file'],
     [['play', GIT], "unknown command 'play'"],
+    [['help', 'play'], 'unknown command "play"'],
+    [['replay', GIT, '--host', '::1'], '--host needs --explore'],
   ])('%j', (args, message) => {
     const { code, out, err } = spanheap(...args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
@@ -258,6 +260,8 @@ describe('the command line', () => {
   test('help and version', () => {
     expect(spanheap('--version').out).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(spanheap('--help')).toMatchObject({ code: 0, err: '' });
+    expect(spanheap('help')).toEqual(spanheap('--help'));
+    expect(spanheap('help', 'replay')).toEqual(spanheap('replay', '--help'));
     const { code, out } = spanheap('replay', '--help');
     expect(code).toBe(0);
     expect(out).toContain('Examples:');

@@ -240,6 +240,9 @@ describe('what goes wrong', () => {
     [[SOURCES, '--no-gc', '--gc-percent', '50'], "'--gc-percent <n>' cannot be used with option '--no-gc'"],
     [[SOURCES, '--no-gc', '--memory-limit', '1G'], "'--memory-limit <size>' cannot be used with option '--no-gc'"],
     [[SOURCES, '--fast'], "unknown option '--fast'"],
+    [[SOURCES, '--keep'], "unknown option '--keep'\n"],
+    [[SOURCES, '--port', '0'], '--port needs --explore'],
+    [[SOURCES, '--interval', '100'], '--interval needs --explore'],
     [[SOURCES, '--json', SOURCES], 'is one of the files to index'],
     [[''], 'a path must not be empty'],
   ])('%j', (args, message) => {
