@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const PROGRAM = `
 import { createHeap, f64, ref, slice, struct, type Ref } from 'spanheap';
+import type {} from 'spanheap/gc-worker';
 const Point = struct('Point', { x: f64, y: f64 });
 const heap = createHeap({ maxBytes: 2 ** 24, background: 'gc-worker.js' });
 const point: Ref<typeof Point> = heap.new(Point, { x: 1 });

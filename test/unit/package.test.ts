@@ -26,6 +26,14 @@ test('what package.json names is there, and in the package', () => {
   }
 });
 
+test('each door has types, and the documents that the README links to are in the package', () => {
+  const { exports, files } = JSON.parse(built('../package.json')) as { exports: object; files: string[] };
+  for (const door of Object.values(exports)) expect(door.types).toMatch(/^\.\/dist\/types\/.*\.d\.ts$/);
+  const linked = [...built('../README.md').matchAll(/\]\((docs\/[^)#]+\.md)/g)].map((match) => match[1]!);
+  expect(linked.length).toBeGreaterThan(6);
+  for (const document of linked) expect(files).toContain(document.replace(/^(.*\/).*(\.md)$/, '$1*$2'));
+});
+
 test('names of functions are kept, for stack traces', () => {
   const program = `
     import { createHeap } from 'spanheap';
