@@ -48,7 +48,10 @@ export interface HeapMemory {
 
 /** The heap's named roots: what threads find each other's objects by. Seen by all threads at once. */
 export interface Roots {
-  /** Names what a reference refers to; replaces what had the name. It stays alive as long as it is named. */
+  /**
+   * Names what a reference refers to; replaces what had the name. It stays alive as long as it is named. Throws
+   * ArgumentError for an empty name and for a reference of another heap; StaleRefError, OutOfMemoryError.
+   */
   set(name: string, ref: Reference): void;
   /**
    * What has this name; undefined when nothing has. Throws TypeMismatchError when it is of another type than `kind`, and
@@ -178,7 +181,10 @@ export class Heap extends HeapInside {
     return this.#typed.scope(fn);
   }
 
-  /** A reference that can be moved along the pointers of a linked structure, making no objects. In a scope. */
+  /**
+   * A reference that can be moved along the pointers of a linked structure, making no objects. It ends with the scope it was
+   * made in. Throws ArgumentError outside of all, and for what is no struct.
+   */
   cursor<S extends AnyStruct>(kind: S): NodeCursor<S> {
     this.check();
     return this.#typed.cursor(kind as unknown as Kind) as NodeCursor<S>;
@@ -249,14 +255,18 @@ export class Heap extends HeapInside {
     return this.#typed.callbacks.drain();
   }
 
-  /** Byte address of what a reference refers to, in `heap.memory`. Objects do not move while a scope is open. */
+  /**
+   * Byte address of what a reference refers to, in `heap.memory`. Objects never move; but the number keeps nothing alive.
+   * Throws StaleRefError, and ArgumentError for a reference of another heap.
+   */
   addressOf(ref: Reference): number {
     return this.#typed.addressOf(ref);
   }
 
   /**
    * Runs one whole cycle of the collector, sweep included, and returns when it is done (Go: `runtime.GC`). What nothing
-   * refers to at the call is free then. Other threads go on but for two short stops. Works with `gc: 'off'` too.
+   * refers to at the call is free then. Other threads go on but for two short stops. Works with `gc: 'off'` too. Blocks this
+   * thread, and waits for a snapshot that another one takes.
    */
   gc(): void {
     this.check();
@@ -266,7 +276,7 @@ export class Heap extends HeapInside {
 
   /**
    * Does a part of what the collector has to do, for about `budgetMs` milliseconds: for threads with time to spare, where
-   * no worker collects in the background. False: nothing is to be done now.
+   * no worker collects in the background. False: nothing is to be done now. Throws ArgumentError unless it is above 0.
    */
   gcStep(budgetMs: number): boolean {
     this.check();
@@ -282,7 +292,10 @@ export class Heap extends HeapInside {
     return this.collector.setGCPercent(percent);
   }
 
-  /** Sets the memory limit in bytes, Infinity for none; returns what it was (Go: `debug.SetMemoryLimit`). */
+  /**
+   * Sets the memory limit in bytes, Infinity for none, at once and for all threads; returns what it was (Go:
+   * `debug.SetMemoryLimit`). Throws ArgumentError.
+   */
   setMemoryLimit(bytes: number): number {
     this.check();
     return this.collector.setMemoryLimit(bytes);
@@ -314,7 +327,8 @@ export class Heap extends HeapInside {
   /**
    * Takes back all that a thread held which is gone without having detached. `id` is its `heap.threadId`. False when no
    * such thread is attached, as when another call has taken it back: those known to be gone are taken back together. The
-   * thread must really be gone. Objects it allocated stay. Blocks until the other threads have reached safepoints.
+   * thread must really be gone. Objects it allocated stay. Blocks until the other threads have reached safepoints. Throws
+   * ArgumentError for an id that no thread can have, and for this thread's own.
    */
   reap(id: number): boolean {
     this.check();
@@ -334,7 +348,10 @@ export class Heap extends HeapInside {
     worker.once('exit', () => reapWorker(this.cache.heap, threadId, this.collector.collector.stop));
   }
 
-  /** Ids of the threads that a worker with this thread id has attached. */
+  /**
+   * Ids under which a worker is attached: what `reap` takes. `workerThreadId` is its `threadId` in Node, 0 that of the main
+   * thread. Empty if it is not, or where threads have no ids, as in browsers. Throws WrongTypeError.
+   */
   threadsOf(workerThreadId: number): number[] {
     if (typeof workerThreadId !== 'number') {
       throw new WrongTypeError(`threadsOf: expected the threadId of a worker, got ${describe(workerThreadId)}`);
