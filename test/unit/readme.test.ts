@@ -117,7 +117,7 @@ describe('the guide has every', () => {
     return text.slice(text.indexOf(from), text.indexOf(to, text.indexOf(from)));
   };
   const all = (text: string, what: RegExp) => [...text.matchAll(what)].map((m) => m[1]!);
-  const methodsOf = (text: string) => all(text, /^ {2}(?:get )?(?:readonly )?([a-z]\w*)\b[(:<]/gim);
+  const methodsOf = (text: string) => all(text, /^ {2}(?:get )?(?:readonly )?(?!constructor)([a-z]\w*)\b[(:<]/gim);
   const kinds = /\b(?:PAGE|SLOT)_/;
 
   it.each([
@@ -133,6 +133,7 @@ describe('the guide has every', () => {
     ],
     ['method of heap.raw', 15, all(part('runtime/raw.ts', 'RawHeap = Pick', '>;'), /'(\w+)'/g)],
     ['method of references', 30, methodsOf(source('types/values.ts'))],
+    ['method of views', 15, methodsOf(part('observe/view.ts', 'class HeapView', '\n}'))],
     ['hook', 9, all(source('malloc/hooks.ts') + source('spans/hooks.ts'), /^ {2}(on\w+)\?: \(/gm)],
     ['error', 24, all(source('base/errors.ts') + source('analyze/errors.ts'), /'(ERR_\w+)'/g)],
   ])('%s', (_, atLeast, names) => {
