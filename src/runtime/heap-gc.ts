@@ -16,8 +16,8 @@ import type { WorkerStart } from './gc-worker.ts';
 import type { SharedHeap } from './init.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
-import { reapWorker } from './reap-worker.ts';
-import { startWorker, whenIdle } from './worker-threads.ts';
+import { reapBackground, reapWorker } from './reap-worker.ts';
+import { NO_THREAD_ID, startWorker, whenIdle } from './worker-threads.ts';
 
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
@@ -46,6 +46,9 @@ export class HeapGC {
   readonly #options: ThreadOptions;
   /** A step is scheduled. */
   #stepping = false;
+  /** Background workers that this thread has started. */
+  #starts = 0;
+  #warnedOf = '';
   /** What another thread needs to attach. */
   readonly #share: () => unknown;
 
@@ -191,7 +194,10 @@ export class HeapGC {
 
   /** Without it cycles take more of this program's time, and no more: threads that allocate do the marking. */
   #failed(error: unknown): void {
-    const why = error instanceof Error ? error.message : String((error as { message?: unknown })?.message ?? error);
+    const why = whyFailed(error, this.#options.background);
+    // Each cycle tries again, and where a page does not allow it, in vain.
+    if (why === this.#warnedOf) return;
+    this.#warnedOf = why;
     console.warn(`spanheap: the collector's background worker failed: ${why}`);
   }
 
@@ -211,13 +217,34 @@ export class HeapGC {
     const source = typeof SPANHEAP_GC_WORKER === 'undefined' ? undefined : SPANHEAP_GC_WORKER;
     if (background === true && source === undefined) return false;
     const script = background === true ? { source: source! } : { url: background as string };
-    const onExit = (threadId: number): void => this.#lost(threadId);
+    const number = ++this.#starts;
+    const onExit = (threadId: number): void => this.#lost(threadId, number);
     return startWorker(script, start, onExit, (error) => this.#failed(error)) !== undefined;
   }
 
-  /** The worker has ended: of itself, or it was killed. The next cycle starts another. */
-  #lost(threadId: number): void {
+  /** A worker has ended: of itself, or it was killed, or it never came. The next cycle starts another, if none has already. */
+  #lost(threadId: number, number: number): void {
     const { heap } = this.#cache;
-    reapWorker(heap, threadId, this.collector.stop, () => startFailed(heap.t.mem, heap.t.id));
+    const { stop } = this.collector;
+    const isLatest = (): boolean => number === this.#starts;
+    const done = (): void => {
+      if (!isLatest()) return;
+      startFailed(heap.t.mem, heap.t.id);
+      this.#stepWhenIdle();
+    };
+    if (threadId !== NO_THREAD_ID) reapWorker(heap, threadId, stop, done);
+    else if (isLatest()) reapBackground(heap, stop, done);
   }
+}
+
+/** `error`: what was thrown, or in a browser the event, which tells nothing of a script that it could not load. */
+function whyFailed(error: unknown, background: boolean | string): string {
+  const { message, filename } = (error ?? {}) as { message?: unknown; filename?: unknown };
+  if (typeof message === 'string' && message !== '') {
+    const isKnown = typeof filename === 'string' && filename !== '';
+    return isKnown ? `${message} (${filename})` : message;
+  }
+  const cure = `the option background of createHeap takes the URL of 'spanheap/gc-worker'`;
+  if (typeof background === 'string') return `${background} could not be loaded; ${cure}`;
+  return `it could not be loaded, as where a page's security policy allows no workers made from text; ${cure}`;
 }

@@ -29,11 +29,14 @@ interface NodeProcess {
   abort?: { disabled?: boolean };
 }
 
-/** Node's id of this thread, 0 for the main thread; −1 where there is none. */
+/** The thread id where there is none: of all threads in a browser, and of a worker of Node's that has ended. */
+export const NO_THREAD_ID = -1;
+
+/** Node's id of this thread, 0 for the main thread; NO_THREAD_ID where there is none. */
 export function currentThreadId(): number {
-  if (processOfNode()?.getBuiltinModule === undefined) return -1;
+  if (processOfNode()?.getBuiltinModule === undefined) return NO_THREAD_ID;
   // Loading the module costs 2 ms of a program that has no workers yet, and the main thread's id is always 0.
-  return isMainThread() ? 0 : (workerThreads()?.threadId ?? -1);
+  return isMainThread() ? 0 : (workerThreads()?.threadId ?? NO_THREAD_ID);
 }
 
 /** In Node: whether this is the main thread. */
@@ -119,14 +122,14 @@ interface WebWorker {
 let sourceUrl: string | undefined;
 
 export interface StartedWorker {
-  /** Node: its thread id; −1 where there is none. */
+  /** Node: its thread id; NO_THREAD_ID where there is none. */
   readonly threadId: number;
 }
 
 /**
  * Starts a worker that gets `data`. `script`: its URL, or its source text. It does not keep the process alive. `onExit`
- * runs when it has ended, however; a browser tells only of scripts that could not be loaded. `onError` runs before, with
- * what the worker threw. Undefined: no workers here.
+ * runs when it has ended, however; a browser tells only of scripts that could not be loaded, or have thrown. `onError` runs
+ * before, with what the worker threw; in a browser, with the event. Undefined: no workers here.
  */
 export function startWorker(
   script: { readonly url: string } | { readonly source: string },
@@ -160,10 +163,10 @@ export function startWorker(
   const worker = new web.Worker(url, { ...('source' in script ? {} : { type: 'module' }), name: 'spanheap gc' });
   worker.onerror = (event) => {
     onError(event);
-    onExit(-1);
+    onExit(NO_THREAD_ID);
   };
   worker.postMessage(data);
-  return { threadId: -1 };
+  return { threadId: NO_THREAD_ID };
 }
 
 /** Node takes paths and URLs, but no text of a URL. */

@@ -130,9 +130,24 @@ function bury(t: Proc, id: number): void {
  * again. The threads are DEAD from the first try on, so nobody else waits for them.
  */
 export function tryReapWorker(heap: MHeap, threadId: number, options: StopOptions = {}): boolean {
+  const { mem } = heap.t;
+  return tryReapThose(heap, (p) => isAttachedBy(mem, p, threadId), options);
+}
+
+/**
+ * The same for the background worker that this thread has started, where nobody knows thread ids. In this order: if this thread is
+ * the starter still, the attachment that was seen before is that of its worker, or has ended.
+ */
+export function tryReapBackground(heap: MHeap, options: StopOptions = {}): boolean {
+  const { id, mem } = heap.t;
+  const { m } = mem;
+  const worker = procRef(mem, m[GC_RESERVED]);
+  return tryReapThose(heap, (p) => p === worker && Atomics.load(m, GC_STARTER) === id, options);
+}
+
+function tryReapThose(heap: MHeap, isGone: (p: ProcRef) => boolean, options: StopOptions): boolean {
   const { mem, ref } = heap.t;
-  const isOfWorker = (p: ProcRef): boolean => p !== ref && isAttachedBy(mem, p, threadId);
-  if (!markThose(mem, isOfWorker)) return true;
+  if (!markThose(mem, (p) => p !== ref && isGone(p))) return true;
   try {
     reapMarked(heap, { ...options, within: TRY_MS });
     return true;
@@ -185,6 +200,7 @@ export function procsOfThread({ t: { mem } }: MHeap, threadId: number): number[]
     .map((p) => mem.m[p + PROC_ID]);
 }
 
+/** A thread id below 0 is none, as of a worker that has ended, and of all in a browser: it is nobody's. */
 function isAttachedBy({ m }: Mem, p: ProcRef, threadId: number): boolean {
-  return m[p + PROC_THREAD] === threadId + 1;
+  return threadId >= 0 && m[p + PROC_THREAD] === threadId + 1;
 }
