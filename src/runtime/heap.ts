@@ -36,7 +36,7 @@ import { lookAfter } from './liveness.ts';
 import { checkOptions, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
 import { reapWorker } from './reap-worker.ts';
-import { aboutToShare, announce, currentThreadId, type WorkerLike } from './worker-threads.ts';
+import { aboutToShare, announce, currentThreadId, NO_THREAD_ID, type WorkerLike } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
@@ -339,12 +339,19 @@ export class Heap extends HeapInside {
    * Reaps a worker's threads of this heap by itself when the worker exits, however it ends: at its `exit` event, or some
    * milliseconds later when other threads do not come to safepoints, as those of workers that were terminated with it. For workers of Node's
    * `worker_threads`; a browser does not tell when a worker ends: call `reap` after `terminate()` there.
+   * Throws ArgumentError for a worker that has ended already.
    */
   watch(worker: WorkerLike): void {
     if (typeof worker?.once !== 'function' || typeof worker.threadId !== 'number') {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', 'watch: expected a Worker of node:worker_threads');
     }
     const { threadId } = worker;
+    if (threadId === NO_THREAD_ID) {
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        'watch: the worker has ended already; watch it when you start it, or reap its threads with heap.reap(id)',
+      );
+    }
     worker.once('exit', () => reapWorker(this.cache.heap, threadId, this.collector.collector.stop));
   }
 
@@ -368,7 +375,7 @@ export class Heap extends HeapInside {
     const { t } = this.cache.heap;
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
-      throw new SpanheapError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
     this.trace?.stop();
     t.enter();
     this.#typed.release();

@@ -1,6 +1,8 @@
 /** Making, sharing, attaching and detaching heaps; scopes. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { inspect } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 import {
@@ -224,6 +226,21 @@ test('watch wants a worker', () => {
   const heap = createHeap({ gc: 'off', maxBytes: MB });
   expect(() => heap.watch({} as never)).toThrow(ArgumentError);
   expect(() => heap.watch(undefined as never)).toThrow(ArgumentError);
+});
+
+test('watch refuses a worker that has ended: it would never hear of it', async () => {
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
+  const worker = new Worker('', { eval: true });
+  await once(worker, 'exit');
+  expect(() => heap.watch(worker)).toThrow(ArgumentError);
+  expect(() => heap.watch(worker)).toThrow(
+    'watch: the worker has ended already; watch it when you start it, or reap its threads with heap.reap(id)',
+  );
+});
+
+test('detach inside a scope is an ArgumentError', () => {
+  const heap = createHeap({ gc: 'off', maxBytes: MB });
+  expect(() => heap.scope(() => heap.detach())).toThrow(ArgumentError);
 });
 
 test('a scope returns the result, nests, passes errors on, and refuses promises', async () => {
