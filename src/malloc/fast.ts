@@ -7,7 +7,8 @@
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
  * instead of sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a
- * cold call keeps the hot path's result an untagged integer where the two meet. A pair of `mallocgc` and `free` is to fit in
+ * cold call keeps the hot path's result an untagged integer where the two meet. What is no number or no type at all shows where it
+ * is first used: a `catch` there costs nothing as long as nothing is thrown, a test would. A pair of `mallocgc` and `free` is to fit in
  * what V8 inlines into one function: 460 bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and
  * the copies of `m`.
  *
@@ -51,13 +52,15 @@ import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall, zeroTiny } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
 import { popDue, smallSlow } from './malloc-slow.ts';
-import type { RType } from './rtype.ts';
+import { type RType, refuseType, tagOfTypes } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
 /** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
 const OFF_HEAP = 32;
 /** A tag that fits no span: SPAN_CACHE would have to be one of the last 4096 numbers below 0, and none is. */
 const NO_TAG = ~CLASSES_MASK;
+/** A size that is for no fast path. */
+const NO_SIZE = 0xffffffff;
 
 export interface FastPaths {
   readonly mallocgc: (size: number, type: RType | null, needzero: boolean) => number;
@@ -93,6 +96,9 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
   /** Class record of pointer-free objects by size; 0: for the tiny allocator. */
   const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
+  /** Tags of this heap's types with pointers, and without. */
+  const scanTag = tagOfTypes(mem, true);
+  const noscanTag = tagOfTypes(mem, false);
   /** Sizes from 1 to open[0] are for the fast paths. */
   const open = new Uint32Array(OFF_HEAP);
   /**
@@ -108,22 +114,34 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function mallocgc(size: number, type: RType | null, needzero: boolean): number {
-    if ((size - 1) >>> 0 >= open[0] || (size | 0) !== size) return a.route(size, type, needzero) >>> 0;
+    let below = NO_SIZE;
+    try {
+      below = (size - 1) >>> 0;
+    } catch {}
+    if (below >= open[0] || (size | 0) !== size) return a.route(size, type, needzero) >>> 0;
     if (type !== null) return typed(size, type, needzero) >>> 0;
     const c = bySize[size];
     return c === 0 ? tiny(size) : small(c, needzero);
   }
 
   function typed(size: number, type: RType, needzero: boolean): Addr {
-    if (type.ptrBytes === 0) return a.allocNoscan(size, needzero);
-    return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
+    const tag = type?.tag;
+    if (tag === scanTag) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
+    return tag === noscanTag ? a.allocNoscan(size, needzero) : refuseType('mallocgc', type);
   }
 
-  /** Small values go straight to their class: `mallocgc` would ask for each what the type says once. */
+  /**
+   * Small values go straight to their class: `mallocgc` would ask for each what the type says once. One comparison tells both that
+   * the type is one of this heap and that it has pointers.
+   */
   function newobject(type: RType): number {
-    const size = type.size;
-    if ((size - 1) >>> 0 >= open[0]) return a.mallocgc(size, type, true);
-    if (type.ptrBytes !== 0) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
+    let size = 0;
+    try {
+      size = type.size;
+    } catch {}
+    if ((size - 1) >>> 0 >= open[0]) return a.newRoute(type);
+    if (type.tag === scanTag) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
+    if (type.tag !== noscanTag) return a.newRoute(type);
     const c = bySize[size];
     return c === 0 ? tiny(size) : small(c, true);
   }
@@ -253,7 +271,13 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
 
   function free(ptr: number): void {
     const w = m;
-    const s = w[spans + (ptr >>> PAGE_SHIFT)];
+    let s = 0;
+    try {
+      s = w[spans + (ptr >>> PAGE_SHIFT)];
+    } catch {
+      a.freeRoute(ptr);
+      return;
+    }
     const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
     // A span of this thread, in which no other frees, swept, inside a region; and an address.
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {

@@ -3,6 +3,7 @@
  * objects of spans that another thread or nobody owns. Every check comes before the first write.
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { OutOfMemoryError, PointerError } from '../base/errors.ts';
 import { deferBit, deferFree, isNoted, makeDeferRecord, noteFree } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
@@ -58,7 +59,7 @@ function traceFree(a: Malloc, addr: number): void {
   a.hooks.onFree?.(addr as Addr);
 }
 
-const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : String(addr));
+const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : describe(addr));
 
 function bad(op: string, ptr: number, why: string): never {
   throw new PointerError('ERR_BAD_POINTER', `${op}: pointer ${hex(ptr)} ${why}`);
@@ -210,7 +211,7 @@ export function realloc(
   size: number,
   storePointer: (slot: number, value: number) => void,
 ): number {
-  if (size >>> 0 !== size) return throwSize(a, size);
+  if (typeof size !== 'number' || size >>> 0 !== size) return throwSize(a, size);
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');
   if (size === 0) {

@@ -4,6 +4,7 @@
 
 import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { makeRoom } from '../cache/empty-spans.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
@@ -60,7 +61,10 @@ export function guardedMalloc(a: Malloc, size: number, type: RType | null, needz
 /** A size that is not a 32-bit integer, or is beyond the reservation. */
 export function throwSize(a: Malloc, size: number): never {
   if (size === MAX_ALLOC) throw noMemory(a, size);
-  throw new AllocationSizeError('ERR_ALLOCATION_SIZE', `runtime: allocation size out of range (${String(size)} bytes)`);
+  throw new AllocationSizeError(
+    'ERR_ALLOCATION_SIZE',
+    `runtime: allocation size out of range (${describe(size)} bytes)`,
+  );
 }
 
 /** The error, with what is in use now. */

@@ -52,7 +52,7 @@ import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
 import { type AllocHooks, type Collector, NO_COLLECTOR } from './hooks.ts';
 import { guardedMalloc, mallocLarge, throwSize } from './malloc-slow.ts';
-import type { RType } from './rtype.ts';
+import { type RType, refuseType, tagOfTypes } from './rtype.ts';
 
 export class Malloc implements Gate {
   /**
@@ -100,6 +100,8 @@ export class Malloc implements Gate {
   readonly #lookup128: Int32Array;
   /** Requests below this size go to the tiny allocator: 16, or 1 when it is off, for those of size 0. */
   readonly #tinyLimit: number;
+  readonly #scanTag: number;
+  readonly #noscanTag: number;
 
   /** `ptrSize`: what tiny alignment goes by: 4; or 8, to be compared with a 64-bit Go. */
   constructor(cache: MCache, ptrSize: number) {
@@ -113,6 +115,8 @@ export class Malloc implements Gate {
     this.#tinyLimit = heap.tinySpanClass < 0 ? 1 : TINY_SIZE;
     this.tinySpanClass = heap.tinySpanClass;
     this.zerobase = (this.#m[H_ZEROBASE] >>> 0) as Addr;
+    this.#scanTag = tagOfTypes(heap.t.mem, true);
+    this.#noscanTag = tagOfTypes(heap.t.mem, false);
     const fast = makeFastPaths(this, this.#lookup8, ptrSize);
     this.mallocgc = fast.mallocgc;
     this.free = fast.free;
@@ -139,9 +143,23 @@ export class Malloc implements Gate {
 
   /** Everything but small pointer-free objects inside a region. */
   route(size: number, type: RType | null, needzero: boolean): Addr {
+    if (typeof size !== 'number') throwSize(this, size);
+    if (type !== null) this.checkType('mallocgc', type);
     if (!this.#open) return guardedMalloc(this, size, type, needzero);
     if (type === null || type.ptrBytes === 0) return this.allocNoscan(size, needzero);
     return this.allocScan(size, type.number, needzero);
+  }
+
+  /** `newobject` of all but small values inside a region. */
+  newRoute(type: RType): number {
+    this.checkType('newobject', type);
+    return this.route(type.size, type, true) >>> 0;
+  }
+
+  /** Throws TypeMismatchError unless `type` is a type of this heap. `op`: the call it was given to. */
+  checkType(op: string, type: RType): void {
+    const tag = type?.tag;
+    if (tag !== this.#scanTag && tag !== this.#noscanTag) refuseType(op, type);
   }
 
   /** Inside a region: pointer-free memory. */
@@ -173,7 +191,9 @@ export class Malloc implements Gate {
 
   /** `free` of what its fast path left over; inside a region or not. */
   freeRoute(ptr: number): void {
-    if (!this.#open) guardedFree(this, ptr);
+    // Such throw wherever they are taken for a number.
+    if (typeof ptr !== 'number') freeSlow(this, ptr);
+    else if (!this.#open) guardedFree(this, ptr);
     else this.freeOwn(ptr);
   }
 

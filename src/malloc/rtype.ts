@@ -4,9 +4,11 @@
  */
 import { ctz32, isPowerOfTwo } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
+import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
+import { GC_T_CREATED, GC_T_EPOCH } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {
   RTYPE_ALIGN,
@@ -49,6 +51,11 @@ export interface RType {
   readonly definition: string;
   /** Hash of the definition. */
   readonly fingerprint: number;
+  /**
+   * What the allocator knows its types by: two numbers for each heap, the same in all threads, one of types with pointers and
+   * one of types without.
+   */
+  readonly tag: number;
 }
 
 /** Says how two definitions of one name differ: the name, the definition of this program, the one in the heap. */
@@ -77,6 +84,28 @@ function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: 
   }
   if (pointers.length > 0 && align < PTR_SIZE) bad(`align ${align} is too small for pointers`);
   return { align, pointers, ptrBytes: pointers.length === 0 ? 0 : pointers[pointers.length - 1]! + PTR_SIZE };
+}
+
+/**
+ * The tag of this heap's types: of the time at which the heap was made, by two clocks that have nothing to do with each other. 30
+ * bits and a sign: V8 needs no object for such a number.
+ */
+export function tagOfTypes({ m }: Mem, withPointers: boolean): number {
+  let hash = 0;
+  for (const word of [GC_T_CREATED, GC_T_CREATED + 1, GC_T_EPOCH, GC_T_EPOCH + 1]) {
+    hash = Math.imul(hash ^ m[word], 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return withPointers ? hash >>> 2 : ~(hash >>> 2);
+}
+
+/** Throws: `type` is of another heap, or none at all. `op`: the call it was given to. */
+export function refuseType(op: string, type: unknown): never {
+  const known = typeof type === 'object' && type !== null && typeof (type as RType).tag === 'number';
+  const what = known
+    ? `type ${JSON.stringify((type as RType).name)} is of another heap; types are registered in each heap, by raw.type`
+    : `expected a type that raw.type has returned, got ${describe(type)}`;
+  throw new TypeMismatchError('ERR_TYPE_MISMATCH', `${op}: ${what}`);
 }
 
 /** The types of one heap, for reading: needs no thread, and believes no record that cannot be one. */
@@ -116,7 +145,7 @@ export class TypeList {
       const record = m[plan.types + number] as Ref;
       const words = wordsAt(this.mem, record);
       const isWhole = words !== 0 && this.#words + words <= plan.end - plan.persistent;
-      const type = isWhole ? readType(this.mem, number, record) : damagedType(number);
+      const type = isWhole ? readType(this.mem, number, record) : damagedType(this.mem, number);
       if (isWhole) this.#words += words;
       this.#known.push(type);
       this.#byName.set(type.name, type);
@@ -158,6 +187,7 @@ export class TypeTable extends TypeList {
         ptrBytes,
         definition,
         fingerprint,
+        tag: tagOfTypes(t.mem, ptrBytes !== 0),
       });
     } finally {
       t.unlock(H_HEAP_LOCK);
@@ -229,9 +259,10 @@ function wordsAt({ m, plan }: Mem, record: Ref): number {
 }
 
 /** What stands for a record that cannot be one. */
-function damagedType(number: number): RType {
+function damagedType(mem: Mem, number: number): RType {
   const name = `damaged type ${number}`;
-  return { name, number, size: 0, align: 1, pointers: [], ptrBytes: 0, definition: '', fingerprint: 0 };
+  const tag = tagOfTypes(mem, false);
+  return { name, number, size: 0, align: 1, pointers: [], ptrBytes: 0, definition: '', fingerprint: 0, tag };
 }
 
 function readType(mem: Mem, number: number, record: Ref): RType {
@@ -253,6 +284,7 @@ function readType(mem: Mem, number: number, record: Ref): RType {
     ptrBytes,
     definition: readText(mem, text + wordsOf(nameBytes), m[record + RTYPE_DEFINITION_BYTES]),
     fingerprint: m[record + RTYPE_FINGERPRINT] >>> 0,
+    tag: tagOfTypes(mem, ptrBytes !== 0),
   });
 }
 

@@ -2,8 +2,9 @@
  * Arrays and slices over the allocator (Go: `newarray`, `makeslice`, `growslice`, reflect's `Copy`). What is refused,
  * and with which words, is decided in limits.ts; how slices grow in slice-math.ts.
  */
+import { describe } from '../base/describe.ts';
 import { AllocationSizeError, type ErrorCode, SliceError, TypeMismatchError } from '../base/errors.ts';
-import { MAX_ALLOC } from '../layout/constants.ts';
+import { MAX_ALLOC, PAGE_SIZE } from '../layout/constants.ts';
 import { moveBytes } from '../spans/move.ts';
 import { zeroBytes, zeroFreshBytes } from '../spans/zero.ts';
 import { keeping } from '../threads/keep.ts';
@@ -31,12 +32,6 @@ function refuse(text: string, code: ErrorCode): never {
   throw code === 'ERR_ALLOCATION_SIZE' ? new AllocationSizeError(code, text) : new SliceError(code, text);
 }
 
-function checkSlice(op: string, slice: RawSlice): void {
-  const { len, cap, ptr } = slice;
-  if (Number.isInteger(len) && Number.isInteger(cap) && Number.isInteger(ptr) && len >= 0 && len <= cap) return;
-  refuse(`${op}: not a slice: ptr ${ptr}, len ${len}, cap ${cap}`, 'ERR_SLICE_BOUNDS');
-}
-
 /** Told before `count` values of a type at `dst` are overwritten with those at `src` (Go: `bulkBarrierPreWrite`). */
 export type BeforeCopy = (dst: number, src: number, type: RType, count: number) => void;
 
@@ -50,12 +45,14 @@ export class SliceOps {
   }
 
   newarray(type: RType, n: number): number {
+    this.#a.checkType('newarray', type);
     const refused = Number.isInteger(n) ? newarrayError(type.size, n, MAX_ALLOC) : ALLOCATION_SIZE;
-    if (refused !== null) refuse(`${refused} (${String(n)} elements of ${type.size} bytes)`, 'ERR_ALLOCATION_SIZE');
+    if (refused !== null) refuse(`${refused} (${describe(n)} elements of ${type.size} bytes)`, 'ERR_ALLOCATION_SIZE');
     return this.#a.mallocgc(type.size * n, type, true);
   }
 
   makeslice(type: RType, len: number, cap: number): RawSlice {
+    this.#a.checkType('makeslice', type);
     const whole = Number.isInteger(len) && Number.isInteger(cap);
     const refused = whole ? makesliceError(type.size, len, cap, MAX_ALLOC) : MAKESLICE_LEN;
     if (refused !== null) refuse(refused, refused === MAKESLICE_LEN ? 'ERR_MAKESLICE_LEN' : 'ERR_MAKESLICE_CAP');
@@ -63,7 +60,7 @@ export class SliceOps {
   }
 
   growslice(slice: RawSlice, num: number): RawSlice {
-    checkSlice('growslice', slice);
+    this.#check('growslice', slice);
     const { type, ptr, len, cap } = slice;
     if (!Number.isInteger(num) || num < 0) refuse(GROWSLICE_LEN, 'ERR_GROWSLICE_LEN');
     const need = len + num;
@@ -86,8 +83,8 @@ export class SliceOps {
   }
 
   copy(dst: RawSlice, src: RawSlice): number {
-    checkSlice('copy', dst);
-    checkSlice('copy', src);
+    this.#check('copy', dst);
+    this.#check('copy', src);
     if (dst.type.number !== src.type.number) {
       throw new TypeMismatchError(
         'ERR_TYPE_MISMATCH',
@@ -98,5 +95,22 @@ export class SliceOps {
     this.#beforeCopy(dst.ptr, src.ptr, dst.type, n);
     moveBytes(this.#a.t.mem, dst.ptr, src.ptr, n * dst.type.size);
     return n;
+  }
+
+  /** Slices are what their maker says: only one of a type of this heap that lies within its memory has a meaning. */
+  #check(op: string, slice: RawSlice): void {
+    if (typeof slice !== 'object' || slice === null) {
+      refuse(`${op}: not a slice: ${describe(slice)}`, 'ERR_SLICE_BOUNDS');
+    }
+    const { type, len, cap, ptr } = slice;
+    this.#a.checkType(op, type);
+    const whole = Number.isInteger(len) && Number.isInteger(cap) && Number.isInteger(ptr) && len >= 0 && len <= cap;
+    const bytes = cap * type.size;
+    // Page 0 is nobody's. What takes no space may be anywhere: nil, or where all such values are.
+    const inside = bytes === 0 || (ptr >= PAGE_SIZE && ptr + bytes <= this.#a.t.mem.data.byteLength);
+    if (whole && inside) return;
+    const what = `ptr ${describe(ptr)}, len ${describe(len)}, cap ${describe(cap)}`;
+    const text = whole ? `not a slice of this heap: ${what}, ${bytes} bytes` : `not a slice: ${what}`;
+    refuse(`${op}: ${text}`, 'ERR_SLICE_BOUNDS');
   }
 }

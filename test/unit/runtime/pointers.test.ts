@@ -44,9 +44,30 @@ function make(by: Heap, size: number, scan: boolean): number {
   return by.raw.mallocgc(size, type, true);
 }
 
-test.each([-1, 0.5, Number.NaN, 2 ** 32, 2 ** 40, '8192', undefined, null, {}])('%s is not an address', (ptr) => {
-  make(heap, 16, false);
-  expectRefused(heap, ptr, 'ERR_BAD_POINTER');
+test.each([-1, 0.5, Number.NaN, 2 ** 32, 2 ** 40, '8192', undefined, null, {}, 8n, Symbol('8')])(
+  '%s is not an address',
+  (ptr) => {
+    make(heap, 16, false);
+    expectRefused(heap, ptr, 'ERR_BAD_POINTER');
+  },
+);
+
+test.each([8n, Symbol('8')])('nor is %s one for any call, or a size', (value) => {
+  const { raw } = heap;
+  const wrong = value as never;
+  const addr = raw.mallocgc(64, null, true);
+  const calls: [() => unknown, string][] = [
+    [() => raw.usableSize(wrong), 'ERR_BAD_POINTER'],
+    [() => raw.typeOf(wrong), 'ERR_BAD_POINTER'],
+    [() => raw.pin(wrong), 'ERR_BAD_POINTER'],
+    [() => raw.realloc(wrong, 8), 'ERR_BAD_POINTER'],
+    [() => raw.realloc(addr, wrong), 'ERR_ALLOCATION_SIZE'],
+    [() => raw.mallocgc(wrong, null, true), 'ERR_ALLOCATION_SIZE'],
+    [() => heap.scope(() => raw.mallocgc(wrong, null, true)), 'ERR_ALLOCATION_SIZE'],
+    [() => raw.roundupsize(wrong), 'ERR_INVALID_ARGUMENT'],
+  ];
+  for (const [call, code] of calls) expect(call).toThrow(expect.objectContaining({ code }));
+  heap.verify();
 });
 
 test.each([8, 8192, 8200, 12 * MB, 16 * MB, 2 ** 32 - 8])('address %s was never allocated', (ptr) => {

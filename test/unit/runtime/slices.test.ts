@@ -1,11 +1,15 @@
 /** The raw API above malloc: types, arrays, slices, realloc, sizes; with Go's texts for what is refused. */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import {
   AllocationSizeError,
   ArgumentError,
+  attachHeap,
   createHeap,
   type Heap,
+  type RawSlice,
+  type RType,
   SliceError,
+  SpanheapError,
   TypeMismatchError,
 } from '../../../src/index.ts';
 import { checkPattern, fillPattern } from '../../support/pattern.ts';
@@ -216,4 +220,88 @@ test('roundupsize and usableSize agree', () => {
     expect(raw.roundupsize(size)).toBe(raw.usableSize(raw.mallocgc(size, null, false)));
   }
   for (const size of [-1, 1.5, Number.NaN]) expect(() => raw.roundupsize(size)).toThrow(ArgumentError);
+});
+
+/** All calls that take a type, inside a scope and outside. */
+function callsWith(by: Heap, type: RType): [op: string, call: () => unknown][] {
+  const { raw } = by;
+  const slice: RawSlice = { type, ptr: 0, len: 0, cap: 0 };
+  const calls: [string, () => unknown][] = [
+    ['newobject', () => raw.newobject(type)],
+    ['mallocgc', () => raw.mallocgc(48, type, true)],
+    ['mallocgc', () => raw.mallocgc(40_000, type, true)],
+    ['newarray', () => raw.newarray(type, 3)],
+    ['makeslice', () => raw.makeslice(type, 3)],
+    ['growslice', () => raw.growslice(slice, 3)],
+    ['copy', () => raw.copy(slice, slice)],
+  ];
+  return [...calls, ...calls.map(([op, call]): [string, () => unknown] => [op, () => by.scope(call)])];
+}
+
+describe('a type of another heap', () => {
+  const specs = [
+    { name: 'node', size: 24, pointers: [0, 8] },
+    { name: 'word', size: 24 },
+    { name: 'large', size: 40_000, pointers: [0] },
+    { name: 'nothing', size: 0 },
+  ];
+
+  test.each(specs)('of size $size is refused, though there is one with its number: $name', (spec) => {
+    const foreign = createHeap({ gc: 'off', maxBytes: MB }).raw.type(spec);
+    expect(heap.raw.type({ name: 'own', size: 8 }).number).toBe(foreign.number);
+    const before = heap.stats();
+    for (const [op, call] of callsWith(heap, foreign)) {
+      expect(call, op).toThrow(TypeMismatchError);
+      expect(call, op).toThrow(`${op}: type "${spec.name}" is of another heap`);
+    }
+    expect(heap.stats()).toEqual(before);
+  });
+
+  test.each([undefined, {}, 'node', 1, 1n])('and what is none: %s', (value) => {
+    for (const [op, call] of callsWith(heap, value as never)) {
+      expect(call, op).toThrow(TypeMismatchError);
+      expect(call, op).toThrow(`${op}: expected a type that raw.type has returned, got `);
+    }
+    expect(() => heap.raw.newobject(null as never)).toThrow(TypeMismatchError);
+    expect(() => heap.scope(() => heap.raw.newobject(null as never))).toThrow(TypeMismatchError);
+  });
+
+  test.each(specs)('but not one that another attachment has registered, or a message has brought: $name', (spec) => {
+    const other = attachHeap(structuredClone(heap.share()));
+    const type = other.raw.type(spec);
+    for (const known of [type, structuredClone(type)]) for (const [, call] of callsWith(heap, known)) call();
+    expect(heap.raw.type(spec)).toEqual(type);
+    heap.verify();
+    other.detach();
+  });
+});
+
+test.each([
+  [-4096, 4096],
+  [2 ** 31, 4096],
+  [16 * MB - 4095, 4096],
+  [8192, 16 * MB],
+  [0, 1],
+  [16, 4],
+])('a slice that does not lie within the heap is refused: %i, %i bytes', (ptr, len) => {
+  const { raw, memory } = heap;
+  const type = raw.type({ name: 'byte', size: 1 });
+  const own = raw.makeslice(type, 4096);
+  const outside = { type, ptr, len, cap: len };
+  const before = memory.u8.slice();
+  for (const call of [
+    () => raw.copy(outside, own),
+    () => raw.copy(own, outside),
+    () => raw.growslice(outside, 0),
+    () => raw.growslice(outside, 1),
+  ]) {
+    expect(call).toThrow(SliceError);
+    expect(call).toThrow('not a slice of this heap');
+  }
+  expect(Buffer.compare(memory.u8, before)).toBe(0);
+});
+
+test.each([null, undefined, 3, 'slice', { ptr: 8n }])('what is no slice is refused: %s', (value) => {
+  expect(() => heap.raw.copy(value as never, value as never)).toThrow(SpanheapError);
+  expect(() => heap.raw.growslice(value as never, 1)).toThrow(SpanheapError);
 });
