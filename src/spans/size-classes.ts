@@ -13,6 +13,7 @@
  */
 import { isPowerOfTwo, roundUp } from '../base/bits.ts';
 import type { SpanClass } from '../base/brand.ts';
+import { describe as describeValue } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import {
   LARGE_SIZE_DIV,
@@ -66,12 +67,17 @@ const LAST_STEP_SIZE = 2048;
 
 /** Rows of classes 1, 2, …; class 0 has none. Throws `ArgumentError` on options that give no usable table. */
 export function makeSizeClasses(options: SizeClassOptions = {}): SizeClass[] {
+  if (typeof options !== 'object' || options === null)
+    badTable(`options must be an object, not ${describeValue(options)}`);
   const { generation = 'go1.16', pageSize = PAGE_SIZE, maxWaste = DEFAULT_MAX_WASTE } = options;
-  if (generation !== 'go1.14' && generation !== 'go1.16') badTable(`generation is ${String(generation)}`);
+  if (generation !== 'go1.14' && generation !== 'go1.16') badTable(`generation is ${describeValue(generation)}`);
   if (!isPowerOfTwo(pageSize) || pageSize < SMALL_SIZE_MAX || pageSize > 1 << 20) {
     badTable(`pageSize is ${pageSize}; it must be a power of two from ${SMALL_SIZE_MAX} to ${1 << 20}`);
   }
   if (!(maxWaste > 0 && maxWaste <= 0.5)) badTable(`maxWaste is ${maxWaste}; it must be above 0 and at most 0.5`);
+  if (options.classes !== undefined && !Array.isArray(options.classes)) {
+    badTable(`classes must be an array of sizes, not ${describeValue(options.classes)}`);
+  }
   const chosen =
     options.classes === undefined
       ? chooseSizes(generation, pageSize, maxWaste)

@@ -88,10 +88,12 @@ describe('makeSizeClasses', () => {
   });
 
   it.each<[SizeClassOptions, RegExp]>([
-    [{ generation: 'go1.15' as 'go1.14' }, /generation is go1\.15/],
+    [{ generation: 'go1.15' as 'go1.14' }, /generation is "go1\.15"/],
     [{ pageSize: 5000 }, /pageSize is 5000; it must be a power of two/],
     [{ pageSize: 512 }, /pageSize is 512/],
     [{ pageSize: Number.NaN }, /pageSize is NaN/],
+    [null as never, /options must be an object, not null/],
+    [{ classes: 16 as never }, /classes must be an array of sizes, not 16/],
     [{ maxWaste: 0 }, /maxWaste is 0; it must be above 0/],
     [{ maxWaste: Number.NaN }, /maxWaste is NaN/],
     [{ maxWaste: 0.01 }, /265 classes; at most 127 are possible/],
