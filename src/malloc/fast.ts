@@ -52,7 +52,7 @@ import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall, zeroTiny } from '../spans/zero.ts';
 import type { Malloc } from './malloc.ts';
 import { popDue, smallSlow } from './malloc-slow.ts';
-import { type RType, refuseType, tagOfTypes } from './rtype.ts';
+import { type RType, tagOfTypes } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
 /** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
@@ -125,9 +125,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   function typed(size: number, type: RType, needzero: boolean): Addr {
-    const tag = type?.tag;
-    if (tag === scanTag) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
-    return tag === noscanTag ? a.allocNoscan(size, needzero) : refuseType('mallocgc', type);
+    if (type?.tag !== scanTag) return a.route(size, type, needzero);
+    return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, needzero);
   }
 
   /**
@@ -274,10 +273,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     let s = 0;
     try {
       s = w[spans + (ptr >>> PAGE_SHIFT)];
-    } catch {
-      a.freeRoute(ptr);
-      return;
-    }
+    } catch {}
     const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
     // A span of this thread, in which no other frees, swept, inside a region; and an address.
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
@@ -310,6 +306,10 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
 
   /** `free` of a slot that the span itself hands out again; or the reuse stack is full; or it is not for the fast path. */
   function freeAhead(ptr: number): void {
+    if (typeof ptr !== 'number') {
+      a.freeRoute(ptr);
+      return;
+    }
     const w = m;
     const s = w[spans + (ptr >>> PAGE_SHIFT)];
     const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
