@@ -26,6 +26,11 @@ export type ErrorCode =
   | 'ERR_TOO_MANY_THREADS'
   | 'ERR_CORRUPT'
   | 'ERR_SNAPSHOT'
+  | 'ERR_NOT_A_SNAPSHOT'
+  | 'ERR_SNAPSHOT_VERSION'
+  | 'ERR_SNAPSHOT_TRUNCATED'
+  | 'ERR_SNAPSHOT_CORRUPT'
+  | 'ERR_LISTEN'
   | 'ERR_FATAL';
 
 /** What nearly all errors of the library are; `OutOfRangeError` and `WrongTypeError` alone are not. `name` is that of the class. */
