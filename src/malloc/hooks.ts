@@ -4,7 +4,7 @@
  * a lock was about to be taken anyway. Wired by `runtime`; see `Heap.setHooks`.
  */
 import type { Addr, SpanClass } from '../base/brand.ts';
-import { checkFunction } from '../base/check.ts';
+import { checkFunction, checkNames } from '../base/check.ts';
 import type { SpanHooks } from '../spans/hooks.ts';
 import type { Proc } from '../sync/proc.ts';
 
@@ -24,8 +24,24 @@ export interface AllocHooks extends SpanHooks {
   onOutOfMemory?: (bytes: number) => boolean;
 }
 
+/** What `heap.setHooks` knows. */
+const KNOWN = [
+  'onAlloc',
+  'onFree',
+  'onSample',
+  'sampleRate',
+  'onRefill',
+  'onLargeAlloc',
+  'onOutOfMemory',
+  'onSpanAlloc',
+  'onSpanFree',
+  'onGrow',
+  'onDelay',
+];
+
 /** The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another does. */
 export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
+  checkNames('setHooks', hooks, KNOWN, 'hook');
   let inside = false;
   const call = (hook: (...args: unknown[]) => unknown, args: unknown[]): unknown => {
     if (inside) return undefined;

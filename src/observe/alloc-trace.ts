@@ -6,6 +6,8 @@
  * (trace-alive.ts), so each object that is alive then, and each that is made later, is told of exactly once, and so is its
  * end. At the end what the rings still hold is moved to this thread's memory: the rings are free for the next trace.
  */
+
+import { checkNames } from '../base/check.ts';
 import { nanotime } from '../base/clock.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
@@ -295,11 +297,7 @@ function checkOptions(options: TraceOptions): { ringEvents: number; onFull: (() 
   const bad = (text: string): never => {
     throw new ArgumentError('ERR_INVALID_ARGUMENT', `startTrace: ${text}`);
   };
-  if (typeof options !== 'object' || options === null) bad('options must be an object');
-  for (const key of Object.keys(options)) {
-    if (key !== 'ringEvents' && key !== 'onFull')
-      bad(`unknown option ${JSON.stringify(key)}; known are ringEvents, onFull`);
-  }
+  checkNames('startTrace', options, ['ringEvents', 'onFull']);
   const { ringEvents = RING_CAPACITY, onFull } = options;
   if (!Number.isInteger(ringEvents) || ringEvents < MIN_RING || ringEvents > RING_CAPACITY) {
     bad(`ringEvents must be a whole number from ${MIN_RING} to ${RING_CAPACITY}, not ${describe(ringEvents)}`);

@@ -1,4 +1,5 @@
 /** What a heap tells of itself: its types and objects, its numbers, whether it is whole. `Heap` is made of it. */
+import { checkNames } from '../base/check.ts';
 import { nanotime } from '../base/clock.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
@@ -209,6 +210,7 @@ export abstract class HeapInside {
    */
   verify(options: VerifyOptions = {}): VerifyReport {
     this.check();
+    checkNames('verify', options, ['pointers']);
     return verifyHeap(this.cache.heap, { ...options, warn: (text) => console.warn(`spanheap: ${text}`) });
   }
 }

@@ -393,8 +393,8 @@ export class Heap extends HeapInside {
    * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which
    * gets this thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may read
    * it, but must not allocate or collect: they are called in the middle of that. No hook is called for what a hook does.
-   * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws WrongTypeError for a
-   * hook that is no function.
+   * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for a name
+   * that is no hook's, WrongTypeError for a hook that is no function.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
     this.check();

@@ -1,4 +1,5 @@
 /** Options of `createHeap`, checked before anything is made. */
+import { checkNames } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { MAX_ALLOC, MAX_PROCS, MIN_HEAP, PAGE_SIZE } from '../layout/constants.ts';
@@ -122,10 +123,7 @@ function bad(text: string): never {
 }
 
 export function checkOptions(options: HeapOptions): CheckedOptions {
-  if (typeof options !== 'object' || options === null) bad('options must be an object');
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) bad(`unknown option ${JSON.stringify(key)}; known are ${KNOWN.join(', ')}`);
-  }
+  checkNames('createHeap', options, KNOWN);
   const maxBytes = options.maxBytes ?? 2 ** 30;
   if (!Number.isInteger(maxBytes) || maxBytes < MIN_HEAP || maxBytes > MAX_ALLOC) {
     bad(`maxBytes must be a whole number of bytes from ${MIN_HEAP} to ${MAX_ALLOC}, not ${describe(maxBytes)}`);

@@ -1,4 +1,5 @@
 /** `heap.snapshot()`: checks what is asked for, and turns the pieces of a snapshot into a stream. */
+import { checkNames } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import type { Collector } from '../gc/collector.ts';
@@ -14,10 +15,7 @@ function bad(text: string): never {
 }
 
 function checkOptions(c: Collector, options: SnapshotOptions): void {
-  if (typeof options !== 'object' || options === null) bad('options must be an object');
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) bad(`unknown option ${JSON.stringify(key)}; known are ${KNOWN.join(', ')}`);
-  }
+  checkNames('snapshot', options, KNOWN);
   const { collect, onProgress } = options;
   if (collect !== undefined && typeof collect !== 'boolean')
     bad(`collect must be true or false, not ${describe(collect)}`);

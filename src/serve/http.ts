@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
+import { SpanheapError } from '../base/errors.ts';
 import { isHostAllowed, isSameOrigin } from './host-check.ts';
 
 /** What is sent back. A string is UTF-8; a stream is sent as it comes, and destroyed whatever becomes of that. */
@@ -40,6 +41,8 @@ export interface HttpOptions {
   /** 0: any free port. Default: the first free one from `firstPort` on. */
   readonly port?: number;
   readonly firstPort?: number;
+  /** How a person says which port. Default: 'the option port'. */
+  readonly portFlag?: string;
   /** Other names that the server is asked by, such as that of a proxy. */
   readonly allowHosts?: readonly string[];
   /** Whether links from other sites may lead to this path. Default: only to `/`. */
@@ -77,7 +80,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
-/** Starts a server. Throws what `listen` throws; with a port in use, an error that says so. */
+/** Starts a server. Throws SpanheapError with the code ERR_LISTEN when it cannot listen. */
 export async function startHttp(handler: Handler, options: HttpOptions = {}): Promise<HttpServer> {
   const host = options.host ?? LOOPBACK;
   const check = checker(host, options);
@@ -111,31 +114,39 @@ function urlHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-async function listenAt(server: Server, host: string, { port, firstPort = 6090 }: HttpOptions): Promise<void> {
-  if (port !== undefined) return await listen(server, host, port);
+async function listenAt(server: Server, host: string, options: HttpOptions): Promise<void> {
+  const { port, firstPort = 6090, portFlag = 'the option port' } = options;
+  if (port !== undefined) return await listen(server, host, port, portFlag);
   for (let i = 0; i < PORTS_TRIED; i++) {
     try {
-      return await listen(server, host, firstPort + i);
+      return await listen(server, host, firstPort + i, portFlag);
     } catch (error) {
       if ((error as PortError).cause !== 'EADDRINUSE') throw error;
     }
   }
-  await listen(server, host, 0);
+  await listen(server, host, 0, portFlag);
 }
 
-class PortError extends Error {}
+class PortError extends SpanheapError {
+  override readonly cause: string | undefined;
+  constructor(message: string, cause: string | undefined) {
+    super('ERR_LISTEN', message);
+    this.name = SpanheapError.name;
+    this.cause = cause;
+  }
+}
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, host: string, port: number, portFlag: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
       const why: Record<string, string> = {
-        EADDRINUSE: 'the port is in use; choose another with --port, or 0 for any free one',
+        EADDRINUSE: `the port is in use; choose another with ${portFlag}, or 0 for any free one`,
         EACCES: 'this user may not listen there; ports from 1024 on are free for all',
         EADDRNOTAVAIL: 'this machine has no such address',
         ENOTFOUND: 'there is no host of this name',
       };
       const reason = why[error.code ?? ''] ?? error.message;
-      reject(new PortError(`cannot listen at ${urlHost(host)}:${port}: ${reason}`, { cause: error.code }));
+      reject(new PortError(`cannot listen at ${urlHost(host)}:${port}: ${reason}`, error.code));
     };
     server.once('error', fail);
     server.listen(port, host, () => {

@@ -4,6 +4,9 @@
  */
 import { gzipSync } from 'node:zlib';
 import { type LabelInput, Profile, StringTable, type ValueTypeInput } from 'pprof-format';
+import { checkNames } from '../base/check.ts';
+import { describe } from '../base/describe.ts';
+import { ArgumentError } from '../base/errors.ts';
 import type { MemProfile, MemProfileRecord } from '../observe/mem-profile.ts';
 import type { StackFrame } from '../spans/profile-records.ts';
 import { nameOf, Sources } from './pprof-sources.ts';
@@ -51,9 +54,13 @@ function valuesOf(record: MemProfileRecord): number[] {
 
 /** The profile as gzipped profile.proto: the content of a file that `go tool pprof FILE` opens. */
 export function encodeHeapProfile(profile: MemProfile, options: EncodeOptions = {}): Uint8Array {
+  checkNames('encodeHeapProfile', options, ['sourceMaps', 'defaultSampleType', 'time', 'durationMs']);
   const { defaultSampleType = 'inuse_space', time = Date.now(), durationMs = 0 } = options;
   if (!SAMPLE_TYPES.some(([type]) => type === defaultSampleType)) {
-    throw new TypeError(`encodeHeapProfile: there is no sample type ${JSON.stringify(defaultSampleType)}`);
+    throw new ArgumentError(
+      'ERR_INVALID_ARGUMENT',
+      `encodeHeapProfile: there is no sample type ${describe(defaultSampleType)}`,
+    );
   }
   const strings = new StringTable();
   const places = new Places(strings);

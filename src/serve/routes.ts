@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { checkNames } from '../base/check.ts';
 import { SpanheapError } from '../base/errors.ts';
 import type { Heap } from '../index.ts';
 import type { MemProfile } from '../observe/mem-profile.ts';
@@ -122,8 +123,10 @@ export interface HandlerOptions {
  */
 export function observeHandler(
   heap: Heap,
-  { prefix = '' }: HandlerOptions = {},
+  options: HandlerOptions = {},
 ): (req: IncomingMessage, res: ServerResponse, next?: () => void) => void {
+  checkNames('observeHandler', options, ['prefix']);
+  const { prefix = '' } = options;
   const routes = observerRoutes({ metered: heap, attach: () => ({ heap, release: () => {} }) });
   const respond = async (req: IncomingMessage, res: ServerResponse, next?: () => void): Promise<void> => {
     try {

@@ -5,6 +5,9 @@
  * write the file at once, so what a program did is not lost when it ends without `stop`: the rest is written when the
  * process exits. The timer does not keep the program alive.
  */
+import { checkNames } from '../base/check.ts';
+import { describe } from '../base/describe.ts';
+import { ArgumentError } from '../base/errors.ts';
 import type { AllocEvent, AllocTrace, Heap } from '../index.ts';
 import { ChromeWriter } from './trace/chrome-writer.ts';
 import { ChunkFile } from './trace/chunk-file.ts';
@@ -69,13 +72,17 @@ export function traceFormatOf(name: string): TraceFormat {
 
 /**
  * Begins to record what all threads of the heap allocate and free, in a file (compressed if its name ends with .gz), until
- * `stop`. Throws what `heap.startTrace` throws, TypeError for an unknown format, and what node:fs throws if the file cannot
+ * `stop`. Throws what `heap.startTrace` throws, ArgumentError for an unknown format, and what node:fs throws if the file cannot
  * be made. Calls of malloc and free are slower meanwhile; see docs/observe.md.
  */
 export function recordTrace(heap: Pick<Heap, 'startTrace'>, path: string, options: RecordOptions = {}): TraceRecording {
+  checkNames('recordTrace', options, ['format', 'ringEvents']);
   const format = options.format ?? traceFormatOf(path);
   if (format !== 'chrome' && format !== 'spanheap-trace') {
-    throw new TypeError(`recordTrace: format must be 'spanheap-trace' or 'chrome', not ${String(format)}`);
+    throw new ArgumentError(
+      'ERR_INVALID_ARGUMENT',
+      `recordTrace: format must be 'spanheap-trace' or 'chrome', not ${describe(format)}`,
+    );
   }
   const ring = options.ringEvents === undefined ? {} : { ringEvents: options.ringEvents };
   return new Recorder(path, format, (onFull) => heap.startTrace({ ...ring, onFull }));

@@ -44,6 +44,7 @@ export function serverOptions({ port, host, allowHost, interval }: ServeFlags): 
   host?: string | undefined;
   allowHosts?: readonly string[] | undefined;
   interval?: number | undefined;
+  portFlag: string;
 } {
-  return { port, host, allowHosts: allowHost, interval };
+  return { port, host, allowHosts: allowHost, interval, portFlag: '--port' };
 }

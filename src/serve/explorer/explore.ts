@@ -1,13 +1,15 @@
 /** `explore(heap)`: a page that shows a running heap, live. */
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { checkNames, checkWhole } from '../../base/check.ts';
+import { SpanheapError } from '../../base/errors.ts';
 import type { Heap } from '../../index.ts';
 import type { SharedHeap } from '../../runtime/init.ts';
 import { besideProgram, packageVersion } from '../package-info.ts';
 import { observerRoutes } from '../routes.ts';
 import type { ExplorerEnded, ExplorerStart, FromExplorer, ToExplorer } from './messages.ts';
 import { ExploredHeaps } from './reaping.ts';
-import { ExplorerServer, type ServerOptions } from './server.ts';
+import { ExplorerServer, MAX_INTERVAL_MS, MAX_PORT, MIN_INTERVAL_MS, type ServerOptions } from './server.ts';
 
 /** What of a heap is explored: `createHeap` and `attachHeap` return such. */
 export type ExplorableHeap = Pick<
@@ -16,7 +18,7 @@ export type ExplorableHeap = Pick<
 >;
 
 /** Options of `explore`: where it is served, and what the page says. */
-export interface ExploreOptions extends ServerOptions {
+export interface ExploreOptions extends Omit<ServerOptions, 'portFlag'> {
   /** What the page calls the heap. Default: 'heap 1'. */
   readonly name?: string | undefined;
   /** Whether the server keeps the process running when the program is done. Default: false. */
@@ -38,9 +40,13 @@ export interface Explorer {
  * the collector does. For a shared heap in a thread of its own, which reads the heap's memory and is not attached to it:
  * the program is not stopped or asked for anything. For a heap made with `shared: false` in this thread.
  *
- * Listens at 127.0.0.1 and answers GET only. Throws Error when it cannot listen.
+ * Listens at 127.0.0.1 and answers GET only. Throws ArgumentError for options that are wrong, and SpanheapError with the code
+ * ERR_LISTEN when it cannot listen.
  */
 export async function explore(heap: ExplorableHeap, options: ExploreOptions = {}): Promise<Explorer> {
+  checkNames('explore', options, ['name', 'keepAlive', 'host', 'port', 'allowHosts', 'interval']);
+  checkWhole('explore: port', options.port, 0, MAX_PORT);
+  checkWhole('explore: interval', options.interval, MIN_INTERVAL_MS, MAX_INTERVAL_MS);
   const shared = shareOf(heap);
   if (shared === undefined) return exploreHere(heap, options);
   const explorer = await startExplorer(options);
@@ -74,7 +80,11 @@ async function exploreHere(
 
 /** An explorer in a thread of its own that shows no heap yet. `worker`: its script. */
 export async function startExplorer(
-  { keepAlive = false, name: _, ...options }: ExploreOptions & { readonly channel?: string },
+  {
+    keepAlive = false,
+    name: _,
+    ...options
+  }: ExploreOptions & Pick<ServerOptions, 'portFlag'> & { readonly channel?: string },
   worker: URL | string = besideProgram('./explorer-worker.js'),
 ): Promise<Explorer> {
   const { channel, ...server } = options;
@@ -120,6 +130,11 @@ function tellEnded(channel: string, threadId: number): void {
   all.close();
 }
 
+/** Errors lose their class and code between threads. */
+function failure({ code, message }: FromExplorer & { is: 'failed' }): Error {
+  return code === 'ERR_LISTEN' ? new SpanheapError(code, message) : new Error(message);
+}
+
 function listening(thread: Worker): Promise<string> {
   return new Promise((resolve, reject) => {
     const ended = (): void => reject(new Error('the explorer could not be started'));
@@ -129,7 +144,7 @@ function listening(thread: Worker): Promise<string> {
       thread.off('error', reject);
       thread.off('exit', ended);
       if (message.is === 'listening') resolve(message.url);
-      else reject(new Error(message.is === 'failed' ? message.message : 'the explorer could not be started'));
+      else reject(message.is === 'failed' ? failure(message) : new Error('the explorer could not be started'));
     });
   });
 }

@@ -25,6 +25,6 @@ export interface ExplorerEnded {
 /** From the worker: first 'listening' or 'failed', then what was answered to `add`. */
 export type FromExplorer =
   | { readonly is: 'listening'; readonly url: string }
-  | { readonly is: 'failed'; readonly message: string }
+  | { readonly is: 'failed'; readonly message: string; readonly code?: string | undefined }
   | { readonly is: 'refused'; readonly key: string; readonly message: string }
   | { readonly is: 'closed' };

@@ -12,13 +12,17 @@ import { Session } from './session.ts';
 export const FIRST_PORT = 6090;
 export const INTERVAL_MS = 500;
 export const MIN_INTERVAL_MS = 20;
+export const MAX_INTERVAL_MS = 60_000;
+export const MAX_PORT = 65_535;
 
 export interface ServerOptions {
   readonly host?: string | undefined;
   /** 0: any free one. Default: the first free one from 6090 on. */
   readonly port?: number | undefined;
   readonly allowHosts?: readonly string[] | undefined;
-  /** Milliseconds between two samples. Default: 500. */
+  /** How a person says which port: see HttpOptions. */
+  readonly portFlag?: string | undefined;
+  /** Milliseconds between two samples, 20 to 60,000. Default: 500. */
   readonly interval?: number | undefined;
 }
 
@@ -54,12 +58,13 @@ export class ExplorerServer {
 
   static async start(options: ServerOptions, surroundings: Surroundings): Promise<ExplorerServer> {
     const server = new ExplorerServer(options, surroundings);
-    const { host, port, allowHosts } = options;
+    const { host, port, allowHosts, portFlag } = options;
     server.#http = await startHttp((url, req, res) => server.#answer(url, req, res), {
       firstPort: FIRST_PORT,
       ...(host === undefined ? {} : { host }),
       ...(port === undefined ? {} : { port }),
       ...(allowHosts === undefined ? {} : { allowHosts }),
+      ...(portFlag === undefined ? {} : { portFlag }),
     });
     server.#timer = setInterval(() => server.#tick(), server.#intervalMs);
     return server;

@@ -50,6 +50,7 @@ try {
   }
   tell({ is: 'listening', url: server.url });
 } catch (error) {
-  tell({ is: 'failed', message: (error as Error).message });
+  const { message, code } = error as Error & { code?: string };
+  tell({ is: 'failed', message, code });
   announced?.close();
 }

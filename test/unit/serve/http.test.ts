@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SpanheapError } from '../../../src/base/errors.ts';
 import { hostNameOf, isHostAllowed, isSameOrigin } from '../../../src/serve/host-check.ts';
 import { HttpError, type HttpServer, json, startHttp } from '../../../src/serve/http.ts';
 import { staticFiles } from '../../../src/serve/static-files.ts';
@@ -159,9 +160,14 @@ describe('ports', () => {
     const first = await startHttp(() => undefined, { firstPort: 47_000 });
     const second = await startHttp(() => undefined, { firstPort: 47_000 });
     expect(second.port).toBeGreaterThan(first.port);
-    await expect(startHttp(() => undefined, { port: first.port })).rejects.toThrow(
-      `cannot listen at 127.0.0.1:${first.port}: the port is in use`,
+    const refused = (portFlag?: string): Promise<HttpServer> =>
+      startHttp(() => undefined, { port: first.port, ...(portFlag === undefined ? {} : { portFlag }) });
+    await expect(refused()).rejects.toThrow(
+      `cannot listen at 127.0.0.1:${first.port}: the port is in use; choose another with the option port, or 0 for any`,
     );
+    await expect(refused('--port')).rejects.toThrow('choose another with --port, or 0 for any free one');
+    await expect(refused()).rejects.toBeInstanceOf(SpanheapError);
+    await expect(refused()).rejects.toMatchObject({ code: 'ERR_LISTEN', name: 'SpanheapError' });
     await Promise.all([first.close(), second.close()]);
     const again = await startHttp(() => undefined, { port: first.port });
     await again.close();
