@@ -89,8 +89,9 @@ export class RawAllocator extends Malloc {
     return addr;
   }
 
-  /** Roots the object at an address until `unpin`, whatever scopes end. */
+  /** Roots the object at an address until `unpin`, whatever scopes end. There is nothing to root of one without size. */
   pin(addr: number): Pin {
+    if (addr === this.zerobase) return { addr, unpin: () => {} };
     return this.#inRegion(() => {
       const found = findObject(this, addr, 'pin').addr;
       const frame = this.handles.add(found | 0);
@@ -133,8 +134,9 @@ export class RawAllocator extends Malloc {
     return this.typeTable.all();
   }
 
-  /** The type of the object at `ptr`, as this heap knows it; null for pointer-free memory. */
+  /** The type of the object at `ptr`, as this heap knows it; null for pointer-free memory, and for objects without size. */
   typeOf(ptr: number): RType | null {
+    if (ptr === this.zerobase) return null;
     return this.#inRegion(() => this.typeTable.get(findObject(this, ptr, 'typeOf').type) ?? null);
   }
 

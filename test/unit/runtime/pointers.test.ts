@@ -205,3 +205,18 @@ test.each(['off', 'on'] as const)('pages of the thread itself, for its roots, ho
   pinned.unpin();
   expect(attachHeap(rooted.share()).attached).toBe(true);
 });
+
+test('the address of objects without size can be pinned and has no type, as it can be freed', () => {
+  const { raw } = heap;
+  const addr = raw.newobject(raw.type({ name: 'nothing', size: 0 }));
+  const before = heap.stats();
+  const pin = raw.pin(addr);
+  expect(pin.addr).toBe(addr);
+  pin.unpin();
+  pin.unpin();
+  expect(raw.typeOf(addr)).toBe(null);
+  expect(raw.usableSize(addr)).toBe(0);
+  raw.free(addr);
+  expect(heap.stats()).toEqual(before);
+  heap.verify();
+});
