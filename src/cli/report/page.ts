@@ -138,7 +138,7 @@ function breakdown(outcome: ReplayOutcome, id: string): string {
     .map((part) => `<i class="${part.color}" style="flex-grow:${part.bytes}" title="${part.name}"></i>`)
     .join('');
   const table = htmlTable(
-    `After event ${formatCount(outcome.breakdown.event)}, when the heap was highest`,
+    `At the sample with the highest heap, after event ${formatCount(outcome.breakdown.event)}`,
     [
       { head: 'part', cell: name },
       { head: 'size', numeric: true, cell: (part) => formatBytes(part.bytes) },

@@ -64,7 +64,7 @@ function breakdownTable(outcome: ReplayOutcome, colors: Colors): string {
       meaning === '' ? '' : colors.dim(meaning),
     ]);
   }
-  const when = `when the heap was highest, after event ${formatCount(breakdown.event)}`;
+  const when = `at the sample with the highest heap, after event ${formatCount(breakdown.event)}`;
   return `${colors.bold('Where the memory was')} ${colors.dim(when)}\n${table.toString()}`;
 }
 

@@ -35,6 +35,7 @@ describe('for people', () => {
     expect(report).toMatch(/fragmentation +1\.100 × +peak heap ÷ peak live/);
     expect(report).toMatch(/errors +0 +every object checked, 123 of them alive at the end; heap verified/);
     expect(report).toMatch(/= +heap +1\.05 MiB +73\.8 %/);
+    expect(report).toMatch(/Where the memory was at the sample with the highest heap, after event /);
     expect(report).toMatch(/large +12 +0\.0 %/);
     expect(report).not.toContain('\x1b');
   });
@@ -98,6 +99,7 @@ describe('for a browser', () => {
 
   test('is complete in itself', () => {
     const page = pageReport([exampleOutcome(), exampleOutcome({ file: 'other' })], ASSETS);
+    expect(page).toContain('At the sample with the highest heap, after event ');
     expect(page).not.toMatch(/(src|href)=/);
     expect(page).toContain("default-src 'none'");
     expect(page).toContain('<script>UPLOT</script>');
