@@ -128,6 +128,20 @@ describe('files', () => {
     expect(await readError(damaged)).toMatch(/^FILE:\d+: /);
   });
 
+  test('gzip with text behind it: the line is where it was whole, and not said to be the wrong one', async () => {
+    const trailed = (lines: number): Buffer =>
+      Buffer.concat([
+        gzipSync(trace(...Array.from({ length: lines }, (_, i) => `a ${i + 1} 16 0`))),
+        Buffer.from('trailing text'),
+      ]);
+    const text = 'the compressed data is damaged here or further on: incorrect header check';
+    expect(await readError(trailed(10))).toBe(`FILE:1: ${text}`);
+    const [, line, reason] = /^FILE:(\d+): (.+)$/.exec(await readError(trailed(50_000)))!;
+    expect(reason).toBe(text);
+    expect(Number(line)).toBeGreaterThan(10_000);
+    expect(Number(line)).toBeLessThanOrEqual(50_001);
+  });
+
   test('a file of another kind', async () => {
     expect(await readError('\x7fELF\x02\x01\n')).toBe(
       'FILE:1: unknown format: the first line is "\\x7fELF\\x02\\x01", expected "# spanheap-trace 1", "= Start" (mtrace) or "v …" (heaptrack)',

@@ -81,7 +81,8 @@ function asSourceError(error: unknown): unknown {
   if (code === 'EISDIR') return new SourceError('is a directory, not a recording', false);
   if (code === 'Z_BUF_ERROR') return new SourceError('the compressed data ends early: the file was cut off', true);
   if (code.startsWith('Z_') || code.startsWith('ZSTD_')) {
-    return new SourceError(`the compressed data is damaged: ${error.message}`, true);
+    // Of the piece in which it finds that, up to 256 KiB, the decompressor gives nothing: the line is the last that is known.
+    return new SourceError(`the compressed data is damaged here or further on: ${error.message}`, true);
   }
   const reason = fileReason(error);
   return reason === undefined ? error : new SourceError(reason, false);
