@@ -45,7 +45,10 @@ export class SpanheapError extends Error {
 
 /** No memory left for a request. The heap is intact and usable: free something and try again. */
 export class OutOfMemoryError extends SpanheapError {
-  /** Bytes that were asked for. */
+  /**
+   * Bytes that were needed: what was asked for, of objects up to 32 KiB rounded up to the slot that they take (`heap.raw.roundupsize`).
+   * The fast paths know no more of a request than its size class.
+   */
   readonly requestedBytes: number;
   /** Bytes of object memory in use by spans when the request failed. */
   readonly inUseBytes: number;
