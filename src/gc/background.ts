@@ -52,9 +52,10 @@ export function claimStart({ m }: Mem, id: number): boolean {
   return true;
 }
 
-/** The worker could not be started, or has ended before it attached. */
+/** The worker could not be started, or has ended before it attached or while it did; what it had attached has been reaped. */
 export function startFailed({ m }: Mem, id: number): void {
-  if (Atomics.load(m, GC_STARTER) === id) Atomics.compareExchange(m, GC_WORKER, WORKER_STARTING, 0);
+  if (Atomics.load(m, GC_STARTER) !== id) return;
+  for (const state of [WORKER_STARTING, WORKER_ATTACHING]) Atomics.compareExchange(m, GC_WORKER, state, 0);
 }
 
 /** For the worker, before it attaches: false if nobody wants it any more. */

@@ -47,7 +47,8 @@ import {
 import { slotIndex } from '../spans/mspan.ts';
 import { maySpecial } from '../spans/special-list.ts';
 import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
-import type { Gate, Proc } from '../sync/proc.ts';
+import type { Proc } from '../sync/proc.ts';
+import type { Gate } from '../sync/wired.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
 import { type AllocHooks, type Collector, NO_COLLECTOR } from './hooks.ts';

@@ -10,7 +10,7 @@ import { PTR_SIZE } from '../layout/constants.ts';
 import { LAYOUT_VERSION } from '../layout/header.ts';
 import { type AllocHooks, calledOut } from '../malloc/hooks.ts';
 import type { SizeClassTable } from '../spans/size-classes.ts';
-import type { DelayHook } from '../sync/proc.ts';
+import type { DelayHook } from '../sync/wired.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachProc, detachProc } from '../threads/attach.ts';
 import { procsOfThread, reap } from '../threads/reap.ts';

@@ -61,12 +61,12 @@ import {
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { loadAfterExchange } from './fence.ts';
-import { type Liveness, NOT_KNOWN } from './liveness.ts';
 import { parkWhile, unpark } from './park.ts';
 import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
 import { changeStateOf, isOfReaper, stateIn, stateOf, statusWord } from './status.ts';
 import { TraceWriter } from './trace.ts';
+import { type DelayHook, type Gate, type Liveness, NOT_KNOWN } from './wired.ts';
 
 /** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
 export const LOCK_CONTENDED = 0x10000;
@@ -82,14 +82,6 @@ const NAPS = 8;
 
 /** A thread that stays stopped for so long because of a dead one that nobody reaps complains, in milliseconds. */
 const UNREAPED_MS = 60000;
-
-/** Called in slow paths, for tests: may sleep to make rare interleavings common. */
-export type DelayHook = (place: string) => void;
-
-/** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
-export interface Gate {
-  setOpen(open: boolean): void;
-}
 
 export class Proc {
   readonly mem: Mem;

@@ -118,7 +118,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
   const { lock } = directory;
   const { groupWords, slotWords, valueWord, valueWords, wide, runsCode } = shape;
   const { check, write } = value;
-  const valueName = `map(${shape.name}) value`;
+  const valueName = `map(${keys.name}, ${value.name}) value`;
 
   /** The map is being changed by a function that this thread called. */
   function refuseInside(h: number): void {

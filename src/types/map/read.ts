@@ -22,7 +22,7 @@ export function makeReads(host: MapHost, shape: MapShape, tables: Tables, direct
   const reader = makeReader(host, shape);
   const { capture, make, none } = reader;
   const isPlain = value.pointers.length === 0;
-  const keyName = `map(${shape.name}) key`;
+  const keyName = `map(${shape.key.name}, ${value.name}) key`;
 
   /** Loads a key and returns its hash. */
   function hashOf(h: number, key: unknown): number {

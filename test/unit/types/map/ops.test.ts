@@ -116,20 +116,20 @@ test('keys of bytes are copied, and may be any view of bytes', () => {
 });
 
 test.each<[KeyName, unknown, string]>([
-  ['string', 5, 'map(string,u32) key: expected a string, got 5'],
-  ['string', undefined, 'map(string,u32) key: expected a string, got undefined'],
-  ['bytes', 'abc', 'map(bytes,u32) key: expected a Uint8Array, got "abc"'],
-  ['bytes', new Uint16Array(1), 'map(bytes,u32) key: expected a Uint8Array, got an object (Uint16Array)'],
-  ['u8', 256, 'map(u8,u32) key: 256 is out of range of u8 (0 … 255)'],
-  ['u8', -1, 'map(u8,u32) key: -1 is out of range of u8 (0 … 255)'],
-  ['i32', 2 ** 31, 'map(i32,u32) key: 2147483648 is out of range of i32'],
-  ['u32', 2 ** 32, 'map(u32,u32) key: 4294967296 is out of range of u32'],
-  ['u32', 1.5, 'map(u32,u32) key: 1.5 is not an integer (u32)'],
-  ['u32', Number.NaN, 'map(u32,u32) key: NaN is not an integer (u32)'],
-  ['u32', '1', 'map(u32,u32) key: expected a number (u32), got "1"'],
-  ['u32', 1n, 'map(u32,u32) key: expected a number (u32), got 1n'],
-  ['i64', 1, 'map(i64,u32) key: expected a bigint (i64), got 1'],
-  ['u64', -1n, 'map(u64,u32) key: -1n is out of range of u64'],
+  ['string', 5, 'map(string, u32) key: expected a string, got 5'],
+  ['string', undefined, 'map(string, u32) key: expected a string, got undefined'],
+  ['bytes', 'abc', 'map(bytes, u32) key: expected a Uint8Array, got "abc"'],
+  ['bytes', new Uint16Array(1), 'map(bytes, u32) key: expected a Uint8Array, got an object (Uint16Array)'],
+  ['u8', 256, 'map(u8, u32) key: 256 is out of range of u8 (0 … 255)'],
+  ['u8', -1, 'map(u8, u32) key: -1 is out of range of u8 (0 … 255)'],
+  ['i32', 2 ** 31, 'map(i32, u32) key: 2147483648 is out of range of i32'],
+  ['u32', 2 ** 32, 'map(u32, u32) key: 4294967296 is out of range of u32'],
+  ['u32', 1.5, 'map(u32, u32) key: 1.5 is not an integer (u32)'],
+  ['u32', Number.NaN, 'map(u32, u32) key: NaN is not an integer (u32)'],
+  ['u32', '1', 'map(u32, u32) key: expected a number (u32), got "1"'],
+  ['u32', 1n, 'map(u32, u32) key: expected a number (u32), got 1n'],
+  ['i64', 1, 'map(i64, u32) key: expected a bigint (i64), got 1'],
+  ['u64', -1n, 'map(u64, u32) key: -1n is out of range of u64'],
 ])('a key of kind %s that is %s is refused by every operation', (name, key, message) => {
   const m = setUp(name);
   const never = (): never => {
@@ -144,9 +144,9 @@ test.each<[KeyName, unknown, string]>([
 test('a value that is refused changes nothing', () => {
   const m = setUp('string');
   m.set('a', 1);
-  expect(() => m.set('a', 'x')).toThrow('map(string,u32) value');
-  expect(() => m.set('b', 'x')).toThrow('map(string,u32) value');
-  expect(() => m.update('a', () => 'x')).toThrow('map(string,u32) value');
+  expect(() => m.set('a', 'x')).toThrow('map(string, u32) value');
+  expect(() => m.set('b', 'x')).toThrow('map(string, u32) value');
+  expect(() => m.update('a', () => 'x')).toThrow('map(string, u32) value');
   expect(m.get('a')).toBe(1);
   expect(m.check().entries).toBe(1);
 });

@@ -1,5 +1,14 @@
-/** What a thread can find out of others while it waits for them, and do about it. Wired by `runtime`, where the OS can be asked. */
+/** What the layers above wire into a thread's hold on the heap. */
 
+/** Called in slow paths, for tests: may sleep to make rare interleavings common. */
+export type DelayHook = (place: string) => void;
+
+/** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
+export interface Gate {
+  setOpen(open: boolean): void;
+}
+
+/** What a thread can find out of others while it waits for them, and do about it. By `runtime`, where the OS can be asked. */
 export interface Liveness {
   /** Makes all threads DEAD that are gone, as far as is known. Takes no lock. */
   markGone(): void;
