@@ -24,24 +24,24 @@ export interface AllocHooks extends SpanHooks {
   onOutOfMemory?: (bytes: number) => boolean;
 }
 
-/** What `heap.setHooks` knows. */
-const KNOWN = [
-  'onAlloc',
-  'onFree',
-  'onSample',
-  'sampleRate',
-  'onRefill',
-  'onLargeAlloc',
-  'onOutOfMemory',
-  'onSpanAlloc',
-  'onSpanFree',
-  'onGrow',
-  'onDelay',
-];
+/** What `heap.setHooks` knows: all there are, which the compiler sees to. */
+const KNOWN: Record<keyof AllocHooks | 'sampleRate' | 'onDelay', true> = {
+  onAlloc: true,
+  onFree: true,
+  onSample: true,
+  sampleRate: true,
+  onRefill: true,
+  onLargeAlloc: true,
+  onOutOfMemory: true,
+  onSpanAlloc: true,
+  onSpanFree: true,
+  onGrow: true,
+  onDelay: true,
+};
 
 /** The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another does. */
 export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
-  checkNames('setHooks', hooks, KNOWN, 'hook');
+  checkNames('setHooks', hooks, Object.keys(KNOWN), 'hook');
   let inside = false;
   const call = (hook: (...args: unknown[]) => unknown, args: unknown[]): unknown => {
     if (inside) return undefined;
