@@ -232,6 +232,7 @@ function checkMeta(value: unknown, { offset }: Section): SnapshotMeta {
   const good =
     isRecord(value) &&
     value['format'] === 'spanheap snapshot' &&
+    Number.isInteger(value['heap']) &&
     Number.isInteger(value['tinySpanClass']) &&
     isNumbers(value['sizeClasses'], ['class', 'size', 'npages']) &&
     isNumbers(value['threads'], ['id', 'worker']) &&

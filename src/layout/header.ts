@@ -7,7 +7,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 10;
+export const LAYOUT_VERSION = 11;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -59,6 +59,8 @@ export const H_MAX_PROCS = 4 * LINE + 2;
 export const H_TINY = 4 * LINE + 3;
 /** Number of size classes, class 0 included. */
 export const H_SIZE_CLASSES = 4 * LINE + 4;
+/** A random number by which this heap is told from others. Only mistakes are noticed by it. */
+export const H_IDENTITY = 4 * LINE + 5;
 
 // Counters of mheap, in pages. Guarded by the heap lock except PAGES_IN_USE, which page caches change atomically.
 export const H_PAGES_IN_USE = 5 * LINE;

@@ -8,8 +8,7 @@ import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
-import { GC_T_CREATED, GC_T_EPOCH } from '../layout/gc.ts';
-import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
+import { H_HEAP_LOCK, H_IDENTITY, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {
   RTYPE_ALIGN,
   RTYPE_DEFINITION_BYTES,
@@ -86,17 +85,10 @@ function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: 
   return { align, pointers, ptrBytes: pointers.length === 0 ? 0 : pointers[pointers.length - 1]! + PTR_SIZE };
 }
 
-/**
- * The tag of this heap's types: of the time at which the heap was made, by two clocks that have nothing to do with each other. 30
- * bits and a sign: V8 needs no object for such a number.
- */
+/** The tag of this heap's types, with pointers or without. 30 bits and a sign: V8 needs no object for such a number. */
 export function tagOfTypes({ m }: Mem, withPointers: boolean): number {
-  let hash = 0;
-  for (const word of [GC_T_CREATED, GC_T_CREATED + 1, GC_T_EPOCH, GC_T_EPOCH + 1]) {
-    hash = Math.imul(hash ^ m[word], 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  return withPointers ? hash >>> 2 : ~(hash >>> 2);
+  const identity = m[H_IDENTITY] >>> 2;
+  return withPointers ? identity : ~identity;
 }
 
 /** Throws: `type` is of another heap, or none at all. `op`: the call it was given to. */

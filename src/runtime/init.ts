@@ -19,6 +19,7 @@ import {
   H_BITS_REGION_NEXT,
   H_CLASS_TABLE,
   H_EMPTY_SPAN,
+  H_IDENTITY,
   H_MAGIC,
   H_MAX_PROCS,
   H_PAGES,
@@ -54,6 +55,7 @@ export function initMem(o: CheckedOptions): Mem {
   const mem = reserveMem(o.pages, o.maxThreads + (background ? 1 : 0), o.shared);
   const { m, plan } = mem;
   m[H_VERSION] = LAYOUT_VERSION;
+  m[H_IDENTITY] = Math.random() * 2 ** 32;
   m[H_TINY] = o.tiny ? 1 : 0;
   m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
   m[GC_DEBUG] = o.gc.debug;

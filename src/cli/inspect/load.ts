@@ -7,7 +7,6 @@ import { printable } from '../errors.ts';
 import { analysisProgress, readingProgress } from '../progress.ts';
 import { explaining, openSnapshot } from '../snapshot/open.ts';
 import type { OlderSnapshot } from './diff-view.ts';
-import { type HeapMarks, twoHeaps } from './same-heap.ts';
 
 /** Opens a file, runs `use` on what it holds, and closes it. What is wrong with the file is told with its name. */
 export async function withSnapshot<T>(file: string, use: (snapshot: Snapshot) => T | Promise<T>): Promise<T> {
@@ -38,10 +37,12 @@ export function analyse(file: string, graph: HeapGraph): Dominators {
 }
 
 /** What a comparison with `newer` needs of an older snapshot: its objects, not their pointers. Warns if it is of another heap. */
-export async function readOlder(file: string, newer: HeapMarks): Promise<OlderSnapshot> {
+export async function readOlder(file: string, newer: Snapshot): Promise<OlderSnapshot> {
   return withSnapshot(file, (snapshot) => {
-    const why = twoHeaps(snapshot, newer);
-    if (why !== undefined) process.stderr.write(`spanheap: warning: ${printable(file)} is of another heap: ${why}\n`);
+    if (snapshot.meta.heap !== newer.meta.heap)
+      process.stderr.write(
+        `spanheap: warning: ${printable(file)} is of another heap: objects of two have addresses in common by chance\n`,
+      );
     const { nodes, address, size, type, types } = readGraph(file, snapshot);
     return { file, objects: { nodes, address, size, type, types } };
   });

@@ -18,6 +18,7 @@ import type { Collector } from '../../gc/collector.ts';
 import { markObjects } from '../../gc/keep-all.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
 import { GC_ENABLED, GC_RESERVED } from '../../layout/gc.ts';
+import { H_IDENTITY } from '../../layout/header.ts';
 import { PROC_ID, PROC_THREAD } from '../../layout/proc.ts';
 import { ROOT_NAME, ROOT_NAME_BYTES } from '../../layout/root.ts';
 import { KEEP_DONE, SNAP_KEEP } from '../../layout/snapshot.ts';
@@ -219,6 +220,7 @@ export class Capture {
     const meta: SnapshotMeta = {
       format: 'spanheap snapshot',
       time: new Date(time).toISOString(),
+      heap: m[H_IDENTITY] >>> 0,
       maxBytes: plan.pages * PAGE_SIZE,
       gc: m[GC_ENABLED] === 0 ? 'off' : 'on',
       sizeClasses,

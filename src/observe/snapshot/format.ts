@@ -5,7 +5,7 @@
 
 /** "SPHSNAP1". */
 export const MAGIC_BYTES = [0x53, 0x50, 0x48, 0x53, 0x4e, 0x41, 0x50, 0x31] as const;
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 /** As the reader's machine must see it. */
 export const BYTE_ORDER_MARK = 0x01020304;
 
@@ -101,6 +101,8 @@ export interface SnapshotMeta {
   readonly format: 'spanheap snapshot';
   /** When the heap stood still: ISO 8601. */
   readonly time: string;
+  /** A random number that this heap has, and hardly another: an unsigned 32-bit integer. */
+  readonly heap: number;
   /** Bytes of the reservation. */
   readonly maxBytes: number;
   /** Whether the collector was on: otherwise objects that nothing leads to are in use all the same. */

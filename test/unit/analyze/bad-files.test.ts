@@ -92,10 +92,10 @@ test('what is none at all', () => {
 
 test('another version, another byte order: said as such', () => {
   const edit = new SnapshotEdit(good);
-  edit.header[2] = 2;
+  edit.header[2] = 99;
   expect(errorOf(edit.bytes())).toMatchObject({
     code: 'ERR_SNAPSHOT_VERSION',
-    message: expect.stringContaining('version 2, this program reads version 1'),
+    message: expect.stringContaining('version 99, this program reads version 2'),
   });
   const swapped = new SnapshotEdit(good);
   swapped.header[3] = 0x04030201;

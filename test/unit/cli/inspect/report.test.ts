@@ -55,6 +55,7 @@ function subjectOf(sketch = SKETCH, file = 'heap.snapshot'): Subject {
 const META: SnapshotMeta = {
   format: 'spanheap snapshot',
   time: '2026-03-01T12:00:00.123Z',
+  heap: 7,
   maxBytes: 1 << 20,
   gc: 'on',
   sizeClasses: [],
