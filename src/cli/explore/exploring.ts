@@ -61,8 +61,10 @@ export function sayWhere(url: string): void {
 
 /** Says that the page stays, and waits for Ctrl-C. `what` can still be explored. */
 export async function stay({ url }: Explorer, what: string): Promise<void> {
+  // Listens before it says so: somebody may act on it at once.
+  const end = interrupted();
   process.stderr.write(`spanheap: ${what} can still be explored at ${url} - Ctrl-C ends.\n`);
-  await interrupted();
+  await end;
 }
 
 /** Resolves at Ctrl-C, when the process is asked to end, or with the first of `others`; keeps the process alive until then. */
