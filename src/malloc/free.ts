@@ -61,8 +61,13 @@ function traceFree(a: Malloc, addr: number): void {
 
 const hex = (addr: number): string => (Number.isInteger(addr) && addr >= 0 ? `0x${addr.toString(16)}` : describe(addr));
 
-function bad(op: string, ptr: number, why: string): never {
+function badPointer(op: string, ptr: number, why: string): never {
   throw new PointerError('ERR_BAD_POINTER', `${op}: pointer ${hex(ptr)} ${why}`);
+}
+
+/** Throws PointerError unless `ptr` is a number that can be an address. */
+export function checkAddress(op: string, ptr: number): void {
+  if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) badPointer(op, ptr, 'is not an address');
 }
 
 /** A live object, found from the address of its first byte. */
@@ -87,12 +92,12 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const { mem } = a.t;
   const { m } = mem;
   const { heap } = a.cache;
-  if (typeof ptr !== 'number' || ptr >>> 0 !== ptr) bad(op, ptr, 'is not an address');
+  checkAddress(op, ptr);
   const s = spanOf(mem, ptr);
   // What it holds, and whose it is, is known only after that.
   if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !isSwept(m, s)) ensureSwept(heap, s);
   if (s === NIL || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE)
-    bad(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
+    badPointer(op, ptr, 'is not in a span in use: not an object of this heap, or free already');
   const spanClass = m[s + SPAN_CLASS];
   const base = spanBase(m, s);
   const size = m[s + SPAN_ELEMSIZE] >>> 0;
@@ -100,19 +105,19 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const slot = base + index * size;
   const live = isLive(m, s, index);
   if (spanClass < 2) {
-    if (ptr !== base) bad(op, ptr, `points into the large object at ${hex(base)}`);
+    if (ptr !== base) badPointer(op, ptr, `points into the large object at ${hex(base)}`);
     if (!live) throwDouble(op, ptr);
     return { addr: ptr, span: s, index: 0, start: -1, usable: size, type: m[s + SPAN_LARGE_TYPE] };
   }
   if (live && spanClass === a.tinySpanClass) {
     const usable = tinySize(m[tinyMaskWord(m, s, index)], ptr - slot);
     if (usable === 0) {
-      bad(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
+      badPointer(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
     }
     if (isNoted(heap, s, index, deferBit(ptr - slot))) throwDouble(op, ptr);
     return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
   }
-  if (ptr !== slot) bad(op, ptr, `points into the slot at ${hex(slot)}`);
+  if (ptr !== slot) badPointer(op, ptr, `points into the slot at ${hex(slot)}`);
   if (!live || isNoted(heap, s, index, deferBit(-1))) throwDouble(op, ptr);
   const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
   return { addr: ptr, span: s, index, start: -1, usable: size, type };

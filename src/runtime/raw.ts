@@ -7,7 +7,7 @@ import { ArgumentError } from '../base/errors.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { type Barrier, makeBarrier } from '../gc/barrier.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
-import { findObject, realloc, usableSize } from '../malloc/free.ts';
+import { checkAddress, findObject, realloc, usableSize } from '../malloc/free.ts';
 import { Malloc } from '../malloc/malloc.ts';
 import { type RType, type RTypeSpec, TypeTable } from '../malloc/rtype.ts';
 import { type RawSlice, SliceOps } from '../malloc/slices.ts';
@@ -76,9 +76,11 @@ export class RawAllocator extends Malloc {
 
   /**
    * Roots the object at an address until the innermost scope ends, and returns the address. An address in a JS variable
-   * alone keeps nothing alive: any call that allocates may collect. Throws ArgumentError outside of all scopes.
+   * alone keeps nothing alive: any call that allocates may collect. Throws ArgumentError outside of all scopes, PointerError
+   * for what is no address.
    */
   keepAlive(addr: number): number {
+    checkAddress('keepAlive', addr);
     if (this.shadow.cur === NO_SCOPE) {
       throw new ArgumentError(
         'ERR_INVALID_ARGUMENT',

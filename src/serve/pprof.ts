@@ -4,6 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkNames } from '../base/check.ts';
 import type { MemProfile, MemProfileRecord } from '../observe/mem-profile.ts';
 import { type EncodeOptions, encodeHeapProfile } from './pprof-encode.ts';
 import { heapProfileText, indexPage } from './pprof-text.ts';
@@ -49,6 +50,7 @@ export async function pprofResponse(
   url: URL | string,
   options: PprofOptions = {},
 ): Promise<PprofResponse> {
+  checkNames('pprofResponse', options, ['sourceMaps', 'headOnly']);
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   const at = pathname.lastIndexOf(ROOT);
   const name = at < 0 ? undefined : pathname.slice(at + ROOT.length).replace(/^\//, '');

@@ -290,8 +290,13 @@ function fillLookup(lookup: Uint8Array, sizes: Int32Array, from: number, step: n
   }
 }
 
-/** Go's own table. */
+/** Go's own table: `go1.14` up to Go 1.15, `go1.16` since. Throws `ArgumentError` for another name. */
 export function goSizeClasses(generation: Generation): SizeClassTable {
+  if (generation !== 'go1.14' && generation !== 'go1.16')
+    throw new ArgumentError(
+      'ERR_INVALID_ARGUMENT',
+      `goSizeClasses: expected 'go1.14' or 'go1.16', got ${describeValue(generation)}`,
+    );
   const { size, npages } = generation === 'go1.14' ? GO_1_14 : GO_1_16;
   return new SizeClassTable(size, npages);
 }

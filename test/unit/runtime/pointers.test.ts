@@ -206,6 +206,13 @@ test.each(['off', 'on'] as const)('pages of the thread itself, for its roots, ho
   expect(attachHeap(rooted.share()).attached).toBe(true);
 });
 
+test.each([8n, -1, 1.5, Number.NaN, 2 ** 32, '8', undefined])('keepAlive refuses %s, which is no address', (addr) => {
+  heap.scope(() => {
+    expect(() => heap.raw.keepAlive(addr as number)).toThrow(PointerError);
+    expect(() => heap.raw.keepAlive(addr as number)).toThrow(/^keepAlive: pointer .* is not an address$/);
+  });
+});
+
 test('the address of objects without size can be pinned and has no type, as it can be freed', () => {
   const { raw } = heap;
   const addr = raw.newobject(raw.type({ name: 'nothing', size: 0 }));

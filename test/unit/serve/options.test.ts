@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { SnapshotError } from '../../../src/analyze/errors.ts';
 import { ArgumentError, createHeap, SpanheapError } from '../../../src/index.ts';
 import { explore } from '../../../src/serve/explorer/explore.ts';
+import { pprofResponse } from '../../../src/serve/pprof.ts';
 import { encodeHeapProfile } from '../../../src/serve/pprof-encode.ts';
 import { observeHandler } from '../../../src/serve/routes.ts';
 import { recordTrace } from '../../../src/serve/trace-files.ts';
@@ -37,6 +38,13 @@ test.each<[options: object, text: string]>([
 ])('explore refuses %o', async (options, text) => {
   await expect(explore(heap, options)).rejects.toThrow(`explore: ${text}`);
   await expect(explore(heap, options)).rejects.toBeInstanceOf(ArgumentError);
+});
+
+test('pprofResponse refuses an option that it does not know', async () => {
+  const options = { sourceMap: false } as object;
+  await expect(pprofResponse(heap, '/debug/pprof/heap', options)).rejects.toThrow(
+    'pprofResponse: unknown option "sourceMap"; known are sourceMaps, headOnly',
+  );
 });
 
 test('SnapshotError is one of the library, with a code of its own', () => {

@@ -133,6 +133,12 @@ describe('tableOf', () => {
 });
 
 describe('SizeClassTable', () => {
+  it('is not to be had of a version that Go never had', () => {
+    expect(() => goSizeClasses('go1.20' as 'go1.16')).toThrow(
+      "goSizeClasses: expected 'go1.14' or 'go1.16', got \"go1.20\"",
+    );
+  });
+
   it.each(GENERATIONS)('finds in %s the smallest class that is large enough', (generation) => {
     const table = goSizeClasses(generation);
     let c = 0;
