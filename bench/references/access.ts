@@ -4,7 +4,16 @@ export const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] 
 export type Access = (typeof ACCESSES)[number];
 
 /** What is done now and then; reported beside plain JS, without bars. */
-export const CALLS = ['new', 'string read', 'string write', 'scope', 'hold'] as const;
+export const CALLS = [
+  'new',
+  'string read',
+  'string write',
+  'scope',
+  'hold',
+  'string read outside',
+  'map get outside',
+  'map set outside',
+] as const;
 export type Call = (typeof CALLS)[number];
 
 export interface Pass {

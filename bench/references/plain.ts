@@ -49,6 +49,9 @@ export function openPlain({ access, kept, elements }: Shape): Pass {
     new: () => creating(elements),
     'string read': () => readingText(elements),
     'string write': () => writingText(elements),
+    'string read outside': () => readingText(elements),
+    'map get outside': () => getting(elements),
+    'map set outside': () => setting(elements),
   };
   const pass = make[access]?.();
   if (pass === undefined) throw new Error(`plain JS has no ${access}`);
@@ -176,6 +179,31 @@ function writingText(n: number): Pass {
   const texts = Array.from({ length: n }, (_, i) => textOf(i + 1));
   const run = (): number => {
     for (let i = 0; i < n; i++) list[i]!.name = texts[i]!;
+    return n;
+  };
+  return { ops: n, run };
+}
+
+/** A Map of `n` text keys, and other strings of the same text to ask it with. */
+function ages(n: number): { map: Map<string, number>; keys: string[] } {
+  const [known, keys] = [0, 1].map(() => Array.from({ length: n }, (_, i) => textOf(i))) as [string[], string[]];
+  return { map: new Map(known.map((key, i) => [key, fieldOf(i)])), keys };
+}
+
+function getting(n: number): Pass {
+  const { map, keys } = ages(n);
+  const run = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum = (sum + map.get(keys[i]!)!) | 0;
+    return sum;
+  };
+  return { ops: n, run };
+}
+
+function setting(n: number): Pass {
+  const { map, keys } = ages(n);
+  const run = (): number => {
+    for (let i = 0; i < n; i++) map.set(keys[i]!, i);
     return n;
   };
   return { ops: n, run };

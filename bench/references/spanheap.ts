@@ -4,6 +4,7 @@ import {
   f64,
   type Heap,
   i32,
+  map,
   type Ref,
   ref,
   type Slice,
@@ -36,6 +37,7 @@ const Item = struct('Item', {
 type Item = Ref<typeof Item>;
 const Pair = struct('Pair', { a: i32, b: i32 });
 const Named = struct('Named', { name: string });
+const Ages = map(string, i32);
 
 const BYTES = 1 << 30;
 
@@ -61,6 +63,9 @@ export function openSpanheap({ access, kept, elements }: Shape): Pass {
     'string write': () => writingText(heap, elements),
     scope: () => scopes(heap, elements),
     hold: () => holding(heap, elements),
+    'string read outside': () => readingTextOutside(heap, elements),
+    'map get outside': () => gettingOutside(heap, elements),
+    'map set outside': () => settingOutside(heap, elements),
   };
   return make[access]();
 }
@@ -201,14 +206,45 @@ function named(heap: Heap, n: number): Ref<typeof Named>[] {
   return Array.from({ length: n }, (_, i) => heap.new(Named, { name: textOf(i) }).hold());
 }
 
-function readingText(heap: Heap, n: number): Pass {
+function readingTextOutside(heap: Heap, n: number): Pass {
   const list = named(heap, n);
-  const pass = (): number => {
+  const run = (): number => {
     let sum = 0;
     for (let i = 0; i < n; i++) sum = (sum + list[i]!.name.length) | 0;
     return sum;
   };
-  return { ops: n, run: () => heap.scope(pass) };
+  return { ops: n, run };
+}
+
+function readingText(heap: Heap, n: number): Pass {
+  const { ops, run } = readingTextOutside(heap, n);
+  return { ops, run: () => heap.scope(run) };
+}
+
+/** A map of `n` text keys, and other strings of the same text to ask it with. */
+function ages(heap: Heap, n: number) {
+  const map = heap.new(Ages).hold();
+  for (let i = 0; i < n; i++) map.set(textOf(i), fieldOf(i));
+  return { map, keys: Array.from({ length: n }, (_, i) => textOf(i)) };
+}
+
+function gettingOutside(heap: Heap, n: number): Pass {
+  const { map, keys } = ages(heap, n);
+  const run = (): number => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum = (sum + map.get(keys[i]!)!) | 0;
+    return sum;
+  };
+  return { ops: n, run };
+}
+
+function settingOutside(heap: Heap, n: number): Pass {
+  const { map, keys } = ages(heap, n);
+  const run = (): number => {
+    for (let i = 0; i < n; i++) map.set(keys[i]!, i);
+    return n;
+  };
+  return { ops: n, run };
 }
 
 /** Each pass leaves the old texts behind, which are freed after it. */

@@ -60,6 +60,9 @@ const NAMES: Readonly<Record<Access | Call, string>> = {
   'string write': 'write one',
   scope: 'open and close a scope',
   hold: 'hold() and dispose()',
+  'string read outside': 'read a string field outside of all scopes',
+  'map get outside': 'get of a map of 4 k text keys, outside',
+  'map set outside': 'set of one, outside',
 };
 
 function label({ access, kept, elements }: Key): string {
@@ -95,7 +98,7 @@ export const references: Suite<Key> = {
       title: 'Other calls (ns, median and range)',
       head: ['call', 'spanheap', 'plain JS', 'ratio'],
       rows: rows.filter(isCall).map((r) => cells(r, ['spanheap', 'instances'], ['instances'])),
-      note: 'Plain JS: new Pair(a, b); reading and storing the pointer to a string, which copies nothing. Ours are in shared memory: text is decoded and encoded.',
+      note: 'Plain JS: new Pair(a, b); reading and storing the pointer to a string, which copies nothing. Ours are in shared memory: text is decoded and encoded. outside: each call has to enter the heap and to leave it, which a scope does once for all that are in it.',
     },
   ],
   bars: (rows) => {
