@@ -52,7 +52,7 @@ export const H_WRITE_BARRIER = 1 * LINE + 2;
 
 /** Sweep generation of the heap; grows by 2 each cycle (Go: `mheap.sweepgen`). */
 export const H_SWEEPGEN = 4 * LINE;
-/** Attached threads. */
+/** Attached threads: the records whose PROC_COUNTED is 1. Changes with the world lock. */
 export const H_PROCS = 4 * LINE + 1;
 export const H_MAX_PROCS = 4 * LINE + 2;
 /** 1: small pointer-free objects are packed by the tiny allocator. */

@@ -25,6 +25,10 @@ export const PROC_FLUSH_GEN = 3;
 export const PROC_EPOCH = 4;
 /** The OS's id of the thread, by which others see whether it is still there; 0: not known. */
 export const PROC_OS_THREAD = 5;
+/** The epoch of the attachment that PROC_THREAD and PROC_OS_THREAD are of. Otherwise they are of an earlier one. */
+export const PROC_NAMED = 6;
+/** 1 while this thread is one of H_PROCS. World lock. */
+export const PROC_COUNTED = 7;
 
 /** Head of the stack of own spans in which other threads freed objects. Own cache line: others push here. */
 export const PROC_REMOTE_HEAD = 16;

@@ -16,6 +16,7 @@ import {
   H_PAGES_IN_USE,
   H_PEAK_PAGES,
   H_PERSISTENT_NEXT,
+  H_PROCS,
   H_SWEEPGEN,
   H_TYPES,
   H_VERSION,
@@ -53,6 +54,7 @@ import { eachSpan, spanBase } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { procRef } from '../sync/proc-ref.ts';
 import { stateOf } from '../sync/status.ts';
+import { sumOfProcs } from '../threads/attach.ts';
 import { attachedProcs, type StopOptions, withWorldStopped } from '../threads/stop-the-world.ts';
 import { verifyCaches } from './verify-caches.ts';
 import { verifyGc } from './verify-gc.ts';
@@ -122,9 +124,12 @@ export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): V
 }
 
 function verifyHeader(heap: MHeap): void {
-  const { m, plan } = heap.t.mem;
+  const { mem } = heap.t;
+  const { m, plan } = mem;
   if (m[H_MAGIC] !== MAGIC) fail('header.magic', `is ${hex(m[H_MAGIC])}, not ${hex(MAGIC)}`);
   if (m[H_VERSION] !== LAYOUT_VERSION) fail('header.version', `is ${m[H_VERSION]}, not ${LAYOUT_VERSION}`);
+  const procs = sumOfProcs(mem);
+  if (m[H_PROCS] !== procs) fail('header.procs', `${procs} threads are counted, the header says ${m[H_PROCS]}`);
   if (m[H_GROWN_PAGES] > plan.pages) fail('header.grownPages', `${m[H_GROWN_PAGES]} of ${plan.pages} pages`);
   if (m[H_PAGES_IN_USE] > m[H_PEAK_PAGES]) {
     fail('header.peakPages', `${m[H_PAGES_IN_USE]} pages in use, the peak says ${m[H_PEAK_PAGES]}`);

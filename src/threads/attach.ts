@@ -3,6 +3,10 @@
  * a stop passes it by; the status is stored last, under the world lock. Detaching stops the world, so that no other
  * thread is between looking at a span's owner and noting a free for it. The record becomes FREE only after the world
  * lock was given up: a thread that dies with the lock must have a status that says so.
+ *
+ * Who dies here can be told from its record, and is found by whoever watches its JS thread or asks the OS for it: the
+ * record is claimed and freed by one word, the epoch, and what it says of its thread is true if PROC_NAMED is that epoch. Only
+ * between the claim and that store the record is nobody's to find; V8 ends no thread there, since no call and no loop lies between.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
@@ -11,11 +15,12 @@ import { GC_RESERVED } from '../layout/gc.ts';
 import { H_PROCS } from '../layout/header.ts';
 import {
   PROC_CLASSES,
+  PROC_COUNTED,
   PROC_EPOCH,
   PROC_FREE,
   PROC_ID,
   PROC_IDLE,
-  PROC_OS_THREAD,
+  PROC_NAMED,
   PROC_STATUS,
   PROC_THREAD,
 } from '../layout/proc.ts';
@@ -29,7 +34,7 @@ import { freeStatus, stateOf, statusWord } from '../sync/status.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
-import { lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
+import { allProcs, lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
 
 /**
  * Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. `background`: it is the
@@ -44,9 +49,12 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
     lockWorldUnlessBroken(t);
     cache.joinCycle();
+    countProc(mem, ref, true);
     Atomics.store(mem.m, ref + PROC_STATUS, statusWord(PROC_IDLE, mem.m[ref + PROC_EPOCH]));
     if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, thread, t.id, 0, 0);
     t.unlockWorld();
+  } else {
+    countProc(mem, ref, true);
   }
   return cache;
 }
@@ -64,7 +72,7 @@ function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
     m.fill(0, ref + PROC_EPOCH + 1, ref + PROC_CLASSES);
     m[ref + PROC_ID] = id;
     m[ref + PROC_THREAD] = thread;
-    Atomics.add(m, H_PROCS, 1);
+    Atomics.store(m, ref + PROC_NAMED, epoch + 1);
     return ref;
   }
   const most = mem.plan.maxProcs - (m[GC_RESERVED] === 0 ? 0 : 1);
@@ -80,20 +88,27 @@ export function detachProc(cache: MCache): void {
   const { heap, ref } = cache;
   const { mem } = heap.t;
   withWorldStopped(heap.t, () => {
+    countProc(mem, ref, false);
     releaseProc(cache);
     closeCallbacks(heap.t, ref);
     endTraceOf(mem, heap.t.id);
     if (heap.t.trace.number !== 0) heap.t.trace.event(EV_DETACH, 0, 0, 0, 0, 0);
   });
   heap.t.quit();
-  freeProc(mem, ref);
+  freeStatus(mem.m, ref);
 }
 
-/** The record is free again. It holds nothing, and its status is FREE, or its thread is gone. */
-export function freeProc(mem: Mem, ref: ProcRef): void {
-  // Before it is another's, whose record must not name this thread for a moment (dead.ts).
-  mem.m[ref + PROC_THREAD] = 0;
-  Atomics.store(mem.m, ref + PROC_OS_THREAD, 0);
-  freeStatus(mem.m, ref);
-  Atomics.sub(mem.m, H_PROCS, 1);
+/**
+ * One more thread, or one less. With the world lock, or alone: so one who dies in here leaves a sum that the next makes right, and he
+ * himself is among those who are counted anew when he is reaped.
+ */
+export function countProc(mem: Mem, ref: ProcRef, isThere: boolean): void {
+  const { m } = mem;
+  m[ref + PROC_COUNTED] = isThere ? 1 : 0;
+  Atomics.store(m, H_PROCS, sumOfProcs(mem));
+}
+
+/** What H_PROCS is to be. */
+export function sumOfProcs(mem: Mem): number {
+  return allProcs(mem).reduce((n, p) => n + mem.m[p + PROC_COUNTED], 0);
 }

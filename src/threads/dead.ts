@@ -12,7 +12,7 @@ import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_WORK_LOCK } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_SPECIALS_LOCK } from '../layout/header.ts';
-import { PROC_DEAD, PROC_EPOCH, PROC_OS_THREAD, PROC_STATUS } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_NAMED, PROC_OS_THREAD, PROC_STATUS } from '../layout/proc.ts';
 import { unpark } from '../sync/park.ts';
 import { isStatusOf, statusWord } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -50,16 +50,21 @@ export function markDead(mem: Mem, ref: ProcRef, epoch: number): boolean {
 }
 
 /**
- * Makes a thread DEAD if `isGone` says so of its record. What that looks at must be cleared when a record becomes free: it is of
- * the attachment that was there before, or of a later one.
+ * Makes a thread DEAD if `isGone` says so of its record. What that looks at must be of the attachment that was there before, or of a
+ * later one: see `isNamed`.
  */
 export function markIf(mem: Mem, ref: ProcRef, isGone: (ref: ProcRef) => boolean): boolean {
   const epoch = attachmentOf(mem.m, ref);
   return epoch !== 0 && isGone(ref) && markDead(mem, ref, epoch);
 }
 
+/** Whether what a record says of its thread is of the present attachment: for a moment after the claim it is of the one before. */
+export function isNamed(m: Int32Array<ArrayBufferLike>, ref: ProcRef): boolean {
+  return Atomics.load(m, ref + PROC_NAMED) === Atomics.load(m, ref + PROC_EPOCH);
+}
+
 /** Whether the thread of a record is gone. False also if nobody knows. */
 export function isOfGoneThread({ m }: Mem, ref: ProcRef, isGone: IsGone): boolean {
-  const osThread = Atomics.load(m, ref + PROC_OS_THREAD);
+  const osThread = isNamed(m, ref) ? Atomics.load(m, ref + PROC_OS_THREAD) : 0;
   return osThread !== 0 && isGone(osThread);
 }

@@ -23,11 +23,11 @@ import { closeCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import type { Proc } from '../sync/proc.ts';
 import { procRef } from '../sync/proc-ref.ts';
-import { stateOf } from '../sync/status.ts';
+import { freeStatus, stateOf } from '../sync/status.ts';
 import { endTraceOf } from '../sync/trace.ts';
 import type { Mem } from '../sys/mem.ts';
-import { freeProc } from './attach.ts';
-import { attachmentOf, type IsGone, isOfGoneThread, markDead, markIf } from './dead.ts';
+import { countProc } from './attach.ts';
+import { attachmentOf, type IsGone, isNamed, isOfGoneThread, markDead, markIf } from './dead.ts';
 import { repair } from './repair.ts';
 import {
   allProcs,
@@ -56,7 +56,7 @@ export function reap(heap: MHeap, id: number, options: StopOptions = {}): boolea
   const ref = procRef(mem, id);
   const epoch = attachmentOf(mem.m, ref);
   if (epoch === 0) return false;
-  if (epoch === 0 || !markDead(mem, ref, epoch)) return false;
+  if (!markDead(mem, ref, epoch)) return false;
   reapMarked(heap, options);
   return true;
 }
@@ -121,7 +121,8 @@ function bury(t: Proc, id: number): void {
   closeCallbacks(t, ref);
   endTraceOf(mem, id);
   if (t.trace.number !== 0) t.trace.event(EV_REAPED, 0, id, 0, 0, 0);
-  freeProc(mem, ref);
+  countProc(mem, ref, false);
+  freeStatus(mem.m, ref);
 }
 
 /**
@@ -202,5 +203,5 @@ export function procsOfThread({ t: { mem } }: MHeap, threadId: number): number[]
 
 /** A thread id below 0 is none, as of a worker that has ended, and of all in a browser: it is nobody's. */
 function isAttachedBy({ m }: Mem, p: ProcRef, threadId: number): boolean {
-  return threadId >= 0 && m[p + PROC_THREAD] === threadId + 1;
+  return threadId >= 0 && isNamed(m, p) && m[p + PROC_THREAD] === threadId + 1;
 }

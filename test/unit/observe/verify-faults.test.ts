@@ -17,6 +17,7 @@ import {
   H_MAGIC,
   H_PAGES_IN_USE,
   H_PEAK_PAGES,
+  H_PROCS,
   H_RELEASED_PAGES,
   H_ROOM_OWNER,
   H_SCAV_PAGE,
@@ -100,6 +101,7 @@ const FREE_PAGE = 500;
 const HEADER: Fault[] = [
   ['header.magic', 'is 0x7', () => [[H_MAGIC, 7]]],
   ['header.version', 'is 99', () => [[H_VERSION, 99]]],
+  ['header.procs', '3 threads are counted, the header says 2', () => [[H_PROCS, 2]]],
   ['header.grownPages', 'of 2048 pages', () => [[H_GROWN_PAGES, 5000]]],
   ['header.peakPages', 'the peak says 1', () => [[H_PEAK_PAGES, 1]]],
   ['header.pagesInUse', 'the header says', (r) => [[H_PAGES_IN_USE, r.m[H_PAGES_IN_USE]! - 1]]],

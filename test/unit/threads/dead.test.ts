@@ -1,11 +1,20 @@
 // Who finds a thread gone may be late to say so: by then its record may be free, or another thread's.
 import { beforeEach, expect, test, vi } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
-import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_IDLE, PROC_OS_THREAD, PROC_THREAD } from '../../../src/layout/proc.ts';
+import {
+  PROC_COUNTED,
+  PROC_DEAD,
+  PROC_EPOCH,
+  PROC_FREE,
+  PROC_IDLE,
+  PROC_NAMED,
+  PROC_OS_THREAD,
+  PROC_THREAD,
+} from '../../../src/layout/proc.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { isStatusOf, statusWord } from '../../../src/sync/status.ts';
-import { attachmentOf, markDead, markIf } from '../../../src/threads/dead.ts';
-import { reapGone } from '../../../src/threads/reap.ts';
+import { attachmentOf, isOfGoneThread, markDead } from '../../../src/threads/dead.ts';
+import { procsOfThread, reapGone } from '../../../src/threads/reap.ts';
 import { Internals } from '../../support/internals.ts';
 
 let heap: Heap;
@@ -42,14 +51,38 @@ test('one that died while it attached can be made DEAD, by its own epoch only', 
   Atomics.store(x.m, p + PROC_EPOCH, epoch + 2);
   expect([markDead(x.mem, p, epoch), markDead(x.mem, p, epoch + 4)]).toEqual([false, false]);
   expect(x.status(gone.threadId)).toBe(PROC_FREE);
-  // Nothing in the record tells of the thread that was there before.
-  const told: number[] = [];
-  markIf(x.mem, p, () => {
-    told.push(x.m[p + PROC_OS_THREAD]!, x.m[p + PROC_THREAD]!);
-    return false;
-  });
-  expect(told).toEqual([0, 0]);
+  // What the record tells of its thread is of the one that was there before.
+  x.m[p + PROC_THREAD] = 4711;
+  x.m[p + PROC_OS_THREAD] = 4711;
+  const { heap: mheap } = (heap.raw as unknown as Malloc).cache;
+  expect([reapGone(mheap, (id) => id === 4711), procsOfThread(mheap, 4710)]).toEqual([false, []]);
+  x.m[p + PROC_NAMED] = epoch + 2;
+  expect([isOfGoneThread(x.mem, p, (id) => id === 4711), procsOfThread(mheap, 4710)]).toEqual([true, [gone.threadId]]);
   expect([markDead(x.mem, p, epoch + 2), x.status(gone.threadId)]).toEqual([true, PROC_DEAD]);
+});
+
+test.each<[string, (p: number) => void]>([
+  ['before it was counted', (p) => (x.m[p + PROC_COUNTED] = 0)],
+  ['with its word, and not the sum', (p) => (x.m[p + PROC_COUNTED] = 1)],
+])('one that died while it attached, %s, leaves the number of threads right', (_, die) => {
+  const gone = attachHeap(heap.share());
+  const p = x.proc(gone.threadId);
+  const epoch = attachmentOf(x.m, p);
+  gone.detach();
+  Atomics.store(x.m, p + PROC_EPOCH, epoch + 2);
+  die(p);
+  expect(heap.reap(gone.threadId)).toBe(true);
+  expect([heap.stats().threads, x.m[p + PROC_COUNTED], x.status(gone.threadId)]).toEqual([1, 0, PROC_FREE]);
+  attachHeap(heap.share());
+  expect([heap.stats().threads, heap.verify().threads]).toEqual([2, 2]);
+});
+
+test('one that died while it detached leaves the number of threads right', () => {
+  const gone = attachHeap(heap.share());
+  x.m[x.proc(gone.threadId) + PROC_COUNTED] = 0;
+  expect(heap.stats().threads).toBe(2);
+  expect(heap.reap(gone.threadId)).toBe(true);
+  expect([heap.stats().threads, heap.verify().threads]).toEqual([1, 1]);
 });
 
 test('who attaches while several are reaped is not taken for one of them', () => {
