@@ -141,6 +141,12 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     return k;
   }
 
+  /** Bytes of a value of this type. In two steps: JavaScript reads `layout` before the index, and learning may replace it. */
+  function sizeOf(type: number): number {
+    const k = at[type] || learn(type);
+    return layout[k];
+  }
+
   function drain(limit: number): number {
     let work = 0;
     let n = 0;
@@ -288,7 +294,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
       const type = m16[(types + slotAt[i]) | 0];
       if (type !== lastType) {
         lastType = type;
-        const elemSize = layout[at[type] || learn(type)];
+        const elemSize = sizeOf(type);
         desc = type | ((size < elemSize * 2 ? 1 : (size / elemSize) | 0) << 16);
       }
       st[top] = addr;
@@ -333,7 +339,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     const s = spanOf(mem, addr);
     if (type === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return 0;
     const base = m[s] >>> 0;
-    const size = layout[learn(type)];
+    const size = sizeOf(type);
     const total = Math.floor((m[s + SPAN_ELEMSIZE] >>> 0) / size);
     const step = Math.max(1, Math.floor(OBLET / size));
     const first = Math.floor((addr - base) / size);
@@ -427,7 +433,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
       if (spanClass < 2) push(m[s], Atomics.load(m, s + SPAN_LARGE_TYPE));
       else {
         const type = m16[m[s + SPAN_TYPES] + i]!;
-        push(m[s] + i * size, type | (Math.max(1, Math.floor(size / layout[learn(type)])) << 16));
+        push(m[s] + i * size, type | (Math.max(1, Math.floor(size / sizeOf(type))) << 16));
       }
     }
   }
