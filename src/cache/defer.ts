@@ -19,9 +19,10 @@
  * `span.cache` is 0. The thread that makes the record stores it, and then the 0. The owner reads `cache` plainly: a free
  * that happened before his, in the program's own order, has made both visible.
  *
- * A record can be on the stack when its span is already something else: its owner may take a note between the two
- * steps of the thread that makes it, and free the span. Taking checks what the span is by then, and passes a span of
- * another thread on to that thread's stack, since only a span's owner may take its notes.
+ * A span record can still be on a stack when its span was freed: the owner may take a note between the noter's two steps (bit, push)
+ * and free the span. Only a span's owner may take its notes, or who sweeps it. So whoever takes a stack asks what the span is by
+ * then: that of another thread goes on to that thread's stack, and one without owner has no notes, since nobody gives a span up
+ * before he has taken them. Nor may its bits be touched: whoever frees its last object gives the bits' memory back.
  */
 
 import { ctz32 } from '../base/bits.ts';
@@ -186,8 +187,8 @@ export function takeDeferred(heap: MHeap, ref: ProcRef, take: TakeSlot): void {
     // Its notes are taken when it is swept.
     if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && (isUnswept(m, s) || waitsForSweep(heap, s))) continue;
     const owner = Atomics.load(m, s + SPAN_OWNER);
-    if (owner === id || owner === 0 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) takeSpan(heap, s, take);
-    else queue(m, s, procRef(heap.t.mem, owner));
+    if (owner === id) takeSpan(heap, s, take);
+    else if (owner !== 0 && m[s + SPAN_STATE] === SPAN_STATE_IN_USE) queue(m, s, procRef(heap.t.mem, owner));
   }
 }
 
@@ -197,15 +198,17 @@ export function waitsForSweep(heap: MHeap, s: SpanRef): boolean {
   return m[H_WRITE_BARRIER] !== 0 && m[s + SPAN_CLASS] === heap.tinySpanClass;
 }
 
-/** Takes the notes of one span. */
+/** Takes the notes of one span, for its owner, or with the world stopped. */
 export function takeSpan(heap: MHeap, s: SpanRef, take: TakeSlot): void {
   const { m } = heap.t.mem;
   const nelems = m[s + SPAN_NELEMS];
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   const words = (nelems + 31) >>> 5;
+  const owner = m[s + SPAN_OWNER];
   for (let w = 0; w < words; w++) {
-    // Asked again for each word: what was taken may have emptied the span, and it may be gone.
-    const defer = m[s + SPAN_STATE] === SPAN_STATE_IN_USE ? m[s + SPAN_DEFER] : NIL;
+    // Asked again for each word: what was taken may have emptied the span, and it may be gone, or another's.
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || Atomics.load(m, s + SPAN_OWNER) !== owner) return;
+    const defer = m[s + SPAN_DEFER];
     if (defer === NIL) return;
     let bits = Atomics.exchange(m, defer + w, 0);
     if (bits !== 0) heap.t.pause('defer.taken');

@@ -10,6 +10,7 @@ import { PROC_REMOTE_HEAD, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET, TM_BAD_D
 import {
   SPAN_ALLOC_BITS,
   SPAN_BASE,
+  SPAN_DEFER,
   SPAN_ELEMSIZE,
   SPAN_OWNER,
   SPAN_STATE,
@@ -84,9 +85,9 @@ function freeNoted(cache: MCache, s: SpanRef, index: number, start: number): voi
   const owner = m[s + SPAN_OWNER];
   if (owner === 0) {
     freeUnowned(cache.heap, s, index, start);
-  } else if (owner !== cache.id) {
+  } else if (owner !== cache.id && m[s + SPAN_DEFER] !== NIL) {
     deferFree(cache.heap, s, owner, index, deferBit(start));
-  } else if (!isObject(cache, s, index, start)) {
+  } else if (owner !== cache.id || !isObject(cache, s, index, start)) {
     count(mem, cache.ref, TM_BAD_DEFERRED, 1);
   } else {
     if (start < 0) cache.freeSlot(s, index);

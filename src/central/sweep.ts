@@ -3,7 +3,7 @@
  * bits become the allocation bits, and a span that is empty goes back to mheap. Objects themselves are not touched.
  *
  * Who may sweep a span: whoever takes it off its unswept set, under the lock of its mcentral. He stores G−1 and his id
- * under that lock; the span is his until he publishes it as swept (G), as his own (G+3) or as free. Everybody else who
+ * under that lock; the span is his until he publishes it as swept (G; his own, if he takes it into his cache, is G+3 then) or as free. Everybody else who
  * needs the span as it is after the sweep calls `ensureSwept`, which sweeps it, or waits for the one who does.
  *
  * Not while the collector marks: the next cycle begins when every span is swept, and a sweeper reaches no safepoint
@@ -176,7 +176,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
  */
 export function isHalfSwept(m: Words, s: SpanRef): boolean {
   const renewed = m[s + SPAN_PREV] === s && m[s + SPAN_ALLOC_BITS] !== m[s + SPAN_GCMARK_BITS];
-  return m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN] === -1 && !renewed;
+  return ((m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN]) | 0) === -1 && !renewed;
 }
 
 /** A bitmap of zeroes. */

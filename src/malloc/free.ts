@@ -1,6 +1,7 @@
 /**
  * What `free` does beyond its fast path: tell what a pointer is, and free large objects, parts of tiny blocks, and
- * objects of spans that another thread or nobody owns. Every check comes before the first write.
+ * objects of spans that another thread or nobody owns. Every check comes before the first write, but one: of two threads that free
+ * an object at the same moment the second learns it from the word that decides, when the collector has been told already.
  */
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
@@ -132,10 +133,13 @@ export function freeSlow(a: Malloc, ptr: number): void {
   if (ptr === 0 || ptr === a.zerobase) return;
   const { m } = a.t.mem;
   const { heap } = a.cache;
-  for (;;) {
+  for (let isReported = false; ; ) {
     const { span: s, index, start, usable } = findObject(a, ptr, 'free');
     // Objects in tiny blocks have no pointers, and their block no other tenant in this cycle.
-    if (m[H_WRITE_BARRIER] !== 0 && start < 0) a.collector.beforeFree(ptr);
+    if (m[H_WRITE_BARRIER] !== 0 && start < 0 && !isReported) {
+      a.collector.beforeFree(ptr);
+      isReported = true;
+    }
     if (m[s + SPAN_SPECIALS] !== NIL) dropSpecials(heap, s, ptr, usable);
     if (start >= 0 && isHeld(m)) {
       freeTinyLater(a, s, index, start, ptr);

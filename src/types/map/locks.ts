@@ -73,7 +73,7 @@ export function throwInside(): never {
 export function makeLocks({ mem, t }: MapHost): Locks {
   const { m, i32 } = mem;
   const me = t.id | ((m[t.ref + PROC_EPOCH]! & EPOCH_MASK) << EPOCH_SHIFT);
-  /** Set after a sleep: others may be sleeping still. */
+  /** Set after a sleep until the next lock is taken: others may be sleeping still. One notify too many does no harm. */
   let flag = 0;
 
   function tryLock(word: number): boolean {
@@ -110,7 +110,6 @@ export function makeLocks({ mem, t }: MapHost): Locks {
   }
 
   function wait(word: number, repair: () => void): void {
-    flag = 0;
     const first = Atomics.load(i32, word);
     if (first === 0) return;
     if ((first & ~CONTENDED) === me) throwInside();

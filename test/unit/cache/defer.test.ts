@@ -2,7 +2,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
 import { PROC_REMOTE_HEAD } from '../../../src/layout/proc.ts';
-import { SPAN_DEFER, SPAN_REMOTE_QUEUED } from '../../../src/layout/span.ts';
+import { SPAN_DEFER, SPAN_OWNER, SPAN_REMOTE_QUEUED } from '../../../src/layout/span.ts';
 import { Internals } from '../../support/internals.ts';
 
 let owner: Heap;
@@ -98,6 +98,21 @@ test('a record on one thread’s stack whose span is another’s by now is passe
   drain(third);
   expect(third.stats().liveObjects).toBe(2);
   third.verify();
+});
+
+test('bits of a span without owner are left alone: they may be free memory by now', () => {
+  const addrs = make(4, 1024);
+  other.raw.free(addrs[0]!);
+  const s = x.span(addrs[0]!);
+  const word = x.m[s + SPAN_DEFER]!;
+  x.m[s + SPAN_OWNER] = 0;
+  drain(owner);
+  expect([x.m[x.proc(owner.threadId) + PROC_REMOTE_HEAD], x.m[word]]).toEqual([0, 1]);
+  x.m[s + SPAN_OWNER] = owner.threadId;
+  other.raw.free(addrs[1]!);
+  drain(owner);
+  expect([x.m[word], owner.stats().liveObjects]).toEqual([0, 2]);
+  owner.verify();
 });
 
 test('notes for tiny objects name the object; the block goes with its last', () => {

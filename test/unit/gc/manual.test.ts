@@ -1,6 +1,7 @@
 /** Memory that is freed by hand, or by another thread, or whose thread comes and goes, while the collector is at work. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, i32, type RType, ref, slice, struct } from '../../../src/index.ts';
+import { GC_BYTES_MARKED } from '../../../src/layout/gc.ts';
 import { beginCycle, CHECKS, collectorOf, countOf, finishCycle, isMarking } from '../../support/gc-cycle.ts';
 
 const Item = struct('Item', {
@@ -199,6 +200,23 @@ describe('freeing while the collector marks', () => {
       ended();
     },
   );
+
+  test('what another thread frees is taken once from what is alive, also if it is the first of its span', () => {
+    const other = attachHeap(heap.share());
+    heap.scope(() => {
+      const { raw } = heap;
+      const made = Array.from({ length: 3 }, () => raw.keepAlive(numbered(heap, 7)));
+      beginCycle(heap);
+      const marked = (): number => collectorOf(heap).mem.m[GC_BYTES_MARKED]!;
+      const before = marked();
+      for (const addr of made) other.raw.free(addr);
+      // They were not marked before; the mark that they get counts for nothing.
+      expect(marked()).toBe(before);
+      finishCycle(heap);
+    });
+    other.detach();
+    ended();
+  });
 
   test('the heap is whole in the middle of it, too', () => {
     const { raw } = heap;

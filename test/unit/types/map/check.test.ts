@@ -128,6 +128,21 @@ test('locks: taken once, given up, told apart by thread, recognised when their o
   expect(heap.memory.i32[word]).toBe(0);
 });
 
+test('who has slept takes the lock as one that others may sleep on, whoever was faster meanwhile', () => {
+  const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
+  const [mine, theirs] = [makeLocks(mapHost(heap)), makeLocks(mapHost(attachHeap(heap.share())))];
+  const word = heap.raw.mallocgc(16, null, true) >>> 2;
+  const contended = (): boolean => (heap.memory.i32[word]! & 0x100) !== 0;
+  theirs.tryLock(word);
+  mine.wait(word, () => {});
+  theirs.unlock(word, false);
+  // The lock is free: nothing to wait for.
+  mine.wait(word, () => {});
+  expect([mine.tryLock(word), contended()]).toEqual([true, true]);
+  mine.unlock(word, false);
+  expect([mine.tryLock(word), contended()]).toEqual([true, false]);
+});
+
 test('a thread that waits for a lock is outside of its region', () => {
   const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
   const other = attachHeap(heap.share());
