@@ -21,7 +21,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789-_/.';
 /** A string of its own, not a rope of parts. */
 const flat = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
 
-export function makeKeys(set: KeySet): string[] {
+function makeKeys(set: KeySet): string[] {
   if (set === 'user:12345') return Array.from({ length: KEYS }, (_, i) => flat(`user:${i}`));
   const next = random(SEED);
   const letters = (n: number) => Array.from({ length: n }, () => ALPHABET[Math.floor(next() * ALPHABET.length)]);
@@ -32,7 +32,7 @@ export function makeKeys(set: KeySet): string[] {
 }
 
 /** Index of a key, and whether it is set: `index << 1 | set`. */
-export function makeSequence(gets: number, seed: number): Uint32Array {
+function makeSequence(gets: number, seed: number): Uint32Array {
   const next = random(seed);
   return new Uint32Array(SEQUENCE).map(() => (Math.floor(next() * KEYS) << 1) | (next() * 100 < gets ? 0 : 1));
 }

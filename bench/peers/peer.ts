@@ -21,7 +21,7 @@ export interface PeerOptions {
   readonly wasm?: string | undefined;
 }
 
-export const PEERS = ['spanheap', 'floor', 'mimalloc', 'tlsf', 'thing', 'loop'] as const;
+const PEERS = ['spanheap', 'floor', 'mimalloc', 'tlsf', 'thing', 'loop'] as const;
 export type PeerName = (typeof PEERS)[number];
 
 export async function openPeer(name: PeerName, options: PeerOptions): Promise<Peer> {

@@ -1,6 +1,6 @@
 // The ways to objects that the references case measures, and what a variant gives it: one pass over all of them.
 
-export const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] as const;
+const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] as const;
 export type Access = (typeof ACCESSES)[number];
 
 /** What is done now and then; reported beside plain JS, without bars. */

@@ -42,7 +42,7 @@ function placeAt({ size, fields, kind }: GraphType, objectBytes: number, offset:
  * What is at a byte offset in an object: `.replies`, or `[3].replies` when the object holds several values of its type in
  * a row, `[3]` of an array, `.array` of a slice, `+12` when nothing is known.
  */
-export function placeIn(type: GraphType, objectBytes: number, offset: number): string {
+function placeIn(type: GraphType, objectBytes: number, offset: number): string {
   const place = placeAt(type, objectBytes, offset);
   if (place === undefined) return `+${offset}`;
   const { index, field } = place;

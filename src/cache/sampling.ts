@@ -35,7 +35,7 @@ function drawGap(cache: MCache): number {
 }
 
 /** Slots of `size` bytes that come before the next one to be sampled. */
-export function drawLeft(cache: MCache, size: number): number {
+function drawLeft(cache: MCache, size: number): number {
   if (cache.sampleRate === 0) return OFF;
   return Math.min(MOST, Math.max(0, Math.ceil(drawGap(cache) / size) - 1));
 }

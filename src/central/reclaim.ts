@@ -31,7 +31,7 @@ export function reclaimPages(heap: MHeap, npages: number): void {
     }
     const from = Atomics.add(m, GC_RECLAIM_INDEX, 1) * CHUNK;
     if (from < 0 || from >= m[H_GROWN_PAGES]) {
-      // Kept where it is, far below an overflow.
+      // Undone, so that the index cannot creep towards overflow.
       Atomics.sub(m, GC_RECLAIM_INDEX, 1);
       return;
     }

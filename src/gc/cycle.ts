@@ -156,7 +156,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   t.refresh();
 }
 
-/** A goal in units of 8 bytes; none is the largest. */
+/** A goal in units of 8 bytes; no goal is given as the largest number. */
 export function goalUnits(bytes: number): number {
   return Math.min(bytes / 8, 0x7fffffff);
 }

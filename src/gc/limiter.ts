@@ -42,7 +42,7 @@ export interface LimiterBooks {
 /** What the bucket holds per thread. */
 export const CAPACITY_PER_PROC = 1e9;
 /** Longest time without an update (Go: `gcCPULimiterUpdatePeriod`). */
-export const LIMITER_UPDATE_PERIOD = 10e6;
+const LIMITER_UPDATE_PERIOD = 10e6;
 
 export class GCCPULimiter {
   readonly #words: Float64Array<ArrayBufferLike>;

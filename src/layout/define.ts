@@ -11,7 +11,8 @@ export type Access =
   | 'immutable' /* written once, before the record is published */
   | 'owner' /* plain, by the owning thread only; others may look while the world is stopped */
   | 'locked' /* plain, under the lock the structure's comment names */
-  | 'atomic' /* only through Atomics */
+  | 'stopped' /* while the world is stopped; read plainly inside a region, through Atomics elsewhere */
+  | 'atomic' /* through Atomics once others may look; read so where the order counts, plainly where something else gives it */
   | 'racy'; /* written under a lock or by the owner, read plainly as a hint that is confirmed afterwards */
 
 export type FieldKind = 'u32' | 'i32' | 'addr' | 'page' | 'ref' | 'bits' | 'f64' | 'words';

@@ -2,8 +2,8 @@
  * A thread's record (Go: an M with its P, and the P's `mcache`). All of it lives in shared memory, so that a thread
  * that dies takes nothing with it: whoever reaps it finds every slot and page it held.
  *
- * Everything here is written by the owning thread with plain stores, except `status` and `remoteHead`; others read it
- * only while this thread is stopped.
+ * Most of it is written by the owning thread alone, plainly, and read by others while that is stopped. The exceptions are in
+ * registry.ts: whatever is not 'owner' there.
  *
  * For each span class one line of 16 words: the window of free slots that `nextFreeFast` takes from, the reuse stack
  * of freed slots, the span they come from, and the thread's other spans of the class.
@@ -245,7 +245,7 @@ export const PROC_RUNNING = 2;
 export const PROC_STOPPED = 3;
 /** Its thread is gone, or is taken to be gone; the record awaits or undergoes `reap`. */
 export const PROC_DEAD = 4;
-/** Inside a region, and waiting for a lock that a DEAD thread holds. Only the reaper may stop it there. */
+/** Inside a region, and waiting for a lock that a DEAD thread holds, or one that is BLOCKED itself. Only the reaper may stop it there. */
 export const PROC_BLOCKED = 5;
 /** Was BLOCKED, and may not go on until the reaper has started the world again, whatever becomes of the lock. */
 export const PROC_HALTED = 6;

@@ -141,7 +141,7 @@ const SUM_BITS = 10;
 const SUM_MASK = (1 << SUM_BITS) - 1;
 
 /** (start, max, end) of a chunk in one number; `packedStart`, `packedMax` and `packedEnd` take it apart. */
-export function packSum(start: number, max: number, end: number): number {
+function packSum(start: number, max: number, end: number): number {
   return start | (max << SUM_BITS) | (end << (2 * SUM_BITS));
 }
 

@@ -13,7 +13,7 @@ import { RANGE_BASE, RANGE_LIMIT, RANGE_WORDS } from '../layout/pages.ts';
 type Words = Int32Array<ArrayBufferLike>;
 
 /** Number of the first range that ends above `page`; as many as there are when none does (Go: `findSucc`). */
-export function findRange(m: Words, ranges: number, page: number): number {
+function findRange(m: Words, ranges: number, page: number): number {
   let lo = 0;
   let hi = m[H_RANGES];
   while (lo < hi) {

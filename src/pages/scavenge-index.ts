@@ -12,7 +12,7 @@ import { H_SCAV_MARKED, H_SCAV_PAGE } from '../layout/header.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Value of H_SCAV_PAGE when there is nothing to scavenge. */
-export const NO_PAGE = -1;
+const NO_PAGE = -1;
 /** `scavengeIndexFind` found no chunk. */
 export const NO_CHUNK = -1;
 

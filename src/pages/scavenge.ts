@@ -28,10 +28,10 @@ export interface ScavengeUnits {
 }
 
 /** Largest OS page the scavenger can work with (Go: `maxPagesPerPhysPage`). */
-export const MAX_PAGES_PER_PHYS_PAGE = 64;
+const MAX_PAGES_PER_PHYS_PAGE = 64;
 
 /** No unit that matters: pages go back one by one. */
-export const PLAIN_UNITS: ScavengeUnits = { physPageBytes: PAGE_SIZE, hugePageBytes: 0 };
+const PLAIN_UNITS: ScavengeUnits = { physPageBytes: PAGE_SIZE, hugePageBytes: 0 };
 
 /** Lowest bit of every group of `m` bits, by log2 m. */
 const GROUP_LOW_BITS = [-1, 0x55555555, 0x11111111, 0x01010101, 0x00010001, 1];
@@ -139,7 +139,7 @@ export function scavenge(
 }
 
 /** One run of at most about `maxBytes`; 0 when nothing is left to give back (Go: `pageAlloc.scavengeOne`). */
-export function scavengeOne(
+function scavengeOne(
   pa: PageAlloc,
   maxBytes: number,
   release: (page: number, npages: number) => void,

@@ -67,7 +67,7 @@ export interface Roots {
 /**
  * One heap, as the thread holds it that has made it (`createHeap`) or is attached to it (`attachHeap`). Of use on this thread
  * only: others get what `share()` returns. After `detach`, and once this thread was reaped, methods throw SpanheapError with
- * `ERR_DETACHED`; those that only read numbers, such as `memStats` and `view`, go on.
+ * `ERR_DETACHED`; `share`, `threadsOf` and those that only read numbers, such as `memStats` and `view`, go on.
  */
 export class Heap extends HeapInside {
   /** The allocator itself: malloc and free, and Go's `makeslice` family. */
@@ -342,6 +342,7 @@ export class Heap extends HeapInside {
    * Throws ArgumentError for a worker that has ended already.
    */
   watch(worker: WorkerLike): void {
+    this.check();
     if (typeof worker?.once !== 'function' || typeof worker.threadId !== 'number') {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', 'watch: expected a Worker of node:worker_threads');
     }
@@ -375,7 +376,10 @@ export class Heap extends HeapInside {
     const { t } = this.cache.heap;
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
-      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'detach: not inside a scope');
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        'detach: cannot be called inside a scope; call it when the scope has ended',
+      );
     this.trace?.stop();
     t.enter();
     this.#typed.release();

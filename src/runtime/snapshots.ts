@@ -65,5 +65,5 @@ async function* stream(c: Collector, capture: Capture): AsyncGenerator<Uint8Arra
 /** A scope ends before the next piece is there. The only thread of an unshared heap is always in a region. */
 function refuseScope({ t }: Collector): void {
   if (t.depth > (t.mem.shared ? 0 : 1))
-    bad('not inside a scope, which ends before the snapshot does; use snapshotSync');
+    bad('cannot be called inside a scope, which ends before the snapshot does; use snapshotSync there');
 }

@@ -26,7 +26,7 @@ export function hostNameOf(header: string | undefined): string | undefined {
     .replace(/\.$/, '');
 }
 
-export function isLoopback(name: string): boolean {
+function isLoopback(name: string): boolean {
   return (
     name === 'localhost' ||
     name.endsWith('.localhost') ||

@@ -124,7 +124,7 @@ function mix(hash: number, value: number): number {
 }
 
 /** The record of a text; nil when memory is out. */
-export function internText(t: Proc, text: string): Ref {
+function internText(t: Proc, text: string): Ref {
   const { mem } = t;
   const { m, m16 } = mem;
   const bytes = cut(encoder.encode(text));

@@ -9,7 +9,7 @@
  *     |  stop (by  | | start              | its thread is gone (by the reaper)
  *     |  another)  v |                    v
  *     |          STOPPED                DEAD  --- reap ---> FREE
- *     +--- quit (detach) --- RUNNING ----------------------+
+ *     +--- quit (detach) --- RUNNING
  *
  * - Only the thread itself makes IDLE → RUNNING and RUNNING → IDLE. Only the coordinator, which holds the world lock,
  *   makes IDLE → STOPPED and back. So a thread that the coordinator has STOPPED cannot be inside a region, and stays
@@ -175,7 +175,7 @@ export class Proc {
     if (loadAfterExchange(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
   }
 
-  /** IDLE → FREE, after a stop in which the thread gave up all it held. Blocks while the world is stopped. */
+  /** IDLE → RUNNING → FREE, after a stop in which the thread gave up all it held. Blocks while the world is stopped. */
   quit(): void {
     this.depth = 0;
     if (this.mem.shared) this.acquire();
@@ -301,7 +301,7 @@ export class Proc {
     const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
     throw new SpanheapError(
       'ERR_DETACHED',
-      `this thread is not attached to the heap any more (proc ${this.id} is ${mine ? PROC_STATUS_NAMES[status] : 'another thread'}): it was detached or reaped`,
+      `this thread is not attached to the heap any more (its record, ${this.id}, is ${mine ? PROC_STATUS_NAMES[status] : 'another thread’s'}): it was detached or reaped`,
     );
   }
 

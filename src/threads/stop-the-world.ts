@@ -246,7 +246,7 @@ export class Patience {
 
 function nameOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
   const thread = m[p + PROC_THREAD];
-  return `proc ${m[p + PROC_ID]}${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
+  return `thread ${m[p + PROC_ID]} of the heap${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
 }
 
 /**

@@ -124,7 +124,8 @@ export class Callbacks {
   /** See Heap.drainCleanups. */
   drain(): number {
     const { t, shadow } = this.#env;
-    if (shadow.cur !== NO_SCOPE || t.depth > (t.mem.shared ? 0 : 1)) refuse('drainCleanups: not inside a scope');
+    if (shadow.cur !== NO_SCOPE || t.depth > (t.mem.shared ? 0 : 1))
+      refuse('drainCleanups: cannot be called inside a scope');
     this.#take();
     let called = 0;
     try {

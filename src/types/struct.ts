@@ -226,7 +226,7 @@ export function structCodec(
 }
 
 /** An object with fields: no reference, of which each has a frame, and no array. No field has such a name. */
-export function isFields(value: unknown): value is Init {
+function isFields(value: unknown): value is Init {
   return typeof value === 'object' && value !== null && (value as Place).$s === undefined && !Array.isArray(value);
 }
 

@@ -98,7 +98,7 @@ test('threads free each other’s objects: every free is of a live object, no ad
     expect(model.wrong).toEqual([]);
     expect(model.count('alloc')).toBeGreaterThan(100);
     expect(model.count('alive') + model.crossed).toBeGreaterThan(0);
-    expect(heap.verify().objects).toBeGreaterThanOrEqual(0);
+    heap.verify();
   }
   // The last one sees the end: what it says is alive then is what the heap has.
   const trace = heap.startTrace();

@@ -22,13 +22,12 @@ export const W_ERRORS = 2;
 export const W_OUT_OF_MEMORY = 3;
 /** 1 while it is parked for good, at a delay place. */
 export const W_PARKED = 4;
-export const W_SCRATCH = 5;
 /** Objects it holds, as pairs (address, size); address 0: none. */
 export const W_TABLE = 16;
 export const TABLE_SLOTS = 512;
 export const W_WORDS = W_TABLE + TABLE_SLOTS * 2;
 
-export function controlWords(workers: number): number {
+function controlWords(workers: number): number {
   return C_WORKERS + workers * W_WORDS;
 }
 

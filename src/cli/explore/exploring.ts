@@ -12,7 +12,7 @@ export interface ExploreFlags extends ServeFlags {
 }
 
 /** Whether somebody looks at what is printed: not in CI, in pipes, in files. */
-export function isInteractive(): boolean {
+function isInteractive(): boolean {
   return process.stdout.isTTY === true && (process.env['CI'] ?? '') === '';
 }
 

@@ -53,7 +53,7 @@ function isFile(path: string): boolean {
 }
 
 /** The program has said itself what there was to say. */
-export class ProgramEnded extends CliError {
+class ProgramEnded extends CliError {
   constructor(exitCode: number) {
     super('', exitCode);
   }

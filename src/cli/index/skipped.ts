@@ -11,7 +11,7 @@ export const BINARY_NOT_UTF8 = 'binary (not UTF-8)';
 export const NOT_A_FILE = 'not a regular file';
 export const TOO_LARGE = 'larger than 1 GiB';
 export const CHANGED = 'changed while indexing';
-export const VANISHED = 'vanished while indexing';
+const VANISHED = 'vanished while indexing';
 
 /** In words why a file or folder cannot be read. */
 export function reasonOf(error: unknown): string {

@@ -97,7 +97,7 @@ export class TextReader {
 }
 
 /** Why these first bytes of a file are not text, or ''. `isAll`: the file ends here. */
-export function binaryReason(head: Buffer, isAll: boolean): string {
+function binaryReason(head: Buffer, isAll: boolean): string {
   if (head.includes(0)) return BINARY_NUL;
   return isUtf8(isAll && head.length < SNIFFED ? head : withoutCutCharacter(head)) ? '' : BINARY_NOT_UTF8;
 }

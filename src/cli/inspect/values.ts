@@ -61,7 +61,7 @@ function fieldLines(value: Readonly<Record<string, InspectedValue>>, path: strin
 }
 
 /** A value in one line. */
-export function valueText(value: InspectedValue): string {
+function valueText(value: InspectedValue): string {
   if (value === null) return 'nil';
   if (typeof value === 'string') return textInQuotes(value);
   if (typeof value !== 'object') return String(value);

@@ -25,7 +25,7 @@ export const NEVER = 0xffffffff;
 export const MAX_OBJECT_BYTES = 0xffffffff;
 
 /** More threads than any program has; thread numbers are stored in 16 bits. */
-export const MAX_RECORDED_THREADS = 0xffff;
+const MAX_RECORDED_THREADS = 0xffff;
 
 export type RecordingFormat = 'spanheap-trace' | 'mtrace' | 'heaptrack';
 

@@ -8,7 +8,7 @@
  *             │ ■■■■■■■■■■■■■■■■■■■■■■■■■■
  */
 export const CHUNK_PAGES = 512;
-export const ARENA_CHUNKS = 16;
+const ARENA_CHUNKS = 16;
 const ARENA_PAGES = CHUNK_PAGES * ARENA_CHUNKS;
 
 /** Height of the line of text above an arena. */

@@ -187,12 +187,12 @@ function sameOptions(a: PaintOptions, b: PaintOptions | undefined): boolean {
 }
 
 /** What lies over cells that have just changed. */
-export function freshColour(isDark: boolean): Rgb {
+function freshColour(isDark: boolean): Rgb {
   return isDark ? [255, 255, 255] : [20, 20, 24];
 }
 
 /** As CSS, with how opaque it is. */
-export function freshCss(isDark: boolean, opacity: number): string {
+function freshCss(isDark: boolean, opacity: number): string {
   const [r, g, b] = freshColour(isDark);
   return `rgb(${r} ${g} ${b} / ${opacity})`;
 }

@@ -18,7 +18,7 @@ export const NO_LIMIT = 2 ** 63;
 const MIB = 1 << 20;
 
 /** Heap goal of gcPercent 100 below which no cycle starts (Go: `defaultHeapMinimum`). */
-export const DEFAULT_HEAP_MINIMUM = 4 * MIB;
+const DEFAULT_HEAP_MINIMUM = 4 * MIB;
 /** Bytes between the live heap at `commit` and the next trigger, for the sweeper to finish (Go: `sweepMinHeapDistance`). */
 export const SWEEP_MIN_HEAP_DISTANCE = MIB;
 /** CPU share of background marking, and of all marking in the steady state (Go: `gcBackgroundUtilization`). */

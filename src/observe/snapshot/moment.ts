@@ -59,7 +59,7 @@ const SLACK = 1 << 16;
 const SPECIAL_WORDS = 3;
 
 /** Words that are appended to, with room made in advance. */
-export class WordList {
+class WordList {
   #words: Int32Array;
   length = 0;
 

@@ -30,7 +30,7 @@ export interface WordChange {
 }
 
 /** Ranges of allocator memory that are in use: [first word, word after the last]. */
-export function wordsInUse(mem: Mem): [from: number, to: number][] {
+function wordsInUse(mem: Mem): [from: number, to: number][] {
   const { m, plan } = mem;
   const grown = m[H_GROWN_PAGES];
   return [

@@ -9,8 +9,8 @@ import { answerApi } from './api.ts';
 import { type HeapEntry, type HelloEvent, PROTOCOL } from './protocol.ts';
 import { Session } from './session.ts';
 
-export const FIRST_PORT = 6090;
-export const INTERVAL_MS = 500;
+const FIRST_PORT = 6090;
+const INTERVAL_MS = 500;
 export const MIN_INTERVAL_MS = 20;
 export const MAX_INTERVAL_MS = 60_000;
 export const MAX_PORT = 65_535;

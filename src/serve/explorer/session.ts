@@ -20,7 +20,7 @@ import {
   type TickEvent,
 } from './protocol.ts';
 
-export const HISTORY_LENGTH = 1200;
+const HISTORY_LENGTH = 1200;
 const WALK_MS = 2;
 /** A complete walk is good for so long: then the next one begins. */
 const WALK_AGAIN_MS = 5000;

@@ -1,5 +1,5 @@
 /**
- * Reading maps without a lock: `get` and `has`, and what else is made of looking at a table until it stood still. See
+ * Reading maps without a lock: `get` and `has`, and whatever else reads a table and retries until it did not change meanwhile. See
  * ops.ts for the overview.
  */
 import { MAP_SEED0, MAP_SEED1, TABLE_GROUPS, TABLE_LOCK, TABLE_MASK } from '../../layout/map.ts';

@@ -222,7 +222,7 @@ describe('cleanups', () => {
   });
 
   test('are not drained inside a scope', () => {
-    expect(() => heap.scope(() => heap.drainCleanups())).toThrow('drainCleanups: not inside a scope');
+    expect(() => heap.scope(() => heap.drainCleanups())).toThrow('drainCleanups: cannot be called inside a scope');
   });
 
   test('free by hand counts as death', () => {

@@ -123,6 +123,13 @@ test('what is not a heap cannot be attached', () => {
   expect(attachHeap(shared).verify().threads).toBe(2);
 });
 
+test('a detached heap watches nobody, and says so', () => {
+  const heap = createHeap({ maxBytes: 2 ** 22, background: false });
+  heap.detach();
+  const worker = { threadId: 7, once: () => worker };
+  expect(() => heap.watch(worker)).toThrow(expect.objectContaining({ code: 'ERR_DETACHED' }));
+});
+
 test('another layout version is named', () => {
   const shared = createHeap({ gc: 'off', maxBytes: MB }).share();
   for (const value of [{ ...shared, spanheap: 99 }, damaged(shared, { [H_VERSION]: 99 })]) {
@@ -261,7 +268,7 @@ test('a scope returns the result, nests, passes errors on, and refuses promises'
   // After all that the thread is outside: it does not delay a stop by another.
   const other = attachHeap(heap.share());
   expect(other.verify().threads).toBe(2);
-  expect(() => heap.scope(() => heap.detach())).toThrow(/detach: not inside a scope/);
+  expect(() => heap.scope(() => heap.detach())).toThrow(/detach: cannot be called inside a scope/);
   heap.poll();
   heap.scope(() => heap.poll());
   heap.detach();

@@ -140,12 +140,12 @@ test('options that are wrong', () => {
 test('inside a scope: at once, but not as a stream', async () => {
   const heap = snapshotHeap(10);
   heap.scope(() => {
-    expect(() => heap.snapshot()).toThrow('not inside a scope');
+    expect(() => heap.snapshot()).toThrow('cannot be called inside a scope');
     verifySnapshot(open(snapshotBytes(heap)));
   });
   const unshared = snapshotHeap(10, { shared: false });
   unshared.scope(() => {
-    expect(() => unshared.snapshot()).toThrow('not inside a scope');
+    expect(() => unshared.snapshot()).toThrow('cannot be called inside a scope');
     verifySnapshot(open(snapshotBytes(unshared)));
   });
 });

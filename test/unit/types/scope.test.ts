@@ -269,7 +269,7 @@ describe.each([true, false])('shared: %s', (shared) => {
     const heap = make();
     heap.scope(() => {
       const node = heap.new(Node, { key: 1 });
-      expect(() => heap.detach()).toThrow('detach: not inside a scope');
+      expect(() => heap.detach()).toThrow('detach: cannot be called inside a scope');
       expect(node.key).toBe(1);
     });
     heap.verify();
