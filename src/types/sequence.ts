@@ -12,6 +12,7 @@ import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted }
 import { fits } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
+import { toJson } from './to-json.ts';
 
 /** Where the elements of the sequence at an address are. */
 export interface Sequence {
@@ -294,7 +295,7 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
     },
 
     toJSON(this: Place & { toArray(): unknown[] }): unknown[] {
-      return this.toArray();
+      return this.toArray().map((value) => toJson(value, elem));
     },
 
     $elem: elem,

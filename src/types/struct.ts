@@ -13,7 +13,7 @@ import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
 import type { Scalar } from './scalars.ts';
-import { showReference } from './show.ts';
+import { toJson } from './to-json.ts';
 
 export interface BoundField {
   readonly name: string;
@@ -97,13 +97,6 @@ export function defineFields(env: Env, Class: PlaceClass['Class'], fields: reado
       return Object.fromEntries(fields.map(({ name, codec }) => [name, toJson(this[name], codec)]));
     },
   });
-}
-
-/** Pointers are shown as what they point to, not followed: objects may form circles. */
-function toJson(value: unknown, codec: Codec): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return [...value];
-  return codec.indirect && value !== null ? showReference(value as Reference) : value;
 }
 
 export function structCodec(

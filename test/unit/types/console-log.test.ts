@@ -102,6 +102,8 @@ test('slices, arrays, maps and atomics', () => {
   const points = heap.new(slice(Point), [{ x: 1 }]);
   expect(print(points)).toBe(`slice(Point) ${at(points)}(1) [ { x: 1, y: 0 } ]`);
   expect(print(heap.new(slice(string), ['a']))).toMatch(/\(1\) \[ 'a' \]$/);
+  expect(print(heap.new(slice(bytes), [Uint8Array.of(1, 2)]))).toMatch(/\(1\) \[ Uint8Array\(2\) \[ 1, 2 \] \]$/);
+  expect(print(heap.new(array(u64, 2), [3n]))).toMatch(/\(2\) \[ 3n, 0n \]$/);
 });
 
 test('of what is large only the beginning, and that soon', () => {
