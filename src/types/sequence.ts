@@ -115,8 +115,9 @@ export function writeElements(
 }
 
 /**
- * Overwrites elements with those of a list. Places in it may be among what is overwritten, so they are copied aside. `where`:
- * see `writeElements`.
+ * Overwrites elements with those of a list. All is made aside first but for numbers and pointers: places in the list may be
+ * among what is overwritten, and if memory runs out while texts or maps are made, nothing has changed. `where`: see
+ * `writeElements`.
  */
 export function copyList(
   env: Env,
@@ -126,7 +127,7 @@ export function copyList(
   count: number,
   where: string | null,
 ): void {
-  if (elem.isValue) {
+  if (elem.isValue && (!elem.allocates || count <= 1)) {
     writeElements(env, elem, first, first, values, count, where);
     return;
   }

@@ -8,6 +8,7 @@ import {
   type Heap,
   i32,
   map,
+  type Ref,
   ref,
   slice,
   string,
@@ -212,6 +213,44 @@ describe('memory runs out in a push', () => {
     list.set(0, 'changed');
     expect([list.capacity, list.length, shared.at(0)]).toEqual([2, 2, 'changed']);
     heap.verify();
+  });
+});
+
+describe('memory runs out in the middle: nothing is written, whoever sees the place', () => {
+  const huge = 'x'.repeat(2 ** 22);
+  const values = ['changed', huge];
+  const oom = expect.objectContaining({ code: 'ERR_OUT_OF_MEMORY' });
+  const Row = struct('Row', { texts: array(string, 2), list: slice(string), index: map(string, string) });
+
+  test.each([
+    ['copyFrom of a slice', (r) => r.list.copyFrom(values)],
+    ['copyFrom of an array', (r) => r.texts.copyFrom(values)],
+    ['push into room that is shared', (r) => r.list.slice(0, 0).push(...values)],
+    ['append into room that is shared', (r) => r.list.slice(0, 0).append(values)],
+    ['append of what is iterated', (r) => r.list.slice(0, 0).append(new Set(values))],
+    ['set', (r) => r.list.set(0, huge)],
+    ['fill', (r) => r.list.fill(huge)],
+    ['an array assigned', (r) => Object.assign(r, { texts: values })],
+    ['a slice assigned', (r) => Object.assign(r, { list: values })],
+    ['a map assigned', (r) => Object.assign(r, { index: values.map((text, i) => [`k${i}`, text]) })],
+    ['a map entry', (r) => r.index.set('k', huge)],
+  ] satisfies [string, (row: Ref<typeof Row>) => unknown][])('%s', (_, write) => {
+    const row = heap.new(Row, { texts: ['a', 'b'], list: ['c', 'd'], index: [['k', 'e']] });
+    expect(() => write(row)).toThrow(oom);
+    expect([row.texts.toArray(), row.list.toArray(), [...row.index]]).toEqual([['a', 'b'], ['c', 'd'], [['k', 'e']]]);
+    heap.verify();
+  });
+
+  test('structs and maps as elements', () => {
+    const rows = heap.new(slice(Row), [{ texts: ['a'] }, {}]);
+    expect(() => rows.set(0, { texts: ['x'], list: values })).toThrow(oom);
+    expect(() => rows.copyFrom([{ texts: ['x'] }, { list: values }])).toThrow(oom);
+    expect(rows.at(0).texts.at(0)).toBe('a');
+    const maps = heap.new(slice(map(string, string)), [[['k', 'a']], []]);
+    expect(() => maps.copyFrom([[['k', 'x']], [['k', huge]]])).toThrow(oom);
+    expect(maps.at(0).get('k')).toBe('a');
+    expect(maps.copyFrom([[['k', 'b']], [['k', 'c']]])).toBe(2);
+    expect([maps.at(0).get('k'), maps.at(1).get('k')]).toEqual(['b', 'c']);
   });
 });
 
