@@ -112,7 +112,18 @@ export function structCodec(
   function check(value: unknown, where: string): void {
     if (!isFields(value) && checkOther(value, where)) return;
     const values = new Array(fields.length);
-    if (!take(value as Init, values)) takeOthers(value as Init, values);
+    if (take(value as Init, values)) return;
+    takeOthers(value as Init, values);
+    if (!isLiteral(value as Init)) refuseFieldless(value as Init, where);
+  }
+
+  /**
+   * A promise that was not awaited, a Map, a Date and so on would count as a literal without fields, and zero the struct. What a
+   * class gives has one of the fields, be it undefined or inherited.
+   */
+  function refuseFieldless(value: Init, where: string): void {
+    if (isPlain(value) || names.some((name) => name in value)) return;
+    throw new WrongTypeError(`${where}: expected the fields of ${codec().name}, got ${describe(value)}`);
   }
 
   /**
@@ -226,6 +237,12 @@ function isFields(value: unknown): value is Init {
 /** What `{ … }` makes: one look says that it is no reference and no array. For the prototype V8 would call its runtime. */
 function isLiteral(value: object): boolean {
   return value.constructor === Object;
+}
+
+/** The same by the prototype: also an object without any, and the literal of another realm, which has another `Object`. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Throws if an object has something that is no field. */
