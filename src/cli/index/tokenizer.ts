@@ -1,5 +1,5 @@
 /**
- * Words of UTF-8 text. A word is as long a run as there is of Unicode letters, digits (general categories L and N) and
+ * Words of UTF-8 text. A word is as long a run as there is of Unicode letters, numbers (general categories L and N) and
  * underscores; combining marks (M) belong to the word they follow. Words are compared in lower case
  * (`String.prototype.toLowerCase`). Bytes that are not UTF-8 end a word. Words that are longer than 128 bytes in lower
  * case are passed over and counted: they are encoded data, which nobody searches for by typing it.
