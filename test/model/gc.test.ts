@@ -37,7 +37,12 @@ const steps = fc.array(
   }),
   { minLength: 1, maxLength: 150, size: 'max' },
 );
-const common = { tiny: fc.boolean(), sizeClasses: fc.constantFrom('go1.14' as const, 'go1.16' as const) };
+const common = {
+  tiny: fc.boolean(),
+  sizeClasses: fc.constantFrom('go1.14' as const, 'go1.16' as const),
+  // In one world of four the marker's table of types has to grow, several times.
+  types: fc.constantFrom(3, 10, 30, 600),
+};
 
 function check(w: World, program: readonly Step[]): void {
   w.run(program);

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Heap, Slice } from '../../src/index.ts';
-import { JsNode, JsRaw, type JsSlice, Node, type NodeRef, RAW_ID } from './gc-mirror.ts';
+import { JsNode, JsRaw, type JsSlice, Node, type NodeRef, RAW_ID, rawSlot } from './gc-mirror.ts';
 import type { World } from './gc-world.ts';
 
 /** Compares what the heap holds with the mirror, from all that is held on. */
@@ -72,7 +72,7 @@ export class Comparison {
     this.#raws.set(js, addr);
     expect(i32[(addr + RAW_ID) >>> 2]).toBe(js.id);
     for (const [i, slot] of js.slots.entries()) {
-      const to = i32[(addr + i * 8) >>> 2]! >>> 0;
+      const to = i32[(addr + rawSlot(i)) >>> 2]! >>> 0;
       expect(to === 0).toBe(slot === null);
       if (slot instanceof JsRaw) this.#raw(to, slot);
       if (slot instanceof JsNode) expect(this.#heap.inspect(to).type).toBe('GraphNode');

@@ -44,6 +44,17 @@ export type NodeRef = Ref<typeof Node>;
 export const RAW_TYPE = { name: 'GraphRaw', size: 24, align: 8, pointers: [0, 8] } as const;
 export const RAW_ID = 16;
 
+/** Where a raw object has its pointers: behind the number those that only wide ones have. */
+export function rawSlot(i: number): number {
+  return i < 2 ? i * 8 : RAW_TYPE.size + (i - 2) * 4;
+}
+
+/** A raw object with 2 to 38 more pointers, of which every number has a type of its own. */
+export function wideType(k: number): { name: string; size: number; align: 8; pointers: number[] } {
+  const pointers = Array.from({ length: 4 + ((k * 7) % 19) * 2 }, (_, i) => rawSlot(i));
+  return { name: `${RAW_TYPE.name} ${k}`, size: rawSlot(pointers.length), align: 8, pointers };
+}
+
 export interface JsInner {
   n: number;
   link: JsNode | null;
@@ -70,13 +81,14 @@ export class JsNode {
 
 export class JsRaw {
   readonly id: number;
-  readonly slots: (JsNode | JsRaw | null)[] = [null, null];
+  readonly slots: (JsNode | JsRaw | null)[];
   /** One pointer alone leads to it. */
   readonly owned: boolean;
 
-  constructor(id: number, owned: boolean) {
+  constructor(id: number, owned: boolean, slots = 2) {
     this.id = id;
     this.owned = owned;
+    this.slots = Array(slots).fill(null);
   }
 }
 

@@ -34,6 +34,7 @@ export const OP_NAMES = [
   ] as const),
   ...([
     'rawMake',
+    'rawRow',
     'rawWrite',
     'rawPin',
     'rawFollow',
@@ -310,6 +311,16 @@ export const OPS: Record<Op, (w: World, s: Step) => unknown> = {
     const made = w.newRaw();
     if (w.inScope) w.level.raws.push(made);
     else w.pins.push({ pin: w.heap.raw.pin(made.addr), js: made.js });
+  },
+  /** Many objects that one alone leads to. */
+  rawRow(w, s) {
+    const { pin, addr, js } = w.newRow((s.a % 4) * s.b);
+    if (!w.inScope) {
+      w.pins.push({ pin, js });
+      return;
+    }
+    w.level.raws.push({ addr: w.heap.raw.keepAlive(addr), js });
+    pin.unpin();
   },
   rawWrite(w, s) {
     const to = w.raw(s.a);

@@ -26,7 +26,9 @@ import {
   type NodeRef,
   RAW_ID,
   RAW_TYPE,
+  rawSlot,
   reachable,
+  wideType,
 } from './gc-mirror.ts';
 import { OPS, type Op, type Step } from './gc-steps.ts';
 import { ObjectWalk } from './object-walk.ts';
@@ -53,7 +55,7 @@ type Made =
 
 const newLevel = (): Level => ({ refs: [], slices: [], places: [], cursors: [], raws: [] });
 /** Steps that make something of the scope around them itself. */
-const DIRECT: ReadonlySet<Op> = new Set(['cursor', 'rawMake', 'rawFollow', 'rawFree']);
+const DIRECT: ReadonlySet<Op> = new Set(['cursor', 'rawMake', 'rawRow', 'rawFollow', 'rawFree']);
 
 export class World {
   readonly heap: Heap;
@@ -63,15 +65,19 @@ export class World {
   readonly roots = new Map<string, JsNode>();
   readonly pins: { readonly pin: Pin; readonly js: JsNode | JsRaw }[] = [];
   readonly #rawType: RType;
+  readonly #wideTypes: RType[];
   #ids = 0;
+  #wides = 0;
 
-  constructor(options: HeapOptions & { readonly sizeClasses: 'go1.14' | 'go1.16' }) {
+  /** `types`: how many of wide raw objects there are. With several hundred, what the marker knows of types has to grow. */
+  constructor({ types, ...options }: HeapOptions & { readonly sizeClasses: 'go1.14' | 'go1.16'; types: number }) {
     this.heap = createHeap({
       ...{ maxBytes: 2 ** 24, maxThreads: 3, debug: { checkmark: true, zombies: true, clobberFree: true } },
       ...options,
     });
     this.classes = goSizeClasses(options.sizeClasses);
     this.#rawType = this.heap.raw.type(RAW_TYPE);
+    this.#wideTypes = Array.from({ length: types }, (_, k) => this.heap.raw.type(wideType(k)));
   }
 
   get level(): Level {
@@ -142,12 +148,31 @@ export class World {
     return all[n % (all.length || 1)];
   }
 
-  newRaw(owned = false): { addr: number; js: JsRaw } {
+  newRaw(owned = false, type = this.#rawType): { addr: number; js: JsRaw } {
     const { heap } = this;
-    const js = new JsRaw(++this.#ids, owned);
-    const addr = heap.raw.keepAlive(heap.raw.mallocgc(RAW_TYPE.size, this.#rawType, true));
+    const js = new JsRaw(++this.#ids, owned, type.pointers.length);
+    const addr = heap.raw.keepAlive(heap.raw.mallocgc(type.size, type, true));
     heap.memory.i32[(addr + RAW_ID) >>> 2] = js.id;
     return { addr, js };
+  }
+
+  /** Wide raw objects of one type after the other: the last pointer of each leads to the next, another to one of its own. */
+  newRow(length: number): { pin: Pin; addr: number; js: JsRaw } {
+    const { raw } = this.heap;
+    return this.heap.scope(() => {
+      let first = this.newRaw();
+      for (let i = 0; i < length; i++) {
+        const made = this.newRaw(false, this.#wideTypes[this.#wides++ % this.#wideTypes.length]);
+        const last = made.js.slots.length - 1;
+        const own = this.newRaw();
+        raw.writePointer(made.addr + rawSlot(2), own.addr);
+        raw.writePointer(made.addr + rawSlot(last), first.addr);
+        made.js.slots[2] = own.js;
+        made.js.slots[last] = first.js;
+        first = made;
+      }
+      return { ...first, pin: raw.pin(first.addr) };
+    });
   }
 
   /** All that is held from outside of the heap. */
@@ -170,7 +195,7 @@ export class World {
     const found: number[] = [];
     for (const { addr, type } of new ObjectWalk(this.heap).objects()) {
       if (type.name === 'GraphNode') found.push(i32[(addr + idAt) >>> 2]!);
-      if (type.name === RAW_TYPE.name) found.push(i32[(addr + RAW_ID) >>> 2]!);
+      if (type.name.startsWith(RAW_TYPE.name)) found.push(i32[(addr + RAW_ID) >>> 2]!);
     }
     const expected = [...nodes, ...raws].map(({ id }) => id);
     expect(found.sort((x, y) => x - y)).toEqual(expected.sort((x, y) => x - y));
