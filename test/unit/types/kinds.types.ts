@@ -264,6 +264,8 @@ export function making(node: NodeRef, at: Ref<typeof Point>): void {
   make(map(string, u32), { a: 1 });
   // @ts-expect-error: a field that is no kind is found when the struct is used
   make(struct('Bad', { a: 5 }));
+  // @ts-expect-error: nor is the name of one, or a constructor
+  make(struct('Bad', { a: u32, b: 'u32', c: Number }));
   // @ts-expect-error: only structs, slices, arrays and maps are made
   make(i32, 1);
 }
