@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { ctz32 } from '../../../src/base/bits.ts';
+import type { ProcRef } from '../../../src/base/brand.ts';
 import { centralSet } from '../../../src/central/mcentral.ts';
 import { VerifyError } from '../../../src/index.ts';
 import { ARENA_NEXT, ARENA_USED } from '../../../src/layout/bits-arena.ts';
@@ -26,6 +27,8 @@ import {
 } from '../../../src/layout/header.ts';
 import { CHUNK_SCAV, RANGE_LIMIT } from '../../../src/layout/pages.ts';
 import {
+  MC_DIRECT,
+  MC_FULL_COUNT,
   MC_PARTIAL_COUNT,
   MC_PARTIAL_FIRST,
   MC_PARTIAL_LAST,
@@ -48,6 +51,12 @@ import {
   PROC_TINY,
   PROC_TINY_MASK,
   PROC_TINY_OFFSET,
+  TM_IN_HEAP,
+  TM_IN_STACKS,
+  TM_LARGE_ALLOC,
+  TM_LARGE_ALLOCS,
+  TM_MAPPED,
+  TM_RELEASED,
 } from '../../../src/layout/proc.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -64,6 +73,7 @@ import {
   SPAN_LIST,
   SPAN_NELEMS,
   SPAN_NEXT,
+  SPAN_NPAGES,
   SPAN_OWNER,
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
@@ -73,6 +83,7 @@ import {
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { threadMeter } from '../../../src/spans/heap-stats.ts';
 import { RichHeap } from '../../support/rich-heap.ts';
 
 type Plant = readonly [word: number, value: number];
@@ -148,7 +159,51 @@ const cached = (r: RichHeap): number => {
   return r.m[p + PC_BASE]! + (lo !== 0 ? ctz32(lo) : 32 + ctz32(r.m[p + PC_FREE_HI]!));
 };
 
+/** The span before a page takes the page in: as far as the spans table and the header know, all is well. */
+const grownInto = (r: RichHeap, page: number): Plant[] => {
+  const { spans } = r.x.mem.plan;
+  const s = r.m[spans + page - 1]!;
+  const used = r.m[H_PAGES_IN_USE]! + 1;
+  return [
+    [spans + page, s],
+    [s + SPAN_NPAGES, r.m[s + SPAN_NPAGES]! + 1],
+    [H_PAGES_IN_USE, used],
+    [H_PEAK_PAGES, Math.max(r.m[H_PEAK_PAGES]!, used)],
+  ];
+};
+
+/** The first page above a span for which this holds. */
+const pageAbove = (r: RichHeap, holds: (page: number, s: number) => boolean): number => {
+  const { spans } = r.x.mem.plan;
+  for (let page = 1; page < r.m[H_GROWN_PAGES]!; page++) {
+    const s = r.m[spans + page - 1]!;
+    if (s !== 0 && r.m[spans + page] === 0 && holds(page, s)) return page;
+  }
+  throw new Error('the heap is poorer than thought');
+};
+
+/** The page above a span of small objects; it is taken from the page cache that it is in. */
+const grownFromCache = (r: RichHeap): Plant[] => {
+  const caches = [r.heap, r.other].map((heap) => r.x.proc(heap.threadId) + PROC_PAGE_CACHE);
+  const wordOf = (page: number): number | undefined =>
+    caches
+      .filter((c) => r.m[c + PC_BASE] === page - (page % 64))
+      .map((c) => c + (page % 64 < 32 ? PC_FREE_LO : PC_FREE_HI))
+      .find((word) => (r.m[word]! & (1 << (page % 32))) !== 0);
+  const page = pageAbove(r, (above, s) => r.m[s + SPAN_CLASS]! >= 2 && wordOf(above) !== undefined);
+  return [...grownInto(r, page), flip(r, wordOf(page)!, page % 32)];
+};
+
 const PAGE_OWNERS: Fault[] = [
+  [
+    'pages.spanFree',
+    "free in its chunk's bitmap and in a span",
+    (r) =>
+      grownInto(
+        r,
+        pageAbove(r, (page) => (r.heap.raw as unknown as Malloc).cache.heap.pages.isFree(page)),
+      ),
+  ],
   ['pageCache.shared', 'is in 2 page caches', (r) => idleCache(r, cached(r))],
   ['pageCache.inUse', 'in a page cache and in a span', (r) => idleCache(r, pageOf(r, r.current))],
   ['pages.cacheFree', "free in its chunk's bitmap and in a page cache", (r) => idleCache(r, FREE_PAGE)],
@@ -167,6 +222,7 @@ const SPAN: Fault[] = [
   ['span.div', ': 0x', (r) => [[r.current + SPAN_DIV, r.m[r.current + SPAN_DIV]! + 1]]],
   ['span.inverse', ': 0x', (r) => [[r.current + SPAN_INVERSE, r.m[r.current + SPAN_INVERSE]! ^ 32]]],
   ['span.elemsize', ': 65', (r) => [[r.current + SPAN_ELEMSIZE, 65]]],
+  ['span.npages', ': 2', grownFromCache],
   ['span.nelems', 'the class has', (r) => [[r.current + SPAN_NELEMS, 5]]],
   ['span.largeSize', 'bytes in', (r) => [[r.x.span(r.large) + SPAN_LARGE_SIZE, 2 ** 30]]],
   ['span.allocBits', 'outside the gcBits region', (r) => [[r.current + SPAN_ALLOC_BITS, 64]]],
@@ -253,6 +309,7 @@ const CACHES: Fault[] = [
   ],
   ['mcache.area', "which is thread 0's", (r) => [[proc(r) + PROC_ROOM_NEXT, r.x.mem.plan.reuseRoom]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
+  ['mcache.fullCount', 'the list has', (r) => [[r.c + MC_FULL_COUNT, 9]]],
   ['mcache.slots', 'on the reuse stack', (r) => [[r.c + MC_TOP, r.m[r.c + MC_TOP]! - 2]]],
   ['mcache.window', 'is not that of slot', (r) => [[r.c + MC_WIN_ADDR, r.m[r.c + MC_WIN_ADDR]! + 64]]],
   ['mcache.window', 'hold live objects', (r) => [[r.c + MC_WIN, -1]]],
@@ -356,26 +413,45 @@ const METADATA: Fault[] = [
   ['span.shared', 'share bits', (r) => [[r.current + SPAN_GCMARK_BITS, r.m[r.current + SPAN_ALLOC_BITS]!]]],
 ];
 
-const r = new RichHeap();
+/** A count of a thread as the double that it is: its two words. `delta`: how far it is off. */
+const meter = (r: RichHeap, which: number, delta: number): Plant[] => {
+  const at = threadMeter(proc(r) as ProcRef, which);
+  const words = new Int32Array(Float64Array.of(r.x.mem.mf[at]! + delta).buffer);
+  return [0, 1].map((i): Plant => [2 * at + i, words[i]!]);
+};
 
-test.each([...HEADER, ...PAGES, ...SPANS_TABLE, ...PAGE_OWNERS, ...SPAN, ...LISTS, ...CACHES, ...SWAPPED, ...METADATA])(
-  '%s: "%s"',
-  (invariant, says, plant) => {
-    const plants = plant(r);
-    const before = plants.map(([word]) => r.m[word]!);
-    for (const [word, value] of plants) r.m[word] = value;
-    let error: unknown;
-    try {
-      r.heap.verify();
-    } catch (e) {
-      error = e;
-    } finally {
-      for (let i = plants.length - 1; i >= 0; i--) r.m[plants[i]![0]] = before[i]!;
-    }
-    expect(error).toBeInstanceOf(VerifyError);
-    expect((error as VerifyError).message).toContain(says);
-    expect((error as VerifyError).invariant).toBe(invariant);
-    expect((error as VerifyError).code).toBe('ERR_CORRUPT');
+const STATS: Fault[] = [
+  ['stats.class13', 'threads have counted', (r) => [[r.c + MC_DIRECT, r.m[r.c + MC_DIRECT]! + 1]]],
+  ['stats.largeObjects', 'threads have counted 4, there are 3', (r) => meter(r, TM_LARGE_ALLOCS, 1)],
+  ['stats.largeBytes', 'threads have counted', (r) => meter(r, TM_LARGE_ALLOC, 8192)],
+  ['stats.inHeap', 'threads have counted', (r) => meter(r, TM_IN_HEAP, 8192)],
+  ['stats.inStacks', 'threads have counted 8192, there are 0', (r) => meter(r, TM_IN_STACKS, 8192)],
+  ['stats.mapped', 'threads have counted', (r) => meter(r, TM_MAPPED, 8192)],
+  ['stats.released', 'threads have counted', (r) => meter(r, TM_RELEASED, -8192)],
+];
+
+const r = new RichHeap();
+// Two that are too large for a page cache, one of them freed: the page above the other is free in its bitmap.
+const [, above] = [600_000, 600_000].map((size) => r.heap.raw.mallocgc(size, null, true));
+r.heap.raw.free(above!);
+
+const FAULTS = [HEADER, PAGES, SPANS_TABLE, PAGE_OWNERS, SPAN, LISTS, CACHES, SWAPPED, METADATA, STATS].flat();
+
+test.each(FAULTS)('%s: "%s"', (invariant, says, plant) => {
+  const plants = plant(r);
+  const before = plants.map(([word]) => r.m[word]!);
+  for (const [word, value] of plants) r.m[word] = value;
+  let error: unknown;
+  try {
     r.heap.verify();
-  },
-);
+  } catch (e) {
+    error = e;
+  } finally {
+    for (let i = plants.length - 1; i >= 0; i--) r.m[plants[i]![0]] = before[i]!;
+  }
+  expect(error).toBeInstanceOf(VerifyError);
+  expect((error as VerifyError).message).toContain(says);
+  expect((error as VerifyError).invariant).toBe(invariant);
+  expect((error as VerifyError).code).toBe('ERR_CORRUPT');
+  r.heap.verify();
+});

@@ -15,6 +15,7 @@ import {
   u32,
   VerifyError,
 } from '../../../src/index.ts';
+import { FIX_LIST, FIX_WORDS, FIX_WORKBUFS } from '../../../src/layout/fixalloc.ts';
 import {
   GC_IDLE,
   GC_PAUSED,
@@ -29,7 +30,15 @@ import {
   WORKBUF_NEXT,
 } from '../../../src/layout/gc.ts';
 import { H_WRITE_BARRIER } from '../../../src/layout/header.ts';
-import { MAP_ROOT, TABLE_DEPTH, TABLE_LEFT, TABLE_MASK, TABLE_SEQ, TABLE_USED } from '../../../src/layout/map.ts';
+import {
+  MAP_ROOT,
+  SEQ_DEAD,
+  TABLE_DEPTH,
+  TABLE_LEFT,
+  TABLE_MASK,
+  TABLE_SEQ,
+  TABLE_USED,
+} from '../../../src/layout/map.ts';
 import { MC_SPAN, MC_WIN, MC_WIN_WORD, PROC_ALLOCATING, PROC_WB_COUNT } from '../../../src/layout/proc.ts';
 import {
   LOG_COUNT,
@@ -115,6 +124,16 @@ const OUTSIDE: readonly Fault[] = [
   ['gc.paused', '2 times paused', () => [[GC_PAUSED, 2]]],
   ['workbuf.count', '0 full work buffers, the count is 1', () => [[GC_WORK_COUNT, 1]]],
   ['workbuf.list', 'is none', () => [[GC_WORK_FULL, 64]]],
+  [
+    'workbuf.idle',
+    '1 are left, and nobody marks',
+    (s) => {
+      // A buffer that the last cycle has given back, empty.
+      const buffer = s.m[s.x.mem.plan.fixallocs + FIX_WORKBUFS * FIX_WORDS + FIX_LIST]!;
+      const words = [WORKBUF_NEXT, WORKBUF_COUNT, WORKBUF_KIND].map((word): Plant => [buffer + word, 0]);
+      return [[GC_WORK_FULL, buffer], [GC_WORK_COUNT, 1], ...words];
+    },
+  ],
   ['span.marks', 'has marks, and no cycle is under way', (s) => [[marks(s, spanOf(s, s.tree)), 1]]],
   [
     'span.sweepgen',
@@ -126,6 +145,7 @@ const OUTSIDE: readonly Fault[] = [
   ],
   ['map.table.used', 'slots are full, the count is', (s) => [[table(s) + TABLE_USED, 3, 'data']]],
   ['map.table.left', 'slots are left', (s) => [[table(s) + TABLE_LEFT, 3, 'data']]],
+  ['map.table.dead', 'leads to 0x0', (s) => [[table(s) + TABLE_SEQ, SEQ_DEAD, 'data']]],
   ['map.table.depth', 'has depth 77', (s) => [[table(s) + TABLE_DEPTH, 77, 'data']]],
   ['map.table.seq', 'is unlocked and being written', (s) => [[table(s) + TABLE_SEQ, 3, 'data']]],
   ['map.table.mask', 'groups', (s) => [[table(s) + TABLE_MASK, 5, 'data']]],

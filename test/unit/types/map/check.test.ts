@@ -6,7 +6,9 @@ import {
   DIR_ENTRY_WORDS,
   DIR_SHIFT,
   DIR_TABLE,
+  MAP_LOCK,
   MAP_ROOT,
+  SEQ_DEAD,
   TABLE_DEPTH,
   TABLE_LEFT,
   TABLE_LO,
@@ -16,6 +18,7 @@ import {
   TABLE_SPARE,
   TABLE_TAG,
   TABLE_USED,
+  TABLE_WORDS,
 } from '../../../../src/layout/map.ts';
 import { checkMap } from '../../../../src/types/map/check.ts';
 import { makeLocks } from '../../../../src/types/map/locks.ts';
@@ -37,6 +40,9 @@ function setUp() {
   /** First words of the directory, and of a table. */
   const root = i32[(h >>> 2) + MAP_ROOT]! >>> 2;
   const table = i32[root + DIR_TABLE]! >>> 2;
+  /** The table of the last hashes, and room for one more. */
+  const lastTable = i32[root + 3 * DIR_ENTRY_WORDS + DIR_TABLE]! >>> 2;
+  const room = heap.raw.mallocgc(TABLE_WORDS * 4, null, true) >>> 2;
   // The numbers of a full slot and of an empty one, and their words.
   let fullNumber = 0;
   tables.eachSlot(table, shape, (_, n) => {
@@ -48,8 +54,19 @@ function setUp() {
   const empty = tables.slotOf(table, emptyNumber, shape);
   const setCtrl = (number: number, ctrl: number): void => tables.setCtrl(table, number, ctrl, shape);
   const ctrl = tables.ctrlAt(table, fullNumber, shape);
+  const lock = (word: number): boolean => makeLocks(host).tryLock(word);
+  /** First word and control byte of a full slot of a table. */
+  const anyOf = (of: number): { slot: number; ctrl: number } => {
+    let found = { slot: 0, ctrl: 0 };
+    tables.eachSlot(of, shape, (slot, n) => {
+      found = { slot, ctrl: tables.ctrlAt(of, n, shape) };
+    });
+    return found;
+  };
   const check = () => heap.scope(() => checkMap(host, shape, h));
-  return { i32, root, table, fullNumber, emptyNumber, full, empty, setCtrl, ctrl, check };
+  const map = h >>> 2;
+  const slots = { fullNumber, emptyNumber, full, empty, setCtrl, ctrl, anyOf };
+  return { i32, map, root, table, lastTable, room, lock, check, ...slots };
 }
 
 test('a map that is whole passes', () => {
@@ -58,7 +75,29 @@ test('a map that is whole passes', () => {
 });
 
 test.each<[string, (s: Setup) => void]>([
+  ['header.root', ({ i32, map }) => (i32[map + MAP_ROOT] = -4)],
+  ['header.lock', ({ map, lock }) => lock(map + MAP_LOCK)],
+  ['directory.depth', ({ i32, root }) => (i32[root + DIR_SHIFT] = 5)],
   ['directory.entry', ({ i32, table }) => (i32[table + TABLE_TAG] = -2)],
+  [
+    'table.tag',
+    ({ i32, table, room }) => {
+      i32.copyWithin(room, table, table + TABLE_WORDS);
+      i32[room + TABLE_TAG] = -2;
+      i32[table + TABLE_LO] = room * 4;
+      i32[table + TABLE_SEQ] = SEQ_DEAD;
+    },
+  ],
+  ['table.range', ({ i32, table }) => (i32[table + TABLE_PREFIX] = 1)],
+  ['slot.key', ({ i32, full }) => (i32[full + 3] = -16)],
+  [
+    'slot.table',
+    ({ i32, lastTable, anyOf, empty, emptyNumber, setCtrl }) => {
+      const { slot, ctrl } = anyOf(lastTable);
+      i32.copyWithin(empty, slot, slot + 7);
+      setCtrl(emptyNumber, ctrl);
+    },
+  ],
   ['table.depth', ({ i32, table }) => (i32[table + TABLE_DEPTH] = 40)],
   ['directory.walk', ({ i32, table }) => (i32[table + TABLE_DEPTH] = 0)],
   ['directory.range', ({ i32, table }) => (i32[table + TABLE_PREFIX] = 1 << 30)],
