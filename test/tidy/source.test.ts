@@ -42,11 +42,31 @@ test('every file is in a layer', () => {
   expect(FILES.length).toBeGreaterThan(50);
 });
 
+/** What a text imports, or exports again, from anywhere: statically, for its effects alone, or when it runs. */
+const IMPORTS =
+  /^(?:import|export)\b(?:[\w\s{},*$]*\bfrom)?\s*['"]([^'"]+)['"]|(?<![\w.])import\(\s*['"]([^'"]+)['"]/gm;
+const importsOf = (text: string): string[] => [...text.matchAll(IMPORTS)].map((match) => match[1] ?? match[2]!);
+
+test('imports of all forms are seen', () => {
+  const text = `import 'a';
+import b from "b";
+import {
+  type c,
+} from 'c';
+export * from 'd';
+const e = await import('e');
+export const not = (x: string) => x;
+const f = 'f';
+type G = import('g').G;
+`;
+  expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e', 'g']);
+});
+
 test('imports look down only', () => {
   const upward: string[] = [];
   for (const file of FILES) {
-    for (const [, from] of textOf(file).matchAll(/^(?:import|export)\b[^;]*?['"](\.[^'"]+)['"]/gms)) {
-      const target = relative(SRC, join(SRC, file, '..', from!)).replaceAll('\\', '/');
+    for (const from of importsOf(textOf(file)).filter((name) => name.startsWith('.'))) {
+      const target = relative(SRC, join(SRC, file, '..', from)).replaceAll('\\', '/');
       if (layerOf(target) > layerOf(file)) upward.push(`${file} imports ${target}`);
     }
   }
@@ -57,8 +77,8 @@ test('the library imports nothing from outside', () => {
   const outside: string[] = [];
   for (const file of FILES) {
     if (layerOf(file) >= LAYERS.indexOf('serve')) continue;
-    for (const [, from] of textOf(file).matchAll(/^(?:import|export)\b[^;]*?\bfrom ['"]([^.'"][^'"]*)['"]/gms)) {
-      outside.push(`${file} imports ${from}`);
+    for (const from of importsOf(textOf(file))) {
+      if (!from.startsWith('.')) outside.push(`${file} imports ${from}`);
     }
   }
   expect(outside).toEqual([]);
