@@ -55,6 +55,7 @@ function checkBits(c: BitsCase): string | null {
   for (const [i, n, count] of c.popcnt) wrong ??= same(`popcnt ${i} ${n}`, popcntRange(m, AT, i, n), count);
   for (const [op, i, n, after] of c.mutate) {
     const copy = load(words);
+    if (op !== 'alloc' && op !== 'free') throw new Error(`unknown op ${JSON.stringify(op)}`);
     (op === 'alloc' ? allocRange : freeRange)(copy, AT, i, n);
     wrong ??= same(`${op} ${i} ${n}`, bitmapText(copy, AT), after);
     wrong ??= same('words around', [copy[AT - 1], copy[AT + 16]], [0x5a5a5a5a, 0x5a5a5a5a]);
