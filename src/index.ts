@@ -52,7 +52,14 @@ export { viewHeap } from './runtime/view-heap.ts';
 /** @internal For the door of Node (node/library.ts). */
 export { whenFirstShared } from './runtime/worker-threads.ts';
 export type { StackFrame } from './spans/profile-records.ts';
-export { goSizeClasses, makeSizeClasses, type SizeClass, SizeClassTable } from './spans/size-classes.ts';
+export {
+  type Generation,
+  goSizeClasses,
+  makeSizeClasses,
+  type SizeClass,
+  type SizeClassOptions,
+  SizeClassTable,
+} from './spans/size-classes.ts';
 export type {
   ArrayKind,
   AtomicKind,

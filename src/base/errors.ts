@@ -100,7 +100,7 @@ export class WrongTypeError extends TypeError {
 /** An argument of the wrong kind. */
 export class ArgumentError extends SpanheapError {}
 
-/** What was given to `attachHeap` is not a heap, or has another layout. */
+/** What was given to `attachHeap` or `viewHeap` is not a heap, or has another layout. */
 export class AttachError extends SpanheapError {}
 
 /** `heap.verify()` found a broken invariant; the message names it with the addresses. */

@@ -64,6 +64,8 @@ export type ExplainDifference = (name: string, ours: string, theirs: string) => 
 const MAX_TYPE_SIZE = 2 ** 31;
 
 function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: number } {
+  if (typeof spec !== 'object' || spec === null)
+    throw new ArgumentError('ERR_INVALID_ARGUMENT', `type: expected a name and a size, got ${describe(spec)}`);
   const bad = (what: string): never => {
     throw new ArgumentError('ERR_INVALID_ARGUMENT', `type ${JSON.stringify(spec.name)}: ${what}`);
   };
@@ -73,9 +75,11 @@ function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: 
   let natural = 8;
   while (spec.size % natural !== 0) natural >>= 1;
   const align = spec.align ?? natural;
-  if (!isPowerOfTwo(align) || align > 8 || spec.size % align !== 0)
+  if (!Number.isInteger(align) || !isPowerOfTwo(align) || align > 8 || spec.size % align !== 0)
     bad(`align ${align} does not fit size ${spec.size}`);
-  const pointers = [...(spec.pointers ?? [])].sort((a, b) => a - b);
+  const given = spec.pointers ?? [];
+  if (!Array.isArray(given)) bad(`pointers must be an array of offsets, not ${describe(given)}`);
+  const pointers = Array.from(given, (p) => (typeof p === 'number' ? p : Number.NaN)).sort((a, b) => a - b);
   for (const [i, p] of pointers.entries()) {
     if (!Number.isInteger(p) || p < 0 || p % PTR_SIZE !== 0 || p + PTR_SIZE > spec.size)
       bad(`pointer offset ${p} is out of range`);

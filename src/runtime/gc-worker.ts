@@ -16,7 +16,7 @@ export interface WorkerStart {
 }
 
 function run({ shared, warnAfterMs }: WorkerStart): void {
-  const mem = checkShared(shared);
+  const mem = checkShared(shared, 'the background worker');
   if (!mayAttach(mem)) return;
   const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
   const { heap } = cache;

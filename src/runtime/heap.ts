@@ -33,7 +33,7 @@ import { attachedOptions, type GCPause, HeapGC, type ThreadOptions } from './hea
 import { HeapInside } from './heap-inside.ts';
 import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { lookAfter } from './liveness.ts';
-import { checkOptions, type HeapOptions } from './options.ts';
+import { checkOptions, checkProfileRate, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
 import { reapWorker } from './reap-worker.ts';
 import { aboutToShare, announce, currentThreadId, NO_THREAD_ID, type WorkerLike } from './worker-threads.ts';
@@ -109,7 +109,7 @@ export class Heap extends HeapInside {
 
   /** @internal */
   static attach(shared: unknown): Heap {
-    const mem = checkShared(shared);
+    const mem = checkShared(shared, 'attachHeap');
     return new Heap(mem, readClasses(mem), PTR_SIZE, attachedOptions(shared as SharedHeap));
   }
 
@@ -398,7 +398,7 @@ export class Heap extends HeapInside {
    * gets this thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may read
    * it, but must not allocate or collect: they are called in the middle of that. No hook is called for what a hook does.
    * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for a name
-   * that is no hook's, WrongTypeError for a hook that is no function.
+   * that is no hook's and a rate that is none, WrongTypeError for a hook that is no function.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
     this.check();
@@ -406,11 +406,13 @@ export class Heap extends HeapInside {
     t.enter();
     try {
       const called = calledOut(t, hooks);
+      const { sampleRate = MEM_PROFILE_RATE } = hooks;
+      checkProfileRate(sampleRate, 'setHooks: sampleRate');
       this.allocator.hooks = called;
       this.cache.heap.hooks = called;
       this.allocator.plainWindows = hooks.onRefill === undefined && hooks.onDelay === undefined;
       t.delay = hooks.onDelay;
-      this.cache.hookRate = hooks.onSample === undefined ? undefined : (hooks.sampleRate ?? MEM_PROFILE_RATE);
+      this.cache.hookRate = hooks.onSample === undefined ? undefined : sampleRate;
       followRate(this.cache);
       t.guarded = hooks.onAlloc !== undefined || hooks.onFree !== undefined;
     } finally {

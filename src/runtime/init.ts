@@ -102,16 +102,16 @@ export interface SharedHeap {
   readonly meta: SharedArrayBuffer;
 }
 
-/** Views of a shared heap, after everything that can be checked was checked. Throws AttachError. */
-export function checkShared(shared: unknown): Mem {
+/** Views of a shared heap, after everything that can be checked was checked. `call`: what it was given to. Throws AttachError. */
+export function checkShared(shared: unknown, call: string): Mem {
   const notHeap = (why: string): never => {
-    throw new AttachError('ERR_NOT_A_HEAP', `attachHeap: this is not a heap: ${why}`);
+    throw new AttachError('ERR_NOT_A_HEAP', `${call}: this is not a heap: ${why}`);
   };
   if (typeof shared !== 'object' || shared === null)
     notHeap(`expected what heap.share() returns, got ${shared === null ? 'null' : typeof shared}`);
   const { spanheap, data, meta } = shared as { spanheap: unknown; data: Buffer; meta: Buffer };
   if (typeof spanheap !== 'number') notHeap('it has no version; pass what heap.share() returns');
-  if (spanheap !== LAYOUT_VERSION) versionMismatch(spanheap as number);
+  if (spanheap !== LAYOUT_VERSION) versionMismatch(call, spanheap as number);
   for (const [name, buffer] of Object.entries({ data, meta })) {
     if (typeof SharedArrayBuffer === 'undefined' || !(buffer instanceof SharedArrayBuffer))
       notHeap(`${name} is not a SharedArrayBuffer`);
@@ -120,7 +120,7 @@ export function checkShared(shared: unknown): Mem {
   const header = new Int32Array(meta, 0, HEADER_WORDS);
   if (header[H_MAGIC] !== MAGIC)
     notHeap(`meta begins with 0x${(header[H_MAGIC]! >>> 0).toString(16)}, not 0x${MAGIC.toString(16)}`);
-  if (header[H_VERSION] !== LAYOUT_VERSION) versionMismatch(header[H_VERSION]!);
+  if (header[H_VERSION] !== LAYOUT_VERSION) versionMismatch(call, header[H_VERSION]!);
   const pages = header[H_PAGES]!;
   const procs = header[H_MAX_PROCS]!;
   const classes = header[H_SIZE_CLASSES]!;
@@ -132,10 +132,10 @@ export function checkShared(shared: unknown): Mem {
   return attachMem(data, meta);
 }
 
-function versionMismatch(version: number): never {
+function versionMismatch(call: string, version: number): never {
   throw new AttachError(
     'ERR_LAYOUT_VERSION',
-    `attachHeap: the heap has layout version ${version}, this copy of spanheap reads version ${LAYOUT_VERSION}; use the same version of spanheap in all threads`,
+    `${call}: the heap has layout version ${version}, this copy of spanheap reads version ${LAYOUT_VERSION}; use the same version of spanheap in all threads`,
   );
 }
 

@@ -148,9 +148,9 @@ export function checkOptions(options: HeapOptions): CheckedOptions {
   };
 }
 
-/** `gcPercent` as a number of percent; any negative one is off. Throws ArgumentError. */
+/** `gcPercent` as a number of percent; −1 is off. Throws ArgumentError. */
 export function checkPercent(value: unknown, where: string): number {
-  if (typeof value === 'number' && !Number.isNaN(value) && value <= MAX_PERCENT) return value < 0 ? -1 : value;
+  if (typeof value === 'number' && ((value >= 0 && value <= MAX_PERCENT) || value === -1)) return value;
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
     `${where} must be a number of percent from 0 to ${MAX_PERCENT}, or -1 for off, not ${describe(value)}`,
@@ -229,6 +229,18 @@ function flag(name: string, value: boolean | undefined, byDefault: boolean): boo
   return value;
 }
 
+/** Rows say how many objects a span has: those of another page size have more, or fewer, than the pages of a heap hold. */
+function checkRowPages(rows: readonly SizeClass[]): void {
+  const at = rows.findIndex(
+    ({ size, npages, objects }) => Number.isInteger(objects) && objects !== Math.floor((npages * PAGE_SIZE) / size),
+  );
+  if (at < 0) return;
+  const { size, npages, objects } = rows[at]!;
+  bad(
+    `sizeClasses[${at}] is made for other pages than a heap's ${PAGE_SIZE} bytes: ${objects} objects of ${size} bytes in ${npages} pages`,
+  );
+}
+
 function classesOf(choice: NonNullable<HeapOptions['sizeClasses']>): SizeClassTable {
   if (choice === 'go1.14' || choice === 'go1.16') return goSizeClasses(choice);
   if (!Array.isArray(choice))
@@ -237,5 +249,6 @@ function classesOf(choice: NonNullable<HeapOptions['sizeClasses']>): SizeClassTa
     if (typeof row !== 'object' || row === null)
       bad(`sizeClasses[${i}] must be a row of makeSizeClasses, not ${describe(row)}`);
   });
+  checkRowPages(choice as readonly SizeClass[]);
   return tableOf(choice as readonly SizeClass[]);
 }

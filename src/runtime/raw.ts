@@ -68,8 +68,15 @@ export class RawAllocator extends Malloc {
     });
     const { t } = this;
     this.writePointer = (slot, p) => {
-      if (t.depth === 0) this.#inRegion(() => barrier.storePointer(slot, p));
-      else barrier.storePointer(slot, p);
+      // What is no number at all shows where it is first used, and a `catch` costs nothing as long as nothing is thrown.
+      try {
+        if (t.depth === 0) this.#inRegion(() => barrier.storePointer(slot, p));
+        else barrier.storePointer(slot, p);
+      } catch (error) {
+        checkAddress('writePointer', slot);
+        checkAddress('writePointer', p);
+        throw error;
+      }
     };
     this.#slices = new SliceOps(this, barrier.bulkBarrier);
   }

@@ -8,6 +8,6 @@ import { checkShared, readClasses, type SharedHeap } from './init.ts';
  * returned. Throws AttachError for anything else, and for a heap of another layout version.
  */
 export function viewHeap(shared: SharedHeap): HeapView {
-  const mem = checkShared(shared);
+  const mem = checkShared(shared, 'viewHeap');
   return new HeapView(readerOf(mem, readClasses(mem)));
 }

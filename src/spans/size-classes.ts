@@ -13,6 +13,7 @@
  */
 import { isPowerOfTwo, roundUp } from '../base/bits.ts';
 import type { SpanClass } from '../base/brand.ts';
+import { checkNames } from '../base/check.ts';
 import { describe as describeValue } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
 import {
@@ -30,9 +31,11 @@ import { GO_1_14, GO_1_16 } from './size-classes.gen.ts';
 /** Which of Go's two tables: `go1.14` (up to 1.15, 67 classes with class 0) or `go1.16` (24-byte class added, 68). */
 export type Generation = 'go1.14' | 'go1.16';
 
+/** Options of `makeSizeClasses`. Wrong ones, and names that are none, are an ArgumentError. */
 export interface SizeClassOptions {
+  /** Whose smallest sizes: with the class of 24 bytes or without. Default: 'go1.16'. */
   readonly generation?: Generation;
-  /** Bytes of a page, a power of two. */
+  /** Bytes of a page, a power of two. Heaps have pages of 8192 bytes, the default, and take no other rows. */
   readonly pageSize?: number;
   /** Largest part of a span that may be left over behind its last slot; steers the distance of classes too. */
   readonly maxWaste?: number;
@@ -67,8 +70,7 @@ const LAST_STEP_SIZE = 2048;
 
 /** Rows of classes 1, 2, …; class 0 has none. Throws `ArgumentError` on options that give no usable table. */
 export function makeSizeClasses(options: SizeClassOptions = {}): SizeClass[] {
-  if (typeof options !== 'object' || options === null)
-    badTable(`options must be an object, not ${describeValue(options)}`);
+  checkNames('makeSizeClasses', options, ['generation', 'pageSize', 'maxWaste', 'classes']);
   const { generation = 'go1.16', pageSize = PAGE_SIZE, maxWaste = DEFAULT_MAX_WASTE } = options;
   if (generation !== 'go1.14' && generation !== 'go1.16') badTable(`generation is ${describeValue(generation)}`);
   if (!isPowerOfTwo(pageSize) || pageSize < SMALL_SIZE_MAX || pageSize > 1 << 20) {

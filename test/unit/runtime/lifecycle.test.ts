@@ -10,8 +10,10 @@ import {
   AttachError,
   attachHeap,
   createHeap,
+  makeSizeClasses,
   type SharedHeap,
   SpanheapError,
+  viewHeap,
 } from '../../../src/index.ts';
 import {
   H_MAGIC,
@@ -59,6 +61,23 @@ test('what was given is named as it would be written', () => {
   const heap = createHeap({ gc: 'off', maxBytes: MB });
   const cases: [() => unknown, string][] = [
     [() => heap.setGCPercent('x' as never), 'a number of percent from 0 to 1000000, or -1 for off, not "x"'],
+    [
+      () => createHeap({ sizeClasses: makeSizeClasses({ pageSize: 2048 }) }),
+      'sizeClasses[0] is made for other pages than',
+    ],
+    [
+      () => createHeap({ sizeClasses: makeSizeClasses({ pageSize: 4096 }) }),
+      "a heap's 8192 bytes: 512 objects of 8 bytes",
+    ],
+    [() => createHeap({ sizeClasses: makeSizeClasses({ pageSize: 16384 }) }), 'is made for other pages than'],
+    [() => heap.setGCPercent(-2), 'a number of percent from 0 to 1000000, or -1 for off, not -2'],
+    [() => heap.raw.type(null as never), 'type: expected a name and a size, got null'],
+    [() => heap.raw.type({ name: 'T', size: 8, pointers: 4 as never }), 'pointers must be an array of offsets, not 4'],
+    [() => heap.raw.type({ name: 'T', size: 8, align: 8n as never }), 'type "T": align 8 does not fit size 8'],
+    [() => heap.raw.type({ name: 'T', size: 8, pointers: [0n, 4n] as never }), 'pointer offset NaN is out of range'],
+    [() => heap.raw.writePointer(10n as never, 0), 'writePointer: pointer 10n is not an address'],
+    [() => heap.raw.writePointer(8192, 10n as never), 'writePointer: pointer 10n is not an address'],
+    [() => heap.scope(() => heap.raw.writePointer(Symbol('s') as never, 0)), 'writePointer: pointer a symbol is not'],
     [() => heap.setMemoryLimit('1G' as never), 'a whole number of bytes above 0, or Infinity for none, not "1G"'],
     [() => heap.gcStep('5' as never), 'a number of milliseconds above 0, not "5"'],
     [() => heap.threadsOf(1n as never), 'threadsOf: expected the threadId of a worker, got 1n'],
@@ -69,6 +88,12 @@ test('what was given is named as it would be written', () => {
     [() => heap.intern(5 as never), 'intern: expected a string, got 5'],
   ];
   for (const [call, text] of cases) expect(call).toThrow(text);
+  for (const sampleRate of [-1, Number.NaN, 1.5, 'x', {}, null]) {
+    const hooks = { sampleRate, onSample: () => {} } as never;
+    const refused = { name: 'ArgumentError', code: 'ERR_INVALID_ARGUMENT' };
+    expect(() => heap.setHooks(hooks)).toThrow(expect.objectContaining(refused));
+    expect(() => heap.setHooks(hooks)).toThrow('setHooks: sampleRate must be a whole number of bytes from 0 to');
+  }
 });
 
 test('options that are undefined take their defaults', () => {
@@ -118,7 +143,9 @@ test('what is not a heap cannot be attached', () => {
     const call = (): unknown => attachHeap(value as SharedHeap);
     expect(call).toThrow(AttachError);
     expect(call).toThrow(text);
+    expect(call).toThrow('attachHeap: this is not a heap: ');
     expect(call).toThrow(expect.objectContaining({ code: 'ERR_NOT_A_HEAP' }));
+    expect(() => viewHeap(value as SharedHeap)).toThrow('viewHeap: this is not a heap: ');
   }
   expect(attachHeap(shared).verify().threads).toBe(2);
 });
@@ -135,6 +162,8 @@ test('another layout version is named', () => {
   for (const value of [{ ...shared, spanheap: 99 }, damaged(shared, { [H_VERSION]: 99 })]) {
     const call = (): unknown => attachHeap(value);
     expect(call).toThrow(AttachError);
+    expect(call).toThrow('attachHeap: the heap has');
+    expect(() => viewHeap(value)).toThrow('viewHeap: the heap has');
     expect(call).toThrow(/layout version 99, this copy of spanheap reads version \d+/);
     expect(call).toThrow(expect.objectContaining({ code: 'ERR_LAYOUT_VERSION' }));
   }

@@ -79,7 +79,7 @@ test('a worker that has attached and then fails: it is reaped, and nobody else',
   const inside = new Internals(heap);
   const { m } = inside;
   FakeWorker.onStart = ({ shared }) => {
-    const mem = checkShared(shared);
+    const mem = checkShared(shared, 'a test');
     expect(mayAttach(mem)).toBe(true);
     const { id } = attachProc(mem, readClasses(mem), NO_THREAD_ID + 1, true);
     expect(id).toBe(m[GC_RESERVED]);

@@ -92,7 +92,11 @@ describe('makeSizeClasses', () => {
     [{ pageSize: 5000 }, /pageSize is 5000; it must be a power of two/],
     [{ pageSize: 512 }, /pageSize is 512/],
     [{ pageSize: Number.NaN }, /pageSize is NaN/],
-    [null as never, /options must be an object, not null/],
+    [null as never, /makeSizeClasses: options must be an object/],
+    [
+      { pagesize: 8192 } as never,
+      /makeSizeClasses: unknown option "pagesize"; known are generation, pageSize, maxWaste/,
+    ],
     [{ classes: 16 as never }, /classes must be an array of sizes, not 16/],
     [{ maxWaste: 0 }, /maxWaste is 0; it must be above 0/],
     [{ maxWaste: Number.NaN }, /maxWaste is NaN/],
