@@ -23,6 +23,7 @@ import {
   SPAN_ELEMSIZE,
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
+  SPAN_NELEMS,
   SPAN_OWNER,
   SPAN_SPECIALS,
   SPAN_STATE,
@@ -36,7 +37,7 @@ import { keepBits } from '../spans/held-bits.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { dropSpecials } from '../spans/specials.ts';
-import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
+import { tinyAround, tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { keeping } from '../threads/keep.ts';
 import type { Malloc } from './malloc.ts';
 import { throwSize } from './malloc-slow.ts';
@@ -111,14 +112,19 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
     return { addr: ptr, span: s, index: 0, start: -1, usable: size, type: m[s + SPAN_LARGE_TYPE] };
   }
   if (live && spanClass === a.tinySpanClass) {
-    const usable = tinySize(m[tinyMaskWord(m, s, index)], ptr - slot);
+    const mask = m[tinyMaskWord(m, s, index)];
+    const usable = tinySize(mask, ptr - slot);
     if (usable === 0) {
-      badPointer(op, ptr, `is not the start of an object in the tiny block at ${hex(slot)}, or is free already`);
+      const start = tinyAround(mask, ptr - slot);
+      // What no object of the block covers is free: the block does not say any more what was where.
+      if (start < 0) throwDouble(op, ptr);
+      badPointer(op, ptr, `points into the object at ${hex(slot + start)} of a tiny block`);
     }
     if (isNoted(heap, s, index, deferBit(ptr - slot))) throwDouble(op, ptr);
     return { addr: ptr, span: s, index, start: ptr - slot, usable, type: 0 };
   }
-  if (ptr !== slot) badPointer(op, ptr, `points into the slot at ${hex(slot)}`);
+  const mayBegin = ptr === slot || (spanClass === a.tinySpanClass && index < m[s + SPAN_NELEMS]);
+  if (!mayBegin) badPointer(op, ptr, `points into the slot at ${hex(slot)}`);
   if (!live || isNoted(heap, s, index, deferBit(-1))) throwDouble(op, ptr);
   const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
   return { addr: ptr, span: s, index, start: -1, usable: size, type };

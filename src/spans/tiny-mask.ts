@@ -28,6 +28,15 @@ export function tinySize(mask: number, start: number): number {
   return ctz32((mask >>> 16) >>> start) + 1;
 }
 
+/** Where the object that has byte `at` of the block starts; −1: none has. */
+export function tinyAround(mask: number, at: number): number {
+  for (let start = at; start >= 0; start--) {
+    const size = tinySize(mask, start);
+    if (size !== 0) return start + size > at ? start : -1;
+  }
+  return -1;
+}
+
 /** The mask without the object that starts at `start`. */
 export function tinyWithout(mask: number, start: number): number {
   const size = tinySize(mask, start);

@@ -39,10 +39,33 @@ for (const size of [1, 8, 16, 100, 5000]) {
     expect(owner.stats().badRemoteFrees).toBe(0);
   });
 
-  it(`${size} bytes: the owner frees, then another thread does`, () => {
+  it(`${size} bytes: the owner frees, then another thread does, or itself`, () => {
     owner.raw.mallocgc(size, null, true);
     const p = owner.raw.mallocgc(size, null, true);
     owner.raw.free(p);
-    expect(() => other.raw.free(p)).toThrow(expect.objectContaining({ name: 'PointerError' }));
+    expect(() => other.raw.free(p)).toThrow(DOUBLE);
+    expect(() => owner.raw.free(p)).toThrow(DOUBLE);
+    expect(() => owner.scope(() => owner.raw.free(p))).toThrow(DOUBLE);
   });
 }
+
+it('of a tiny block: what no object covers is free, and what is inside of one is a bad pointer', () => {
+  const BAD = expect.objectContaining({ code: 'ERR_BAD_POINTER' });
+  const [a, b, c] = [4, 4, 8].map((size) => owner.raw.mallocgc(size, null, true)) as [number, number, number];
+  expect([b - a, c - a]).toEqual([4, 8]);
+  owner.raw.free(b);
+  expect(() => owner.raw.free(b)).toThrow(DOUBLE);
+  expect(() => owner.raw.free(a + 1)).toThrow(BAD);
+  expect(() => owner.raw.free(c + 7)).toThrow(`points into the object at 0x${c.toString(16)} of a tiny block`);
+  owner.raw.free(a);
+  owner.raw.free(c);
+  // The whole block, with another in its span and without.
+  for (const p of [a, b, c]) expect(() => owner.raw.free(p)).toThrow(expect.objectContaining({ name: 'PointerError' }));
+});
+
+it('of a large object, which nobody can know any more, is a bad pointer', () => {
+  const p = owner.raw.mallocgc(100_000, null, true);
+  owner.raw.free(p);
+  expect(() => owner.raw.free(p)).toThrow(expect.objectContaining({ code: 'ERR_BAD_POINTER' }));
+  expect(() => other.raw.free(p)).toThrow('not an object of this heap, or free already');
+});
