@@ -101,6 +101,7 @@ describe('the options of the commands', () => {
   it.each([
     ['index', readme, 'Index text files', /^--no-explore$/],
     ['index', guide, 'Index text files', /^$/],
+    ['replay', guide, 'Replay recordings', /^$/],
     // Where the page is served is said of `index`.
     ['replay', readme, "Replay a program's memory", /^--(?:no-explore|port|host|allow-host|interval)$/],
   ])('%s', (command, text, heading, leftOut) => {
@@ -140,6 +141,14 @@ describe('the guide has every', () => {
     expect(new Set(names).size).toBeGreaterThanOrEqual(atLeast);
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(guide))).toEqual([]);
   });
+});
+
+it('the guide names every field of the JSON of replay', () => {
+  const text = guide.slice(guide.indexOf('\n## Replay recordings'));
+  const outcome = readFileSync(join(root, 'src/cli/replay/outcome.ts'), 'utf8');
+  const fields = [...outcome.matchAll(/^ {2}readonly (\w+): /gm)].map((match) => match[1]!);
+  expect(fields.length).toBeGreaterThan(40);
+  expect(fields.filter((field) => !new RegExp(`\\b${field}\\b`).test(text))).toEqual([]);
 });
 
 it('CI runs exactly the test command that the README gives', () => {

@@ -88,12 +88,15 @@ export interface ReplayOutcome {
   readonly metadataBytes: number;
   /** peakHeapBytes / peakLiveBytes; null when nothing but empty objects was ever live. */
   readonly fragmentation: number | null;
+  /** What the checks found, and 1 more if the heap is damaged. 0 unless `verified`: then nothing is checked. */
   readonly errors: number;
   /** The first errors, in words. */
   readonly mistakes: readonly string[];
-  /** Objects alive at the end whose content was checked. */
+  /** Objects alive at the end whose content was checked; 0 unless `verified`. */
   readonly survivorsChecked: number;
   readonly breakdown: Breakdown;
+  /** Allocations of 0 bytes, which take no slot: with those of all classes, all there are. */
+  readonly zeroSizeAllocations: number;
   readonly classes: readonly ClassOutcome[];
   readonly curves: Curves;
 }
@@ -130,6 +133,7 @@ export function outcomeOf(recording: Recording, options: ReplayOptions, run: Rep
     mistakes,
     survivorsChecked: run.survivors,
     breakdown: breakdownOf(peak, event, classes),
+    zeroSizeAllocations: recording.sizes.reduce((sum, size) => sum + (size === 0 ? 1 : 0), 0),
     classes,
     curves: {
       events: log.samples.map((s) => plan.stops[s.stop]),

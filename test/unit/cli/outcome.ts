@@ -53,6 +53,7 @@ export function exampleOutcome(more: Partial<ReplayOutcome> = {}): ReplayOutcome
       metadataBytes: 90_000,
       totalBytes: 1_490_000,
     },
+    zeroSizeAllocations: 0,
     classes: [
       classOutcome(0, 0, 12, 600_000),
       classOutcome(2, 16, 50_000, 90_000),

@@ -10,7 +10,7 @@ import {
   objectName,
   type Recording,
 } from '../../../src/cli/replay/recording.ts';
-import { readText, trace } from './recordings.ts';
+import { readError, readText, trace } from './recordings.ts';
 
 const OPS = { [OP_ALLOC]: 'a', [OP_CALLOC]: 'c', [OP_FREE]: 'f', [OP_RESIZE]: 'r' } as Record<number, string>;
 
@@ -44,6 +44,26 @@ test('the same from gzip, from several gzip members, and without a newline at th
   const halves = [EXAMPLE.slice(0, 33), EXAMPLE.slice(33)].map((half) => gzipSync(half));
   expect(eventsOf(await readText(Buffer.concat(halves)))).toEqual(expected);
   expect(eventsOf(await readText(EXAMPLE.trimEnd()))).toEqual(expected);
+});
+
+test('lines that end in CR LF, in every format, are counted as ever', async () => {
+  const mtrace = [
+    '= Start',
+    '@ ./a b:[0x1] + 0x10 0x20',
+    '@ [0x1] < 0x10',
+    '@ [0x1] > 0x20 0x8',
+    '- 0x20',
+    '= End',
+    '',
+  ];
+  const heaptrack = ['v 10400 3', 'X ./prog', 'a 10 1', '+ 0', '- 0', '', '# strings: 1', ''];
+  for (const lines of [EXAMPLE.split('\n'), mtrace, heaptrack]) {
+    const recording = await readText(lines.join('\r\n'));
+    expect(recording.format).toBe((await readText(lines.join('\n'))).format);
+    expect(eventsOf(recording)).toEqual(eventsOf(await readText(lines.join('\n'))));
+  }
+  expect(await readError(trace('a 1 8 0', 'f 2 0').replaceAll('\n', '\r\n'))).toMatch(/^FILE.*\b3\b.*free of 2/);
+  expect(await readError(trace('a 1 8\r 0'))).toMatch(/SIZE/);
 });
 
 test('lines across the borders of chunks', async () => {

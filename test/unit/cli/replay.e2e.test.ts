@@ -75,6 +75,8 @@ describe('a recording that is good', () => {
     expect(outcome.maxBytes).toBe(64 << 20);
     const allocations = outcome.classes.reduce((sum, c) => sum + c.allocations, 0);
     expect(allocations).toBe(recording.sizes.filter((size) => size > 0).length);
+    expect(allocations + outcome.zeroSizeAllocations).toBe(recording.objects);
+    expect(outcome).toMatchObject({ verified: false, errors: 0, mistakes: [], survivorsChecked: 0 });
     expect(outcome.classes.some((c) => c.size === 24)).toBe(false);
     const { events, liveBytes, heapBytes, seconds, releasedBytes } = outcome.curves;
     expect(events.length).toBeGreaterThan(299);
@@ -95,10 +97,17 @@ describe('a recording that is good', () => {
     );
     for (const threads of ['1', '2']) {
       const outcome = outcomeOf(file, '--verify', '--threads', threads);
-      expect(outcome).toMatchObject({ events: 8, errors: 0, peakLiveBytes: 40_000 });
+      expect(outcome).toMatchObject({
+        events: 8,
+        errors: 0,
+        peakLiveBytes: 40_000,
+        zeroSizeAllocations: 4,
+        objects: 6,
+      });
+      expect(outcome.classes.reduce((sum, c) => sum + c.allocations, 0)).toBe(2);
     }
     const nothing = outcomeOf(writeTemp(trace('a 1 0 0')));
-    expect(nothing).toMatchObject({ peakLiveBytes: 0, fragmentation: null });
+    expect(nothing).toMatchObject({ peakLiveBytes: 0, fragmentation: null, zeroSizeAllocations: 1, classes: [] });
   });
 
   test('what a recorded thread frees for another is freed there', () => {

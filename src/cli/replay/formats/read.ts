@@ -11,6 +11,7 @@ import { type ReadProgress, recordingBytes, SourceError } from './source.ts';
 import { SPANHEAP_TRACE_HEADER, SpanheapTraceReader } from './spanheap-trace.ts';
 
 const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
 /** No line of a recording is longer; more without a newline is not text. */
 const LONGEST_LINE = 1 << 20;
 
@@ -61,7 +62,9 @@ class LineSplitter {
     return this.reader.finish();
   }
 
-  private line(bytes: Uint8Array, start: number, end: number): void {
+  /** Lines may end as Windows ends them. */
+  private line(bytes: Uint8Array, start: number, newline: number): void {
+    const end = newline > start && bytes[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
     this.reader ??= readerFor(this.file, Buffer.from(bytes.subarray(start, end)).toString('utf8'));
     this.reader.read(bytes, start, end);
   }
