@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-rmSync('dist', { recursive: true, force: true });
+// The declarations stay, for programs that use this folder as the package; `--types` makes them anew.
+if (existsSync('dist'))
+  for (const name of readdirSync('dist').filter((entry) => entry !== 'types'))
+    rmSync(`dist/${name}`, { recursive: true });
 
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 const folder = (dir, out, match) =>
@@ -38,7 +41,7 @@ const { outputFiles } = await build({
   write: false,
   platform: 'neutral',
 });
-mkdirSync('dist');
+mkdirSync('dist', { recursive: true });
 for (const { path, contents } of outputFiles) writeFileSync(path, contents);
 const gcWorker = outputFiles.find(({ path }) => path.endsWith('.js')).text.replace(/\/\/# sourceMappingURL=.*\n$/, '');
 common.define = { SPANHEAP_GC_WORKER: JSON.stringify(gcWorker) };

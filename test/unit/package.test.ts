@@ -1,9 +1,30 @@
 /** The package as it is built, imported as its users do. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { posix } from 'node:path';
 import { expect, test } from 'vitest';
 
 const built = (file: string): string => readFileSync(new URL(`../../dist/${file}`, import.meta.url), 'utf8');
+
+/** What `npm pack` takes, as far as "files" of package.json says; the README and the licence it always takes. */
+function packedFiles(): string[] {
+  const { files } = JSON.parse(built('../package.json')) as { files: string[] };
+  const root = new URL('../../', import.meta.url);
+  const within = (folder: string, name: string): string[] =>
+    name.includes('*')
+      ? readdirSync(new URL(folder, root)).filter((file) => file.endsWith(name.slice(1)))
+      : statSync(new URL(folder + name, root)).isDirectory()
+        ? readdirSync(new URL(folder + name, root), { recursive: true, encoding: 'utf8' }).map(
+            (file) => `${name}/${file}`,
+          )
+        : [name];
+  return ['README.md', 'LICENSE', 'package.json'].concat(
+    files.flatMap((pattern) => {
+      const folder = pattern.slice(0, pattern.lastIndexOf('/') + 1);
+      return within(folder, pattern.slice(folder.length)).map((file) => folder + file);
+    }),
+  );
+}
 
 function run(program: string): string {
   return execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).trim();
@@ -32,6 +53,29 @@ test('each door has types, and the documents that the README links to are in the
   const linked = [...built('../README.md').matchAll(/\]\((docs\/[^)#]+\.md)/g)].map((match) => match[1]!);
   expect(linked.length).toBeGreaterThan(6);
   for (const document of linked) expect(files).toContain(document.replace(/^(.*\/).*(\.md)$/, '$1*$2'));
+});
+
+/** Links and pictures, of Markdown and of the HTML in it, without the part behind `#`. */
+const LINK = /\]\(([^)#\s]+)[^)]*\)|(?:src|href)="([^"#]+)/g;
+
+test('every relative link in a document of the package leads to a file of the package', () => {
+  const packed = new Set(packedFiles());
+  const dead: string[] = [];
+  const documents = [...packed].filter((file) => file.endsWith('.md'));
+  expect(documents.length).toBeGreaterThan(8);
+  for (const document of documents) {
+    for (const [, link, attribute] of built(`../${document}`).matchAll(LINK)) {
+      const target = link ?? attribute!;
+      if (/^[a-z]+:/.test(target)) continue;
+      if (!packed.has(posix.join(posix.dirname(document), target))) dead.push(`${document}: ${target}`);
+    }
+  }
+  expect(dead).toEqual([]);
+});
+
+test('a build has declarations for every door', () => {
+  const { exports } = JSON.parse(built('../package.json')) as { exports: Record<string, { types: string }> };
+  for (const { types } of Object.values(exports)) expect(built(`../${types}`)).toContain('export');
 });
 
 test('names of functions are kept, for stack traces', () => {
