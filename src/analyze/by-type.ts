@@ -1,4 +1,5 @@
 /** Objects and bytes by type and by size, and what all objects of a type retain together. */
+import { ctz32 } from '../base/bits.ts';
 import { type Dominators, UNREACHED } from './dominators.ts';
 import type { HeapGraph } from './graph.ts';
 
@@ -84,7 +85,7 @@ function retainedOfSome(graph: HeapGraph, idom: Uint32Array, lists: readonly (re
   for (let node = 1; node < nodes; node++) {
     if (idom[node] === UNREACHED) continue;
     for (let left = ~bits[2 * node]! & all; left !== 0; left &= left - 1) {
-      retained[31 - Math.clz32(left & -left)]! += size[node]!;
+      retained[ctz32(left)]! += size[node]!;
     }
   }
   return [...retained];

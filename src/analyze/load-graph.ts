@@ -2,6 +2,7 @@
  * From a snapshot file to the graph of its objects. Two passes over what is in memory, one over the file: objects are
  * numbered by the bits of the spans, then each page's pointers are looked up as they come. No page is kept.
  */
+import { ctz32 } from '../base/bits.ts';
 import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { KIND_FINALIZER, KIND_PENDING } from '../layout/special.ts';
 import {
@@ -137,7 +138,7 @@ class Loader {
       const isTiny = spans.isTiny(s);
       for (let w = 0; w << 5 < nelems; w++) {
         for (let live = spans.bits[bits + w]!; live !== 0; live &= live - 1) {
-          const slot = (w << 5) + 31 - Math.clz32(live & -live);
+          const slot = (w << 5) + ctz32(live);
           if (slot >= nelems) continue;
           if (isTiny) {
             node = placeParts(spans.masks[spans.sideAt(s) + slot]!, base + slot * TINY_SIZE, address, size, node);
@@ -216,7 +217,7 @@ class Loader {
     let node = spans.firstNode(s);
     for (let w = 0; w << 5 < nelems; w++) {
       for (let live = spans.bits[bits + w]!; live !== 0; live &= live - 1) {
-        const slot = (w << 5) + 31 - Math.clz32(live & -live);
+        const slot = (w << 5) + ctz32(live);
         if (slot >= nelems) continue;
         this.#begin(node++);
         const type = this.#types.scan(spans.types[side + slot]!);

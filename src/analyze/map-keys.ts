@@ -1,4 +1,5 @@
 /** Keys of maps: what a person calls the place that a map holds something in. */
+import type { Words } from '../base/brand.ts';
 import { textKey } from '../types/definition.ts';
 import type { GraphType, HeapGraph } from './graph.ts';
 import type { SnapshotObjects } from './read-object.ts';
@@ -48,7 +49,7 @@ export class MapKeys {
     return kind === 'i64' ? value : BigInt.asUintN(64, value);
   }
 
-  #textAt(kind: string, slot: number, i32: Int32Array<ArrayBufferLike>): string | Uint8Array | undefined {
+  #textAt(kind: string, slot: number, i32: Words): string | Uint8Array | undefined {
     const { from, length } = textKey(i32, slot);
     const object = this.#objects.objectAt(from);
     if (object === null || from + length > object.start + object.size) return undefined;

@@ -19,3 +19,6 @@ export type ProcRef = Ref & { readonly __record: 'proc' };
 export type SpanClass = number & { readonly __kind: 'SpanClass' };
 
 export const NIL = 0;
+
+/** 32-bit words of allocator or object memory. */
+export type Words = Int32Array<ArrayBufferLike>;

@@ -26,7 +26,7 @@
  */
 
 import { ctz32 } from '../base/bits.ts';
-import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type SpanRef, type Words } from '../base/brand.ts';
 import { isUnswept } from '../central/sweep.ts';
 import { FIX_DEFERS, FIX_SIZE, FIX_WORDS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK, H_WRITE_BARRIER } from '../layout/header.ts';
@@ -112,11 +112,11 @@ export function isNoted({ t }: HeapReader, s: SpanRef, index: number, tinyBit: n
   return (m[defer + (index >>> 5)] & (1 << index)) !== 0;
 }
 
-function tinyWord(m: Int32Array<ArrayBufferLike>, s: SpanRef, index: number): number {
+function tinyWord(m: Words, s: SpanRef, index: number): number {
   return ((m[s + SPAN_NELEMS] + 31) >>> 5) + index;
 }
 
-function queue(m: Int32Array<ArrayBufferLike>, s: SpanRef, owner: ProcRef): void {
+function queue(m: Words, s: SpanRef, owner: ProcRef): void {
   if (Atomics.compareExchange(m, s + SPAN_REMOTE_QUEUED, 0, 1) !== 0) return;
   const word = owner + PROC_REMOTE_HEAD;
   for (let head = Atomics.load(m, word); ; ) {
@@ -148,7 +148,7 @@ export function requeue(mem: Mem, s: SpanRef, owner: number): void {
 }
 
 /** For repair: a thread may have died between noting a part of a tiny block and noting the block. */
-export function completeTinyNotes(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+export function completeTinyNotes(m: Words, s: SpanRef): void {
   const defer = m[s + SPAN_DEFER];
   if (defer === NIL) return;
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
@@ -157,7 +157,7 @@ export function completeTinyNotes(m: Int32Array<ArrayBufferLike>, s: SpanRef): v
 }
 
 /** Whether notes wait for the owner. */
-export function hasDeferred(m: Int32Array<ArrayBufferLike>, s: SpanRef): boolean {
+export function hasDeferred(m: Words, s: SpanRef): boolean {
   const defer = m[s + SPAN_DEFER];
   if (defer === NIL) return false;
   const words = (m[s + SPAN_NELEMS] + 31) >>> 5;

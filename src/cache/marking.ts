@@ -3,7 +3,7 @@
  * coordinator, world stopped; constant time a class. See mcache.ts for why.
  */
 import { popcount32 } from '../base/bits.ts';
-import type { SpanRef } from '../base/brand.ts';
+import type { SpanRef, Words } from '../base/brand.ts';
 import { spliceUnswept } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL } from '../layout/central.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
@@ -36,7 +36,7 @@ export function blacken(mem: Mem, s: SpanRef, w: number, slots: number): void {
 }
 
 /** The word of a span's bitmaps that the window of this class mirrors. */
-function windowWord(m: Int32Array<ArrayBufferLike>, c: number): number {
+function windowWord(m: Words, c: number): number {
   return m[c + MC_WIN_WORD] - (m[m[c + MC_SPAN] + SPAN_ALLOC_BITS] >>> 5);
 }
 

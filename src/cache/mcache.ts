@@ -27,7 +27,7 @@
  */
 
 import { popcount32 } from '../base/bits.ts';
-import { NIL, type ProcRef, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type SpanClass, type SpanRef, type Words } from '../base/brand.ts';
 import { reclaimPages } from '../central/reclaim.ts';
 import { cacheSpan } from '../central/sweep.ts';
 import { MAX_SPAN_CLASSES, PAGE_SHIFT } from '../layout/constants.ts';
@@ -127,7 +127,7 @@ export class MCache {
   flushedBytes = 0;
   /** By span class: how many times more the stack is not asked to grow. */
   readonly refused = new Uint16Array(MAX_SPAN_CLASSES);
-  private readonly m: Int32Array<ArrayBufferLike>;
+  private readonly m: Words;
   private readonly mf: Float64Array<ArrayBufferLike>;
 
   constructor(heap: MHeap, ref: ProcRef) {

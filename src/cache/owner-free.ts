@@ -2,7 +2,7 @@
  * Freeing what one's own spans hold, and taking the frees that other threads noted (see defer.ts). The owner of a span
  * is the only one who puts its slots back into circulation.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
 import { ensureSwept, isUnswept } from '../central/sweep.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -23,7 +23,7 @@ import { deferBit, deferFree, takeDeferred } from './defer.ts';
 import type { MCache } from './mcache.ts';
 
 /** Whether the slot's allocation bit is set. */
-export function isLive(m: Int32Array<ArrayBufferLike>, s: SpanRef, index: number): boolean {
+export function isLive(m: Words, s: SpanRef, index: number): boolean {
   const bit = m[s + SPAN_ALLOC_BITS] + index;
   return (m[bit >>> 5] & (1 << bit)) !== 0;
 }

@@ -16,6 +16,7 @@
  * Who writes. All of it is the thread's own record and class. The rate is one word for all threads; each follows it when it
  * enters a region, comes to a slow path (as with each new span), or uses a gap up. A thread that dies takes its gaps with it.
  */
+import type { Words } from '../base/brand.ts';
 import { MC_LEFT, MC_SIZE, PROC_NEXT_SAMPLE } from '../layout/proc.ts';
 import { H_PROFILE_RATE, MAX_PROFILE_RATE } from '../layout/profile.ts';
 import { changeLeft, setLeft } from '../spans/heap-stats.ts';
@@ -78,7 +79,7 @@ export function untilSample(cache: MCache, c: number, free: number): number {
 }
 
 /** So many slots of a window were not handed out. */
-export function giveBackSlots(m: Int32Array<ArrayBufferLike>, c: number, count: number): void {
+export function giveBackSlots(m: Words, c: number, count: number): void {
   m[c + MC_LEFT] = m[c + MC_LEFT] + count;
 }
 

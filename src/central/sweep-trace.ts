@@ -6,6 +6,7 @@
  * If the sweeper dies before it has renewed the span's bits, the span is swept again and told of again; nobody has had a
  * slot of it meanwhile, so whoever knows what is alive sees by the address that he knows already.
  */
+import { ctz32 } from '../base/bits.ts';
 import type { SpanRef } from '../base/brand.ts';
 import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_ELEMSIZE, SPAN_GCMARK_BITS, SPAN_NELEMS } from '../layout/span.ts';
 import { EV_SWEEP, EV_SWEEP_TINY } from '../layout/trace.ts';
@@ -36,7 +37,7 @@ function traceTiny(heap: MHeap, s: SpanRef, first: number, dead: number): void {
   const { t } = heap;
   const { m } = t.mem;
   for (let bits = dead; bits !== 0; bits &= bits - 1) {
-    const index = first + 31 - Math.clz32(bits & -bits);
+    const index = first + ctz32(bits);
     const starts = m[tinyMaskWord(m, s, index)] & 0xffff;
     const block = spanBase(m, s) + index * m[s + SPAN_ELEMSIZE];
     if (starts !== 0) t.trace.event(EV_SWEEP_TINY, 0, block, 0, starts, 0);

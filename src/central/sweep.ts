@@ -12,8 +12,8 @@
  * lock is waited for between the first change of the one and the last of the other. A sweeper that has died itself leaves
  * its span to be swept again, or, if its bits are renewed, as a live one with all that these name (threads/repair.ts).
  */
-import { popcount32 } from '../base/bits.ts';
-import { NIL, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { ctz32, popcount32 } from '../base/bits.ts';
+import { NIL, type Ref, type SpanClass, type SpanRef, type Words } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_FIRST } from '../layout/central.ts';
 import {
@@ -66,8 +66,6 @@ const SPAN_BUDGET = 100;
 const SPIN = 6000;
 /** What dead objects are filled with in the debug mode `clobberFree` (Go: the same). */
 const CLOBBER = 0xdeadbeef | 0;
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Whether a span in use is still to be swept. */
 export function isUnswept(m: Words, s: SpanRef): boolean {
@@ -216,7 +214,7 @@ function takeNotes(heap: MHeap, s: SpanRef): number {
       continue;
     }
     for (let bits = noted; bits !== 0; bits &= bits - 1) {
-      const index = (w << 5) + 31 - Math.clz32(bits & -bits);
+      const index = (w << 5) + ctz32(bits);
       const starts = Atomics.exchange(m, defer + words + index, 0);
       const word = tinyMaskWord(m, s, index);
       for (let i = 0; i < 16; i++) {

@@ -4,6 +4,7 @@
  *
  * Who writes: the account is the thread's own; GC_BG_CREDIT is everybody's, by compare-and-exchange.
  */
+import type { Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';
 import { GC_BG_CREDIT, GC_STARTED } from '../layout/gc.ts';
 import { PACER_ASSIST_BYTES_PER_WORK, PACER_HEAP_GOAL } from '../layout/pacer.ts';
@@ -56,7 +57,7 @@ export function assist(c: Collector, bytes: number): void {
 }
 
 /** Takes up to `work` bytes of what the background worker has done for all (Go: `bgScanCredit`). */
-function stealCredit(m: Int32Array<ArrayBufferLike>, work: number): number {
+function stealCredit(m: Words, work: number): number {
   for (;;) {
     const credit = Atomics.load(m, GC_BG_CREDIT);
     const take = Math.min(credit, Math.ceil(work / 8));

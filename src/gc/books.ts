@@ -1,5 +1,6 @@
 /** What the pacer, the limiter and the sweep pacing ask of a heap: the shared counters, in bytes. */
 
+import type { Words } from '../base/brand.ts';
 import { isAllSwept } from '../central/sweep.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_HEAP_SCAN, GC_MARKED, GC_PAGES_SWEPT, GC_SCAN_WORK, GC_STACK_SCAN } from '../layout/gc.ts';
@@ -11,7 +12,7 @@ import type { LimiterBooks } from './limiter.ts';
 import type { PacerBooks } from './pacer.ts';
 
 /** Counters are in units of 8 bytes. A sum that threads are changing may be below 0 for a moment. */
-function bytes(m: Int32Array<ArrayBufferLike>, word: number): number {
+function bytes(m: Words, word: number): number {
   return Math.max(0, Atomics.load(m, word)) * 8;
 }
 

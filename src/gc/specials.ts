@@ -8,7 +8,7 @@
  * The span is also given a record for deferred frees, which keeps `free` of its objects out of the fast path: the slow
  * one looks for specials (malloc/free.ts).
  */
-import { NIL, type Ref, type SpanRef } from '../base/brand.ts';
+import { NIL, type Ref, type SpanRef, type Words } from '../base/brand.ts';
 import { OutOfMemoryError } from '../base/errors.ts';
 import { makeDeferRecord } from '../cache/defer.ts';
 import { ensureSwept } from '../central/sweep.ts';
@@ -99,7 +99,7 @@ export function removeCleanup(heap: MHeap, addr: number, id: number): boolean {
   return r !== NIL;
 }
 
-function isCleanup(m: Int32Array<ArrayBufferLike>, r: Ref, addr: number, proc: number, id: number): boolean {
+function isCleanup(m: Words, r: Ref, addr: number, proc: number, id: number): boolean {
   if (m[r + SPECIAL_KIND] !== KIND_CLEANUP || m[r + SPECIAL_ADDR] >>> 0 !== addr >>> 0) return false;
   return m[r + SPECIAL_PROC] === proc && m[r + SPECIAL_ID] === id;
 }
@@ -137,7 +137,7 @@ export function removeFinalizer(heap: MHeap, addr: number): void {
 }
 
 /** Gives a record the next serial. Specials lock. */
-export function numberWeak(m: Int32Array<ArrayBufferLike>, r: Ref): void {
+export function numberWeak(m: Words, r: Ref): void {
   m[H_WEAK_SERIAL] = m[H_WEAK_SERIAL] + 1;
   if (m[H_WEAK_SERIAL] === 0) m[H_WEAK_SERIAL] = 1;
   if (m[H_WEAK_SERIAL] === 1) m[H_WEAK_SERIAL_HIGH] = m[H_WEAK_SERIAL_HIGH] + 1;
@@ -145,7 +145,7 @@ export function numberWeak(m: Int32Array<ArrayBufferLike>, r: Ref): void {
   Atomics.store(m, r + SPECIAL_SERIAL, m[H_WEAK_SERIAL]);
 }
 
-export function handleOf(m: Int32Array<ArrayBufferLike>, record: Ref): WeakHandle {
+export function handleOf(m: Words, record: Ref): WeakHandle {
   return { record, serial: m[record + SPECIAL_SERIAL], serialHigh: m[record + SPECIAL_SERIAL_HIGH] };
 }
 
@@ -177,7 +177,7 @@ export function weakHandle(heap: MHeap, addr: number): WeakHandle {
 }
 
 /** Whether the record is still that of this handle: its object has not been found dead. */
-function isCurrent(m: Int32Array<ArrayBufferLike>, { record, serial, serialHigh }: WeakHandle): boolean {
+function isCurrent(m: Words, { record, serial, serialHigh }: WeakHandle): boolean {
   return (
     Atomics.load(m, record + SPECIAL_SERIAL) === serial && Atomics.load(m, record + SPECIAL_SERIAL_HIGH) === serialHigh
   );

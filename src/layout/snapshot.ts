@@ -2,6 +2,7 @@
  * The words of heap snapshots: a cycle that is held open, and the log of stores into objects meanwhile. What they are for
  * stands in gc/snapshot-log.ts and threads/hold.ts.
  */
+import type { Words } from '../base/brand.ts';
 
 /** 214 * LINE of layout/header.ts, not imported: the bundler folds constants only from files without imports. */
 const H_SNAPSHOT = 214 * 16;
@@ -80,6 +81,6 @@ export const SNAP_BITS_PER_PAGE = 64;
  * Whether a cycle is held open for a snapshot. Begins only while the world is stopped, so a plain load does; that it has ended
  * may be seen late.
  */
-export function isHeld(m: Int32Array<ArrayBufferLike>): boolean {
+export function isHeld(m: Words): boolean {
   return m[SNAP_STATE] >>> PHASE_SHIFT === PHASE_HELD;
 }

@@ -27,7 +27,7 @@
  *
  * The fast paths are in fast.ts, what they leave over in malloc-slow.ts and free.ts; this file routes between them.
  */
-import type { Addr, SpanRef } from '../base/brand.ts';
+import type { Addr, SpanRef, Words } from '../base/brand.ts';
 import type { MCache } from '../cache/mcache.ts';
 import { followRate } from '../cache/sampling.ts';
 import { ownerOf } from '../central/sweep.ts';
@@ -93,7 +93,7 @@ export class Malloc implements Gate {
   readonly zerobase: Addr;
   /** Inside a region, and no hook must see each object. */
   #open = false;
-  readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #m: Words;
   readonly #tiny: FastPaths['tiny'];
   readonly #setOpen: FastPaths['setOpen'];
   /** Class record (noscan; the scan one is before it) of sizes in steps of 8, and of 128 above 1024. */

@@ -7,6 +7,7 @@
  * end. At the end what the rings still hold is moved to this thread's memory: the rings are free for the next trace.
  */
 
+import type { Words } from '../base/brand.ts';
 import { checkNames } from '../base/check.ts';
 import { nanotime } from '../base/clock.ts';
 import { describe } from '../base/describe.ts';
@@ -259,7 +260,7 @@ export class AllocTrace {
     this.#dropped += this.#reader.take(() => {}, Number.POSITIVE_INFINITY);
   }
 
-  #keepOne(m: Int32Array<ArrayBufferLike>, w: number, seq: number): void {
+  #keepOne(m: Words, w: number, seq: number): void {
     let chunk = this.#kept[this.#kept.length - 1];
     if (chunk === undefined || chunk.end === CHUNK) {
       const words = new Int32Array(CHUNK * EVENT_WORDS);

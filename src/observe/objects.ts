@@ -3,7 +3,7 @@
  * interior ones too. Reads only, and believes nothing it reads: unless the world is stopped, spans and objects may be
  * freed under it, and then the answer is wrong, but there is one.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { deferBit, isNoted } from '../cache/defer.ts';
 import { isLive } from '../cache/owner-free.ts';
 import { PAGE_SHIFT, TINY_SIZE } from '../layout/constants.ts';
@@ -37,7 +37,7 @@ export interface LiveObject {
 }
 
 /** Size of a span's slots in use: an object's bytes, from its first one on. */
-function slotSize(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+function slotSize(m: Words, s: SpanRef): number {
   return m[s + SPAN_CLASS] < 2 ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE] >>> 0;
 }
 

@@ -2,7 +2,7 @@
  * Numbers of the whole heap, from the span records: O(spans). Does not stop the world: while other threads allocate,
  * the parts belong to slightly different moments.
  */
-import type { SpanRef } from '../base/brand.ts';
+import type { SpanRef, Words } from '../base/brand.ts';
 import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { H_GROWN_PAGES, H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS, H_RELEASED_PAGES } from '../layout/header.ts';
 import { TM_BAD_DEFERRED, TM_LARGE_ALLOCS, TM_LARGE_FREES, TM_REFILLS, TM_REMOTE_FREES } from '../layout/proc.ts';
@@ -150,7 +150,7 @@ function addSpan(heap: MHeap, s: SpanRef, sums: Map<number, Sum>): void {
 }
 
 /** Blocks with objects in them: not the one that a thread fills, while it is empty. */
-function countTinyBlocks(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+function countTinyBlocks(m: Words, s: SpanRef): number {
   let n = 0;
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) if (m[tinyMaskWord(m, s, i)] !== 0) n++;
   return n;

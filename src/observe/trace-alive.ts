@@ -6,7 +6,7 @@
  * each slot; what objects that makes is worked out afterwards, when somebody reads it.
  */
 import { ctz32 } from '../base/bits.ts';
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { ownerOf } from '../central/sweep.ts';
 import { H_GROWN_PAGES } from '../layout/header.ts';
 import {
@@ -133,7 +133,7 @@ export class AliveObjects {
 }
 
 /** The mask of a tiny block without the objects that others have noted as free. `bits`: words of the span's bitmap. */
-function tinyMask(m: Int32Array<ArrayBufferLike>, s: SpanRef, i: number, bits: number): number {
+function tinyMask(m: Words, s: SpanRef, i: number, bits: number): number {
   const mask = m[tinyMaskWord(m, s, i)];
   const defer = m[s + SPAN_DEFER];
   return defer === NIL ? mask : tinyWithoutAll(mask, m[defer + bits + i]);

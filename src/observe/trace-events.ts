@@ -1,5 +1,7 @@
 /** The events of an allocation trace as a program sees them, and their decoding from the words of a ring. */
+
 import { ctz32 } from '../base/bits.ts';
+import type { Words } from '../base/brand.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import {
   EV_ALLOC,
@@ -165,7 +167,7 @@ const KINDS: Readonly<Record<number, AllocEventKind>> = {
 
 /** Words of events, seen as integers and as doubles. */
 export interface EventWords {
-  readonly m: Int32Array<ArrayBufferLike>;
+  readonly m: Words;
   readonly mf: Float64Array<ArrayBufferLike>;
 }
 
@@ -237,7 +239,7 @@ function sweep(e: AllocEvent, kind: number, size: number, mask: number, visit: E
   }
 }
 
-function fill(e: AllocEvent, kind: number, flags: number, m: Int32Array<ArrayBufferLike>, w: number): void {
+function fill(e: AllocEvent, kind: number, flags: number, m: Words, w: number): void {
   const a = m[w + EVENT_A];
   const b = m[w + EVENT_B];
   const c = m[w + EVENT_C];

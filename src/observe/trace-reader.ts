@@ -2,6 +2,7 @@
  * Emptying the rings of an allocation trace, in the order of the events' numbers. The protocol is in sync/trace.ts. Each
  * number is in one ring, and the numbers in a ring rise, so the next event is at the tail of the ring that has its number.
  */
+import type { Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';
 import { H_MAX_PROCS, H_TRACE_CAPACITY, H_TRACE_SEQ } from '../layout/header.ts';
 import { EVENT_SEQ, EVENT_WORDS, RING_EVENTS, RING_HEAD, RING_LOST, RING_TAIL, RING_WAITING } from '../layout/trace.ts';
@@ -19,7 +20,7 @@ export type RawVisitor = (w: number, seq: number) => void;
 
 export class TraceReader {
   readonly #mem: Mem;
-  readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #m: Words;
   readonly #mask: number;
   readonly #rings: readonly number[];
   readonly #heads: Int32Array;

@@ -4,7 +4,7 @@
  */
 
 import { popcount32 } from '../base/bits.ts';
-import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type SpanRef, type Words } from '../base/brand.ts';
 import { hasDeferred, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
 import { centralRef } from '../central/mcentral.ts';
@@ -66,7 +66,7 @@ import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
 import { stackEnd, stackStart } from '../spans/reuse-stack.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
-import { describeSpan, fail, hex, type Words } from './verify.ts';
+import { describeSpan, fail, hex } from './verify.ts';
 
 export function verifyCaches(heap: MHeap, spans: readonly SpanRef[]): void {
   const { mem } = heap.t;

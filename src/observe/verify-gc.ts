@@ -2,7 +2,7 @@
  * The part of `heap.verify()` that checks the collector: the state of its cycle, mark bits, what threads have in their
  * write-barrier buffers, the work buffers, and the cycle that a snapshot holds open. World stopped, all spans swept.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { MCache } from '../cache/mcache.ts';
 import {
   GC_COMPLETE,
@@ -47,7 +47,7 @@ import { bitsWords } from '../spans/bits-arena.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
-import { describeSpan, fail, hex, type Words } from './verify.ts';
+import { describeSpan, fail, hex } from './verify.ts';
 
 export function verifyGc(heap: MHeap, spans: readonly SpanRef[]): void {
   const { m } = heap.t.mem;

@@ -1,5 +1,5 @@
 /** `heap.verify()`: the records of the heap profile, and the special records that lead to them. World stopped. */
-import { NIL, type Ref } from '../base/brand.ts';
+import { NIL, type Ref, type Words } from '../base/brand.ts';
 import { H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {
   BUCKET_ALLOCS,
@@ -29,7 +29,7 @@ import { readCounts } from '../spans/profile.ts';
 import { eachBucket, readBucket } from '../spans/profile-records.ts';
 import type { Mem } from '../sys/mem.ts';
 import { OWN_FRAMES } from './profiler.ts';
-import { fail, hex, type Words } from './verify.ts';
+import { fail, hex } from './verify.ts';
 
 const NAMES = ['text', 'frame', 'stack', 'bucket'];
 const BYTES_MAX = 2 ** 16;

@@ -1,5 +1,5 @@
 /** `heap.verify()`: special records, the queues of callbacks, the table of interned text, the heap profile. */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import {
   H_GROWN_PAGES,
@@ -39,7 +39,7 @@ import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
 import { maySpecial, slotOf } from '../spans/special-list.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
-import { describeSpan, fail, hex, type Words } from './verify.ts';
+import { describeSpan, fail, hex } from './verify.ts';
 import { verifyProfile } from './verify-profile.ts';
 
 /** World stopped. */

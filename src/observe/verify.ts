@@ -6,7 +6,7 @@
  * two of them. Order: pages, spans table against page maps, each span, lists, caches, notes, metadata, the collector,
  * specials, snapshots, types, roots, references, pointers, maps.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { VerifyError } from '../base/errors.ts';
 import { sweepOne } from '../central/sweep.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
@@ -63,8 +63,6 @@ import { verifySnapshotLog } from './verify-snapshot.ts';
 import { verifySpecials } from './verify-specials.ts';
 import { verifyStats } from './verify-stats.ts';
 import { type VerifyOptions, verifyTypes } from './verify-types.ts';
-
-export type Words = Int32Array<ArrayBufferLike>;
 
 export function fail(invariant: string, detail: string): never {
   throw new VerifyError(invariant, detail);

@@ -21,7 +21,7 @@
  *
  * A thread that dies inside may leave bitmaps and summaries half written. `rebuild` makes them again from the spans.
  */
-import type { PageNo } from '../base/brand.ts';
+import type { PageNo, Words } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES } from '../layout/constants.ts';
 import { H_CHUNK_END, H_CHUNK_START, H_RANGES, H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
@@ -65,7 +65,7 @@ export const NO_PAGES = -1;
 
 export class PageAlloc {
   readonly mem: Mem;
-  readonly m: Int32Array<ArrayBufferLike>;
+  readonly m: Words;
   /** Pages of the reservation. */
   readonly pages: number;
   /** Scavenged pages among those that the last `alloc` or `allocRange` took: the OS has to provide them anew. */

@@ -10,10 +10,10 @@
  *
  * Page counts: 1 ≤ n, i + n ≤ 512.
  */
-import { ctz32, popcount32 } from '../base/bits.ts';
-import { CHUNK_PAGES } from '../layout/constants.ts';
 
-type Words = Int32Array<ArrayBufferLike>;
+import { ctz32, popcount32 } from '../base/bits.ts';
+import type { Words } from '../base/brand.ts';
+import { CHUNK_PAGES } from '../layout/constants.ts';
 
 /** Words of a bitmap. */
 export const BITMAP_WORDS = 16;
@@ -184,7 +184,7 @@ export function longestRun(m: Words, at: number, bound: number): number {
       run = 0;
       continue;
     }
-    run += 31 - Math.clz32(used & -used);
+    run += ctz32(used);
     let free = ~used;
     free &= free >>> a;
     free &= free >>> b;

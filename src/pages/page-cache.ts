@@ -15,7 +15,7 @@
  * that whoever finds them half done, after the thread died, never sees a free bit for a page that is not the cache's.
  */
 import { ctz32, lowMask, popcount32 } from '../base/bits.ts';
-import type { PageNo } from '../base/brand.ts';
+import type { PageNo, Words } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_CACHE_PAGES } from '../layout/constants.ts';
 import { H_PAGES_IN_USE, H_PROCS, H_RELEASED_PAGES, H_SEARCH_PAGE } from '../layout/header.ts';
@@ -128,7 +128,7 @@ function lowestFreePage(pa: PageAlloc): number {
 
 /** Free bits last: they are what makes a page the cache's. */
 function setCache(
-  m: Int32Array<ArrayBufferLike>,
+  m: Words,
   word: number,
   base: number,
   freeLo: number,

@@ -7,10 +7,9 @@
  * Lock: mheap, held by the caller. A heap that grows upwards changes one word, the last range's limit, so a thread
  * that dies here leaves the list right; a list with gaps is not safe against that.
  */
+import type { Words } from '../base/brand.ts';
 import { H_RANGES } from '../layout/header.ts';
 import { RANGE_BASE, RANGE_LIMIT, RANGE_WORDS } from '../layout/pages.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Number of the first range that ends above `page`; as many as there are when none does (Go: `findSucc`). */
 function findRange(m: Words, ranges: number, page: number): number {

@@ -9,15 +9,15 @@
  *
  * Lock: mheap. While `release` runs the pages are marked in use, so it may let go of the lock and take it again.
  */
+
 import { roundDown, roundUp } from '../base/bits.ts';
+import type { Words } from '../base/brand.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';
 import { H_RELEASED_PAGES } from '../layout/header.ts';
 import { CHUNK_ALLOC, CHUNK_SCAV } from '../layout/pages.ts';
 import type { PageAlloc } from './page-alloc.ts';
 import { allocRange } from './page-bits.ts';
 import { NO_CHUNK, scavengeIndexClear, scavengeIndexFind } from './scavenge-index.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** What the OS beneath wants. Sizes are powers of two. */
 export interface ScavengeUnits {

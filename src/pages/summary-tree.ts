@@ -7,6 +7,7 @@
  *
  * Lock: mheap, held by the caller. Allocates nothing.
  */
+import type { Words } from '../base/brand.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES } from '../layout/constants.ts';
 import {
   CHUNK_ALLOC,
@@ -22,7 +23,7 @@ import { freeBefore, freeFrom, longestRun, packedEnd, packedMax, packedStart, su
 import { CHUNK_LEVEL, childChanged, LEVEL_ENTRIES, levelLogPages, mergeSummaries, setSummary } from './summary.ts';
 
 export class SummaryTree {
-  readonly m: Int32Array<ArrayBufferLike>;
+  readonly m: Words;
   /** Entries of level 0. */
   readonly rootEntries: number;
   /** First word of each level. */

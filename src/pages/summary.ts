@@ -10,10 +10,9 @@
  * Invariants: an entry is what `mergeSummaries` makes of the 8 below it; a chunk that is not known has (0, 0, 0).
  * Lock: mheap, held by the caller. See page-alloc.ts for how the tree is searched.
  */
+import type { Words } from '../base/brand.ts';
 import { LOG_CHUNK_PAGES } from '../layout/constants.ts';
 import { SUM_END, SUM_MAX, SUM_START, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from '../layout/pages.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Entries of a level that one of the level above covers. */
 export const LEVEL_ENTRIES = 1 << SUMMARY_LEVEL_BITS;

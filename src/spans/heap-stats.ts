@@ -37,7 +37,7 @@
  * thread's caches counts in that thread's meters, in its place.
  */
 import { popcount32 } from '../base/bits.ts';
-import type { ProcRef } from '../base/brand.ts';
+import type { ProcRef, Words } from '../base/brand.ts';
 import { H_SIZE_CLASSES, H_STATS_EPOCH } from '../layout/header.ts';
 import {
   CUT_METERS,
@@ -79,12 +79,12 @@ export function threadMeter(p: ProcRef, meter: number): number {
 }
 
 /** Span classes of this heap, those of tiny blocks included. */
-export function spanClassCount(m: Int32Array<ArrayBufferLike>): number {
+export function spanClassCount(m: Words): number {
   return m[H_SIZE_CLASSES] * 2 + 2;
 }
 
 /** Slots on the reuse stack of a class; 0 for a record that is being made ready, or while the stack is being moved. */
-function stacked(m: Int32Array<ArrayBufferLike>, p: ProcRef, spanClass: number): number {
+function stacked(m: Words, p: ProcRef, spanClass: number): number {
   const c = p + PROC_CLASSES + (spanClass << MC_SHIFT);
   const top = m[c + MC_TOP];
   return top <= stackEnd(m, p, spanClass) ? Math.max(0, top - stackStart(m, p, spanClass)) >> 1 : 0;

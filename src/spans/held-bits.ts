@@ -19,6 +19,7 @@
  * All bits are 0 when a cycle is held: they are cleared when the snapshot is claimed, at which time no thread is between
  * seeing the last one held and its next safepoint.
  */
+import type { Words } from '../base/brand.ts';
 import { H_BITS_REGION_NEXT } from '../layout/header.ts';
 import { MC_WIN, MC_WIN_WORD, MC_WORDS, PROC_CLASSES } from '../layout/proc.ts';
 import { isHeld } from '../layout/snapshot.ts';
@@ -40,7 +41,7 @@ function copyBits({ m, plan }: Mem, w: number, bits: number): void {
   Atomics.or(m, w, 0);
 }
 
-function wasCopied(m: Int32Array<ArrayBufferLike>, copied: number, n: number): boolean {
+function wasCopied(m: Words, copied: number, n: number): boolean {
   return (Atomics.load(m, copied + (n >>> 5)) & (1 << n)) !== 0;
 }
 

@@ -5,7 +5,7 @@
  * The buckets are metadata that is never given back; there are twice as many when there is a text for each, so old ones
  * are at most as large as the new.
  */
-import { NIL, type Ref } from '../base/brand.ts';
+import { NIL, type Ref, type Words } from '../base/brand.ts';
 import { H_HEAP_LOCK, H_INTERN_BUCKETS, H_INTERN_COUNT, H_INTERN_SIZE, H_SPECIALS_LOCK } from '../layout/header.ts';
 import { SPECIAL_ADDR, SPECIAL_BUCKET_NEXT, SPECIAL_BYTES, SPECIAL_HASH, SPECIAL_SERIAL } from '../layout/special.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -13,8 +13,6 @@ import type { Mem } from '../sys/mem.ts';
 import { persistentAlloc } from './persistent.ts';
 
 const FIRST_SIZE = 64;
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Word of the bucket that a hash belongs to. There must be buckets. */
 function bucketOf(m: Words, hash: number): number {

@@ -12,7 +12,7 @@
  * The heap lock is taken only when those run out, when pages are freed, or when the heap grows. Nothing here polls.
  */
 import { roundUp } from '../base/bits.ts';
-import { NIL, type ProcRef, type Ref, type SpanClass, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type Ref, type SpanClass, type SpanRef, type Words } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import {
   ARENA_PAGES,
@@ -109,7 +109,7 @@ export class MHeap {
   hooks: SpanHooks = {};
   /** Wired by `runtime`: collects when memory is out. False: nothing was freed. In a region, at a safepoint. */
   collect: () => boolean = () => false;
-  readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #m: Words;
   readonly #cache: number;
   /** Pages without memory among those that `#allocPages` has found last. */
   #fresh = 0;

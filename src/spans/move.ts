@@ -5,6 +5,7 @@
  * those are left to a loop, and so are small areas, for it takes some 30 ns to begin. Copying through doubles could change
  * the bits of a NaN.
  */
+import type { Words } from '../base/brand.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** Bytes from which on `copyWithin` is faster than a loop of words. */
@@ -42,10 +43,10 @@ function moveWords({ i32, u8 }: Mem, to: number, from: number, n: number): void 
   if (!up) moveDown(i32, to >>> 2, from >>> 2, words);
 }
 
-function moveUp(i32: Int32Array<ArrayBufferLike>, to: number, from: number, words: number): void {
+function moveUp(i32: Words, to: number, from: number, words: number): void {
   for (let i = 0; i < words; i++) i32[to + i] = i32[from + i];
 }
 
-function moveDown(i32: Int32Array<ArrayBufferLike>, to: number, from: number, words: number): void {
+function moveDown(i32: Words, to: number, from: number, words: number): void {
   for (let i = words - 1; i >= 0; i--) i32[to + i] = i32[from + i];
 }

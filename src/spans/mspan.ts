@@ -7,7 +7,7 @@
  */
 
 import { popcount32 } from '../base/bits.ts';
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { GC_HEAP_LIVE, GC_HEAP_SCAN } from '../layout/gc.ts';
 import { H_SWEEPGEN } from '../layout/header.ts';
@@ -25,8 +25,6 @@ import {
   SPAN_PREV,
 } from '../layout/span.ts';
 import type { Mem } from '../sys/mem.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** More slots no span has (see size-classes.ts). */
 export const MAX_SLOTS = 65535;

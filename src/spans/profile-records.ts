@@ -6,7 +6,7 @@
  * not change. Whoever finds none takes the heap lock, looks again, and makes it. One that dies there leaves some words that
  * nobody uses.
  */
-import { NIL, type Ref } from '../base/brand.ts';
+import { NIL, type Ref, type Words } from '../base/brand.ts';
 import { H_BUCKET_WORDS, H_HEAP_LOCK } from '../layout/header.ts';
 import {
   BUCKET_ALL_NEXT,
@@ -40,8 +40,6 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { readText, wordsOf, writeText } from './meta-text.ts';
 import { persistentAlloc } from './persistent.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** One place in a program. */
 export interface StackFrame {

@@ -22,7 +22,7 @@
  * linked, and the record is unlinked before the death is counted: a thread that dies in between leaves one object too many
  * in use, never one too few.
  */
-import { NIL, type Ref } from '../base/brand.ts';
+import { NIL, type Ref, type Words } from '../base/brand.ts';
 import {
   BUCKET_ALL_NEXT,
   BUCKET_ALLOCS,
@@ -32,8 +32,6 @@ import {
   H_PROFILE_PERIOD,
   STAGES,
 } from '../layout/profile.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Stages from −2 on. */
 function counterOf(first: number, stage: number): number {

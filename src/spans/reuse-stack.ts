@@ -1,8 +1,7 @@
 /** Where the slots lie that a thread holds back for the next requests of their class. See cache/reuse-stacks.ts. */
+import type { Words } from '../base/brand.ts';
 import { PROC_AREAS, PROC_ROOM_NEXT, PROC_WORDS } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** First word of the reuse stack of a span class of thread `p`. Its entries have two words each. */
 export function stackStart(m: Words, p: number, spanClass: number): number {

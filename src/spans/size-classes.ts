@@ -11,7 +11,7 @@
  * Invariants: class 0 is the pseudo-class of large objects; sizes ascend; a size up to 1024 is a multiple of 8, a
  * larger one of 128 (the steps of the two lookups); the last is MAX_SMALL_SIZE. Immutable once made: no lock.
  */
-import { isPowerOfTwo, roundUp } from '../base/bits.ts';
+import { ctz32, isPowerOfTwo, roundUp } from '../base/bits.ts';
 import type { SpanClass } from '../base/brand.ts';
 import { checkNames } from '../base/check.ts';
 import { describe as describeValue } from '../base/describe.ts';
@@ -275,7 +275,7 @@ function divisor(count: number, d: number): number {
  */
 function exactInverse(d: number): number {
   if (d === 0) return 0;
-  const twos = 31 - Math.clz32(d & -d);
+  const twos = ctz32(d);
   const odd = d >>> twos;
   // Newton's iteration doubles the number of right bits; three are right to begin with.
   let inverse = odd;

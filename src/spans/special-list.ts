@@ -10,7 +10,7 @@
  * A span that is to be swept may have records of dead objects. So whoever adds or removes one has the span swept first,
  * and reaches no safepoint in between: then the object is alive until he does.
  */
-import { NIL, type Ref, type SpanRef } from '../base/brand.ts';
+import { NIL, type Ref, type SpanRef, type Words } from '../base/brand.ts';
 import { OutOfMemoryError } from '../base/errors.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_SPECIALS } from '../layout/fixalloc.ts';
@@ -21,8 +21,6 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
 import { slotIndex, spanBase } from './mspan.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** A record of nothing yet. Throws OutOfMemoryError. No lock held. */
 export function newSpecial(t: Proc): Ref {

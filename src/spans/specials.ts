@@ -12,7 +12,7 @@
  *
  * The record of a sampled object ends with the object, and keeps nothing alive: see profile.ts.
  */
-import { NIL, type Ref, type SpanRef } from '../base/brand.ts';
+import { NIL, type Ref, type SpanRef, type Words } from '../base/brand.ts';
 import { H_SPECIALS_LOCK } from '../layout/header.ts';
 import { SPAN_ALLOC_BITS, SPAN_GCMARK_BITS, SPAN_SPECIALS, SPAN_SPECIALS_GEN, SPAN_SWEEPGEN } from '../layout/span.ts';
 import {
@@ -36,8 +36,6 @@ import { unlinkInterned } from './intern-table.ts';
 import type { MHeap } from './mheap.ts';
 import { countFreed, countSwept } from './profile.ts';
 import { freeSpecials, noteSlots, slotOf, unlinkSpecial } from './special-list.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /**
  * Handles the specials of a span's dead objects: those without a mark bit. Sets the mark bit of those that are revived.

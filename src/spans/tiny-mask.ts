@@ -9,13 +9,11 @@
  */
 
 import { ctz32, popcount32 } from '../base/bits.ts';
-import type { ProcRef, SpanRef } from '../base/brand.ts';
+import type { ProcRef, SpanRef, Words } from '../base/brand.ts';
 import { TM_TINY_ALLOCS } from '../layout/proc.ts';
 import { SPAN_NELEMS, SPAN_TINY_COUNTED, SPAN_TYPES } from '../layout/span.ts';
 import type { Mem } from '../sys/mem.ts';
 import { count } from './heap-stats.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Word of slot `index`'s mask, in a span of the tiny class. */
 export function tinyMaskWord(m: Words, s: SpanRef, index: number): number {

@@ -6,6 +6,7 @@
  * On x86 loads are not reordered with loads, nor stores with stores, and that is all the map needs: there the fence is
  * empty. That V8 itself leaves the order of accesses to typed arrays alone is argued in locks.ts.
  */
+import type { Words } from '../base/brand.ts';
 
 /**
  * Whether this is an x86: its default NaN has the sign bit set, that of ARM, RISC-V, POWER and s390 has not. A machine
@@ -35,6 +36,6 @@ export const fence: () => void = STORES_ARE_ORDERED
  * The word's value, where a compare-and-exchange comes before: a load that is not done before it. On x86 no load is, since its
  * locked instructions are full barriers, and a plain one does not cost a call.
  */
-export const loadAfterExchange: (m: Int32Array<ArrayBufferLike>, word: number) => number = STORES_ARE_ORDERED
+export const loadAfterExchange: (m: Words, word: number) => number = STORES_ARE_ORDERED
   ? (m, word) => m[word]
   : (m, word) => Atomics.load(m, word);

@@ -4,15 +4,16 @@
  * Where waiting is not allowed (the main thread of a browser) the thread spins instead, for a bounded time per call;
  * every caller loops and checks its condition again, so a spurious return is always harmless.
  */
+import type { Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';
 
 /** The memories that a thread can sleep on: words of 32 bits, or of 64. */
-export type WaitView = Int32Array<ArrayBufferLike> | BigInt64Array<ArrayBufferLike>;
+export type WaitView = Words | BigInt64Array<ArrayBufferLike>;
 
 let mayWait: boolean | undefined;
 
 /** Whether this thread may sleep. `m`: of a shared heap. */
-export function canWait(m: Int32Array<ArrayBufferLike>): boolean {
+export function canWait(m: Words): boolean {
   if (mayWait === undefined) {
     try {
       Atomics.wait(m, 0, ~m[0], 0);
@@ -28,7 +29,7 @@ export function canWait(m: Int32Array<ArrayBufferLike>): boolean {
 const SPIN_MS = 2;
 
 /** Returns when `m[word] !== expected`, after `timeoutMs`, when notified, or for no reason. May block. */
-export function parkWhile(m: Int32Array<ArrayBufferLike>, word: number, expected: number, timeoutMs: number): void {
+export function parkWhile(m: Words, word: number, expected: number, timeoutMs: number): void {
   if (canWait(m)) {
     Atomics.wait(m, word, expected, timeoutMs);
     return;
@@ -47,7 +48,7 @@ export function sleepUntilWoken(
   expected: number | bigint,
   timeoutMs: number,
 ): 'ok' | 'not-equal' | 'timed-out' {
-  return Atomics.wait(view as Int32Array<ArrayBufferLike>, word, expected as number, timeoutMs);
+  return Atomics.wait(view as Words, word, expected as number, timeoutMs);
 }
 
 /**
@@ -55,5 +56,5 @@ export function sleepUntilWoken(
  * somebody may.
  */
 export function unpark(m: WaitView, word: number, count = Number.POSITIVE_INFINITY): number {
-  return Atomics.notify(m as Int32Array<ArrayBufferLike>, word, count);
+  return Atomics.notify(m as Words, word, count);
 }

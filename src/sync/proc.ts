@@ -39,7 +39,7 @@
  * A thread that finds itself HALTED does not even look at the lock, for that may be free by then: released by this reaper,
  * or by the one before, after whose stop this thread has not woken up yet.
  */
-import type { ProcRef } from '../base/brand.ts';
+import type { ProcRef, Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
@@ -106,7 +106,7 @@ export class Proc {
   readonly scratches: (() => () => void)[] = [];
   /** What this thread does in a ragged barrier. */
   onRagged: () => void = () => {};
-  readonly #m: Int32Array<ArrayBufferLike>;
+  readonly #m: Words;
   /** Attachment of the record that this is; another number there: the record has been given to another thread. */
   readonly #epoch: number;
   /** Status words of this attachment. */

@@ -6,12 +6,11 @@
  * A record's word keeps the epoch of the attachment that freed it, plus one, until the next thread is ready: while a thread
  * attaches, its word is FREE, with the epoch before its own.
  */
+import type { Words } from '../base/brand.ts';
 import { PROC_BLOCKED, PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_HALTED, PROC_STATUS } from '../layout/proc.ts';
 
 const STATE_BITS = 8;
 const STATE_MASK = (1 << STATE_BITS) - 1;
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** The word of a thread in this state. Of the epoch, the low 24 bits: a record is not given away so often meanwhile. */
 export function statusWord(state: number, epoch: number): number {

@@ -38,6 +38,7 @@
  * Nobody waits in a circle. A writer waits without a lock, and the reader looks whether one does whenever it sleeps for
  * others itself, for a stop of the world or its end, a sweeper, a lock (`Proc.parkWhile`): it reads then (`readForOthers`).
  */
+import type { Words } from '../base/brand.ts';
 import { millitime, nanotime } from '../base/clock.ts';
 import {
   H_TRACE,
@@ -119,7 +120,7 @@ export class TraceWriter {
    */
   onFull: (() => number) | undefined;
   private readonly t: Proc;
-  private readonly m: Int32Array<ArrayBufferLike>;
+  private readonly m: Words;
   private readonly mf: Float64Array<ArrayBufferLike>;
   private readonly ring: number;
   private readonly pending: number;

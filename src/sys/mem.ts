@@ -2,6 +2,7 @@
  * The two memories of a heap and their views. Views are made once, for the whole reservation, and never change: every
  * access is one typed-array element with a constant view.
  */
+import type { Words } from '../base/brand.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { H_MAX_PROCS, H_PAGES, HEADER_WORDS } from '../layout/header.ts';
 import { type MetaPlan, planMeta } from '../layout/plan.ts';
@@ -10,11 +11,11 @@ export type Buffer = SharedArrayBuffer | ArrayBuffer;
 
 export class Mem {
   /** Allocator memory. */
-  readonly m: Int32Array<ArrayBufferLike>;
+  readonly m: Words;
   readonly m16: Uint16Array<ArrayBufferLike>;
   readonly mf: Float64Array<ArrayBufferLike>;
   /** Object memory. */
-  readonly i32: Int32Array<ArrayBufferLike>;
+  readonly i32: Words;
   readonly u8: Uint8Array<ArrayBufferLike>;
   readonly f64: Float64Array<ArrayBufferLike>;
   readonly plan: MetaPlan;

@@ -7,7 +7,7 @@
  * that thread may be the one that waits: for a lock, or for the world to go on. Whoever finds that a thread is gone may be held up
  * before he says so, until the record is another thread's: so it is one attachment of the record, by its epoch, that is made DEAD.
  */
-import type { ProcRef } from '../base/brand.ts';
+import type { ProcRef, Words } from '../base/brand.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
 import { MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { GC_WORK_LOCK } from '../layout/gc.ts';
@@ -28,7 +28,7 @@ export function leafLocks(mem: Mem): number[] {
 }
 
 /** The epoch of whoever has a record, attached or about to be; 0: nobody has. */
-export function attachmentOf(m: Int32Array<ArrayBufferLike>, ref: ProcRef): number {
+export function attachmentOf(m: Words, ref: ProcRef): number {
   const epoch = Atomics.load(m, ref + PROC_EPOCH);
   return (epoch & 1) === 1 ? epoch : 0;
 }
@@ -59,7 +59,7 @@ export function markIf(mem: Mem, ref: ProcRef, isGone: (ref: ProcRef) => boolean
 }
 
 /** Whether what a record says of its thread is of the present attachment: for a moment after the claim it is of the one before. */
-export function isNamed(m: Int32Array<ArrayBufferLike>, ref: ProcRef): boolean {
+export function isNamed(m: Words, ref: ProcRef): boolean {
   return Atomics.load(m, ref + PROC_NAMED) === Atomics.load(m, ref + PROC_EPOCH);
 }
 

@@ -31,7 +31,7 @@
  * The bits of logged slots are cleared by the log's own entries, which costs as much as the stores that were logged; only
  * after a thread died with them (SNAP_DIRTY) all of them are looked through.
  */
-import type { SpanRef } from '../base/brand.ts';
+import type { SpanRef, Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';
 import { SnapshotAbortedError } from '../base/errors.ts';
 import { GC_WAKE } from '../layout/gc.ts';
@@ -72,8 +72,6 @@ import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { allProcs, type StopOptions, withWorldStopped } from './stop-the-world.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Milliseconds without progress after which whoever is in want of the collector, or of a snapshot, gives one up. */
 const STUCK_MS = 60_000;

@@ -26,7 +26,7 @@
  * Everything else is made again from that. At worst something is kept that nobody will use: an object that was just
  * being allocated stays allocated; records on a half-written free list are lost.
  */
-import { NIL, type ProcRef, type Ref, type SpanRef } from '../base/brand.ts';
+import { NIL, type ProcRef, type Ref, type SpanRef, type Words } from '../base/brand.ts';
 import { fatal } from '../base/fatal.ts';
 import { completeTinyNotes, forgetQueues, hasDeferred, requeue, takeSpan, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
@@ -163,7 +163,7 @@ interface Gone {
 }
 
 /** Whether a dead thread died with this lock. */
-function holds(m: Int32Array<ArrayBufferLike>, lock: number, { ids }: Gone): boolean {
+function holds(m: Words, lock: number, { ids }: Gone): boolean {
   return ids.has(Atomics.load(m, lock) & LOCK_OWNER);
 }
 
@@ -205,7 +205,7 @@ function recountPauses({ m }: Mem, living: readonly ProcRef[]): void {
   if (before !== 0 && pauses === 0 && m[GC_ENABLED] !== 0) Atomics.store(m, GC_TRIGGER, 0);
 }
 
-function clearMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+function clearMarks(m: Words, s: SpanRef): void {
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
   const from = m[s + SPAN_GCMARK_BITS] >>> 5;
   m.fill(0, from, from + ((m[s + SPAN_NELEMS] + 31) >>> 5));
@@ -327,7 +327,7 @@ function toCentral(mem: Mem, s: SpanRef): void {
 }
 
 /** Marks of slots that hold no object. */
-function dropMarks(m: Int32Array<ArrayBufferLike>, s: SpanRef): void {
+function dropMarks(m: Words, s: SpanRef): void {
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
   const mark = m[s + SPAN_GCMARK_BITS] >>> 5;
   for (let w = 0; w << 5 < m[s + SPAN_NELEMS]; w++) m[mark + w] &= m[alloc + w];

@@ -11,7 +11,7 @@
  * like a full segment, and so one test sends both to the slow path, where a reference made outside of all scopes becomes
  * a persistent one.
  */
-import { NIL, type SpanRef } from '../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { OutOfMemoryError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
@@ -52,7 +52,7 @@ function makeRoomFor(heap: MHeap, addr: number): SpanRef {
 }
 
 /** First word of the segment, in object memory. */
-export function segmentStart(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+export function segmentStart(m: Words, s: SpanRef): number {
   return m[s + SPAN_BASE] >>> 2;
 }
 
@@ -60,8 +60,8 @@ export class ShadowStack {
   /** The innermost open scope; NO_SCOPE outside of all. */
   cur: Frame = NO_SCOPE;
   readonly #heap: MHeap;
-  readonly #m: Int32Array<ArrayBufferLike>;
-  readonly #i32: Int32Array<ArrayBufferLike>;
+  readonly #m: Words;
+  readonly #i32: Words;
   readonly #top: number;
   /** This stack's segments, the lowest first. The topmost may be a spare, so that a scope at an edge does not thrash. */
   readonly #segments: SpanRef[] = [];

@@ -9,7 +9,7 @@
  * While the world is stopped no other thread is inside a region, and none holds a lock: whoever waits for a lock is
  * RUNNING and delays the stop until it has had it. So all shared state is as its invariants say.
  */
-import type { ProcRef } from '../base/brand.ts';
+import type { ProcRef, Words } from '../base/brand.ts';
 import { millitime, nanotime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
@@ -235,7 +235,7 @@ export class Patience {
   }
 
   /** Warns, once a thread, when it has been waited for long. `what` it does, `advice`. */
-  mention(m: Int32Array<ArrayBufferLike>, p: ProcRef, what: string, advice = ''): void {
+  mention(m: Words, p: ProcRef, what: string, advice = ''): void {
     const waited = millitime() - this.#started;
     const limit = this.#options.warnAfterMs ?? WARN_MS;
     if (waited <= limit || this.#named === p) return;
@@ -244,7 +244,7 @@ export class Patience {
   }
 }
 
-function nameOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
+function nameOf(m: Words, p: ProcRef): string {
   const thread = m[p + PROC_THREAD];
   return `thread ${m[p + PROC_ID]} of the heap${thread > 0 ? ` (worker thread ${thread - 1})` : ''}`;
 }

@@ -1,4 +1,5 @@
 /** Atomic integers in the heap (Go: `sync/atomic`'s types). Each operation is sequentially consistent. */
+import type { Words } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import { canWait, sleepUntilWoken, unpark, type WaitView } from '../sync/park.ts';
@@ -11,7 +12,7 @@ import { checkLive, type Place, type PlaceClass, throwStale } from './reference.
 import { type BigName, checkInteger, type IntName, type Scalar } from './scalars.ts';
 
 /** Any integer view. The operations are the same for all, but TypeScript has overloads that keep bigints apart. */
-type View = Int32Array<ArrayBufferLike>;
+type View = Words;
 type Int = number;
 
 function viewOf(mem: Mem, name: IntName | BigName): View {

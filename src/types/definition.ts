@@ -5,6 +5,7 @@
  * A kind that is made here counts only if it would be registered with the very definition that is in the table. So what
  * is read by it lies where its writer put it, and a damaged definition is no type at all.
  */
+import type { Words } from '../base/brand.ts';
 import { GROUP_CTRL_WORDS, GROUP_SLOTS } from '../layout/map.ts';
 import type { RType, TypeList } from '../malloc/rtype.ts';
 import {
@@ -55,7 +56,7 @@ export const KEY_TEXT_BYTES = 12;
 export const LONG_KEYS = { string: ref(array(u8, 0)) as RefKind, bytes: ref(array(u8, 0)) as RefKind };
 
 /** Where the text is that is the key of the slot at `addr`, as map/keys.ts stores it: in the slot or elsewhere. */
-export function textKey(i32s: Int32Array<ArrayBufferLike>, addr: number): { from: number; length: number } {
+export function textKey(i32s: Words, addr: number): { from: number; length: number } {
   const at = addr >>> 2;
   const last = i32s[at + 2]!;
   return last < 0 ? { from: i32s[at + 3]! >>> 0, length: i32s[at]! >>> 0 } : { from: addr, length: last >>> 24 };

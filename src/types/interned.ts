@@ -3,7 +3,7 @@
  * the bytes weakly (spans/intern-table.ts); strings in the heap keep them alive, and so does an `Interned`, by a handle
  * that goes with it.
  */
-import { NIL, type Ref } from '../base/brand.ts';
+import { NIL, type Ref, type Words } from '../base/brand.ts';
 import { OutOfMemoryError } from '../base/errors.ts';
 import { handleOf, numberWeak, recordFor, spanForSpecials, strongFromWeak, type WeakHandle } from '../gc/specials.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -44,7 +44,7 @@ export class InternedText {
  * The heap's seeds, made by whoever needs them first: random numbers make Node load some 8 ms of code, which not every
  * program needs. Of several threads one is first with each word; all see both when the first word is there.
  */
-function seedsOf(m: Int32Array<ArrayBufferLike>): [number, number] {
+function seedsOf(m: Words): [number, number] {
   if (Atomics.load(m, H_INTERN_SEED) === 0) {
     const [first, second] = crypto.getRandomValues(new Int32Array(2)) as unknown as [number, number];
     Atomics.compareExchange(m, H_INTERN_SEED + 1, 0, second || 1);

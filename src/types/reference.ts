@@ -13,6 +13,7 @@
  * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
  */
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { Words } from '../base/brand.ts';
 import { cold } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
@@ -168,8 +169,6 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
   return { Class: R, make, within: makeWithin(R, shadow, make), follow };
 }
-
-type Words = Int32Array<ArrayBufferLike>;
 
 // Both over parameters and written out: what a hot loop inlines has a budget of bytecode, in which several must fit.
 // A constant of the function around them would be tested for being set at each use.

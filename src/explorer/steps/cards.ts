@@ -3,6 +3,7 @@
  * memory at one step. What the step wrote is 'changed', what it read 'looked'.
  */
 
+import type { Words } from '../../base/brand.ts';
 import { centralSet } from '../../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_COUNT } from '../../layout/central.ts';
 import { CHUNK_PAGES, PAGE_SHIFT } from '../../layout/constants.ts';
@@ -55,7 +56,6 @@ import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { Bit } from '../parts/bits.tsx';
 
-type Words = Int32Array<ArrayBufferLike>;
 export type Lit = 'changed' | 'looked' | null;
 
 export interface FieldRow {

@@ -6,6 +6,7 @@
  * and in the lane, and so is each step that joins the lanes at the end. So whatever happens to one word is noticed for
  * certain; of other changes one in 2³² is not.
  */
+import type { Words } from '../../base/brand.ts';
 
 const P1 = 0x9e3779b1 | 0;
 const P2 = 0x85ebca77 | 0;
@@ -13,7 +14,7 @@ const P3 = 0xc2b2ae3d | 0;
 const P4 = 0x27d4eb2f | 0;
 
 /** Checksum of words `from` up to `end`, which begins with `seed`. */
-export function checksum(words: Int32Array<ArrayBufferLike>, from: number, end: number, seed: number): number {
+export function checksum(words: Words, from: number, end: number, seed: number): number {
   const { imul } = Math;
   let a = (seed ^ P1) | 0;
   let b = (seed ^ P2) | 0;

@@ -11,7 +11,7 @@
  * Blocks of tiny objects that threads are filling are closed: from here on no block that holds an object changes.
  */
 import { ctz32 } from '../../base/bits.ts';
-import { NIL, type Ref, type SpanRef } from '../../base/brand.ts';
+import { NIL, type Ref, type SpanRef, type Words } from '../../base/brand.ts';
 import { eachHandleSegment, eachStackRange } from '../../gc/roots.ts';
 import { GC_RESERVED } from '../../layout/gc.ts';
 import { H_GROWN_PAGES, H_ROOTS } from '../../layout/header.ts';
@@ -76,7 +76,7 @@ class WordList {
     this.#words[this.length++] = word;
   }
 
-  copy(from: Int32Array<ArrayBufferLike>): void {
+  copy(from: Words): void {
     this.#reserve(from.length);
     this.#words.set(from, this.length);
     this.length += from.length;
@@ -197,7 +197,7 @@ export class Moment {
     for (const p of procs) {
       const thread = m[p + PROC_ID];
       keepWindows(mem, p, this.#heap.spanClasses);
-      const run = (kind: number, words: Int32Array<ArrayBufferLike>): void => {
+      const run = (kind: number, words: Words): void => {
         const from = this.rootWords.length;
         this.rootWords.copy(words);
         this.rootRuns.push({ kind, thread, from, end: this.rootWords.length });
@@ -252,7 +252,7 @@ export class Moment {
 }
 
 /** A copy of words, in an array that was made for it if it is large enough. */
-function into(room: Int32Array, from: Int32Array<ArrayBufferLike>): Int32Array {
+function into(room: Int32Array, from: Words): Int32Array {
   if (from.length > room.length) return from.slice() as Int32Array;
   const to = room.subarray(0, from.length);
   to.set(from);

@@ -2,6 +2,7 @@
  * The steps of one `mallocgc` and of one `free`. Their fast paths have no points to stop at and need none: what they look
  * at is told from the state before, and of what they wrote each word says which store it was.
  */
+import type { Words } from '../../base/brand.ts';
 import { MAX_SMALL_SIZE, PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../../layout/constants.ts';
 import { MC_SPAN, MC_TOP, MC_WIN, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../../layout/proc.ts';
 import { SPAN_ALLOC_BITS, SPAN_CACHE, SPAN_CLASS, SPAN_FREEINDEX, SPAN_NELEMS } from '../../layout/span.ts';
@@ -13,8 +14,6 @@ import { stackEnd } from '../../spans/reuse-stack.ts';
 import { Recorder, type Step } from './recorder.ts';
 import type { WordChange } from './tape.ts';
 import { WordNames } from './words.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** A walk: its steps, and allocator memory before the first. */
 export interface Walk {

@@ -2,6 +2,7 @@
  * How the page allocator looks for a run of free pages, told level by level: the same walk as `PageAlloc.alloc` and
  * `find` (Go: `pageAlloc.find`), which keep no record of it. It only reads; a test compares the outcomes.
  */
+import type { Words } from '../../base/brand.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES } from '../../layout/constants.ts';
 import { H_SEARCH_PAGE } from '../../layout/header.ts';
 import {
@@ -16,8 +17,6 @@ import {
 import type { MetaPlan } from '../../layout/plan.ts';
 import { find, foundIndex, NOT_FOUND } from '../../pages/page-bits.ts';
 import { CHUNK_LEVEL, LEVEL_ENTRIES, levelLogPages } from '../../pages/summary.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** One look. `looks`: the words that were read. */
 export type FindStep = { readonly looks: readonly number[] } & (

@@ -6,6 +6,7 @@
  * are watched are those of the structures in use; memory that the heap has not come to yet is zero and stays so. Locks
  * are left out: they are free before a call and after it.
  */
+import type { Words } from '../../base/brand.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../layout/central.ts';
 import {
   H_BITS_REGION_NEXT,
@@ -19,8 +20,6 @@ import {
 import { PROC_WORDS } from '../../layout/proc.ts';
 import { roomEnd } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Word index, and its value before and after. */
 export interface WordChange {

@@ -2,6 +2,7 @@
  * What a word of allocator memory is: which structure it belongs to, and which field of it. Step mode shows one card for
  * each structure, and in it the words that a step read or wrote.
  */
+import type { Words } from '../../base/brand.ts';
 import { CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from '../../layout/central.ts';
 import { registry } from '../../layout/define.ts';
 import { FIX_WORDS } from '../../layout/fixalloc.ts';
@@ -60,8 +61,6 @@ import {
 } from '../../layout/span.ts';
 import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
-
-type Words = Int32Array<ArrayBufferLike>;
 
 /** Kinds of structures. */
 export const CARD_KINDS = [

@@ -1,7 +1,7 @@
 /** What threads hold for themselves, as a view tells it: mcache, page cache, tiny block, counters. */
 
 import { popcount32 } from '../../base/bits.ts';
-import type { ProcRef } from '../../base/brand.ts';
+import type { ProcRef, Words } from '../../base/brand.ts';
 import { PAGE_CACHE_PAGES } from '../../layout/constants.ts';
 import { GC_RESERVED } from '../../layout/gc.ts';
 import {
@@ -161,7 +161,7 @@ export function viewThreadStates({ t: { mem } }: HeapReader): [id: number, statu
   return attachedProcs(mem).map((p) => [m[p + PROC_ID], statusOf(m, p)]);
 }
 
-function statusOf(m: Int32Array<ArrayBufferLike>, p: ProcRef): string {
+function statusOf(m: Words, p: ProcRef): string {
   return PROC_STATUS_NAMES[stateOf(m, p)] ?? 'UNKNOWN';
 }
 

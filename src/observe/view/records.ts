@@ -3,7 +3,7 @@
  * at. What is found out here is only that reading on stays within memory and ends.
  */
 import { popcount32 } from '../../base/bits.ts';
-import { NIL, type SpanRef } from '../../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../../base/brand.ts';
 import { PAGE_SHIFT } from '../../layout/constants.ts';
 import { H_EMPTY_SPAN, H_GROWN_PAGES, H_SWEEPGEN } from '../../layout/header.ts';
 import { SPAN_BASE, SPAN_NPAGES, SPAN_SWEEPGEN, SPAN_WORDS } from '../../layout/span.ts';
@@ -30,7 +30,7 @@ export function knownPages({ m, plan }: Mem): number {
   return Math.max(0, Math.min(m[H_GROWN_PAGES], plan.pages));
 }
 
-export function firstPage(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+export function firstPage(m: Words, s: SpanRef): number {
   return spanBase(m, s) >>> PAGE_SHIFT;
 }
 
@@ -40,17 +40,17 @@ export function pageOf(mem: Mem, s: number): number | null {
 }
 
 /** How far a span's sweep generation is ahead of the heap's: see SPAN_SWEEPGEN. */
-export function aheadOf(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+export function aheadOf(m: Words, s: SpanRef): number {
   return (m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN]) | 0;
 }
 
 /** Whether a bit is 1, by its index in allocator memory. */
-export function bitAt(m: Int32Array<ArrayBufferLike>, bit: number): boolean {
+export function bitAt(m: Words, bit: number): boolean {
   return (m[bit >>> 5] & (1 << bit)) !== 0;
 }
 
 /** 1 bits of the first `count` from a bit index on, which is the first of a word. */
-export function countBits(m: Int32Array<ArrayBufferLike>, bit: number, count: number): number {
+export function countBits(m: Words, bit: number, count: number): number {
   let n = 0;
   const first = bit >>> 5;
   const words = count >>> 5;

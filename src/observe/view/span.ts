@@ -1,5 +1,5 @@
 /** Spans as a view tells them: as lines of a list, and with each of their slots. */
-import { NIL, type SpanRef } from '../../base/brand.ts';
+import { NIL, type SpanRef, type Words } from '../../base/brand.ts';
 import { isUnswept } from '../../central/sweep.ts';
 import { CENTRAL_FULL } from '../../layout/central.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../../layout/constants.ts';
@@ -75,13 +75,13 @@ const SWEEPS: { readonly [ahead: number]: SweepState } = {
 };
 
 /** The thread that owns the span now; 0: nobody. */
-function ownerNow(m: Int32Array<ArrayBufferLike>, s: SpanRef): number {
+function ownerNow(m: Words, s: SpanRef): number {
   const isManual = m[s + SPAN_STATE] === SPAN_STATE_MANUAL;
   return !isManual && isUnswept(m, s) ? 0 : m[s + SPAN_OWNER];
 }
 
 /** Lists of threads become sets of mcentral as they are when marking ends: their spans still say what they were on. */
-function listNow(m: Int32Array<ArrayBufferLike>, s: SpanRef): string {
+function listNow(m: Words, s: SpanRef): string {
   const list = m[s + SPAN_LIST];
   if (list >= LIST_CENTRAL) return list >= LIST_CENTRAL + CENTRAL_FULL ? 'mcentral.full' : 'mcentral.partial';
   if (list !== 0 && isUnswept(m, s)) return list === LIST_PROC_PARTIAL ? 'mcentral.partial' : 'mcentral.full';
@@ -224,7 +224,7 @@ export function viewSpanDetail(heap: HeapReader, table: TypeList, s: SpanRef, fi
 }
 
 /** Index of the slot at an address. */
-export function slotAt(m: Int32Array<ArrayBufferLike>, s: SpanRef, addr: number): number {
+export function slotAt(m: Words, s: SpanRef, addr: number): number {
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
   const slot = m[s + SPAN_CLASS] < 2 ? 0 : Math.floor((addr - spanBase(m, s)) / elemsize);
   return slot >= 0 && slot < slotsOf(m, s) ? slot : 0;

@@ -2,6 +2,7 @@
  * The invariants of a map, as a function of memory alone: for maps of a heap that stands still, and of snapshots. Writes
  * nothing, takes no locks. Tables that a thread has locked are only looked at as far as they do not depend on it.
  */
+import type { Words } from '../../base/brand.ts';
 import { VerifyError } from '../../base/errors.ts';
 import {
   CTRL_DELETED,
@@ -51,7 +52,7 @@ export interface MapLayout {
 
 /** The memory that a map is in. */
 export interface MapMemory {
-  readonly i32: Int32Array<ArrayBufferLike>;
+  readonly i32: Words;
   /** Whether so many bytes from an address on are in one live object. */
   isWhole(addr: number, bytes: number): boolean;
 }
