@@ -3,7 +3,7 @@
  * does it, is in collector.ts.
  *
  * Both happen while the world is stopped, under the world lock, and test again whether they are still due: several threads
- * may come with the same wish. In both, what threads' caches hold is changed for them; H_RECLAIMER says so, and if the
+ * may come with the same wish. In both, what threads' caches hold is changed for them; H_CACHES_CHANGER says so, and if the
  * coordinator dies, a reaper makes all caches anew (threads/repair.ts). Words are stored in an order that leaves a heap
  * that can go on, whatever comes last:
  *
@@ -51,7 +51,14 @@ import {
   GC_WORK_COUNT,
   GC_WORKING,
 } from '../layout/gc.ts';
-import { H_GROWN_PAGES, H_HEAP_LOCK, H_RECLAIMER, H_SWEEPGEN, H_TRACE, H_WRITE_BARRIER } from '../layout/header.ts';
+import {
+  H_CACHES_CHANGER,
+  H_GROWN_PAGES,
+  H_HEAP_LOCK,
+  H_SWEEPGEN,
+  H_TRACE,
+  H_WRITE_BARRIER,
+} from '../layout/header.ts';
 import { PROC_ASSIST, PROC_DEAD, PROC_WB_COUNT } from '../layout/proc.ts';
 import { isHeld, KEEP_LATER, SNAP_CYCLE, SNAP_KEEP } from '../layout/snapshot.ts';
 import { EV_CYCLE_BEGIN, EV_MARK_TERMINATION, WHY_MARK_SETUP, WHY_MARK_TERMINATION } from '../layout/trace.ts';
@@ -115,7 +122,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   limiter.resetCapacity(now, ctx.mutators());
   // The program's own time is what is limited: the background worker has a CPU that the program does not ask for.
   limiter.startGCTransition(true, now, 0);
-  Atomics.store(m, H_RECLAIMER, t.id);
+  Atomics.store(m, H_CACHES_CHANGER, t.id);
   // Not again for a cycle that was given up, since nothing was swept: the bits in use are those of an epoch ago.
   if (m[GC_EPOCH_SWEEPGEN] !== m[H_SWEEPGEN]) {
     t.lock(H_HEAP_LOCK);
@@ -146,7 +153,7 @@ function startMarking(ctx: GcContext, trigger: Trigger): void {
   m[GC_FORCED] = m[GC_FORCED] + m[GC_WHY];
   Atomics.store(m, GC_STARTED, m[GC_STARTED] + 1);
   Atomics.store(m, H_WRITE_BARRIER, 1);
-  Atomics.store(m, H_RECLAIMER, 0);
+  Atomics.store(m, H_CACHES_CHANGER, 0);
   mf[GC_T_MARK >>> 1] = nanotime();
   limiter.finishGCTransition(mf[GC_T_MARK >>> 1]);
   if (m[H_TRACE] !== 0) {
@@ -248,7 +255,7 @@ function markTermination(ctx: GcContext): void {
   if (m[SNAP_CYCLE] === m[GC_STARTED]) pacer.endHeldCycle();
   else pacer.endCycle(now, ctx.procs(), cpu.assist - mf[(GC_CPU_BASE >>> 1) + 1], 0, share);
   mf[GC_HEAP1 >>> 1] = books.heapLive();
-  Atomics.store(m, H_RECLAIMER, t.id);
+  Atomics.store(m, H_CACHES_CHANGER, t.id);
   Atomics.store(m, H_WRITE_BARRIER, 0);
   for (const p of attachedProcs(mem)) {
     // One that has died may have marked slots for a window that it did not come to have: no zombies (central/sweep.ts).
@@ -268,7 +275,7 @@ function markTermination(ctx: GcContext): void {
   Atomics.store(m, GC_MARKED, m[GC_STARTED]);
   // One that keeps all is none for who waits for garbage to be freed.
   if (m[SNAP_KEEP] === 0) Atomics.store(m, GC_COMPLETE, m[GC_STARTED]);
-  Atomics.store(m, H_RECLAIMER, 0);
+  Atomics.store(m, H_CACHES_CHANGER, 0);
   ctx.repace(false);
   if (m[H_TRACE] !== 0) {
     const before = mf[GC_HEAP1 >>> 1] / 8;

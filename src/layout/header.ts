@@ -37,7 +37,7 @@ export const H_HEAP_LOCK = 3 * LINE;
  * Id of the thread that is changing what all threads' caches hold, 0 if none does. Set by a coordinator while the world
  * is stopped. If it dies, nobody may be started before a reaper has made the caches whole; see threads/repair.ts.
  */
-export const H_RECLAIMER = 1 * LINE + 1;
+export const H_CACHES_CHANGER = 1 * LINE + 1;
 /**
  * Id of the thread that is repairing the heap after others have died, 0 if none is. Set while the world is stopped. If it
  * dies too, nobody may be started before another has done it all again.

@@ -6,13 +6,13 @@
  * The thread that asked takes its part before the others run again: they would refill their caches, a block of pages each,
  * before it came to look. So what it does not get here was in no cache.
  *
- * Whoever dies here leaves caches of living threads half changed. H_RECLAIMER says so: the others stay stopped until a
+ * Whoever dies here leaves caches of living threads half changed. H_CACHES_CHANGER says so: the others stay stopped until a
  * reaper has made their caches anew. In `attempt` a thread changes what is its own, or locked, as it does in a running world.
  */
 import { MCache } from '../cache/mcache.ts';
 import { drainDeferred, dropTiny } from '../cache/owner-free.ts';
 import { releaseAll } from '../cache/release.ts';
-import { H_PROCS, H_RECLAIMER } from '../layout/header.ts';
+import { H_CACHES_CHANGER, H_PROCS } from '../layout/header.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { attachedProcs, withWorldStopped } from './stop-the-world.ts';
 
@@ -26,12 +26,12 @@ export function reclaimCaches(heap: MHeap, attempt: () => boolean, failed: () =>
   const { mem } = t;
   return withWorldStopped(t, () => {
     if (Atomics.load(mem.m, H_PROCS) > 1 && attempt()) return true;
-    Atomics.store(mem.m, H_RECLAIMER, t.id);
+    Atomics.store(mem.m, H_CACHES_CHANGER, t.id);
     for (const ref of attachedProcs(mem)) {
       releaseProc(new MCache(heap, ref));
       t.pause('reclaim');
     }
-    Atomics.store(mem.m, H_RECLAIMER, 0);
+    Atomics.store(mem.m, H_CACHES_CHANGER, 0);
     const done = attempt();
     if (!done) failed();
     return done;

@@ -54,10 +54,10 @@ import {
 } from '../layout/gc.ts';
 import {
   H_BITS_EPOCH,
+  H_CACHES_CHANGER,
   H_GROWN_PAGES,
   H_HEAP_LOCK,
   H_PAGES_IN_USE,
-  H_RECLAIMER,
   H_SPECIALS_LOCK,
   H_SWEEPGEN,
   H_WRITE_BARRIER,
@@ -131,7 +131,7 @@ export function repair(heap: MHeap, ids: readonly number[]): void {
   const gone: Gone = { ids: new Set(ids), procs: ids.map((id) => procRef(mem, id)) };
   const living = attachedProcs(mem).filter((p) => !gone.procs.includes(p));
   const heldHeap = holds(m, H_HEAP_LOCK, gone);
-  const transition = Atomics.load(m, H_RECLAIMER) !== 0;
+  const transition = Atomics.load(m, H_CACHES_CHANGER) !== 0;
   const lost = transition ? [...living, ...gone.procs] : gone.procs;
   const owners = new Set([...lost.map((p) => m[p + PROC_ID]), ...ids]);
   for (const p of lost) repairStats(mem, p);
@@ -153,7 +153,7 @@ export function repair(heap: MHeap, ids: readonly number[]): void {
   });
   rebuildMaps(heap, living);
   recount(mem, gone.procs[0]!);
-  Atomics.store(m, H_RECLAIMER, 0);
+  Atomics.store(m, H_CACHES_CHANGER, 0);
 }
 
 /** The dead threads: their ids, and their records. */

@@ -13,7 +13,7 @@ import type { ProcRef, Words } from '../base/brand.ts';
 import { millitime, nanotime } from '../base/clock.ts';
 import { SpanheapError } from '../base/errors.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
-import { H_RECLAIMER, H_REPAIRER, H_STOP } from '../layout/header.ts';
+import { H_CACHES_CHANGER, H_REPAIRER, H_STOP } from '../layout/header.ts';
 import {
   PROC_BLOCKED,
   PROC_EPOCH,
@@ -167,7 +167,7 @@ export function lockWorldUnlessBroken(t: Proc, options: StopOptions = {}): void 
 
 /** Whether a coordinator has died that was changing what belongs to others: nobody may be started until a reaper has been. */
 function isBroken({ m }: Mem): boolean {
-  return Atomics.load(m, H_RECLAIMER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
+  return Atomics.load(m, H_CACHES_CHANGER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
 }
 
 /** A dead thread is to be reaped first, by somebody who needs the world lock for it: in the end by this thread. At a safepoint. */

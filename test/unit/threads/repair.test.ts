@@ -12,9 +12,9 @@ import {
   WORKER_STARTING,
 } from '../../../src/layout/gc.ts';
 import {
+  H_CACHES_CHANGER,
   H_HEAP_LOCK,
   H_PROCS,
-  H_RECLAIMER,
   H_REPAIRER,
   H_SPECIALS_LOCK,
   H_STOP,
@@ -194,12 +194,12 @@ test('whoever dies while it reclaims leaves no cache as it is: all are made anew
   x.m[c + MC_WIN] = -1;
   x.m[x.proc(third.threadId) + PROC_TINY] = 12_345;
   x.m[x.proc(heap.threadId) + PROC_PAGE_CACHE + PC_FREE_LO] = -1;
-  Atomics.store(x.m, H_RECLAIMER, ghost.threadId);
+  Atomics.store(x.m, H_CACHES_CHANGER, ghost.threadId);
   Atomics.store(x.m, H_STOP, ghost.threadId);
   Atomics.store(x.m, H_WORLD_LOCK, ghost.threadId);
   x.setStatus(third.threadId, PROC_STOPPED);
   die();
-  expect(x.m[H_RECLAIMER]).toBe(0);
+  expect(x.m[H_CACHES_CHANGER]).toBe(0);
   expect(x.status(third.threadId)).toBe(PROC_IDLE);
   for (let i = 0; i < addrs.length; i++) if (i % 3 !== 0) third.raw.free(addrs[i]!);
   make(third, 100, 64);
@@ -244,7 +244,7 @@ test.each([...Object.entries(LOCKS), ['nothing', 0]])(
 
 test('a reaper that gives up leaves those stopped whose caches are half changed', () => {
   const [third, fourth] = [attachHeap(heap.share()), attachHeap(heap.share())];
-  for (const word of [H_RECLAIMER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
+  for (const word of [H_CACHES_CHANGER, H_STOP, H_WORLD_LOCK]) Atomics.store(x.m, word, ghost.threadId);
   x.setStatus(third.threadId, PROC_STOPPED);
   x.setStatus(fourth.threadId, PROC_RUNNING);
   const { heap: mheap } = (heap.raw as unknown as Malloc).cache;
@@ -255,7 +255,7 @@ test('a reaper that gives up leaves those stopped whose caches are half changed'
   x.setStatus(fourth.threadId, PROC_IDLE);
   expect(tryReapWorker(mheap, 999)).toBe(true);
   expect([third, fourth].map((h) => x.status(h.threadId))).toEqual([PROC_IDLE, PROC_IDLE]);
-  expect(x.m[H_RECLAIMER]).toBe(0);
+  expect(x.m[H_CACHES_CHANGER]).toBe(0);
   heap.verify();
 });
 
