@@ -11,7 +11,7 @@ export const HELD = 2;
  * In each reference by its frame, and nothing that `postMessage` or `structuredClone` can copy: else they would send an address
  * and a frame, which mean nothing elsewhere, and nobody would be told. V8's DataCloneError quotes it.
  */
-const NOT_TO_BE_SENT = Symbol(
+export const NOT_TO_BE_SENT = Symbol(
   'a reference belongs to its thread: give the object a name by heap.roots.set, or store it where the other thread finds it;',
 );
 

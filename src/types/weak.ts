@@ -2,23 +2,34 @@
 
 import { strongFromWeak, type WeakHandle, weakHandle } from '../gc/specials.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
+import { NOT_TO_BE_SENT } from '../threads/frame.ts';
 import { type Env, inRegion } from './env.ts';
 import { objectAround } from './object-around.ts';
 import { asReference, type PlaceClass, type Reference } from './reference.ts';
+import { inspectCustom } from './show.ts';
 
 /**
  * The class behind `WeakReference` of values.ts. It is a name and no more: the record that it names belongs to the object
  * and goes with it, however many weak references there are, in whatever thread.
  */
 export class WeakPointer {
+  /** No field of a clone could be: sending one is refused. */
+  protected readonly belongs = NOT_TO_BE_SENT;
   readonly #env: Env;
   readonly #handle: WeakHandle;
   readonly #place: PlaceClass;
+  readonly #name: string;
 
-  constructor(env: Env, handle: WeakHandle, place: PlaceClass) {
+  constructor(env: Env, handle: WeakHandle, place: PlaceClass, name: string) {
     this.#env = env;
     this.#handle = handle;
     this.#place = place;
+    this.#name = name;
+  }
+
+  /** For `console.log`. Whether the object is alive is not looked at: that would keep it so for a cycle. */
+  [inspectCustom](): string {
+    return `weak reference to ${this.#name}`;
   }
 
   /** See WeakReference in values.ts. */
@@ -47,6 +58,6 @@ export function weakReference(env: Env, value: unknown): WeakPointer {
   return inRegion(env, () => {
     const addr = ref.$a >>> 0;
     objectAround(env, addr, 'weak');
-    return new WeakPointer(env, weakHandle(env.malloc.cache.heap, addr), ref.$codec.place!);
+    return new WeakPointer(env, weakHandle(env.malloc.cache.heap, addr), ref.$codec.place!, ref.$codec.name);
   });
 }

@@ -165,3 +165,7 @@ test('makes nothing in the heap, and no references', () => {
     expect(heap.view().threads()[0]!.shadowSlots).toBe(slots);
   });
 });
+
+test('weak references say what they are', () => {
+  expect(inspect(heap.weak(heap.new(Point)))).toBe('weak reference to Point');
+});

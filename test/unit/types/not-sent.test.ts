@@ -76,6 +76,10 @@ test('what is sent instead is what the reference leads to: its fields, or the he
   expect(structuredClone(heap.share())).toHaveProperty('spanheap');
 });
 
+test('weak references are refused with the same words', () => {
+  expectRefused(heap.weak(heap.new(Node)));
+});
+
 test('interned texts and cursors are refused too', () => {
   const refused = expect.objectContaining({ name: 'DataCloneError' });
   expect(() => structuredClone(heap.intern('x'))).toThrow(refused);
