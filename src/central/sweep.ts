@@ -322,8 +322,8 @@ export function ensureSwept(heap: MHeap, s: SpanRef): void {
   for (;;) {
     const gen = Atomics.load(m, H_SWEEPGEN);
     const own = Atomics.load(m, s + SPAN_SWEEPGEN);
-    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || own === gen || own === gen + 3) return;
-    if (own === gen - 1) {
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || own === gen || own === ((gen + 3) | 0)) return;
+    if (own === ((gen - 1) | 0)) {
       // A sweep is over in microseconds, and whoever does it wakes nobody.
       let spin = SPIN;
       while (spin > 0 && Atomics.load(m, s + SPAN_SWEEPGEN) === own) spin--;

@@ -85,8 +85,12 @@ export interface Marker {
   readonly flushBarrier: (p: ProcRef) => void;
   /** Shades the pointers of an object, and not the object. For what specials keep alive. */
   readonly scanObject: (addr: number) => void;
-  /** Puts all marked objects of a span on the stack again. */
-  readonly rescanSpan: (s: SpanRef) => void;
+  /**
+   * Shades the pointers of all marked objects of a span, of a large one of the elements that begin between two addresses. None of
+   * them goes on the stack: what that loses when there is no memory for buffers was marked since, so each time that all is
+   * scanned again there is less left, and it comes to an end.
+   */
+  readonly rescanSpan: (s: SpanRef, from: number, end: number) => void;
   /** Takes a work buffer. False: there is none. */
   readonly take: () => boolean;
   /** Gives grey objects to others: all, or all but a few. */
@@ -421,21 +425,36 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     mark(gather((m[s] + index * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), 0));
   }
 
-  function rescanSpan(s: SpanRef): void {
+  function rescanSpan(s: SpanRef, from: number, end: number): void {
     const spanClass = m[s + SPAN_CLASS];
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (spanClass & 1) !== 0) return;
     const marks = m[s + SPAN_GCMARK_BITS];
     const alloc = m[s + SPAN_ALLOC_BITS];
     const size = m[s + SPAN_ELEMSIZE];
-    for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
+    const nelems = m[s + SPAN_NELEMS];
+    let n = 0;
+    for (let i = 0; i < nelems; i++) {
       const both = m[(marks + i) >>> 5] & m[(alloc + i) >>> 5];
       if ((both & (1 << i)) === 0) continue;
-      if (spanClass < 2) push(m[s], Atomics.load(m, s + SPAN_LARGE_TYPE));
+      if (spanClass < 2) n = gatherPart(s, from, end);
       else {
-        const type = m16[m[s + SPAN_TYPES] + i]!;
-        push(m[s] + i * size, type | (Math.max(1, Math.floor(size / sizeOf(type))) << 16));
+        const k = learn(m16[m[s + SPAN_TYPES] + i]!);
+        n = gather((m[s] + i * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), n);
       }
     }
+    mark(n);
+  }
+
+  /** Gathers from the elements of a large object that begin in a part of the heap. How many are in the batch then. */
+  function gatherPart(s: SpanRef, from: number, end: number): number {
+    const type = Atomics.load(m, s + SPAN_LARGE_TYPE);
+    if (type === 0) return 0;
+    const base = m[s] >>> 0;
+    const k = learn(type);
+    const size = layout[k];
+    const first = Math.max(0, Math.ceil((from - base) / size));
+    const last = Math.min(Math.floor((m[s + SPAN_ELEMSIZE] >>> 0) / size), Math.ceil((end - base) / size));
+    return gather((base + first * size) | 0, k, last - first, 0);
   }
 
   function clear(): void {

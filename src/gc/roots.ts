@@ -6,7 +6,7 @@
  * the threads run; only which pieces a table has is noted in the stop.
  */
 import { NIL, type ProcRef, type Ref } from '../base/brand.ts';
-import { LOG_CHUNK_PAGES, PAGE_SHIFT } from '../layout/constants.ts';
+import { LOG_CHUNK_PAGES, PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import {
   GC_RESCAN,
   GC_ROOT_JOBS,
@@ -31,6 +31,7 @@ import {
   SEGMENT_WORDS,
 } from '../layout/proc.ts';
 import { ROOT_ADDR, ROOT_NEXT } from '../layout/root.ts';
+import { SPAN_CLASS } from '../layout/span.ts';
 import { setMarked } from '../spans/mark.ts';
 import { eachSpan, spanBase } from '../spans/mspan.ts';
 import { newBuffer, putFull } from '../spans/workbuf.ts';
@@ -200,12 +201,15 @@ export function doRootJob(t: Proc, marker: Marker): boolean {
   return true;
 }
 
+/** A span is scanned where it begins; a large object in each of its chunks, a part at a time. */
 function rescanPages(mem: Mem, marker: Marker, first: number, end: number): void {
+  const { m } = mem;
   eachSpan(
     mem,
     end,
     (s, page) => {
-      if (spanBase(mem.m, s) >>> PAGE_SHIFT === page) marker.rescanSpan(s);
+      const isHere = m[s + SPAN_CLASS] < 2 || spanBase(m, s) >>> PAGE_SHIFT === page;
+      if (isHere) marker.rescanSpan(s, first * PAGE_SIZE, end * PAGE_SIZE);
     },
     first,
   );

@@ -8,13 +8,13 @@
  * The span is also given a record for deferred frees, which keeps `free` of its objects out of the fast path: the slow
  * one looks for specials (malloc/free.ts).
  */
+
 import { NIL, type Ref, type SpanRef, type Words } from '../base/brand.ts';
-import { OutOfMemoryError } from '../base/errors.ts';
 import { makeDeferRecord } from '../cache/defer.ts';
 import { ensureSwept } from '../central/sweep.ts';
 import { H_SPECIALS_LOCK, H_WEAK_SERIAL, H_WEAK_SERIAL_HIGH } from '../layout/header.ts';
 import { PROC_CALLBACKS_EPOCH, PROC_EPOCH } from '../layout/proc.ts';
-import { SPAN_CLASS, SPAN_DEFER, SPAN_ELEMSIZE, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
+import { SPAN_CLASS, SPAN_DEFER, SPAN_NELEMS, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
 import {
   KIND_CLEANUP,
   KIND_FINALIZER,
@@ -29,9 +29,11 @@ import {
   SPECIAL_SERIAL,
   SPECIAL_SERIAL_HIGH,
 } from '../layout/special.ts';
+import { bitsWords } from '../spans/bits-arena.ts';
 import { takesCallbacks } from '../spans/callback-queue.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
+import { outOfMetadata } from '../spans/persistent.ts';
 import { findSpecial, freeSpecials, linkSpecial, newSpecial, unlinkSpecial } from '../spans/special-list.ts';
 import { dropCallback } from '../spans/specials.ts';
 
@@ -48,7 +50,7 @@ export function spanForSpecials(heap: MHeap, addr: number): SpanRef {
   const s = spanOf(heap.t.mem, addr);
   ensureSwept(heap, s);
   if (m[s + SPAN_CLASS] < 2 || m[s + SPAN_DEFER] !== NIL || makeDeferRecord(heap, s)) return s;
-  throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+  throw outOfMetadata(heap.t.mem, bitsWords(m[s + SPAN_NELEMS]));
 }
 
 /** A record with address and kind, in no list yet. Throws OutOfMemoryError. */

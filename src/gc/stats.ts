@@ -107,7 +107,7 @@ export function recordCycle(ctx: GcContext): CycleRecord {
  * counted, with what is known by then, since others may read it at any time; and once more after its last stop. World stopped.
  */
 export function notePause({ mf, plan }: Mem, cycle: number, ns: number): void {
-  const ring = (plan.stats >>> 1) + ((cycle - 1) % STATS_RING);
+  const ring = (plan.stats >>> 1) + ((cycle - 1) & (STATS_RING - 1));
   mf[ring + (STATS_PAUSE_NS >>> 1)] = ns;
   mf[ring + (STATS_PAUSE_END >>> 1)] = nanotime();
 }
@@ -129,7 +129,7 @@ export function lastCycles({ m, mf }: Mem): CycleRecord[] {
 
 /** The cycle's first double. */
 function cycleAt(cycle: number): number {
-  return (GC_CYCLE_RING >>> 1) + (cycle % CYCLE_RING) * CYCLE_DOUBLES;
+  return (GC_CYCLE_RING >>> 1) + (cycle & (CYCLE_RING - 1)) * CYCLE_DOUBLES;
 }
 
 function lastCycle(ctx: GcContext): CycleRecord {

@@ -3,9 +3,10 @@
  * objects of spans that another thread or nobody owns. Every check comes before the first write, but one: of two threads that free
  * an object at the same moment the second learns it from the word that decides, when the collector has been told already.
  */
+
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
-import { OutOfMemoryError, PointerError } from '../base/errors.ts';
+import { PointerError } from '../base/errors.ts';
 import { deferBit, deferFree, isNoted, makeDeferRecord, noteFree } from '../cache/defer.ts';
 import { freeTiny, isLive } from '../cache/owner-free.ts';
 import { freeUnowned } from '../central/free-unowned.ts';
@@ -32,10 +33,12 @@ import {
   SPAN_TYPES,
 } from '../layout/span.ts';
 import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
+import { bitsWords } from '../spans/bits-arena.ts';
 import { count, countLarge } from '../spans/heap-stats.ts';
 import { keepBits } from '../spans/held-bits.ts';
 import { moveBytes } from '../spans/move.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
+import { outOfMetadata } from '../spans/persistent.ts';
 import { dropSpecials } from '../spans/specials.ts';
 import { tinyAround, tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
 import { keeping } from '../threads/keep.ts';
@@ -169,7 +172,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
       continue;
     }
     if (Atomics.load(m, s + SPAN_DEFER) === NIL) {
-      if (!makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+      if (!makeDeferRecord(heap, s)) throw outOfMetadata(heap.t.mem, bitsWords(m[s + SPAN_NELEMS]));
       continue;
     }
     if (!deferFree(heap, s, owner, index, deferBit(start))) throwDouble('free', ptr);
@@ -183,7 +186,8 @@ export function freeSlow(a: Malloc, ptr: number): void {
  */
 function freeTinyLater({ cache: { heap } }: Malloc, s: SpanRef, index: number, start: number, ptr: number): void {
   const { m } = heap.t.mem;
-  if (m[s + SPAN_DEFER] === NIL && !makeDeferRecord(heap, s)) throw new OutOfMemoryError(m[s + SPAN_ELEMSIZE], 0, 0);
+  if (m[s + SPAN_DEFER] === NIL && !makeDeferRecord(heap, s))
+    throw outOfMetadata(heap.t.mem, bitsWords(m[s + SPAN_NELEMS]));
   if (!noteFree(heap, s, index, deferBit(start))) throwDouble('free', ptr);
 }
 

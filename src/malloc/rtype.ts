@@ -5,7 +5,7 @@
 import { ctz32, isPowerOfTwo } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
-import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
+import { ArgumentError, TypeMismatchError } from '../base/errors.ts';
 import { fatal } from '../base/fatal.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
 import { H_HEAP_LOCK, H_IDENTITY, H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
@@ -19,7 +19,7 @@ import {
   RTYPE_SIZE,
 } from '../layout/rtype.ts';
 import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
-import { persistentAlloc } from '../spans/persistent.ts';
+import { outOfMetadata, persistentAlloc } from '../spans/persistent.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 
@@ -61,7 +61,7 @@ export interface RType {
 export type ExplainDifference = (name: string, ours: string, theirs: string) => string;
 
 /** Largest size of a type: a value must fit in one allocation of the smallest heap anybody makes. */
-const MAX_TYPE_SIZE = 2 ** 31;
+const MAX_TYPE_SIZE = 2 ** 31 - 1;
 
 function check(spec: RTypeSpec): { align: number; pointers: number[]; ptrBytes: number } {
   if (typeof spec !== 'object' || spec === null)
@@ -221,8 +221,12 @@ export class TypeTable extends TypeList {
     const definition = new TextEncoder().encode(type.definition);
     const mask = maskWords(type.ptrBytes);
     const words = RTYPE_MASK + mask + wordsOf(name.length) + wordsOf(definition.length);
-    const record = type.number > MAX_TYPES ? NIL : persistentAlloc(t, words);
-    if (record === NIL) throw new OutOfMemoryError(words * 4, type.number, MAX_TYPES);
+    if (type.number > MAX_TYPES) {
+      const text = `type ${JSON.stringify(type.name)}: the heap has ${MAX_TYPES} types, and no room for more`;
+      throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
+    }
+    const record = persistentAlloc(t, words);
+    if (record === NIL) throw outOfMetadata(t.mem, words);
     m[record + RTYPE_SIZE] = type.size;
     m[record + RTYPE_PTR_BYTES] = type.ptrBytes;
     m[record + RTYPE_ALIGN] = type.align;

@@ -126,7 +126,7 @@ function gcFields(mem: Mem) {
   const lifetime = Math.max(1, nanotime() - mf[GC_T_CREATED >>> 1]) * Math.max(1, Atomics.load(m, H_PROCS));
   return {
     NextGC: goalBytes(mem),
-    LastGC: NumGC === 0 ? 0 : PauseEnd[(NumGC + STATS_RING - 1) % STATS_RING]!,
+    LastGC: NumGC === 0 ? 0 : PauseEnd[(NumGC - 1) & (STATS_RING - 1)]!,
     PauseTotalNs: mf[GC_PAUSE_TOTAL >>> 1],
     PauseNs: ring(STATS_PAUSE_NS),
     PauseEnd,

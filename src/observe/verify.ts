@@ -262,7 +262,7 @@ function verifyOwner(heap: MHeap, s: SpanRef, at: string): void {
   const { mem } = heap.t;
   const { m, plan } = mem;
   const owner = m[s + SPAN_OWNER];
-  const ahead = m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN];
+  const ahead = (m[s + SPAN_SWEEPGEN] - m[H_SWEEPGEN]) | 0;
   if (owner < 0 || owner > plan.maxProcs) fail('span.owner', `${at}: ${owner} is no thread`);
   if (owner === 0) {
     // All that was to be swept has been by now.

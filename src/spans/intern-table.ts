@@ -12,7 +12,7 @@ import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { persistentAlloc } from './persistent.ts';
 
-const FIRST_SIZE = 64;
+export const FIRST_SIZE = 64;
 
 /** Word of the bucket that a hash belongs to. There must be buckets. */
 function bucketOf(m: Words, hash: number): number {

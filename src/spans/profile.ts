@@ -35,7 +35,7 @@ import {
 
 /** Stages from −2 on. */
 function counterOf(first: number, stage: number): number {
-  return first + 2 * ((stage + STAGES) % STAGES);
+  return first + 2 * (((stage % STAGES) + STAGES) % STAGES);
 }
 
 /** Adds 1 to the 64-bit counter at `word`. */

@@ -271,7 +271,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   const gen = m[H_SWEEPGEN];
   if (owner !== 0) dropHalfMade(heap, s);
   dropUnborn(mem, s);
-  const halfSwept = m[s + SPAN_SWEEPGEN] === gen - 1;
+  const halfSwept = m[s + SPAN_SWEEPGEN] === ((gen - 1) | 0);
   if (halfSwept) {
     finishSpecials(heap, s);
     renewHalfSwept(heap, s, heldHeap);

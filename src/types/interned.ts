@@ -3,13 +3,14 @@
  * the bytes weakly (spans/intern-table.ts); strings in the heap keep them alive, and so does an `Interned`, by a handle
  * that goes with it.
  */
+
 import { NIL, type Ref, type Words } from '../base/brand.ts';
-import { OutOfMemoryError } from '../base/errors.ts';
 import { handleOf, numberWeak, recordFor, spanForSpecials, strongFromWeak, type WeakHandle } from '../gc/specials.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
 import { H_INTERN_SEED, H_SPECIALS_LOCK } from '../layout/header.ts';
 import { KIND_INTERNED, SPECIAL_BYTES, SPECIAL_HASH } from '../layout/special.ts';
-import { findInterned, growInterned, linkInterned } from '../spans/intern-table.ts';
+import { FIRST_SIZE, findInterned, growInterned, linkInterned } from '../spans/intern-table.ts';
+import { outOfMetadata } from '../spans/persistent.ts';
 import { freeSpecials, linkSpecial } from '../spans/special-list.ts';
 import type { Frame } from '../threads/frame.ts';
 import { type Env, inRegion } from './env.ts';
@@ -149,7 +150,7 @@ export class Interner {
     const { t } = env;
     const { m } = t.mem;
     const { heap } = env.malloc.cache;
-    if (!growInterned(t)) throw new OutOfMemoryError(wanted.length, 0, 0);
+    if (!growInterned(t)) throw outOfMetadata(t.mem, FIRST_SIZE);
     const s = spanForSpecials(heap, made);
     const r: Ref = recordFor(heap, made, KIND_INTERNED);
     m[r + SPECIAL_HASH] = wanted.hash;

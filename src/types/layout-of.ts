@@ -29,7 +29,7 @@ export interface Layout {
   readonly fields?: readonly FieldLayout[];
 }
 
-const MAX_SIZE = 2 ** 31;
+const MAX_SIZE = 2 ** 31 - 1;
 /** Pointers in one value: they are listed here, and are bits of the type's record. More belong in a slice. */
 const MAX_POINTERS = 2 ** 20;
 /** Structs and arrays in each other. What goes through values calls itself as often. */
@@ -59,7 +59,7 @@ const depths = new WeakMap<Kind, number>();
 
 /**
  * The layout of a kind; the same object each time. Throws an ArgumentError when a field of a struct is no type, when a
- * struct contains itself, or when a value is too large: over 2³¹ bytes, 2²⁰ pointers, or 100 structs and arrays in each other.
+ * struct contains itself, or when a value is too large: 2³¹ bytes and more, 2²⁰ pointers, or 100 structs and arrays in each other.
  */
 export function layoutOf(kind: Kind, ptrSize: PtrSize = PTR_SIZE): Layout {
   return layoutIn(kind, [], ptrSize);

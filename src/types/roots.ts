@@ -3,11 +3,11 @@
  * collector reads them while threads go on, so what is stored and what is replaced is reported to the barrier.
  */
 import { NIL, type Ref } from '../base/brand.ts';
-import { ArgumentError, OutOfMemoryError, TypeMismatchError } from '../base/errors.ts';
+import { ArgumentError, TypeMismatchError } from '../base/errors.ts';
 import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_ROOTS, H_WRITE_BARRIER } from '../layout/header.ts';
 import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from '../layout/root.ts';
 import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
-import { persistentAlloc } from '../spans/persistent.ts';
+import { outOfMetadata, persistentAlloc } from '../spans/persistent.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { asReference, type Place } from './reference.ts';
@@ -140,7 +140,7 @@ export class RootTable {
     const bytes = new TextEncoder().encode(name);
     const words = ROOT_NAME + wordsOf(bytes.length);
     const r = persistentAlloc(t, words);
-    if (r === NIL) throw new OutOfMemoryError(words * 4, 0, 0);
+    if (r === NIL) throw outOfMetadata(mem, words);
     writeText(mem, r + ROOT_NAME, bytes);
     m[r + ROOT_NAME_BYTES] = bytes.length;
     m[r + ROOT_NEXT] = m[H_ROOTS];

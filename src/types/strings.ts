@@ -6,7 +6,7 @@
  * an `update` of a map or otherwise; see docs/memory-model.md.
  */
 import { describe } from '../base/describe.ts';
-import { WrongTypeError } from '../base/errors.ts';
+import { OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import { STRING_LEN } from '../layout/slice.ts';
 import { callInRegion, type Env } from './env.ts';
 import { InternedText } from './interned.ts';
@@ -63,6 +63,20 @@ export function stringCodec(env: Env): Scalar<string | InternedText> {
   return { read, check, write };
 }
 
+/** Bytes of a value: their number is Go's int on 32 bits, as that of a slice's elements. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** Throws unless `value` is bytes that a field, or the key of a map, can hold. */
+export function checkBytes(value: unknown, where: string): void {
+  if (!(value instanceof Uint8Array)) {
+    throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(value)}`);
+  }
+  if (value.length > MAX_BYTES)
+    throw new OutOfRangeError(
+      `${where}: ${value.length} bytes are more than ${MAX_BYTES}, the most that one value has`,
+    );
+}
+
 export function bytesCodec(env: Env): Scalar<Uint8Array> {
   const { t, barrier } = env;
   const { i32, u8 } = t.mem;
@@ -71,12 +85,6 @@ export function bytesCodec(env: Env): Scalar<Uint8Array> {
     if (t.depth === 0) return callInRegion(env, read, addr);
     const from = i32[addr >>> 2]! >>> 0;
     return Uint8Array.from(u8.subarray(from, from + i32[(addr + STRING_LEN) >>> 2]!));
-  }
-
-  function check(value: unknown, where: string): void {
-    if (!(value instanceof Uint8Array)) {
-      throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(value)}`);
-    }
   }
 
   function write(addr: number, value: Uint8Array): void {
@@ -89,5 +97,5 @@ export function bytesCodec(env: Env): Scalar<Uint8Array> {
     i32[(addr + STRING_LEN) >>> 2] = length;
   }
 
-  return { read, check, write };
+  return { read, check: checkBytes, write };
 }

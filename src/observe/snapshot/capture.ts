@@ -78,9 +78,10 @@ export interface SnapshotOptions {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** Words of a section of small records; types to a section. */
+/** Words of a section of small records. */
 const BATCH = MAX_BINARY / 4;
-const TYPES = 256;
+/** Characters of names and definitions after which a section has types enough. */
+const TYPE_TEXT = 1 << 20;
 const PAGE_WORDS = PAGE_SIZE / 4;
 /** Spans between two safepoints. */
 const SLICE = 1024;
@@ -189,9 +190,8 @@ export class Capture {
   *#records(): Generator<Uint8Array, void> {
     const writer = this.#writer;
     this.#inRegion(() => this.#meta());
-    for (let from = 0; from < this.#table.all().length; from += TYPES) {
-      const types = this.#table.all().slice(from, from + TYPES);
-      writer.json(TYPE, types.map(describeType));
+    for (const types of typeSections(this.#table)) {
+      writer.json(TYPE, types);
       yield* this.#ready();
     }
     for (const batch of batches(this.#roots(), SNAP_ROOT_WORDS)) {
@@ -336,6 +336,19 @@ export class Capture {
 
   #end(): void {
     this.#writer.words(END_, this.#totals);
+  }
+}
+
+/** All types, those too that come meanwhile; as many together as have a section's worth of text. */
+function* typeSections(table: TypeTable): Generator<SnapshotType[], void> {
+  for (let from = 0; from < table.all().length; ) {
+    const types: SnapshotType[] = [];
+    for (let text = 0; text < TYPE_TEXT && from < table.all().length; from++) {
+      const type = table.all()[from]!;
+      types.push(describeType(type));
+      text += type.name.length + type.definition.length + type.pointers.length * 8;
+    }
+    yield types;
   }
 }
 

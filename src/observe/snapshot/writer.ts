@@ -1,5 +1,6 @@
 /** Puts sections of a snapshot one behind the other, in pieces of about 1 MiB that are handed out when they are full. */
 import { isLittleEndian } from '../../base/byte-order.ts';
+import { ArgumentError } from '../../base/errors.ts';
 import { checksum } from './checksum.ts';
 import {
   BYTE_ORDER_MARK,
@@ -15,6 +16,7 @@ import {
   FORMAT_VERSION,
   MAGIC_BYTES,
   MAX_BINARY,
+  MAX_JSON,
   SECTION_ARG,
   SECTION_BYTES,
   SECTION_CHECK,
@@ -97,6 +99,12 @@ export class SectionWriter {
 
   json(type: number, value: unknown): void {
     const text = new TextEncoder().encode(JSON.stringify(value));
+    if (text.length > MAX_JSON) {
+      throw new ArgumentError(
+        'ERR_INVALID_ARGUMENT',
+        `snapshot: ${text.length} bytes of names, of roots or of types, are more than a file has room for, ${MAX_JSON}`,
+      );
+    }
     this.section(type, 0, text.length, (to) => to.set(text));
   }
 

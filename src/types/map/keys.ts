@@ -15,6 +15,7 @@ import { WrongTypeError } from '../../base/errors.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { KeyName } from '../kinds.ts';
 import { checkInteger, INT_RANGES, type IntName } from '../scalars.ts';
+import { checkBytes } from '../strings.ts';
 import { hashInt, hashPair, hashThree, hashWords } from './hash.ts';
 import type { MapHost } from './host.ts';
 import { type Find, makeBytesFind, makeIntFind } from './probe.ts';
@@ -291,12 +292,8 @@ function bytesKeys(host: MapHost): KeyCodec {
   const { reserve, finish, decode, codec } = bytesOf(host);
   const { u8 } = host.mem;
 
-  function check(key: unknown, where: string): void {
-    if (!(key instanceof Uint8Array)) throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(key)}`);
-  }
-
   function load(key: unknown, where: string, k0: number, k1: number): number {
-    check(key, where);
+    checkBytes(key, where);
     // Each byte is read once: another thread may be writing to it, if it is shared memory.
     const from = key as Uint8Array;
     const { length } = from;
@@ -307,7 +304,7 @@ function bytesKeys(host: MapHost): KeyCodec {
 
   return {
     ...codec,
-    ...{ name: 'bytes', check, load },
+    ...{ name: 'bytes', check: checkBytes, load },
     decode: (words) => decode(words, bytesIn, (addr, length) => u8.slice(addr, addr + length)),
     // One that is detached cannot be copied. It is the empty key, as `load` takes it.
     keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key.length === 0 ? [] : key) : key),

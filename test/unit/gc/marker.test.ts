@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { createHeap, type Heap } from '../../../src/index.ts';
 import { GC_HEAP_LIVE } from '../../../src/layout/gc.ts';
+import { H_PERSISTENT_NEXT } from '../../../src/layout/header.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 
 const BATCH = 64;
 const NODE = 48; // a size class of its own here
@@ -22,6 +24,12 @@ function bytesMarked(heap: Heap): number {
 
 function nodeType(heap: Heap) {
   return heap.raw.type({ name: 'node', size: NODE, pointers: [0, 4] });
+}
+
+/** No memory is left for what the library notes of the heap. */
+function useUpMetadata(heap: Heap): void {
+  const words = new Int32Array(heap.share().meta);
+  words[H_PERSISTENT_NEXT] = (heap.raw as unknown as Malloc).t.mem.plan.end & ~1;
 }
 
 /** An object with `n` pointers, which stays. */
@@ -55,6 +63,33 @@ describe('marker', () => {
       heap.verify();
     });
   }
+
+  // Then what the stack loses is found by scanning all that is marked again: until nothing is lost any more.
+  test.each([
+    ['small objects, several thousand in each part of the heap', 30_000, 1],
+    ['large objects of many pieces', 40, 40_000],
+  ])('without memory for work buffers the cycle comes to its end: %s', (_, n, length) => {
+    const heap = openHeap();
+    const { raw } = heap;
+    const pointer = raw.type({ name: 'cell', size: 8, pointers: [0, 4] });
+    const node = nodeType(heap);
+    heap.scope(() => {
+      const table = pointersOf(heap, n);
+      let last = 0;
+      for (let i = 0; i < n; i++) {
+        const cells = raw.newarray(pointer, length);
+        raw.writePointer(table + 4 * i, cells);
+        for (let k = 0; k < length; k += 97) raw.writePointer(cells + 8 * k, raw.newobject(node));
+        raw.writePointer(cells + 8 * (length - 1) + 4, last);
+        last = cells;
+      }
+    });
+    const nodes = nodesOf(heap);
+    useUpMetadata(heap);
+    heap.gc();
+    expect(nodesOf(heap)).toBe(nodes);
+    heap.verify();
+  });
 
   // What a marker knows of types grows as it meets them: each must be scanned the first time as well.
   test.each([
