@@ -29,7 +29,11 @@ function live({ heap }: ReturnType<typeof setUp>): void {
   for (let cycle = 0; cycle < CYCLES; cycle++) {
     heap.scope(() => {
       for (let i = 0; i < 300; i++) {
-        const node = heap.new(Node, { key: cycle, name: `node ${cycle}`, next: list.length > 0 ? list.at(list.length - 1) : null });
+        const node = heap.new(Node, {
+          key: cycle,
+          name: `node ${cycle}`,
+          next: list.length > 0 ? list.at(list.length - 1) : null,
+        });
         if (i % 10 === 0) list.push(node);
         if (i % 50 === 0) names.set(`${i}`, node);
       }
