@@ -264,7 +264,7 @@ test('a thread that reaches no safepoint is named after the time that was asked 
   heap.gc();
   warn.mockRestore();
   expect(warnings.length).toBe(1);
-  expect(warnings[0]).toContain(`proc ${hand.heapId} `);
+  expect(warnings[0]).toContain(`thread ${hand.heapId} of the heap `);
   await allEnded([hand], control);
   expect(heap.stats().gc.cycles).toBe(1);
 });
