@@ -2,11 +2,10 @@
  * Plants one fault of each kind in the memory of a good heap: `verify` names it. Then the word is put back, and the
  * heap is good again.
  */
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { ctz32 } from '../../../src/base/bits.ts';
 import type { ProcRef } from '../../../src/base/brand.ts';
 import { centralSet } from '../../../src/central/mcentral.ts';
-import { VerifyError } from '../../../src/index.ts';
 import { ARENA_NEXT, ARENA_USED } from '../../../src/layout/bits-arena.ts';
 import { CENTRAL_WORDS, SET_COUNT } from '../../../src/layout/central.ts';
 import { FIX_IN_USE, FIX_LIST, FIX_SPANS, FIX_WORDS } from '../../../src/layout/fixalloc.ts';
@@ -84,9 +83,9 @@ import {
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { threadMeter } from '../../../src/spans/heap-stats.ts';
+import { expectNamed, type Plant } from '../../support/plant.ts';
 import { RichHeap } from '../../support/rich-heap.ts';
 
-type Plant = readonly [word: number, value: number];
 type Fault = readonly [invariant: string, says: string, plant: (r: RichHeap) => readonly Plant[]];
 
 const proc = (r: RichHeap): number => r.x.proc(r.heap.threadId);
@@ -438,20 +437,5 @@ r.heap.raw.free(above!);
 const FAULTS = [HEADER, PAGES, SPANS_TABLE, PAGE_OWNERS, SPAN, LISTS, CACHES, SWAPPED, METADATA, STATS].flat();
 
 test.each(FAULTS)('%s: "%s"', (invariant, says, plant) => {
-  const plants = plant(r);
-  const before = plants.map(([word]) => r.m[word]!);
-  for (const [word, value] of plants) r.m[word] = value;
-  let error: unknown;
-  try {
-    r.heap.verify();
-  } catch (e) {
-    error = e;
-  } finally {
-    for (let i = plants.length - 1; i >= 0; i--) r.m[plants[i]![0]] = before[i]!;
-  }
-  expect(error).toBeInstanceOf(VerifyError);
-  expect((error as VerifyError).message).toContain(says);
-  expect((error as VerifyError).invariant).toBe(invariant);
-  expect((error as VerifyError).code).toBe('ERR_CORRUPT');
-  r.heap.verify();
+  expectNamed(r.heap, r.m, plant(r), invariant, says);
 });

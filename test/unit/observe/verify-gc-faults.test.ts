@@ -3,18 +3,7 @@
  * holds one open: `verify` names it. Then the word is put back, and the heap is good again.
  */
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  attachHeap,
-  createHeap,
-  type Heap,
-  map,
-  ref,
-  slice,
-  string,
-  struct,
-  u32,
-  VerifyError,
-} from '../../../src/index.ts';
+import { attachHeap, createHeap, type Heap, map, ref, slice, string, struct, u32 } from '../../../src/index.ts';
 import { FIX_LIST, FIX_WORDS, FIX_WORKBUFS } from '../../../src/layout/fixalloc.ts';
 import {
   GC_IDLE,
@@ -60,6 +49,7 @@ import {
 } from '../../../src/layout/span.ts';
 import { beginCycle, finishCycle } from '../../support/gc-cycle.ts';
 import { Internals } from '../../support/internals.ts';
+import { expectNamed, type Plant } from '../../support/plant.ts';
 
 const Leaf = struct('Leaf', { text: string });
 const Tree = struct('Tree', { kids: slice(ref(Leaf)), words: map(string, u32), other: ref(Leaf) });
@@ -88,25 +78,12 @@ function scene(): Scene {
 }
 
 /** `data`: the word is one of object memory. */
-type Plant = readonly [word: number, value: number, data?: 'data'];
-type Fault = readonly [invariant: string, says: string, plant: (s: Scene) => readonly Plant[]];
+type Word = readonly [word: number, value: number, data?: 'data'];
+type Fault = readonly [invariant: string, says: string, plant: (s: Scene) => readonly Word[]];
 
-function expectNamed(s: Scene, [invariant, says, plant]: Fault): void {
-  const plants = plant(s).map(([word, value, data]) => ({ of: data === undefined ? s.m : s.i32, word, value }));
-  const before = plants.map(({ of, word }) => of[word]!);
-  for (const { of, word, value } of plants) of[word] = value;
-  let error: unknown;
-  try {
-    s.heap.verify();
-  } catch (e) {
-    error = e;
-  } finally {
-    for (let i = plants.length - 1; i >= 0; i--) plants[i]!.of[plants[i]!.word] = before[i]!;
-  }
-  expect(error).toBeInstanceOf(VerifyError);
-  expect((error as VerifyError).message).toContain(says);
-  expect((error as VerifyError).invariant).toBe(invariant);
-  s.heap.verify();
+function expectFault(s: Scene, [invariant, says, plant]: Fault): void {
+  const plants = plant(s).map(([word, value, data]): Plant => [word, value, data === undefined ? s.m : s.i32]);
+  expectNamed(s.heap, s.m, plants, invariant, says);
 }
 
 /** First word of the mark bits of a span. */
@@ -160,7 +137,7 @@ const OUTSIDE: readonly Fault[] = [
 
 describe('outside of a cycle', () => {
   const s = scene();
-  test.each(OUTSIDE)('%s: "%s"', (...fault) => expectNamed(s, fault));
+  test.each(OUTSIDE)('%s: "%s"', (...fault) => expectFault(s, fault));
 });
 
 /** A class record with a window. */
@@ -216,7 +193,7 @@ describe('while a cycle marks', () => {
   const s = scene();
   s.heap.raw.mallocgc(64, null, true);
   beginCycle(s.heap);
-  test.each(MARKING)('%s: "%s"', (...fault) => expectNamed(s, fault));
+  test.each(MARKING)('%s: "%s"', (...fault) => expectFault(s, fault));
   afterAll(() => {
     finishCycle(s.heap);
     s.heap.verify();
@@ -248,7 +225,7 @@ describe('while a snapshot is taken', async () => {
   await stream.next();
   s.heap.roots.get('tree', Tree)!.other = s.heap.new(Leaf);
   expect(s.m[SNAP_LOGS]).not.toBe(0);
-  test.each(HELD)('%s: "%s"', (...fault) => expectNamed(s, fault));
+  test.each(HELD)('%s: "%s"', (...fault) => expectFault(s, fault));
   afterAll(async () => {
     for await (const _ of stream);
     s.heap.verify();

@@ -1,6 +1,6 @@
 /** Plants one fault of each kind in the records of a heap profile: `verify` names it. */
-import { expect, test } from 'vitest';
-import { createHeap, VerifyError } from '../../../src/index.ts';
+import { test } from 'vitest';
+import { createHeap } from '../../../src/index.ts';
 import {
   BUCKET_ALLOCS,
   BUCKET_FREES,
@@ -24,6 +24,7 @@ import {
 import { SPAN_SPECIAL_SLOTS, SPAN_SPECIALS } from '../../../src/layout/span.ts';
 import { SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_PROFILE_BUCKET } from '../../../src/layout/special.ts';
 import { Internals } from '../../support/internals.ts';
+import { expectNamed, type Plant } from '../../support/plant.ts';
 
 const heap = createHeap({ gc: 'off', maxBytes: 2 ** 24, memProfileRate: 1 });
 const x = new Internals(heap);
@@ -43,7 +44,6 @@ const text = m[frame + FRAME_FILE]!;
 const head = (kind: number, record: number): number =>
   m[H_PROFILE_HEADS]! + kind * CHAINS + (m[record + NODE_HASH]! & (CHAINS - 1));
 
-type Plant = readonly [word: number, value: number];
 const FAULTS: readonly (readonly [invariant: string, says: string, plants: readonly Plant[]])[] = [
   ['profile.record', 'text', [[head(CHAIN_TEXTS, text), 12]]],
   ['profile.record', 'stack', [[stack + STACK_LENGTH, 100_000]]],
@@ -77,22 +77,7 @@ const FAULTS: readonly (readonly [invariant: string, says: string, plants: reado
 
 test.each(FAULTS)('%s: "%s"', (invariant, says, plants) => {
   heap.verify();
-  const before = plants.map(([word]) => m[word]!);
-  for (const [word, value] of plants) m[word] = value;
-  let error: unknown;
-  try {
-    heap.verify();
-  } catch (e) {
-    error = e;
-  } finally {
-    plants.forEach(([word], i) => {
-      m[word] = before[i]!;
-    });
-  }
-  expect(error).toBeInstanceOf(VerifyError);
-  expect((error as VerifyError).invariant).toBe(invariant);
-  expect((error as VerifyError).message).toContain(says);
-  heap.verify();
+  expectNamed(heap, m, plants, invariant, says);
 });
 
 test('a bucket that is in the list but in no chain is what a dead thread leaves, and no fault', () => {
