@@ -2,7 +2,6 @@
  * Objects of a snapshot by their fields, as `heap.inspect` reads those of a living heap, with the same code. Pages are
  * brought into a sparse copy of object memory as they are asked for.
  */
-
 import { PointerError } from '../base/errors.ts';
 import { PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import type { RType } from '../malloc/rtype.ts';

@@ -2,7 +2,6 @@
  * The sections of a snapshot file. Nothing is believed before its checksum was right, and no memory is taken for a length
  * that the file has not.
  */
-
 import { isLittleEndian } from '../base/byte-order.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { checksum } from '../observe/snapshot/checksum.ts';

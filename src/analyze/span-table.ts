@@ -2,7 +2,6 @@
  * The spans of a snapshot, and from an address to its object: by the page to the span, by a division to the slot, and by
  * counting bits to the object's number. Objects are numbered from 1 on in the order of their addresses.
  */
-
 import { popcount32 } from '../base/bits.ts';
 import { PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import {

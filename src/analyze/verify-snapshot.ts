@@ -6,7 +6,6 @@
  * exact. So lengths that belong to a pointer which was stored to meanwhile are not checked, and of maps only what never
  * changes, unless it is exact.
  */
-
 import { isPowerOfTwo } from '../base/bits.ts';
 import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
 import { KIND_CLEANUP, KIND_FINALIZER } from '../layout/special.ts';

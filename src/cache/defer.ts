@@ -19,12 +19,12 @@
  * `span.cache` is 0. The thread that makes the record stores it, and then the 0. The owner reads `cache` plainly: a free
  * that happened before his, in the program's own order, has made both visible.
  *
- * A span record can still be on a stack when its span was freed: the owner may take a note between the noter's two steps (bit, push)
- * and free the span. Only a span's owner may take its notes, or who sweeps it. So whoever takes a stack asks what the span is by
- * then: that of another thread goes on to that thread's stack, and one without owner has no notes, since nobody gives a span up
- * before he has taken them. Nor may its bits be touched: whoever frees its last object gives the bits' memory back.
+ * A span record can still be on a stack when its span was freed: the owner may take a note between the noter's two steps
+ * (bit, push) and free the span. Only a span's owner may take its notes, or who sweeps it. So whoever takes a stack asks what
+ * the span is by then. That of another thread goes on to that thread's stack. One without owner is left alone: who gave it up
+ * has taken its notes, but for those of tiny blocks that wait for the sweep; and whoever frees its last object gives the
+ * bits' memory back.
  */
-
 import { ctz32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef, type Words } from '../base/brand.ts';
 import { isUnswept } from '../central/sweep.ts';

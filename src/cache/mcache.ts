@@ -22,10 +22,9 @@
  * slots of every window are marked when it is made, so whatever is allocated is black; the reuse stacks are off, for their
  * slots are in no window; and no span goes back to mheap, for a marker may be about to set a mark in it.
  *
- * All state is in shared memory and consistent at safepoints, so `releaseAll` (release.ts) may be run by another thread while this
+ * All state is in shared memory and consistent at safepoints, so `releaseAll` may be run by another thread while this
  * one is stopped: the class works on whichever proc record it was made for.
  */
-
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanClass, type SpanRef, type Words } from '../base/brand.ts';
 import { reclaimPages } from '../central/reclaim.ts';

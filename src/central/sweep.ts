@@ -3,8 +3,9 @@
  * bits become the allocation bits, and a span that is empty goes back to mheap. Objects themselves are not touched.
  *
  * Who may sweep a span: whoever takes it off its unswept set, under the lock of its mcentral. He stores G−1 and his id
- * under that lock; the span is his until he publishes it as swept (G; his own, if he takes it into his cache, is G+3 then) or as free. Everybody else who
- * needs the span as it is after the sweep calls `ensureSwept`, which sweeps it, or waits for the one who does.
+ * under that lock; the span is his until he publishes it as swept (G; if he takes it into his cache, it is G+3 then) or as
+ * free. Everybody else who needs the span as it is after the sweep calls `ensureSwept`, which sweeps it, or waits for the
+ * one who does.
  *
  * Not while the collector marks: the next cycle begins when every span is swept, and a sweeper reaches no safepoint
  * between taking a span and publishing it. Nor does it let the world stop while it waits for a lock, unless a dead thread

@@ -1,5 +1,4 @@
 /** What the pacer, the limiter and the sweep pacing ask of a heap: the shared counters, in bytes. */
-
 import type { Words } from '../base/brand.ts';
 import { isAllSwept } from '../central/sweep.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';

@@ -12,7 +12,6 @@
  *   finish   H_WRITE_BARRIER = 0, spans go to mcentral, then sweepgen grows. Before that nobody sweeps: the cycle was for
  *            nothing, and the reaper clears the marks. After it, every span is one that is still to be swept.
  */
-
 import type { ProcRef } from '../base/brand.ts';
 import { nanotime } from '../base/clock.ts';
 import { beginMarking, endMarking } from '../cache/marking.ts';

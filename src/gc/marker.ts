@@ -418,11 +418,14 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
       push(m[s], Atomics.load(m, s + SPAN_LARGE_TYPE));
       return;
     }
+    mark(gatherSlot(s, Math.floor((addr - (m[s] >>> 0)) / m[s + SPAN_ELEMSIZE]), 0));
+  }
+
+  /** Adds the pointers of a small object to the `n` in the batch; how many it has then. */
+  function gatherSlot(s: SpanRef, index: number, n: number): number {
     const size = m[s + SPAN_ELEMSIZE];
-    const index = Math.floor((addr - (m[s] >>> 0)) / size);
-    const type = m16[m[s + SPAN_TYPES] + index]!;
-    const k = learn(type);
-    mark(gather((m[s] + index * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), 0));
+    const k = learn(m16[m[s + SPAN_TYPES] + index]!);
+    return gather((m[s] + index * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), n);
   }
 
   function rescanSpan(s: SpanRef, from: number, end: number): void {
@@ -430,17 +433,12 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (spanClass & 1) !== 0) return;
     const marks = m[s + SPAN_GCMARK_BITS];
     const alloc = m[s + SPAN_ALLOC_BITS];
-    const size = m[s + SPAN_ELEMSIZE];
     const nelems = m[s + SPAN_NELEMS];
     let n = 0;
     for (let i = 0; i < nelems; i++) {
       const both = m[(marks + i) >>> 5] & m[(alloc + i) >>> 5];
       if ((both & (1 << i)) === 0) continue;
-      if (spanClass < 2) n = gatherPart(s, from, end);
-      else {
-        const k = learn(m16[m[s + SPAN_TYPES] + i]!);
-        n = gather((m[s] + i * size) | 0, k, Math.max(1, Math.floor(size / layout[k])), n);
-      }
+      n = spanClass < 2 ? gatherPart(s, from, end) : gatherSlot(s, i, n);
     }
     mark(n);
   }

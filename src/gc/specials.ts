@@ -8,7 +8,6 @@
  * The span is also given a record for deferred frees, which keeps `free` of its objects out of the fast path: the slow
  * one looks for specials (malloc/free.ts).
  */
-
 import { NIL, type Ref, type SpanRef, type Words } from '../base/brand.ts';
 import { makeDeferRecord } from '../cache/defer.ts';
 import { ensureSwept } from '../central/sweep.ts';

@@ -1,5 +1,4 @@
 /** What the collector has done, counted in shared memory: pauses, cycles (Go: `memstats`, `work` for gctrace). */
-
 import { nanotime } from '../base/clock.ts';
 import {
   CYCLE_DOUBLES,

@@ -245,7 +245,7 @@ export const PROC_RUNNING = 2;
 export const PROC_STOPPED = 3;
 /** Its thread is gone, or is taken to be gone; the record awaits or undergoes `reap`. */
 export const PROC_DEAD = 4;
-/** Inside a region, and waiting for a lock that a DEAD thread holds, or one that is BLOCKED itself. Only the reaper may stop it there. */
+/** Inside a region, and waiting for a lock of a thread that is DEAD, or BLOCKED itself. Only the reaper may stop it there. */
 export const PROC_BLOCKED = 5;
 /** Was BLOCKED, and may not go on until the reaper has started the world again, whatever becomes of the lock. */
 export const PROC_HALTED = 6;

@@ -1,9 +1,8 @@
 /**
  * What `free` does beyond its fast path: tell what a pointer is, and free large objects, parts of tiny blocks, and
- * objects of spans that another thread or nobody owns. Every check comes before the first write, but one: of two threads that free
- * an object at the same moment the second learns it from the word that decides, when the collector has been told already.
+ * objects of spans that another thread or nobody owns. Every check comes before the first write, but one: of two threads
+ * that free an object at the same moment the second learns it from the word that decides, when the collector has been told.
  */
-
 import { type Addr, NIL, type SpanRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
 import { PointerError } from '../base/errors.ts';

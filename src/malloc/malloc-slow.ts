@@ -1,7 +1,6 @@
 /**
  * What `mallocgc` does when the fast path has no answer. See malloc.ts for the overview.
  */
-
 import { popcount32 } from '../base/bits.ts';
 import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';

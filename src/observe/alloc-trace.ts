@@ -6,7 +6,6 @@
  * (trace-alive.ts), so each object that is alive then, and each that is made later, is told of exactly once, and so is its
  * end. At the end what the rings still hold is moved to this thread's memory: the rings are free for the next trace.
  */
-
 import type { Words } from '../base/brand.ts';
 import { checkNames } from '../base/check.ts';
 import { nanotime } from '../base/clock.ts';

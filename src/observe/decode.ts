@@ -3,7 +3,6 @@
  * have been an object. So each pointer is looked up before it is followed; what is not inside a live object is told as
  * `invalid`. As a value may lead to itself, and may be large, only so much of it is read.
  */
-
 import { SLICE_CAP, SLICE_LEN, STRING_LEN } from '../layout/slice.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';

@@ -2,7 +2,6 @@
  * The entries of a map, read from outside: without its locks, and without believing that what pointers lead to is still
  * part of the map. While threads change it, entries may be missing, or come twice. The layout is that of layout/map.ts.
  */
-
 import { PTR_SIZE } from '../layout/constants.ts';
 import {
   CTRL_FULL,

@@ -1,5 +1,4 @@
 /** The events of an allocation trace as a program sees them, and their decoding from the words of a ring. */
-
 import { ctz32 } from '../base/bits.ts';
 import type { Words } from '../base/brand.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';

@@ -2,7 +2,6 @@
  * The part of `heap.verify()` that checks where spans and free slots are: every span of small objects is on exactly one
  * list, and every free slot is in its span, in its owner's window, or once on its owner's reuse stack.
  */
-
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef, type Words } from '../base/brand.ts';
 import { hasDeferred, waitsForSweep } from '../cache/defer.ts';

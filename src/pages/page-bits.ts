@@ -10,7 +10,6 @@
  *
  * Page counts: 1 ≤ n, i + n ≤ 512.
  */
-
 import { ctz32, popcount32 } from '../base/bits.ts';
 import type { Words } from '../base/brand.ts';
 import { CHUNK_PAGES } from '../layout/constants.ts';

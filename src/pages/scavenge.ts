@@ -9,7 +9,6 @@
  *
  * Lock: mheap. While `release` runs the pages are marked in use, so it may let go of the lock and take it again.
  */
-
 import { roundDown, roundUp } from '../base/bits.ts';
 import type { Words } from '../base/brand.ts';
 import { CHUNK_PAGES, LOG_CHUNK_PAGES, PAGE_SIZE } from '../layout/constants.ts';

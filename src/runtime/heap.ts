@@ -2,7 +2,6 @@
  * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
  * wires what flows upwards.
  */
-import type { Words } from '../base/brand.ts';
 import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
@@ -42,7 +41,7 @@ import { aboutToShare, announce, currentThreadId, NO_THREAD_ID, type WorkerLike 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
   readonly buffer: SharedArrayBuffer | ArrayBuffer;
-  readonly i32: Words;
+  readonly i32: Int32Array<ArrayBufferLike>;
   readonly u8: Uint8Array<ArrayBufferLike>;
   readonly f64: Float64Array<ArrayBufferLike>;
 }

@@ -1,5 +1,4 @@
 /** A new heap's memory, and the check of one that exists. */
-
 import { epochOfClock, nanotime } from '../base/clock.ts';
 import { AttachError } from '../base/errors.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';

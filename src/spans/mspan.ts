@@ -5,7 +5,6 @@
  * Lists are doubly linked through the span records; a list is two words, first and last. Who may change a list: the
  * owner of the proc record it is in, or the holder of the mcentral's lock.
  */
-
 import { popcount32 } from '../base/bits.ts';
 import { NIL, type SpanRef, type Words } from '../base/brand.ts';
 import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';

@@ -2,7 +2,6 @@
  * Memory for metadata that is never given back (Go: `persistentalloc`): a bump pointer through the persistent region.
  * Zeroed, as all memory that was never used. Lock: mheap.
  */
-
 import { roundUp } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
 import { OutOfMemoryError } from '../base/errors.ts';

@@ -7,7 +7,6 @@
  *
  * A word of 0 on a live slot: a block without objects that its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
  */
-
 import { ctz32, popcount32 } from '../base/bits.ts';
 import type { ProcRef, SpanRef, Words } from '../base/brand.ts';
 import { TM_TINY_ALLOCS } from '../layout/proc.ts';

@@ -1,5 +1,4 @@
 /** Arrays (Go's): a fixed number of elements in place. */
-
 import { OutOfRangeError } from '../base/errors.ts';
 import { SLICE_SIZE } from '../layout/slice.ts';
 import type { Codec } from './codec.ts';

@@ -1,5 +1,4 @@
 /** What the types of one heap are built on, as one thread holds it. */
-
 import { ArgumentError } from '../base/errors.ts';
 import type { Barrier } from '../gc/barrier.ts';
 import type { Malloc } from '../malloc/malloc.ts';

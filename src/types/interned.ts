@@ -3,7 +3,6 @@
  * the bytes weakly (spans/intern-table.ts); strings in the heap keep them alive, and so does an `Interned`, by a handle
  * that goes with it.
  */
-
 import { NIL, type Ref, type Words } from '../base/brand.ts';
 import { handleOf, numberWeak, recordFor, spanForSpecials, strongFromWeak, type WeakHandle } from '../gc/specials.ts';
 import { TINY_SIZE } from '../layout/constants.ts';

@@ -1,5 +1,4 @@
 /** What all kinds do with the memory of one heap. In a region, all of it. */
-
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { moveBytes } from '../spans/move.ts';

@@ -1,5 +1,4 @@
 /** Weak references (Go: `weak.Pointer`). */
-
 import { strongFromWeak, type WeakHandle, weakHandle } from '../gc/specials.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { NOT_TO_BE_SENT } from '../threads/frame.ts';

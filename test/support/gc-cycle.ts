@@ -1,5 +1,4 @@
 /** The tests' hand on the collector: a cycle that begins when they want, and is stepped to its end. */
-
 import type { Collector } from '../../src/gc/collector.ts';
 import { begin } from '../../src/gc/cycle.ts';
 import type { Heap } from '../../src/index.ts';

@@ -2,7 +2,6 @@
  * Answers questions on the main thread, from the index where it is: nothing of it is copied. Several words in one question
  * must all be in a file.
  */
-
 import { quoted, UsageError } from '../errors.ts';
 import type { SharedIndex, WordRef } from './shared-index.ts';
 import { MAX_WORD_BYTES, wordsOf } from './tokenizer.ts';

@@ -14,7 +14,6 @@
  *   metadata     + the allocator's own records
  *   total        = everything
  */
-
 import { goSizeClasses, type SizeClassTable } from '../../index.ts';
 import type { Mistake } from './checks.ts';
 import type { HeapStats } from './heap.ts';

@@ -1,5 +1,4 @@
 /** Answers of the server for a view that is open: fetched at once, and again while the heap changes. */
-
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ErrorAnswer } from '../../serve/explorer/protocol.ts';

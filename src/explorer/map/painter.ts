@@ -3,7 +3,6 @@
  * changed are painted again; what the window shows is made of it by stretching pieces of rows. So a frame costs a few
  * hundred copies by the browser, however large the heap is.
  */
-
 import { PAGE_FIRST } from '../../serve/explorer/protocol.ts';
 import { CHUNK, FRESH, type PageStore } from '../data/page-store.ts';
 import { type Colouring, colourTable, type Rgb } from './colours.ts';

@@ -2,7 +2,6 @@
  * What step mode shows of the allocator's structures: cards with fields and rows of bits, out of the words of allocator
  * memory at one step. What the step wrote is 'changed', what it read 'looked'.
  */
-
 import type { Words } from '../../base/brand.ts';
 import { centralSet } from '../../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_PARTIAL, SET_COUNT } from '../../layout/central.ts';

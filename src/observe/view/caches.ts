@@ -1,5 +1,4 @@
 /** What threads hold for themselves, as a view tells it: mcache, page cache, tiny block, counters. */
-
 import { popcount32 } from '../../base/bits.ts';
 import type { ProcRef, Words } from '../../base/brand.ts';
 import { PAGE_CACHE_PAGES } from '../../layout/constants.ts';

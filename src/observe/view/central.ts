@@ -1,5 +1,4 @@
 /** mcentral's sets and the page allocator, as a view tells them. */
-
 import { centralRef, centralSet } from '../../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_LOCK, CENTRAL_PARTIAL, SET_COUNT, SET_FIRST } from '../../layout/central.ts';
 import {

@@ -1,5 +1,4 @@
 /** Numbers of the heap that can be read at once, as a view tells them: O(threads). */
-
 import type { ProcRef } from '../../base/brand.ts';
 import { nanotime } from '../../base/clock.ts';
 import { isAllSwept } from '../../central/sweep.ts';

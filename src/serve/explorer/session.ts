@@ -3,7 +3,6 @@
  * anything by itself: a sample (about 0.1 ms) in any case; while somebody looks on, the page map (3 ns a page) and a
  * piece of the walk through all objects (`WALK_MS`).
  */
-
 import type { PageMap } from '../../observe/view/page-map.ts';
 import type { HeapView } from '../../observe/view.ts';
 import {

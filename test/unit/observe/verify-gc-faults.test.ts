@@ -107,7 +107,7 @@ const OUTSIDE: readonly Fault[] = [
     (s) => {
       // A buffer that the last cycle has given back, empty.
       const buffer = s.m[s.x.mem.plan.fixallocs + FIX_WORKBUFS * FIX_WORDS + FIX_LIST]!;
-      const words = [WORKBUF_NEXT, WORKBUF_COUNT, WORKBUF_KIND].map((word): Plant => [buffer + word, 0]);
+      const words = [WORKBUF_NEXT, WORKBUF_COUNT, WORKBUF_KIND].map((word): Word => [buffer + word, 0]);
       return [[GC_WORK_FULL, buffer], [GC_WORK_COUNT, 1], ...words];
     },
   ],

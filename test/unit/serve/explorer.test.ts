@@ -1,5 +1,4 @@
 /** The explorer's server on heaps of this thread: endpoints, events, what it makes of clients that come, go and stall. */
-
 import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

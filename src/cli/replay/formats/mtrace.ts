@@ -12,7 +12,6 @@
  * ADDRESS is hexadecimal with 0x, or `(nil)` for a malloc that failed. What the format does not tell: the thread (all
  * events count as one thread's) and whether memory came from calloc (none is replayed as such).
  */
-
 import { NumberMap } from '../../../base/number-map.ts';
 import { quoted } from '../../errors.ts';
 import { MAX_OBJECT_BYTES, OP_ALLOC } from '../recording.ts';

@@ -8,7 +8,6 @@
  *
  * IDs are positive integers, never used twice; fields are decimal, one space apart.
  */
-
 import { NumberMap } from '../../../base/number-map.ts';
 import { quoted } from '../../errors.ts';
 import { OP_ALLOC, OP_CALLOC } from '../recording.ts';
