@@ -2,7 +2,10 @@
 import { Session } from 'node:inspector';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 
-/** Not by `--expose-gc`: options are those of the process, and compiled code is for the options that are set when it is loaded. */
+/**
+ * Not by `--expose-gc`: options are those of the process, and compiled code is for the options that are set when it is
+ * loaded.
+ */
 function collect(): void {
   const session = new Session();
   session.connect();

@@ -39,7 +39,10 @@ if (file !== null) rmSync(file);
 heap.detach();
 parentPort!.postMessage({ seconds, bytes, stops: after.count - before.count, stopsMs: after.ms - before.ms });
 
-/** All stops of the world so far; of each the middle of its bucket, whose upper end is a quarter above the lower one at most. */
+/**
+ * All stops of the world so far; of each the middle of its bucket, whose upper end is a quarter above the lower one at
+ * most.
+ */
 function stops(): { ms: number; count: number } {
   let ms = 0;
   let count = 0;

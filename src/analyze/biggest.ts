@@ -1,6 +1,9 @@
 /** The largest of many, without sorting all of them. */
 
-/** Numbers from `from` to `to` − 1 of the greatest weights, the greatest first; of equal ones the first. Weight −1: not meant. */
+/**
+ * Numbers from `from` to `to` − 1 of the greatest weights, the greatest first; of equal ones the first. Weight −1: not
+ * meant.
+ */
 export function greatest(from: number, to: number, most: number, weightOf: (i: number) => number): number[] {
   // A heap with the least of those kept on top.
   const kept: number[] = [];

@@ -18,7 +18,10 @@ export interface Paths {
   readonly meeting: number;
 }
 
-/** The shortest way from a root to an object, then others that come from elsewhere, `most` in all; none to what no root leads to. */
+/**
+ * The shortest way from a root to an object, then others that come from elsewhere, `most` in all; none to what no root
+ * leads to.
+ */
 export function pathsTo(graph: HeapGraph, dominators: Dominators, target: number, most: number): Paths {
   if (target === 0 || dominators.idom[target] === UNREACHED) return { paths: [], more: false, meeting: target };
   const { meeting, tail } = whereWaysMeet(graph, dominators, target);

@@ -56,7 +56,10 @@ export function holdersOfTypes(graph: HeapGraph, types: ReadonlySet<number>): Ho
   return [...counts].map(([place, count]) => ({ place, count })).sort((a, b) => b.count - a.count);
 }
 
-/** What a node (or group of roots: nodes + g; or 0) dominates immediately: the `most` that retain most, and how many there are. */
+/**
+ * What a node (or group of roots: nodes + g; or 0) dominates immediately: the `most` that retain most, and how many
+ * there are.
+ */
 export function dominatedBy(
   { nodes }: HeapGraph,
   { idom, retained }: Dominators,

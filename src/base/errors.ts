@@ -33,7 +33,10 @@ export type ErrorCode =
   | 'ERR_LISTEN'
   | 'ERR_FATAL';
 
-/** What nearly all errors of the library are; `OutOfRangeError` and `WrongTypeError` alone are not. `name` is that of the class. */
+/**
+ * What nearly all errors of the library are; `OutOfRangeError` and `WrongTypeError` alone are not. `name` is that of
+ * the class.
+ */
 export class SpanheapError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string) {
@@ -46,8 +49,8 @@ export class SpanheapError extends Error {
 /** No memory left for a request. The heap is intact and usable: free something and try again. */
 export class OutOfMemoryError extends SpanheapError {
   /**
-   * Bytes that were needed: what was asked for, of objects up to 32 KiB rounded up to the slot that they take (`heap.raw.roundupsize`).
-   * The fast paths know no more of a request than its size class.
+   * Bytes that were needed: what was asked for, of objects up to 32 KiB rounded up to the slot that they take
+   * (`heap.raw.roundupsize`). The fast paths know no more of a request than its size class.
    */
   readonly requestedBytes: number;
   /** Bytes of object memory in use by spans when the request failed. */

@@ -5,13 +5,14 @@
  * In the thread's record each class has room for at most REUSE_MAX slots, and for 8 KiB of them. When that is full, all of
  * it goes back to its spans (`flushClass`), so that memory held back is bounded, and empty spans are found.
  *
- * A thread that is alone in a heap without collector holds back from nobody. There stacks may grow, by as many bytes as were
- * flushed and then wanted again: into the heap's reuse room, where each moves to an area twice as large, or grows on if its
- * area is the last. A program that frees much and allocates much in turns soon does nothing but push and pop; one that frees
- * everything once gets its memory back. They are flushed before the heap becomes larger than it ever was (empty-spans.ts), so
- * that they hardly make it larger; and when they are full while others are there, each goes back into the record. Flushing takes
- * a few nanoseconds a slot when neighbours were freed together, and some hundred when each is of another span: so an area has
- * a largest size, and `malloc` and `free` flush no more than one of the large ones in a call.
+ * A thread that is alone in a heap without collector holds back from nobody. There stacks may grow, by as many bytes as
+ * were flushed and then wanted again: into the heap's reuse room, where each moves to an area twice as large, or grows
+ * on if its area is the last. A program that frees much and allocates much in turns soon does nothing but push and pop;
+ * one that frees everything once gets its memory back. They are flushed before the heap becomes larger than it ever was
+ * (empty-spans.ts), so that they hardly make it larger; and when they are full while others are there, each goes back
+ * into the record. Flushing takes a few nanoseconds a slot when neighbours were freed together, and some hundred when
+ * each is of another span: so an area has a largest size, and `malloc` and `free` flush no more than one of the large
+ * ones in a call.
  *
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
  * is in H_ROOM_OWNER, from its first area there until it gives all up, leaves, or is reaped. A stack is moved in one

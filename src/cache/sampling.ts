@@ -83,7 +83,10 @@ export function giveBackSlots(m: Words, c: number, count: number): void {
   m[c + MC_LEFT] = m[c + MC_LEFT] + count;
 }
 
-/** What this thread goes by: the rate of its own hook (`heap.setHooks`), or the heap's; that is thinned, if it is not a low one. */
+/**
+ * What this thread goes by: the rate of its own hook (`heap.setHooks`), or the heap's; that is thinned, if it is not a
+ * low one.
+ */
 function rateOf(cache: MCache): number {
   if (cache.hookRate !== undefined) return cache.hookRate;
   const rate = cache.heap.t.mem.m[H_PROFILE_RATE];

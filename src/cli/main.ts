@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The program `spanheap`: reads the command line, runs a command, and turns whatever is thrown into one line and an exit code. */
+/**
+ * The program `spanheap`: reads the command line, runs a command, and turns whatever is thrown into one line and an
+ * exit code.
+ */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addExploreCommand } from './commands/explore.ts';

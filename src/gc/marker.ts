@@ -86,9 +86,9 @@ export interface Marker {
   /** Shades the pointers of an object, and not the object. For what specials keep alive. */
   readonly scanObject: (addr: number) => void;
   /**
-   * Shades the pointers of all marked objects of a span, of a large one of the elements that begin between two addresses. None of
-   * them goes on the stack: what that loses when there is no memory for buffers was marked since, so each time that all is
-   * scanned again there is less left, and it comes to an end.
+   * Shades the pointers of all marked objects of a span, of a large one of the elements that begin between two
+   * addresses. None of them goes on the stack: what that loses when there is no memory for buffers was marked since, so
+   * each time that all is scanned again there is less left, and it comes to an end.
    */
   readonly rescanSpan: (s: SpanRef, from: number, end: number) => void;
   /** Takes a work buffer. False: there is none. */

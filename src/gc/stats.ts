@@ -102,8 +102,9 @@ export function recordCycle(ctx: GcContext): CycleRecord {
 }
 
 /**
- * Puts what a cycle has stopped the world for into the rings of MemStats, and now as the time when that ended: before the cycle is
- * counted, with what is known by then, since others may read it at any time; and once more after its last stop. World stopped.
+ * Puts what a cycle has stopped the world for into the rings of MemStats, and now as the time when that ended: before
+ * the cycle is counted, with what is known by then, since others may read it at any time; and once more after its last
+ * stop. World stopped.
  */
 export function notePause({ mf, plan }: Mem, cycle: number, ns: number): void {
   const ring = (plan.stats >>> 1) + ((cycle - 1) & (STATS_RING - 1));

@@ -11,10 +11,11 @@
  *           └┬───────────┬────────┬──
  *    heapLive at pacing     1 MiB   trigger
  *
- * The state is three doubles in shared memory (layout/pacer.ts). `pace` and `finish` are called with the world stopped or
- * under the heap lock; `finish` also by whoever finds that nothing is left to sweep: all find that then, until the world
- * has stopped for the next cycle, so no new line can be lost. Allocating threads read without lock. They may see a new slope with an old basis: they then sweep too much or too little once,
- * and since the basis of pages is written last, notice it and compute anew.
+ * The state is three doubles in shared memory (layout/pacer.ts). `pace` and `finish` are called with the world stopped
+ * or under the heap lock; `finish` also by whoever finds that nothing is left to sweep: all find that then, until the
+ * world has stopped for the next cycle, so no new line can be lost. Allocating threads read without lock. They may see
+ * a new slope with an old basis: they then sweep too much or too little once, and since the basis of pages is written
+ * last, notice it and compute anew.
  */
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { SWEEP_HEAP_LIVE_BASIS, SWEEP_PAGES_PER_BYTE, SWEEP_PAGES_SWEPT_BASIS } from '../layout/pacer.ts';

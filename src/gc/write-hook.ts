@@ -7,8 +7,9 @@ import type { Collector } from './collector.ts';
 import { makeSnapshotLog } from './snapshot-log.ts';
 
 /**
- * What the write barrier does while the collector marks (Go: `wbBuf`): old and new value go into the thread's buffer, to be
- * shaded when it is full, or in the ragged barrier. While a snapshot is taken, what the slot holds is noted. Between the barrier's test, this and the store there is no safepoint.
+ * What the write barrier does while the collector marks (Go: `wbBuf`): old and new value go into the thread's buffer,
+ * to be shaded when it is full, or in the ragged barrier. While a snapshot is taken, what the slot holds is noted.
+ * Between the barrier's test, this and the store there is no safepoint.
  */
 export function makeWriteHook(collector: Collector): WriteHook {
   const { t, marker } = collector;

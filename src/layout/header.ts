@@ -117,7 +117,10 @@ export const H_WEAK_SERIAL_HIGH = 9 * LINE + 3;
 export const H_INTERN_BUCKETS = 9 * LINE + 4;
 export const H_INTERN_SIZE = 9 * LINE + 5;
 export const H_INTERN_COUNT = 9 * LINE + 6;
-/** Seeds of the texts' hashes: two random words, none of them 0; 0 until a text is hashed. By compare-and-exchange, the second first. */
+/**
+ * Seeds of the texts' hashes: two random words, none of them 0; 0 until a text is hashed. By compare-and-exchange, the
+ * second first.
+ */
 export const H_INTERN_SEED = 9 * LINE + 7;
 
 /** Size table: word `2c` is the object size of class c in bytes, word `2c+1` the pages of its spans. */

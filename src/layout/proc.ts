@@ -67,9 +67,10 @@ export const PROC_BITS_END = 62;
 export const PROC_BITS_EPOCH = 63;
 
 /**
- * Shadow stack: the local references of the thread's open scopes (Go: a goroutine's stack, as far as it holds pointers).
- * Word index in object memory of the next free slot; 0 while no scope is open, and until the first reference. A segment is a page of a manual span: word
- * 0 is the first word of the segment below it, the slots are words 2 … 2047, and a full segment's `top` is its end.
+ * Shadow stack: the local references of the thread's open scopes (Go: a goroutine's stack, as far as it holds
+ * pointers). Word index in object memory of the next free slot; 0 while no scope is open, and until the first
+ * reference. A segment is a page of a manual span: word 0 is the first word of the segment below it, the slots are
+ * words 2 … 2047, and a full segment's `top` is its end.
  */
 export const PROC_SHADOW_TOP = 74;
 /** Handle table: the thread's persistent references. First word of the newest segment; made as those of the stack. */

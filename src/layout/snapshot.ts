@@ -7,7 +7,10 @@ import type { Words } from '../base/brand.ts';
 /** 214 * LINE of layout/header.ts, not imported: the bundler folds constants only from files without imports. */
 const H_SNAPSHOT = 214 * 16;
 
-/** One of the phases below, in the upper half, and the id of the thread that takes the snapshot in the lower; 0: none. Atomic. */
+/**
+ * One of the phases below, in the upper half, and the id of the thread that takes the snapshot in the lower; 0: none.
+ * Atomic.
+ */
 export const SNAP_STATE = H_SNAPSHOT;
 /** Counts the snapshots, so that one that was given up is not taken for the next. Written by the state's owner. */
 export const SNAP_SERIAL = H_SNAPSHOT + 1;

@@ -3,7 +3,10 @@
  * it is doubles; offsets count words from the start of the region. World lock: it is written by who stops the world.
  */
 
-/** Rings of the last 256 cycles (Go: `PauseNs`, `PauseEnd`): both stops together, and their end. Cycle n is at (n − 1) % 256. */
+/**
+ * Rings of the last 256 cycles (Go: `PauseNs`, `PauseEnd`): both stops together, and their end. Cycle n is at (n − 1) %
+ * 256.
+ */
 export const STATS_PAUSE_NS = 0;
 export const STATS_PAUSE_END = 512;
 export const STATS_RING = 256;

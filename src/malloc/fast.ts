@@ -5,12 +5,12 @@
  * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
  * and checks of their types at each use (see docs/architecture.md).
  *
- * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X`
- * instead of sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a
- * cold call keeps the hot path's result an untagged integer where the two meet. What is no number or no type at all shows where it
- * is first used: a `catch` there costs nothing as long as nothing is thrown, a test would. A pair of `mallocgc` and `free` is to fit in
- * what V8 inlines into one function: 460 bytecodes each, 920 in all, of which it puts 20 % by. Hence the small functions, and
- * the copies of `m`.
+ * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X` instead of
+ * sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a cold
+ * call keeps the hot path's result an untagged integer where the two meet. What is no number or no type at all shows
+ * where it is first used: a `catch` there costs nothing as long as nothing is thrown, a test would. A pair of
+ * `mallocgc` and `free` is to fit in what V8 inlines into one function: 460 bytecodes each, 920 in all, of which it
+ * puts 20 % by. Hence the small functions, and the copies of `m`.
  *
  * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
  * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared
@@ -130,8 +130,8 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   }
 
   /**
-   * Small values go straight to their class: `mallocgc` would ask for each what the type says once. One comparison tells both that
-   * the type is one of this heap and that it has pointers.
+   * Small values go straight to their class: `mallocgc` would ask for each what the type says once. One comparison
+   * tells both that the type is one of this heap and that it has pointers.
    */
   function newobject(type: RType): number {
     let size = 0;

@@ -8,7 +8,10 @@ import { checkFunction, checkNames } from '../base/check.ts';
 import type { SpanHooks } from '../spans/hooks.ts';
 import type { Proc } from '../sync/proc.ts';
 
-/** What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. None may allocate or collect but `onOutOfMemory`. */
+/**
+ * What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. None may allocate or
+ * collect but `onOutOfMemory`.
+ */
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
   onAlloc?: (addr: Addr, size: number, type: number) => void;
@@ -39,7 +42,10 @@ const KNOWN: Record<keyof AllocHooks | 'sampleRate' | 'onDelay', true> = {
   onDelay: true,
 };
 
-/** The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another does. */
+/**
+ * The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another
+ * does.
+ */
 export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
   checkNames('setHooks', hooks, Object.keys(KNOWN), 'hook');
   let inside = false;

@@ -11,8 +11,8 @@
  *   options. V8 itself refuses what does not fit.
  *
  * It is used for exactly the text and the place it was made from. V8 compares no more than the text's length, and until
- * Node 22 takes the script's name from the code. Nor does it check the code, which would crash the process if it was damaged: so
- * the file has a checksum.
+ * Node 22 takes the script's name from the code. Nor does it check the code, which would crash the process if it was
+ * damaged: so the file has a checksum.
  */
 import { readFileSync } from 'node:fs';
 import nodeModule from 'node:module';

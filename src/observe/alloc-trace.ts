@@ -72,7 +72,10 @@ interface Chunk extends EventWords {
   end: number;
 }
 
-/** A trace that is under way: what `heap.startTrace` returns. Its events are read by `drain` or `read`, on the thread that began it. */
+/**
+ * A trace that is under way: what `heap.startTrace` returns. Its events are read by `drain` or `read`, on the thread
+ * that began it.
+ */
 export class AllocTrace {
   readonly #heap: MHeap;
   readonly #number: number;

@@ -67,7 +67,10 @@ export interface MemStats {
   readonly LastGC: number;
   /** Nanoseconds that the world was stopped by the collector. */
   readonly PauseTotalNs: number;
-  /** Rings of the last 256 cycles: nanoseconds that each stopped the world, and when that ended, since 1970. The latest is at [(NumGC + 255) % 256]. */
+  /**
+   * Rings of the last 256 cycles: nanoseconds that each stopped the world, and when that ended, since 1970. The latest
+   * is at [(NumGC + 255) % 256].
+   */
   readonly PauseNs: readonly number[];
   readonly PauseEnd: readonly number[];
   /** Cycles completed, and those that somebody asked for. */

@@ -11,7 +11,10 @@ import { MEM_PROFILE_RATE } from '../cache/sampling.ts';
 const SAMPLES = 16;
 /** Nanoseconds that one sample counts as at most: longer ones were interrupted. */
 const LONGEST = 100_000;
-/** Shares of the time above and below which samples become rarer, and more frequent again. Twice the lower is below the upper. */
+/**
+ * Shares of the time above and below which samples become rarer, and more frequent again. Twice the lower is below the
+ * upper.
+ */
 const MOST = 0.04;
 const LEAST = 0.015;
 const RAREST = 1 << 10;

@@ -86,7 +86,10 @@ export class AllocEvent {
   time = 0;
   /** Id of the thread (`heap.threadId`): of `alive` the one that owns the span, 0 for none; of `attach` the new one. */
   thread = 0;
-  /** `alive`, `alloc`, `free`, `sweep`, `realloc` (where it is now): the object; `spanAlloc`, `spanFree`, `grow`: first byte. */
+  /**
+   * `alive`, `alloc`, `free`, `sweep`, `realloc` (where it is now): the object; `spanAlloc`, `spanFree`, `grow`: first
+   * byte.
+   */
   address = 0;
   /**
    * Bytes: `alloc`, `realloc`: asked for; `alive`: of its slot, or asked for if above 32 KiB or below 16; `sweep`: of its

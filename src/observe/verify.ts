@@ -86,8 +86,9 @@ export interface VerifyReport {
 }
 
 /**
- * Throws VerifyError at the first broken invariant. Blocks until the world has stopped. A thread that is found dead meanwhile was
- * at a safepoint when it was stopped, and is checked like the others; with one that died before no stop succeeds.
+ * Throws VerifyError at the first broken invariant. Blocks until the world has stopped. A thread that is found dead
+ * meanwhile was at a safepoint when it was stopped, and is checked like the others; with one that died before no stop
+ * succeeds.
  */
 export function verifyHeap(heap: MHeap, options: StopOptions & VerifyOptions): VerifyReport {
   return withWorldStopped(

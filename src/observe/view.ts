@@ -99,7 +99,10 @@ export class HeapView {
     return viewSample(this.#heap, this.#turnover);
   }
 
-  /** See Heap.memStats. Of all that a view does, this and `metrics` alone write: a word that tells threads to copy what they count. */
+  /**
+   * See Heap.memStats. Of all that a view does, this and `metrics` alone write: a word that tells threads to copy what
+   * they count.
+   */
   memStats(): MemStats {
     return readMemStats(this.#heap.t.mem);
   }

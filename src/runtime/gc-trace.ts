@@ -1,4 +1,7 @@
-/** Where gctrace lines go: to stderr, from whichever thread ends the cycle; or to a function of the thread that made the heap. */
+/**
+ * Where gctrace lines go: to stderr, from whichever thread ends the cycle; or to a function of the thread that made the
+ * heap.
+ */
 import { type CycleRecord, lastCycles } from '../gc/stats.ts';
 import { traceLine } from '../gc/trace.ts';
 import { GC_TRACE } from '../layout/gc.ts';

@@ -75,8 +75,9 @@ export abstract class HeapInside {
   }
 
   /**
-   * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what a
-   * debugger shows. Of a reference, that is the object which the place is in. Beside threads that change the heap, what it says belongs to slightly different moments.
+   * Reads the object at an address, or the one that the address is inside of, without its program's declarations: what
+   * a debugger shows. Of a reference, that is the object which the place is in. Beside threads that change the heap,
+   * what it says belongs to slightly different moments.
    *
    * Objects with pointers know their type. For pointer-free ones all roots and objects are searched for one that leads to
    * them; `typeName` spares that: the value at the address is read as one of this type, such as `Post` or

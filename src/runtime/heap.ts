@@ -336,10 +336,10 @@ export class Heap extends HeapInside {
   }
 
   /**
-   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends: at its `exit` event, or some
-   * milliseconds later when other threads do not come to safepoints, as those of workers that were terminated with it. For workers of Node's
-   * `worker_threads`; a browser does not tell when a worker ends: call `reap` after `terminate()` there.
-   * Throws ArgumentError for a worker that has ended already.
+   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends: at its `exit` event, or
+   * some milliseconds later when other threads do not come to safepoints, as those of workers that were terminated with
+   * it. For workers of Node's `worker_threads`; a browser does not tell when a worker ends: call `reap` after
+   * `terminate()` there. Throws ArgumentError for a worker that has ended already.
    */
   watch(worker: WorkerLike): void {
     this.check();

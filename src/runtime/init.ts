@@ -101,7 +101,10 @@ export interface SharedHeap {
   readonly meta: SharedArrayBuffer;
 }
 
-/** Views of a shared heap, after everything that can be checked was checked. `call`: what it was given to. Throws AttachError. */
+/**
+ * Views of a shared heap, after everything that can be checked was checked. `call`: what it was given to. Throws
+ * AttachError.
+ */
 export function checkShared(shared: unknown, call: string): Mem {
   const notHeap = (why: string): never => {
     throw new AttachError('ERR_NOT_A_HEAP', `${call}: this is not a heap: ${why}`);

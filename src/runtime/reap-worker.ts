@@ -16,7 +16,10 @@ export function reapBackground(heap: MHeap, options: StopOptions, done: () => vo
   untilReaped(heap, () => tryReapBackground(heap, options), done);
 }
 
-/** Several workers may have been terminated at once: as long as their `exit` events wait behind this one, they are waited for in vain. */
+/**
+ * Several workers may have been terminated at once: as long as their `exit` events wait behind this one, they are
+ * waited for in vain.
+ */
 function untilReaped(heap: MHeap, tryReap: () => boolean, done: () => void): void {
   if (!heap.t.attached) return;
   if (tryReap()) done();

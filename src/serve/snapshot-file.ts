@@ -14,7 +14,10 @@ import { Draft, writeWhole } from './draft.ts';
 
 /** Options of `writeSnapshot` and `writeSnapshotSync`. */
 export interface WriteSnapshotOptions {
-  /** Called now and then with the bytes of the snapshot so far (before they are compressed), and about how many it will have. */
+  /**
+   * Called now and then with the bytes of the snapshot so far (before they are compressed), and about how many it will
+   * have.
+   */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** See `heap.snapshot`. */
   readonly collect?: boolean;

@@ -26,8 +26,8 @@ import { isHeld } from '../layout/snapshot.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /**
- * Before word `w` of allocation bits is changed, which is `bits`: a snapshot may want it as it is. No safepoint between this and
- * the change.
+ * Before word `w` of allocation bits is changed, which is `bits`: a snapshot may want it as it is. No safepoint between
+ * this and the change.
  */
 export function keepBits(mem: Mem, w: number, bits: number = mem.m[w]): void {
   if (isHeld(mem.m)) copyBits(mem, w, bits);

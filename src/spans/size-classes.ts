@@ -267,11 +267,11 @@ function divisor(count: number, d: number): number {
 }
 
 /**
- * The inverse of the odd part of `d` modulo 2²⁷, and below it 5 + the number k of its factors of two. Multiplying by an odd number
- * changes neither the low zero bits of an offset nor whether two of them are equal, modulo 2²⁷; so a multiple i × d
- * becomes i × 2^k, and rotated i. Any other offset becomes no small i × 2^k, for that is what i × d does; if one of its low k
- * bits is set, one of the top k bits is in the end: at least 2¹⁷, as d is at most 2¹⁵. (Hacker's Delight, 10-17: test for zero
- * remainder after division by a constant.)
+ * The inverse of the odd part of `d` modulo 2²⁷, and below it 5 + the number k of its factors of two. Multiplying by an
+ * odd number changes neither the low zero bits of an offset nor whether two of them are equal, modulo 2²⁷; so a
+ * multiple i × d becomes i × 2^k, and rotated i. Any other offset becomes no small i × 2^k, for that is what i × d
+ * does; if one of its low k bits is set, one of the top k bits is in the end: at least 2¹⁷, as d is at most 2¹⁵.
+ * (Hacker's Delight, 10-17: test for zero remainder after division by a constant.)
  */
 function exactInverse(d: number): number {
   if (d === 0) return 0;

@@ -5,7 +5,8 @@
  *   31            16 15             0
  *   [ last bytes    | first bytes   ]     bit k: byte k of the block
  *
- * A word of 0 on a live slot: a block without objects that its thread still fills. Written like allocation bits: by the span's owner, or under the mcentral's lock.
+ * A word of 0 on a live slot: a block without objects that its thread still fills. Written like allocation bits: by the
+ * span's owner, or under the mcentral's lock.
  */
 import { ctz32, popcount32 } from '../base/bits.ts';
 import type { ProcRef, SpanRef, Words } from '../base/brand.ts';

@@ -54,7 +54,10 @@ export function takeFull(t: Proc): Ref {
   return b;
 }
 
-/** Drops the list; for repair, when its owner died in the lock, or its cycle did not begin. The buffers are lost until the heap ends. */
+/**
+ * Drops the list; for repair, when its owner died in the lock, or its cycle did not begin. The buffers are lost until
+ * the heap ends.
+ */
 export function forgetFull(t: Proc): void {
   t.mem.m[GC_WORK_FULL] = NIL;
   Atomics.store(t.mem.m, GC_WORK_COUNT, 0);

@@ -257,8 +257,8 @@ export class Proc {
   }
 
   /**
-   * For waits that others end, at a safepoint: now and then looks whether they are gone, and reaps them. The event that tells of
-   * a worker's end cannot come while the thread waits that started it.
+   * For waits that others end, at a safepoint: now and then looks whether they are gone, and reaps them. The event that
+   * tells of a worker's end cannot come while the thread waits that started it.
    */
   lookAround(): void {
     if (++this.#naps % NAPS !== 0 || this.#looking) return;
@@ -398,8 +398,8 @@ export class Proc {
 
   /**
    * Sleeps until a word changes that thread `owner` will soon change, or for a while. BLOCKED if that thread is DEAD or
-   * waits for one; then it does not return while a reaper has the world stopped. If none comes, this thread is the reaper: for the
-   * repair it is as any other that is BLOCKED.
+   * waits for one; then it does not return while a reaper has the world stopped. If none comes, this thread is the
+   * reaper: for the repair it is as any other that is BLOCKED.
    */
   parkFor(word: number, seen: number, owner: number): void {
     const m = this.#m;

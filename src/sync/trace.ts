@@ -15,19 +15,20 @@
  * own way of telling the other thread the address, or the mark termination before a sweep. A sweep writes before the span is
  * published; a span's return before its pages are free, and its making after they were taken.
  *
- * Who owns what. The writer: the events from head on, RING_HEAD, RING_LOST, PROC_TRACE_PENDING. The reader: RING_TAIL, and so the
- * events from tail to head, which it reads after RING_HEAD. All four are stored by Atomics; each side
- * reads its own plainly. RING_HEAD is stored
- * when the event is complete: a thread that dies in the middle leaves a whole event or none, and its ring as it is: the ring
- * belongs to the slot, not to the thread, and the slot's next thread goes on in it.
+ * Who owns what. The writer: the events from head on, RING_HEAD, RING_LOST, PROC_TRACE_PENDING. The reader: RING_TAIL,
+ * and so the events from tail to head, which it reads after RING_HEAD. All four are stored by Atomics; each side reads
+ * its own plainly. RING_HEAD is stored when the event is complete: a thread that dies in the middle leaves a whole
+ * event or none, and its ring as it is: the ring belongs to the slot, not to the thread, and the slot's next thread
+ * goes on in it.
  *
  * RING_WAITING is a hint that both write. A wake-up that it loses is made up for, since the writer looks again soon; and it may
  * stay set on a ring that has been emptied, so the reader goes by it only where there is something to read.
  *
- * A number without event. PROC_TRACE_PENDING is 1 from before the number is taken until the event is published. A reader
- * that misses a number, finds this word 0 in every attached thread, and misses it still when it looks into the rings
- * again, knows that nobody will ever write it: its thread died between the two, and has been reaped, so its record is
- * nobody's, and the next who gets it clears the word. All accesses are sequentially consistent, so whoever had the number is seen in one of the two looks.
+ * A number without event. PROC_TRACE_PENDING is 1 from before the number is taken until the event is published. A
+ * reader that misses a number, finds this word 0 in every attached thread, and misses it still when it looks into the
+ * rings again, knows that nobody will ever write it: its thread died between the two, and has been reaped, so its
+ * record is nobody's, and the next who gets it clears the word. All accesses are sequentially consistent, so whoever
+ * had the number is seen in one of the two looks.
  *
  * A full ring. The writer waits for the reader: WAIT_MS, and not again before the reader has moved. Then the event is
  * dropped, and counted. It may hold up a stop of the world meanwhile; so before a call of malloc and between batches of a

@@ -5,8 +5,9 @@
  * lock was given up: a thread that dies with the lock must have a status that says so.
  *
  * Who dies here can be told from its record, and is found by whoever watches its JS thread or asks the OS for it: the
- * record is claimed and freed by one word, the epoch, and what it says of its thread is true if PROC_NAMED is that epoch. Only
- * between the claim and that store the record is nobody's to find; V8 ends no thread there, since no call and no loop lies between.
+ * record is claimed and freed by one word, the epoch, and what it says of its thread is true if PROC_NAMED is that
+ * epoch. Only between the claim and that store the record is nobody's to find; V8 ends no thread there, since no call
+ * and no loop lies between.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
@@ -99,8 +100,8 @@ export function detachProc(cache: MCache): void {
 }
 
 /**
- * One more thread, or one less. With the world lock, or alone: so one who dies in here leaves a sum that the next makes right, and he
- * himself is among those who are counted anew when he is reaped.
+ * One more thread, or one less. With the world lock, or alone: so one who dies in here leaves a sum that the next makes
+ * right, and he himself is among those who are counted anew when he is reaped.
  */
 export function countProc(mem: Mem, ref: ProcRef, isThere: boolean): void {
   const { m } = mem;

@@ -3,9 +3,10 @@
  * the OS has it no more. From then on others know not to wait for it, and the next to stop the world for it repairs what it
  * left (reap.ts).
  *
- * The OS is asked because the event that tells of a worker's end comes by the event loop of the thread that started it, and
- * that thread may be the one that waits: for a lock, or for the world to go on. Whoever finds that a thread is gone may be held up
- * before he says so, until the record is another thread's: so it is one attachment of the record, by its epoch, that is made DEAD.
+ * The OS is asked because the event that tells of a worker's end comes by the event loop of the thread that started it,
+ * and that thread may be the one that waits: for a lock, or for the world to go on. Whoever finds that a thread is gone
+ * may be held up before he says so, until the record is another thread's: so it is one attachment of the record, by its
+ * epoch, that is made DEAD.
  */
 import type { ProcRef, Words } from '../base/brand.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../layout/central.ts';
@@ -50,15 +51,18 @@ export function markDead(mem: Mem, ref: ProcRef, epoch: number): boolean {
 }
 
 /**
- * Makes a thread DEAD if `isGone` says so of its record. What that looks at must be of the attachment that was there before, or of a
- * later one: see `isNamed`.
+ * Makes a thread DEAD if `isGone` says so of its record. What that looks at must be of the attachment that was there
+ * before, or of a later one: see `isNamed`.
  */
 export function markIf(mem: Mem, ref: ProcRef, isGone: (ref: ProcRef) => boolean): boolean {
   const epoch = attachmentOf(mem.m, ref);
   return epoch !== 0 && isGone(ref) && markDead(mem, ref, epoch);
 }
 
-/** Whether what a record says of its thread is of the present attachment: for a moment after the claim it is of the one before. */
+/**
+ * Whether what a record says of its thread is of the present attachment: for a moment after the claim it is of the one
+ * before.
+ */
 export function isNamed(m: Words, ref: ProcRef): boolean {
   return Atomics.load(m, ref + PROC_NAMED) === Atomics.load(m, ref + PROC_EPOCH);
 }

@@ -38,7 +38,10 @@ export class HandleTable {
     return this.#frames.size;
   }
 
-  /** A handle for the object at this address (interior addresses as well). In a region, at a safepoint. Throws OutOfMemoryError. */
+  /**
+   * A handle for the object at this address (interior addresses as well). In a region, at a safepoint. Throws
+   * OutOfMemoryError.
+   */
   add(addr: number): Frame {
     let slot = this.#free.pop();
     if (slot === undefined) {

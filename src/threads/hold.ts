@@ -124,7 +124,10 @@ export function claimSnapshot(heap: MHeap, options: StopOptions): number {
   return serial;
 }
 
-/** ABORTED → PREPARING, for this thread, and the log is gone. False: it is not ABORTED any more. In a region, at a safepoint. */
+/**
+ * ABORTED → PREPARING, for this thread, and the log is gone. False: it is not ABORTED any more. In a region, at a
+ * safepoint.
+ */
 function takeAborted(heap: MHeap, options: StopOptions): boolean {
   const { t } = heap;
   const { m, i32 } = t.mem;
@@ -247,7 +250,10 @@ function forgetSegments(mem: Mem): void {
   Atomics.store(mem.m, SNAP_LOG_COUNT, 0);
 }
 
-/** Ends this thread's snapshot, whatever has become of it: nothing is held, and the log is gone. In a region, at a safepoint. */
+/**
+ * Ends this thread's snapshot, whatever has become of it: nothing is held, and the log is gone. In a region, at a
+ * safepoint.
+ */
 export function endSnapshot(heap: MHeap, serial: number, options: StopOptions): void {
   const { t } = heap;
   const { m } = t.mem;
@@ -287,7 +293,10 @@ function freeFirst(heap: MHeap): void {
   heap.freeManual(s);
 }
 
-/** Looks only, where nothing was ever set: memory that is only read is not taken from the system. While PREPARING; a safepoint. */
+/**
+ * Looks only, where nothing was ever set: memory that is only read is not taken from the system. While PREPARING; a
+ * safepoint.
+ */
 function clearAllBits(t: Proc): void {
   const { m, plan } = t.mem;
   const end = plan.snapshotBits + m[H_GROWN_PAGES] * SNAP_BITS_PER_PAGE;

@@ -14,7 +14,10 @@ import {
 } from '../layout/stats.ts';
 import type { Mem } from '../sys/mem.ts';
 
-/** Durations up to 2^MIN_BITS − 1 ns share the first four buckets; each bit above, four of its own; from 2^47 ns on: too long. */
+/**
+ * Durations up to 2^MIN_BITS − 1 ns share the first four buckets; each bit above, four of its own; from 2^47 ns on: too
+ * long.
+ */
 const MIN_BITS = 8;
 const SUB_BITS = 2;
 const SUB_BUCKETS = 1 << SUB_BITS;

@@ -2,15 +2,15 @@
  * Reaping: a thread is gone without having detached (its worker was terminated, or crashed), perhaps in a slow path,
  * perhaps with a lock. Somebody who knows tells the heap; `heap.watch(worker)` does it by itself.
  *
- * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes
- * on, threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
- * world is stopped, and all that are DEAD by then are reaped together: the heap repaired, their locks released (only then may
- * the reaper take one itself), their records freed. Among them is the background worker, if one of them has started it: a worker's
- * workers end before it does.
+ * Order. The record is made DEAD first, without any lock: from then on a coordinator that waits for the thread goes on,
+ * threads that wait for its locks become BLOCKED, and the world lock, if it held that, can be taken over. Then the
+ * world is stopped, and all that are DEAD by then are reaped together: the heap repaired, their locks released (only
+ * then may the reaper take one itself), their records freed. Among them is the background worker, if one of them has
+ * started it: a worker's workers end before it does.
  *
  * The reaper is at a safepoint, unless it waits for a lock of a dead thread inside of its region, and nobody else comes
- * (`reapBlocked`). Then it is to the repair what the others are that wait so: it holds no lock, and what it has in hand carries its
- * id. It takes the world lock without leaving its region, and only if that is free.
+ * (`reapBlocked`). Then it is to the repair what the others are that wait so: it holds no lock, and what it has in hand
+ * carries its id. It takes the world lock without leaving its region, and only if that is free.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
@@ -89,8 +89,8 @@ function reapDead(heap: MHeap): void {
 }
 
 /**
- * The background worker of a thread that is DEAD is gone as well, though nobody may have said so. In this order: if the starter is
- * still the one that is DEAD, the attachment that was seen before is that of its worker, or has ended.
+ * The background worker of a thread that is DEAD is gone as well, though nobody may have said so. In this order: if the
+ * starter is still the one that is DEAD, the attachment that was seen before is that of its worker, or has ended.
  */
 function markWorkerOfDead(mem: Mem): void {
   const { m } = mem;
@@ -103,8 +103,9 @@ function markWorkerOfDead(mem: Mem): void {
 }
 
 /**
- * If one of the dead has started the background worker, that is dead too, or has never come, and another may be started. In this
- * order, and before GC_WORKER stops naming the worker: who claims the next start stores GC_STARTER last.
+ * If one of the dead has started the background worker, that is dead too, or has never come, and another may be
+ * started. In this order, and before GC_WORKER stops naming the worker: who claims the next start stores GC_STARTER
+ * last.
  */
 function forgetStarter(mem: Mem, dead: readonly number[]): void {
   const { m } = mem;
@@ -126,9 +127,9 @@ function bury(t: Proc, id: number): void {
 }
 
 /**
- * Reaps what the JS thread with this worker thread id has attached. For an event loop, which hears of the deaths of other threads
- * only when this returns: it waits for the others for a short while only. False: one of them may be dead as well; to be tried
- * again. The threads are DEAD from the first try on, so nobody else waits for them.
+ * Reaps what the JS thread with this worker thread id has attached. For an event loop, which hears of the deaths of
+ * other threads only when this returns: it waits for the others for a short while only. False: one of them may be dead
+ * as well; to be tried again. The threads are DEAD from the first try on, so nobody else waits for them.
  */
 export function tryReapWorker(heap: MHeap, threadId: number, options: StopOptions = {}): boolean {
   const { mem } = heap.t;
@@ -136,8 +137,8 @@ export function tryReapWorker(heap: MHeap, threadId: number, options: StopOption
 }
 
 /**
- * The same for the background worker that this thread has started, where nobody knows thread ids. In this order: if this thread is
- * the starter still, the attachment that was seen before is that of its worker, or has ended.
+ * The same for the background worker that this thread has started, where nobody knows thread ids. In this order: if
+ * this thread is the starter still, the attachment that was seen before is that of its worker, or has ended.
  */
 export function tryReapBackground(heap: MHeap, options: StopOptions = {}): boolean {
   const { id, mem } = heap.t;
@@ -159,8 +160,8 @@ function tryReapThose(heap: MHeap, isGone: (p: ProcRef) => boolean, options: Sto
 }
 
 /**
- * Reaps all threads that the OS has no more, whoever should have told of it. False: there is none. For a thread that waits, outside
- * of its region or at a safepoint. Blocks as `reap` does.
+ * Reaps all threads that the OS has no more, whoever should have told of it. False: there is none. For a thread that
+ * waits, outside of its region or at a safepoint. Blocks as `reap` does.
  */
 export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {}): boolean {
   if (!markGone(heap, isGone)) return false;
@@ -169,8 +170,9 @@ export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {})
 }
 
 /**
- * Reaps all threads that are DEAD, for one that is BLOCKED because of them: it cannot leave its region before, and may be the only one
- * who would reap. Only if nobody else has the world lock, and the others can be stopped in a short while.
+ * Reaps all threads that are DEAD, for one that is BLOCKED because of them: it cannot leave its region before, and may
+ * be the only one who would reap. Only if nobody else has the world lock, and the others can be stopped in a short
+ * while.
  */
 export function reapBlocked(heap: MHeap): void {
   const { t } = heap;

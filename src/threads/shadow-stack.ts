@@ -83,15 +83,18 @@ export class ShadowStack {
   }
 
   /**
-   * What belongs to the innermost scope and ends with it, without a root of its own that stays: a reference that a cursor moves.
-   * A reference whose frame is the scope itself is rooted until its end, wherever it leads.
+   * What belongs to the innermost scope and ends with it, without a root of its own that stays: a reference that a
+   * cursor moves. A reference whose frame is the scope itself is rooted until its end, wherever it leads.
    */
   moving(): Frame {
     this.cur.moving ??= new Frame(SCOPED, 0, null);
     return this.cur.moving;
   }
 
-  /** Ends a scope: its references are stale from here on. It is the innermost, unless the stack overflowed when that was to end. */
+  /**
+   * Ends a scope: its references are stale from here on. It is the innermost, unless the stack overflowed when that was
+   * to end.
+   */
   close(frame: Frame): void {
     if (frame !== this.cur) this.#closeInner(frame);
     frame.live = STALE;

@@ -40,7 +40,10 @@ import { recordStop } from './pauses.ts';
 const LOOK_MS = 5;
 /** While a thread stays RUNNING the OS is asked this often which are still there: it, or one that it waits for. */
 const ASK_MS = 100;
-/** After this time without a safepoint a thread is named in a warning, unless told otherwise; after the second, the stop is given up. */
+/**
+ * After this time without a safepoint a thread is named in a warning, unless told otherwise; after the second, the stop
+ * is given up.
+ */
 const WARN_MS = 5000;
 const GIVE_UP_MS = 60000;
 
@@ -170,7 +173,10 @@ function isBroken({ m }: Mem): boolean {
   return Atomics.load(m, H_CACHES_CHANGER) !== 0 || Atomics.load(m, H_REPAIRER) !== 0;
 }
 
-/** A dead thread is to be reaped first, by somebody who needs the world lock for it: in the end by this thread. At a safepoint. */
+/**
+ * A dead thread is to be reaped first, by somebody who needs the world lock for it: in the end by this thread. At a
+ * safepoint.
+ */
 export function awaitReaper(t: Proc): void {
   t.parkWhile(H_STOP, Atomics.load(t.mem.m, H_STOP), LOOK_MS);
   t.lookAround();

@@ -1,5 +1,4 @@
 /** Atomic integers in the heap (Go: `sync/atomic`'s types). Each operation is sequentially consistent. */
-import type { Words } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import { canWait, sleepUntilWoken, unpark, type WaitView } from '../sync/park.ts';
@@ -12,7 +11,7 @@ import { checkLive, type Place, type PlaceClass, throwStale } from './reference.
 import { type BigName, checkInteger, type IntName, type Scalar } from './scalars.ts';
 
 /** Any integer view. The operations are the same for all, but TypeScript has overloads that keep bigints apart. */
-type View = Words;
+type View = Int32Array<ArrayBufferLike>;
 type Int = number;
 
 function viewOf(mem: Mem, name: IntName | BigName): View {
@@ -153,8 +152,8 @@ export function atomicCodec(mem: Mem, { make }: PlaceClass, int: IntName | BigNa
   const view = viewOf(mem, int);
   const shift = Math.log2(view.BYTES_PER_ELEMENT);
   return {
-    // Not `make` itself: other places inside of an object need no root of their own, but that makes them no safepoint either, and
-    // a loop that waits for another thread by an atomic is to come to some.
+    // Not `make` itself: other places inside of an object need no root of their own, but that makes them no safepoint
+    // either, and a loop that waits for another thread by an atomic is to come to some.
     read: (addr) => make(addr),
     check: (value, where) => checkInteger(int, value, where),
     write: (addr, value) => void Atomics.store(view, addr >>> shift, value as Int),

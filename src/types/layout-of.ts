@@ -59,7 +59,8 @@ const depths = new WeakMap<Kind, number>();
 
 /**
  * The layout of a kind; the same object each time. Throws an ArgumentError when a field of a struct is no type, when a
- * struct contains itself, or when a value is too large: 2³¹ bytes and more, 2²⁰ pointers, or 100 structs and arrays in each other.
+ * struct contains itself, or when a value is too large: 2³¹ bytes and more, 2²⁰ pointers, or 100 structs and arrays in
+ * each other.
  */
 export function layoutOf(kind: Kind, ptrSize: PtrSize = PTR_SIZE): Layout {
   return layoutIn(kind, [], ptrSize);

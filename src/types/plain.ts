@@ -1,6 +1,7 @@
 /**
- * Numbers and booleans by a code, for loops over fields of any kinds: V8 inlines a switch, and calls functions that differ from
- * field to field, for 5 ns to check a value and store it. What the codes know is a part of what the functions in scalars.ts do; the rest is left to those.
+ * Numbers and booleans by a code, for loops over fields of any kinds: V8 inlines a switch, and calls functions that
+ * differ from field to field, for 5 ns to check a value and store it. What the codes know is a part of what the
+ * functions in scalars.ts do; the rest is left to those.
  */
 import type { Mem } from '../sys/mem.ts';
 import type { KindName } from './kinds.ts';

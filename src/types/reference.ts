@@ -8,9 +8,10 @@
  * use of them throws. Persistent ones belong to a handle.
  *
  * Why the classes are made as they are. V8 keeps type feedback per function literal, so accessors of all structs share
- * theirs, and it becomes megamorphic (but for constructors: place-constructors.ts). That is harmless as long as nothing hot depends on it: call sites in user code
- * see one class each, and everything that an accessor calls is a constant of its closure. (With a constructor that was
- * no constant, a read of a reference cost 70 ns; as a constant 4: read with 12 structs.)
+ * theirs, and it becomes megamorphic (but for constructors: place-constructors.ts). That is harmless as long as nothing
+ * hot depends on it: call sites in user code see one class each, and everything that an accessor calls is a constant of
+ * its closure. (With a constructor that was no constant, a read of a reference cost 70 ns; as a constant 4: read with
+ * 12 structs.)
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Words } from '../base/brand.ts';

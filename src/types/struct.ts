@@ -118,8 +118,8 @@ export function structCodec(
   }
 
   /**
-   * A promise that was not awaited, a Map, a Date and so on would count as a literal without fields, and zero the struct. What a
-   * class gives has one of the fields, be it undefined or inherited.
+   * A promise that was not awaited, a Map, a Date and so on would count as a literal without fields, and zero the
+   * struct. What a class gives has one of the fields, be it undefined or inherited.
    */
   function refuseFieldless(value: Init, where: string): void {
     if (isPlain(value) || names.some((name) => name in value)) return;

@@ -126,8 +126,9 @@ type Elements<E> = readonly Given<E>[] | (ArrayLike<Given<E>> & ArrayBufferView)
 type Entries<K, V> = ReadonlyMap<K, Given<V>> | readonly (readonly [key: K, value: Given<V>])[];
 
 /**
- * What a place that is read as `V` can be given: such a value; for a string also an `Interned`, for a struct also an object with any of its fields, for a
- * slice or array an array of elements, for a map a `Map` or an array of entries, and for an atomic a number or bigint.
+ * What a place that is read as `V` can be given: such a value; for a string also an `Interned`, for a struct also an
+ * object with any of its fields, for a slice or array an array of elements, for a map a `Map` or an array of entries,
+ * and for an atomic a number or bigint.
  *
  * For a struct it says `Reference<T>`, which all `Ref<T>` are, for the compiler's sake: it explains an object that does not
  * fit by the member of the union that has most of its fields, and that should be the one for objects.
@@ -196,10 +197,10 @@ export interface Slice<E> extends Sequence<E>, Reference<'slice'> {
    */
   push(...values: Given<E>[]): number;
   /**
-   * Appends all of `values`, however many, and returns the new length (Go: `s = append(s, values...)`): an array, a typed array,
-   * a slice or array of the same elements, this one too, or anything else that can be iterated but a string. As `push`, and
-   * the capacity grows once. Throws TypeMismatchError for a slice of other elements; else what `push` throws, and what
-   * iterating does: nothing was appended then.
+   * Appends all of `values`, however many, and returns the new length (Go: `s = append(s, values...)`): an array, a
+   * typed array, a slice or array of the same elements, this one too, or anything else that can be iterated but a
+   * string. As `push`, and the capacity grows once. Throws TypeMismatchError for a slice of other elements; else what
+   * `push` throws, and what iterating does: nothing was appended then.
    */
   append(values: Slice<E> | ArrayRef<E> | Elements<E> | Iterable<Given<E>>): number;
   /**
@@ -325,8 +326,9 @@ type ScopesAreSynchronous =
   'A scope is synchronous, and ends before the promise is settled. Open a scope inside of each step instead.';
 
 /**
- * Whether a function returns a promise, or may do so. Not one that returns nothing, or `any`. The question about `never` is also
- * what lets a type parameter through, which could stand for anything: the compiler asks what holds if it fits wherever it can.
+ * Whether a function returns a promise, or may do so. Not one that returns nothing, or `any`. The question about
+ * `never` is also what lets a type parameter through, which could stand for anything: the compiler asks what holds if
+ * it fits wherever it can.
  */
 type HasPromise<T> = [T] extends [never]
   ? false

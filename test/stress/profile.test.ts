@@ -30,7 +30,10 @@ afterEach(async () => {
 interface Sums {
   /** Objects sampled, ever. */
   readonly allocs: number;
-  /** How many more the profile has in use than there are, without those of 16 bytes: of a tiny block it knows the first object. */
+  /**
+   * How many more the profile has in use than there are, without those of 16 bytes: of a tiny block it knows the first
+   * object.
+   */
   readonly surplus: number;
 }
 

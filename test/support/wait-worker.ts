@@ -62,7 +62,10 @@ export interface WaitWorkerInput {
 const LOST_MS = 20_000;
 
 const roles = {
-  /** Answers each ping by a pong, both of 32 and of 64 bits, and makes garbage all the time. Posts how many wake-ups were lost. */
+  /**
+   * Answers each ping by a pong, both of 32 and of 64 bits, and makes garbage all the time. Posts how many wake-ups
+   * were lost.
+   */
   answer(heap: Heap, { rounds }: WaitWorkerInput): void {
     let lost = 0;
     for (let i = 0; i < rounds; i++) {

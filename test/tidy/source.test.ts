@@ -91,6 +91,11 @@ test('no file is longer than 500 lines', () => {
   expect(sourceFiles.filter((file) => textOf(file).split('\n').length > 501)).toEqual([]);
 });
 
+test('the lines of comments fit a screen', () => {
+  const isLong = (line: string) => /^\s*(?:\*|\/\/|\/\*\*) /.test(line) && line.length > 128;
+  expect(sourceFiles.filter((file) => textOf(file).split('\n').some(isLong))).toEqual([]);
+});
+
 const FUNCTION =
   /^(\s*)(?:(?:export |async )*function\b|(?:const|export const) \w+ = .*=>\s*\{$|(?:(?:private|protected|static|get|set|async) )*(?!if|for|while|switch|return|catch)#?\w+(?:<[^>]*>)?\([^;]*\)(?:: .*)? \{$)/;
 

@@ -41,7 +41,10 @@ function warm(library: URL): void {
   process.stdout.write(`compiled for Node ${process.version}, ${formatBytes(packed.length)}: ${printable(file)}\n`);
 }
 
-/** Runs `fn` with options of V8 off. Afterwards they are as they were: code is for those that are set when it is written down. */
+/**
+ * Runs `fn` with options of V8 off. Afterwards they are as they were: code is for those that are set when it is written
+ * down.
+ */
 function withoutOptions(options: readonly string[], fn: () => void): void {
   const wereOn = options.filter((option) => {
     const before = cachedDataVersionTag();

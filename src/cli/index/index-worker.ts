@@ -1,4 +1,7 @@
-/** A worker of `spanheap index`: attaches to the heap, does its part of the work, says how it ended, detaches. Started by `team.ts`. */
+/**
+ * A worker of `spanheap index`: attaches to the heap, does its part of the work, says how it ended, detaches. Started
+ * by `team.ts`.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachHeap, type SharedHeap } from '../../index.ts';
 import { type CheckResult, checkIndex } from './check.ts';

@@ -36,7 +36,10 @@ export function analyse(file: string, graph: HeapGraph): Dominators {
   }
 }
 
-/** What a comparison with `newer` needs of an older snapshot: its objects, not their pointers. Warns if it is of another heap. */
+/**
+ * What a comparison with `newer` needs of an older snapshot: its objects, not their pointers. Warns if it is of another
+ * heap.
+ */
 export async function readOlder(file: string, newer: Snapshot): Promise<OlderSnapshot> {
   return withSnapshot(file, (snapshot) => {
     if (snapshot.meta.heap !== newer.meta.heap)

@@ -28,7 +28,8 @@
  * Besides the page: /metrics (Prometheus), /debug/pprof/… (profiles), as in docs/observe.md.
  *
  * Events. `id` of history and tick is the sample's number; a browser that connects again sends the last one it has, and
- * gets what it missed as a `history` event first, as far as it is still there. So does a client that was too slow. Times: ViewSample.at.
+ * gets what it missed as a `history` event first, as far as it is still there. So does a client that was too slow.
+ * Times: ViewSample.at.
  *
  *   event: hello     HelloEvent    once, at the beginning; as long as no heap is explored, not yet
  *   event: history   History       after hello, if there is any

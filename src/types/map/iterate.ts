@@ -8,9 +8,9 @@
  * Key and value are read together, when it is the entry's turn.
  *
  * To find the next hash, those of a whole table are noted and sorted at a time. This needs no more than that the table
- * did not die while they were noted: an entry that stays has its hash in its slot all that time, and a hash that is wrong
- * by the time of its turn, or never was one, finds nothing then: it is a hash of this table, as what is read of a slot that is just
- * being emptied need not be, and all entries with one come, or wait, together.
+ * did not die while they were noted: an entry that stays has its hash in its slot all that time, and a hash that is
+ * wrong by the time of its turn, or never was one, finds nothing then: it is a hash of this table, as what is read of a
+ * slot that is just being emptied need not be, and all entries with one come, or wait, together.
  */
 import {
   GROUP_CTRL_WORDS,

@@ -1,6 +1,6 @@
 /**
- * Reading maps without a lock: `get` and `has`, and whatever else reads a table and retries until it did not change meanwhile. See
- * ops.ts for the overview.
+ * Reading maps without a lock: `get` and `has`, and whatever else reads a table and retries until it did not change
+ * meanwhile. See ops.ts for the overview.
  */
 import { MAP_SEED0, MAP_SEED1, TABLE_GROUPS, TABLE_LOCK, TABLE_MASK } from '../../layout/map.ts';
 import type { Directory } from './directory.ts';

@@ -1,4 +1,7 @@
-/** Files that the program reads and writes: one line for each path that cannot be, and nothing that is overwritten by mistake. */
+/**
+ * Files that the program reads and writes: one line for each path that cannot be, and nothing that is overwritten by
+ * mistake.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** `heap.memProfile()`: what is sampled, from where, and what of it is in use. At rate 1 every object is, so numbers are exact. */
+/**
+ * `heap.memProfile()`: what is sampled, from where, and what of it is in use. At rate 1 every object is, so numbers are
+ * exact.
+ */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   attachHeap,

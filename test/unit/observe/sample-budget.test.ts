@@ -4,7 +4,10 @@ import { createHeap, MEM_PROFILE_RATE } from '../../../src/index.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { SampleBudget } from '../../../src/observe/sample-budget.ts';
 
-/** Takes `count` samples of so many nanoseconds, `gap` nanoseconds apart at a thinning of 1; returns the thinning afterwards. */
+/**
+ * Takes `count` samples of so many nanoseconds, `gap` nanoseconds apart at a thinning of 1; returns the thinning
+ * afterwards.
+ */
 function spend(budget: SampleBudget, count: number, cost: number, gap: number, rate = MEM_PROFILE_RATE): number {
   let now = 1e15;
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-// A worker is terminated, and the thread that started it goes on with the heap at once: it waits for a thread that is gone, and the
-// event that would tell it cannot come while it waits.
+// A worker is terminated, and the thread that started it goes on with the heap at once: it waits for a thread that is
+// gone, and the event that would tell it cannot come while it waits.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
