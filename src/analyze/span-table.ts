@@ -4,6 +4,7 @@
  */
 import { popcount32 } from '../base/bits.ts';
 import { PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import {
   SNAP_SPAN_CLASS,
   SNAP_SPAN_ELEMSIZE,
@@ -77,14 +78,14 @@ export class SpanTable {
       if (page < 1 || npages < 1 || page + npages > this.byPage.length) bad(`has pages ${page} to ${page + npages}`);
       if (this.byPage.subarray(page, page + npages).some((other) => other !== 0)) bad('shares a page with another');
       if (this.count > 0 && page < this.page(this.count - 1)) bad('is out of order');
-      const large = spanClass < 2;
+      const large = isLargeClass(spanClass);
       const fits = nelems > 0 && elemsize >= 8 && nelems * elemsize <= npages * PAGE_SIZE && (!large || nelems === 1);
       if (spanClass < 0 || spanClass > 255 || !fits) bad(`has ${nelems} slots of ${elemsize} bytes`);
       if (large && words[at + SNAP_SPAN_LARGE_SIZE]! >>> 0 > npages * PAGE_SIZE) bad('has a too large object');
       const isTiny = spanClass === this.#tinyClass;
       if (isTiny && elemsize !== TINY_SIZE) bad(`of tiny blocks has slots of ${elemsize} bytes`);
       const bitWords = (nelems + 31) >>> 5;
-      const typed = !large && !isTiny && (spanClass & 1) === 0;
+      const typed = !large && !isTiny && !isNoscan(spanClass);
       const side = isTiny ? nelems : typed ? (nelems + 1) >>> 1 : 0;
       const end = at + SNAP_SPAN_WORDS + bitWords + side;
       if (end > words.length) bad('is cut off');
@@ -202,7 +203,7 @@ export class SpanTable {
   }
 
   isLarge(s: number): boolean {
-    return this.spanClass(s) < 2;
+    return isLargeClass(this.spanClass(s));
   }
 
   isTiny(s: number): boolean {
@@ -210,7 +211,7 @@ export class SpanTable {
   }
 
   isScan(s: number): boolean {
-    return (this.spanClass(s) & 1) === 0;
+    return !isNoscan(this.spanClass(s));
   }
 
   isLive(s: number, slot: number): boolean {
@@ -236,7 +237,7 @@ export class SpanTable {
     const columns = this.#columns.array;
     const offset = addr - columns[column + SNAP_SPAN_PAGE]! * PAGE_SIZE;
     const bits = columns[column + COLUMN_BITS]!;
-    if (columns[column + SNAP_SPAN_CLASS]! < 2) {
+    if (isLargeClass(columns[column + SNAP_SPAN_CLASS]!)) {
       return (this.#bits.array[bits]! & 1) !== 0 && offset < this.largeSize(s) ? this.#rank[bits]! : 0;
     }
     const size = columns[column + SNAP_SPAN_ELEMSIZE]!;

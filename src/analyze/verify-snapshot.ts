@@ -8,6 +8,7 @@
  */
 import { isPowerOfTwo } from '../base/bits.ts';
 import { PAGE_SIZE, TINY_SIZE } from '../layout/constants.ts';
+import { sizeClassOf } from '../layout/span-class.ts';
 import { KIND_CLEANUP, KIND_FINALIZER } from '../layout/special.ts';
 import { ROOT_KEEP, ROOT_NAMED, ROOT_TINY, type SnapshotType } from '../observe/snapshot/format.ts';
 import { tinySize } from '../spans/tiny-mask.ts';
@@ -87,7 +88,7 @@ function checkSpan(snapshot: Snapshot, s: number): void {
     if (spans.elemsize(s) !== (spans.npages(s) * PAGE_SIZE) >>> 0) fail('span.elemsize', `${at}: ${spans.elemsize(s)}`);
     if (spans.largeSize(s) === 0) fail('span.largeSize', `${at}: an object of 0 bytes`);
   } else {
-    const sizeClass = spans.spanClass(s) >>> 1;
+    const sizeClass = sizeClassOf(spans.spanClass(s));
     const row = meta.sizeClasses.find((c) => c.class === sizeClass);
     if (row === undefined) fail('span.spanclass', `${at}: no such class`);
     if (spans.elemsize(s) !== row.size) fail('span.elemsize', `${at}: ${spans.elemsize(s)}, the class has ${row.size}`);

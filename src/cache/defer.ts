@@ -42,6 +42,7 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { sizeClassOf } from '../layout/span-class.ts';
 import { fixAlloc } from '../spans/fixalloc.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -52,7 +53,7 @@ import type { Mem } from '../sys/mem.ts';
 export function makeDeferRecord(heap: MHeap, s: SpanRef): boolean {
   const { t } = heap;
   const { m, plan } = t.mem;
-  const index = FIX_DEFERS + (m[s + SPAN_CLASS] >>> 1);
+  const index = FIX_DEFERS + sizeClassOf(m[s + SPAN_CLASS]);
   t.lock(H_HEAP_LOCK);
   let ok = m[s + SPAN_DEFER] !== NIL;
   if (!ok) {

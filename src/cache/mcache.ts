@@ -85,6 +85,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { sizeClassOf } from '../layout/span-class.ts';
 import { beginStats, count, emptyClass, endStats, foldDirect, statsCheckpoint } from '../spans/heap-stats.ts';
 import { keepBits } from '../spans/held-bits.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -147,7 +148,7 @@ export class MCache {
       const c = this.classRef(spanClass);
       this.mf[(c + MC_METERS + MT_DRAWN) >>> 1] -= m[c + MC_LEFT];
       m.fill(0, c, c + MC_WORDS);
-      m[c + MC_SIZE] = size[spanClass >>> 1];
+      m[c + MC_SIZE] = size[sizeClassOf(spanClass)];
       m[c + MC_SPAN] = m[H_EMPTY_SPAN];
     }
     resetStacks(this, true);
@@ -303,7 +304,7 @@ export class MCache {
     let s = cacheSpan(heap, spanClass);
     const isNew = s === NIL;
     if (isNew) {
-      const npages = heap.classes.npages[spanClass >>> 1];
+      const npages = heap.classes.npages[sizeClassOf(spanClass)];
       reclaimPages(heap, npages);
       makeRoom(this, npages);
       wantBack(this, npages);

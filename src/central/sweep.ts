@@ -52,6 +52,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TINY_COUNTED,
 } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import { allocBits, bitsWords, tryAllocBits } from '../spans/bits-arena.ts';
 import { count, countFreed, countLarge } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -149,7 +150,7 @@ function sweepBits(heap: MHeap, s: SpanRef): number {
     before += popcount32(old);
     live += popcount32(kept);
   }
-  const small = m[s + SPAN_CLASS] >= 2;
+  const small = !isLargeClass(m[s + SPAN_CLASS]);
   if (freed > 0 || live < before) m[s + SPAN_NEEDZERO] = 1;
   if (live < before) {
     const size = small ? m[s + SPAN_ELEMSIZE] : m[s + SPAN_ELEMSIZE] >>> 0;

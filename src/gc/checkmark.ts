@@ -17,6 +17,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import type { Proc } from '../sync/proc.ts';
@@ -49,7 +50,7 @@ class Walk {
     const addr = p >>> 0;
     const s = spanOf(this.#mem, addr);
     if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
-    const small = m[s + SPAN_CLASS] >= 2;
+    const small = !isLargeClass(m[s + SPAN_CLASS]);
     const size = m[s + SPAN_ELEMSIZE] >>> 0;
     const index = small ? Math.floor((addr - spanBase(m, s)) / size) : 0;
     const base = spanBase(m, s) + index * size;
@@ -74,8 +75,8 @@ class Walk {
   scan(addr: number): void {
     const { m, m16, i32 } = this.#mem;
     const s = spanOf(this.#mem, addr) as SpanRef;
-    if ((m[s + SPAN_CLASS] & 1) === 1) return;
-    const large = m[s + SPAN_CLASS] < 2;
+    if (isNoscan(m[s + SPAN_CLASS])) return;
+    const large = isLargeClass(m[s + SPAN_CLASS]);
     const size = m[s + SPAN_ELEMSIZE] >>> 0;
     const index = large ? 0 : Math.floor((addr - spanBase(m, s)) / size);
     const type = this.#table.get(large ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + index]!);

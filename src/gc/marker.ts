@@ -55,6 +55,7 @@ import {
   SPAN_STATE_MANUAL,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import type { TypeTable } from '../malloc/rtype.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { freeBuffer, newBuffer, putFull, takeFull } from '../spans/workbuf.ts';
@@ -322,7 +323,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     if ((Atomics.or(m, bit >>> 5, 1 << bit) & (1 << bit)) !== 0) return;
     marked += m[s + SPAN_ELEMSIZE] >>> 3;
     setPageMark(m[s]);
-    if ((m[s + SPAN_CLASS] & 1) !== 0) return;
+    if (isNoscan(m[s + SPAN_CLASS])) return;
     push(m[s], Atomics.load(m, s + SPAN_LARGE_TYPE));
   }
 
@@ -413,8 +414,8 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
   function scanObject(addr: number): void {
     const s = spanOf(mem, addr);
     const spanClass = m[s + SPAN_CLASS];
-    if ((spanClass & 1) !== 0) return;
-    if (spanClass < 2) {
+    if (isNoscan(spanClass)) return;
+    if (isLargeClass(spanClass)) {
       push(m[s], Atomics.load(m, s + SPAN_LARGE_TYPE));
       return;
     }
@@ -430,7 +431,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
 
   function rescanSpan(s: SpanRef, from: number, end: number): void {
     const spanClass = m[s + SPAN_CLASS];
-    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (spanClass & 1) !== 0) return;
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || isNoscan(spanClass)) return;
     const marks = m[s + SPAN_GCMARK_BITS];
     const alloc = m[s + SPAN_ALLOC_BITS];
     const nelems = m[s + SPAN_NELEMS];
@@ -438,7 +439,7 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
     for (let i = 0; i < nelems; i++) {
       const both = m[(marks + i) >>> 5] & m[(alloc + i) >>> 5];
       if ((both & (1 << i)) === 0) continue;
-      n = spanClass < 2 ? gatherPart(s, from, end) : gatherSlot(s, i, n);
+      n = isLargeClass(spanClass) ? gatherPart(s, from, end) : gatherSlot(s, i, n);
     }
     mark(n);
   }

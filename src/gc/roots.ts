@@ -32,6 +32,7 @@ import {
 } from '../layout/proc.ts';
 import { ROOT_ADDR, ROOT_NEXT } from '../layout/root.ts';
 import { SPAN_CLASS } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import { setMarked } from '../spans/mark.ts';
 import { eachSpan, spanBase } from '../spans/mspan.ts';
 import { newBuffer, putFull } from '../spans/workbuf.ts';
@@ -208,7 +209,7 @@ function rescanPages(mem: Mem, marker: Marker, first: number, end: number): void
     mem,
     end,
     (s, page) => {
-      const isHere = m[s + SPAN_CLASS] < 2 || spanBase(m, s) >>> PAGE_SHIFT === page;
+      const isHere = isLargeClass(m[s + SPAN_CLASS]) || spanBase(m, s) >>> PAGE_SHIFT === page;
       if (isHere) marker.rescanSpan(s, first * PAGE_SIZE, end * PAGE_SIZE);
     },
     first,

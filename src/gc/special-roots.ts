@@ -10,6 +10,7 @@ import { NIL, type Ref, type SpanRef } from '../base/brand.ts';
 import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_SPECIALS_LOCK } from '../layout/header.ts';
 import { SPAN_CLASS, SPAN_ELEMSIZE, SPAN_SPECIALS, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import { KIND_PENDING, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT } from '../layout/special.ts';
 import { takesCallbacks } from '../spans/callback-queue.ts';
 import { spanBase } from '../spans/mspan.ts';
@@ -43,7 +44,7 @@ function finalized(t: Proc, s: SpanRef, page: number): number[] {
   t.lock(H_SPECIALS_LOCK);
   for (let r = m[s + SPAN_SPECIALS] as Ref; r !== NIL; r = m[r + SPECIAL_NEXT] as Ref) {
     if (m[r + SPECIAL_KIND] > KIND_PENDING || !takesCallbacks(mem, r)) continue;
-    const size = m[s + SPAN_CLASS] < 2 ? 0 : m[s + SPAN_ELEMSIZE];
+    const size = isLargeClass(m[s + SPAN_CLASS]) ? 0 : m[s + SPAN_ELEMSIZE];
     const addr = spanBase(m, s) + slotOf(m, s, m[r + SPECIAL_ADDR]) * size;
     if (addrs[addrs.length - 1] !== addr) addrs.push(addr);
   }

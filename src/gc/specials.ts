@@ -14,6 +14,7 @@ import { ensureSwept } from '../central/sweep.ts';
 import { H_SPECIALS_LOCK, H_WEAK_SERIAL, H_WEAK_SERIAL_HIGH } from '../layout/header.ts';
 import { PROC_CALLBACKS_EPOCH, PROC_EPOCH } from '../layout/proc.ts';
 import { SPAN_CLASS, SPAN_DEFER, SPAN_NELEMS, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import {
   KIND_CLEANUP,
   KIND_FINALIZER,
@@ -48,7 +49,7 @@ export function spanForSpecials(heap: MHeap, addr: number): SpanRef {
   const { m } = heap.t.mem;
   const s = spanOf(heap.t.mem, addr);
   ensureSwept(heap, s);
-  if (m[s + SPAN_CLASS] < 2 || m[s + SPAN_DEFER] !== NIL || makeDeferRecord(heap, s)) return s;
+  if (isLargeClass(m[s + SPAN_CLASS]) || m[s + SPAN_DEFER] !== NIL || makeDeferRecord(heap, s)) return s;
   throw outOfMetadata(heap.t.mem, bitsWords(m[s + SPAN_NELEMS]));
 }
 

@@ -31,6 +31,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import { EV_FREE, EV_REALLOC } from '../layout/trace.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
 import { count, countLarge } from '../spans/heap-stats.ts';
@@ -108,7 +109,7 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const index = Math.floor((ptr - base) / size);
   const slot = base + index * size;
   const live = isLive(m, s, index);
-  if (spanClass < 2) {
+  if (isLargeClass(spanClass)) {
     if (ptr !== base) badPointer(op, ptr, `points into the large object at ${hex(base)}`);
     if (!live) throwDouble(op, ptr);
     return { addr: ptr, span: s, index: 0, start: -1, usable: size, type: m[s + SPAN_LARGE_TYPE] };
@@ -128,7 +129,7 @@ export function findObject(a: Malloc, ptr: number, op: string): Found {
   const mayBegin = ptr === slot || (spanClass === a.tinySpanClass && index < m[s + SPAN_NELEMS]);
   if (!mayBegin) badPointer(op, ptr, `points into the slot at ${hex(slot)}`);
   if (!live || isNoted(heap, s, index, deferBit(-1))) throwDouble(op, ptr);
-  const type = (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
+  const type = isNoscan(spanClass) ? 0 : mem.m16[m[s + SPAN_TYPES] + index]!;
   return { addr: ptr, span: s, index, start: -1, usable: size, type };
 }
 
@@ -153,7 +154,7 @@ export function freeSlow(a: Malloc, ptr: number): void {
       freeTinyLater(a, s, index, start, ptr);
       return;
     }
-    if (m[s + SPAN_CLASS] < 2) {
+    if (isLargeClass(m[s + SPAN_CLASS])) {
       freeLarge(a, s, ptr);
       return;
     }

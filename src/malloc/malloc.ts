@@ -44,6 +44,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { makeSpanClass } from '../layout/span-class.ts';
 import { slotIndex } from '../spans/mspan.ts';
 import { maySpecial } from '../spans/special-list.ts';
 import { noteTinyFree, tinyWithout } from '../spans/tiny-mask.ts';
@@ -107,7 +108,7 @@ export class Malloc implements Gate {
   /** `ptrSize`: what tiny alignment goes by: 4; or 8, to be compared with a 64-bit Go. */
   constructor(cache: MCache, ptrSize: number) {
     const { heap } = cache;
-    const record = (sizeClass: number): number => cache.classRef(sizeClass * 2 + 1);
+    const record = (sizeClass: number): number => cache.classRef(makeSpanClass(sizeClass, true));
     this.t = heap.t;
     this.cache = cache;
     this.#m = heap.t.mem.m;

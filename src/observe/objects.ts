@@ -21,6 +21,7 @@ import {
   SPAN_STATE_MANUAL,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { slotsOf, spanBase, spanOf } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize } from '../spans/tiny-mask.ts';
@@ -38,7 +39,7 @@ export interface LiveObject {
 
 /** Size of a span's slots in use: an object's bytes, from its first one on. */
 function slotSize(m: Words, s: SpanRef): number {
-  return m[s + SPAN_CLASS] < 2 ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE] >>> 0;
+  return isLargeClass(m[s + SPAN_CLASS]) ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE] >>> 0;
 }
 
 /** The live object that holds the byte at this address; null if none does. */
@@ -61,9 +62,9 @@ export function objectAt(heap: HeapReader, addr: number): LiveObject | null {
 function typeOf(heap: HeapReader, s: SpanRef, index: number): Pick<LiveObject, 'type' | 'scan'> {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];
-  const scan = (spanClass & 1) === 0;
+  const scan = !isNoscan(spanClass);
   if (!scan) return { type: 0, scan };
-  return { type: (spanClass < 2 ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + index]) ?? 0, scan };
+  return { type: (isLargeClass(spanClass) ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + index]) ?? 0, scan };
 }
 
 /** The object in a tiny block that has the byte at `addr`. */
@@ -82,7 +83,7 @@ function partAt(heap: HeapReader, s: SpanRef, index: number, block: number, addr
 /** Calls `visit` for each live object with pointers in a span. */
 export function eachScanObject(heap: HeapReader, s: SpanRef, visit: (object: LiveObject) => void): void {
   const { m } = heap.t.mem;
-  if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (m[s + SPAN_CLASS] & 1) === 1) return;
+  if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || isNoscan(m[s + SPAN_CLASS])) return;
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
   const size = slotSize(m, s);
   const slots = slotsOf(m, s);
@@ -110,7 +111,7 @@ export function whatIsAt(heap: HeapReader, addr: number): string {
   const base = spanBase(m, s);
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
   const index = Math.floor((addr - base) / elemsize);
-  if (m[s + SPAN_CLASS] < 2) {
+  if (isLargeClass(m[s + SPAN_CLASS])) {
     return isLive(m, s, 0)
       ? `is in the unused end of the last page of the large object at ${hex(base)}`
       : `is in a large object that was freed, at ${hex(base)}`;

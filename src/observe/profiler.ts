@@ -15,6 +15,7 @@ import { H_SPECIALS_LOCK } from '../layout/header.ts';
 import { PROC_ID, PROC_THREAD } from '../layout/proc.ts';
 import { H_PROFILE_DEPTH, H_PROFILE_LOST } from '../layout/profile.ts';
 import { SPAN_CACHE, SPAN_CLASS, SPAN_LARGE_TYPE, SPAN_OWNER, SPAN_TYPES } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import { KIND_PROFILE, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_PROFILE_BUCKET } from '../layout/special.ts';
 import { slotIndex, spanOf } from '../spans/mspan.ts';
 import { countFreed, countSampled } from '../spans/profile.ts';
@@ -112,8 +113,8 @@ export class Profiler {
     const { m } = mem;
     const s = spanOf(mem, addr);
     const spanClass = m[s + SPAN_CLASS];
-    if (spanClass < 2) return m[s + SPAN_LARGE_TYPE];
-    return (spanClass & 1) === 1 ? 0 : mem.m16[m[s + SPAN_TYPES] + slotIndex(m, s, addr)]!;
+    if (isLargeClass(spanClass)) return m[s + SPAN_LARGE_TYPE];
+    return isNoscan(spanClass) ? 0 : mem.m16[m[s + SPAN_TYPES] + slotIndex(m, s, addr)]!;
   }
 
   /** The records of the frames of this moment, the innermost first, `depth` at most. */

@@ -16,6 +16,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan, makeSpanClass, sizeClassOf } from '../layout/span-class.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { countLive, eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord } from '../spans/tiny-mask.ts';
@@ -130,17 +131,17 @@ function addSpan(heap: MHeap, s: SpanRef, sums: Map<number, Sum>): void {
   const { m } = heap.t.mem;
   const isTiny = m[s + SPAN_CLASS] === heap.tinySpanClass;
   // Tiny blocks count as what they are, pointer-free slots of 16 bytes.
-  const spanClass = isTiny ? heap.classes.classOf(TINY_SIZE) * 2 + 1 : m[s + SPAN_CLASS];
+  const spanClass = isTiny ? makeSpanClass(heap.classes.classOf(TINY_SIZE), true) : m[s + SPAN_CLASS];
   let sum = sums.get(spanClass);
   if (sum === undefined) {
-    const size = spanClass < 2 ? 0 : m[s + SPAN_ELEMSIZE];
+    const size = isLargeClass(spanClass) ? 0 : m[s + SPAN_ELEMSIZE];
     sum = { spans: 0, spanBytes: 0, objects: 0, slots: 0, liveBytes: 0, tailBytes: 0, size };
     sums.set(spanClass, sum);
   }
   const bytes = m[s + SPAN_NPAGES] * PAGE_SIZE;
   const live = isTiny ? countTinyBlocks(m, s) : countLive(m, s);
   const nelems = m[s + SPAN_NELEMS];
-  const slotBytes = spanClass < 2 ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE];
+  const slotBytes = isLargeClass(spanClass) ? m[s + SPAN_LARGE_SIZE] >>> 0 : m[s + SPAN_ELEMSIZE];
   sum.spans++;
   sum.spanBytes += bytes;
   sum.objects += live;
@@ -158,9 +159,9 @@ function countTinyBlocks(m: Words, s: SpanRef): number {
 
 function classStats(spanClass: number, sum: Sum): ClassStats {
   return {
-    sizeClass: spanClass >>> 1,
+    sizeClass: sizeClassOf(spanClass),
     size: sum.size,
-    noscan: (spanClass & 1) === 1,
+    noscan: isNoscan(spanClass),
     spans: sum.spans,
     spanBytes: sum.spanBytes,
     objects: sum.objects,

@@ -35,6 +35,7 @@ import {
   TM_TAG,
   TM_TINY_ALLOCS,
 } from '../layout/proc.ts';
+import { sizeClassOf } from '../layout/span-class.ts';
 import {
   CUTTING,
   classMeter,
@@ -208,7 +209,7 @@ function bySizeClass(mem: Mem, { allocs, frees, sums }: Memory): Pick<Tally, 'al
   const gone = new Float64Array(classes);
   for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
     // The span class of tiny blocks is beyond those of the size classes.
-    const c = spanClass >>> 1 < classes ? spanClass >>> 1 : tiny;
+    const c = sizeClassOf(spanClass) < classes ? sizeClassOf(spanClass) : tiny;
     made[c] = made[c]! + sums[spanClass]!;
     gone[c] = gone[c]! + sums[spanClasses + spanClass]!;
   }

@@ -22,6 +22,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { eachSpan } from '../spans/mspan.ts';
 import { tinyMaskWord, tinySize, tinyWithoutAll } from '../spans/tiny-mask.ts';
@@ -68,13 +69,13 @@ export class AliveObjects {
     const to = this.#words;
     const at = this.#end;
     const isTiny = spanClass === heap.tinySpanClass;
-    const isTyped = (spanClass & 1) === 0 && spanClass >= 2;
+    const isTyped = !isNoscan(spanClass) && !isLargeClass(spanClass);
     to[at + COPY_BASE] = m[s + SPAN_BASE];
-    to[at + COPY_SIZE] = spanClass < 2 ? m[s + SPAN_LARGE_SIZE] : m[s + SPAN_ELEMSIZE];
+    to[at + COPY_SIZE] = isLargeClass(spanClass) ? m[s + SPAN_LARGE_SIZE] : m[s + SPAN_ELEMSIZE];
     to[at + COPY_SLOTS] = nelems;
     to[at + COPY_THREAD] = ownerOf(m, s);
     to[at + COPY_KIND] = isTiny ? KIND_TINY : isTyped ? KIND_TYPED : KIND_PLAIN;
-    to[at + COPY_TYPE] = spanClass < 2 ? m[s + SPAN_LARGE_TYPE] : 0;
+    to[at + COPY_TYPE] = isLargeClass(spanClass) ? m[s + SPAN_LARGE_TYPE] : 0;
     const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
     const defer = m[s + SPAN_DEFER];
     let any = 0;

@@ -60,6 +60,7 @@ import {
   SPAN_STATE_DEAD,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { cacheTag, spanBase, spanOf } from '../spans/mspan.ts';
 import { stackEnd, stackStart } from '../spans/reuse-stack.ts';
@@ -118,7 +119,7 @@ function verifyCentrals(heap: MHeap, seen: Set<SpanRef>): void {
         const full = m[s + SPAN_ALLOC_COUNT] === m[s + SPAN_NELEMS];
         if (full !== set >= CENTRAL_FULL)
           fail('mcentral.set', `${where} has ${m[s + SPAN_ALLOC_COUNT]} of ${m[s + SPAN_NELEMS]} slots taken`);
-        if (spanClass >= 2 && m[s + SPAN_FREEINDEX] !== 0)
+        if (!isLargeClass(spanClass) && m[s + SPAN_FREEINDEX] !== 0)
           fail('span.freeindex', `${where}: ${m[s + SPAN_FREEINDEX]}, without owner`);
       });
       if (m[at + SET_COUNT] !== count)

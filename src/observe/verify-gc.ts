@@ -43,6 +43,7 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { isNoscan } from '../layout/span-class.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
@@ -121,7 +122,7 @@ function verifyGrey(heap: MHeap, b: number, count: number): void {
   const { m } = mem;
   for (let i = b + WORKBUF_ITEMS; i < b + WORKBUF_ITEMS + count; i += 2) {
     const s = spanOf(mem, m[i] >>> 0);
-    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || (m[s + SPAN_CLASS] & 1) === 1)
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || isNoscan(m[s + SPAN_CLASS]))
       fail('workbuf.grey', `work buffer ${hex(b)} has ${hex(m[i])}, which can have no pointers`);
   }
 }

@@ -19,6 +19,7 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import {
   KIND_CLEANUP,
   KIND_DROPPED,
@@ -79,13 +80,14 @@ function verifyList(heap: MHeap, s: SpanRef, listed: Map<number, number>): void 
     if (addr < lastAddr || (addr === lastAddr && kind < lastKind)) fail('specials.order', `${what} is out of order`);
     if (addr - spanBase(m, s) >= m[s + SPAN_NPAGES] * 2 ** PAGE_SHIFT) fail('specials.addr', `${what} is outside`);
     const slot = slotOf(m, s, addr);
-    if (m[s + SPAN_CLASS] >= 2 && !maySpecial(m, s, slot)) fail('specials.slots', `${what}: bit of slot ${slot} is 0`);
+    if (!isLargeClass(m[s + SPAN_CLASS]) && !maySpecial(m, s, slot))
+      fail('specials.slots', `${what}: bit of slot ${slot} is 0`);
     const bit = m[s + SPAN_ALLOC_BITS] + slot;
     if ((m[bit >>> 5] & (1 << bit)) === 0) fail('specials.object', `${what}, where there is no object`);
     lastAddr = addr;
     lastKind = kind;
   }
-  if (m[s + SPAN_CLASS] >= 2 && m[s + SPAN_SPECIALS] === NIL && m[s + SPAN_SPECIAL_SLOTS] !== 0)
+  if (!isLargeClass(m[s + SPAN_CLASS]) && m[s + SPAN_SPECIALS] === NIL && m[s + SPAN_SPECIAL_SLOTS] !== 0)
     fail('specials.slots', `${at}: ${hex(m[s + SPAN_SPECIAL_SLOTS])}, without specials`);
 }
 

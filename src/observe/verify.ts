@@ -46,6 +46,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan, sizeClassOf } from '../layout/span-class.ts';
 import { cacheHas } from '../pages/page-cache.ts';
 import { checkPages } from '../pages/page-check.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
@@ -206,8 +207,8 @@ function verifySpan(heap: MHeap, s: SpanRef): number {
   const spanClass = m[s + SPAN_CLASS];
   const at = describeSpan(m, s);
   const nelems = m[s + SPAN_NELEMS];
-  if (spanClass >= 2) {
-    const c = spanClass >>> 1;
+  if (!isLargeClass(spanClass)) {
+    const c = sizeClassOf(spanClass);
     if (spanClass >= heap.spanClasses) fail('span.spanclass', `${at}: no such class`);
     if (m[s + SPAN_ELEMSIZE] !== heap.classes.size[c]) fail('span.elemsize', `${at}: ${m[s + SPAN_ELEMSIZE]}`);
     if (nelems !== heap.classes.nelems[c])
@@ -279,11 +280,11 @@ function verifyOwner(heap: MHeap, s: SpanRef, at: string): void {
 function verifySideTable(heap: MHeap, s: SpanRef, at: string): void {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];
-  if (spanClass < 2) return;
+  if (isLargeClass(spanClass)) return;
   const bits = m[s + SPAN_ALLOC_BITS];
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const live = (m[(bits + i) >>> 5] & (1 << (bits + i))) !== 0;
-    if ((spanClass & 1) === 0) {
+    if (!isNoscan(spanClass)) {
       const type = m16[m[s + SPAN_TYPES] + i]!;
       if (live && (type === 0 || type > m[H_TYPES]))
         fail('span.types', `${at}: object ${i} has type number ${type} of ${m[H_TYPES]}`);

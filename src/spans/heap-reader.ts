@@ -3,6 +3,7 @@
  * belongs to no thread, for looking at a heap without being attached to it (observe/view.ts).
  */
 import { H_TINY } from '../layout/header.ts';
+import { makeSpanClass } from '../layout/span-class.ts';
 import type { Mem } from '../sys/mem.ts';
 import type { SizeClassTable } from './size-classes.ts';
 
@@ -20,7 +21,7 @@ export function readerOf(mem: Mem, classes: SizeClassTable): HeapReader {
   return {
     t: { mem },
     classes,
-    tinySpanClass: mem.m[H_TINY] === 0 ? -1 : classes.tinyClass * 2 + 1,
+    tinySpanClass: mem.m[H_TINY] === 0 ? -1 : makeSpanClass(classes.tinyClass, true),
     spanClasses: classes.tinyClass * 2 + 2,
   };
 }

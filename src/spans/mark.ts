@@ -8,6 +8,7 @@ import {
   SPAN_STATE,
   SPAN_STATE_IN_USE,
 } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import type { Mem } from '../sys/mem.ts';
 import { setPageMark, slotIndex, spanOf } from './mspan.ts';
 
@@ -16,7 +17,7 @@ export function setMarked(mem: Mem, addr: number): boolean {
   const { m } = mem;
   const s = spanOf(mem, addr);
   if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return false;
-  const index = m[s + SPAN_CLASS] < 2 ? 0 : slotIndex(m, s, addr);
+  const index = isLargeClass(m[s + SPAN_CLASS]) ? 0 : slotIndex(m, s, addr);
   if (index >= m[s + SPAN_NELEMS]) return false;
   const bit = m[s + SPAN_GCMARK_BITS] + index;
   if ((Atomics.or(m, bit >>> 5, 1 << bit) & (1 << bit)) !== 0) return false;

@@ -84,6 +84,7 @@ import {
   SPAN_TINY_COUNTED,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan, makeSpanClass, sizeClassOf } from '../layout/span-class.ts';
 import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { allocToCache, cacheAlloc, cacheFree, flushCache, mayFillCache } from '../pages/page-cache.ts';
@@ -120,7 +121,7 @@ export class MHeap {
     this.pages = new PageAlloc(t.mem);
     this.#m = t.mem.m;
     this.#cache = t.ref + PROC_PAGE_CACHE;
-    this.tinySpanClass = t.mem.m[H_TINY] === 0 ? -1 : classes.tinyClass * 2 + 1;
+    this.tinySpanClass = t.mem.m[H_TINY] === 0 ? -1 : makeSpanClass(classes.tinyClass, true);
     this.spanClasses = classes.tinyClass * 2 + 2;
   }
 
@@ -132,7 +133,7 @@ export class MHeap {
     const s = this.#takeRecord();
     if (s === NIL) return s;
     this.t.pause('span.record');
-    const nelems = spanClass < 2 ? 1 : this.classes.nelems[spanClass >>> 1];
+    const nelems = isLargeClass(spanClass) ? 1 : this.classes.nelems[sizeClassOf(spanClass)];
     if (!this.#prepareBits(s, nelems) || !this.#prepareTable(s, spanClass)) {
       this.#putRecord(s);
       return NIL as SpanRef;
@@ -144,13 +145,13 @@ export class MHeap {
       return NIL as SpanRef;
     }
     const m = this.#m;
-    const size = spanClass < 2 ? npages * PAGE_SIZE : this.classes.size[spanClass >>> 1];
+    const size = isLargeClass(spanClass) ? npages * PAGE_SIZE : this.classes.size[sizeClassOf(spanClass)];
     m[s + SPAN_CLASS] = spanClass;
     m[s + SPAN_NELEMS] = nelems;
     m[s + SPAN_ELEMSIZE] = size;
-    m[s + SPAN_DIV] = this.classes.div[spanClass >>> 1];
+    m[s + SPAN_DIV] = this.classes.div[sizeClassOf(spanClass)];
     // Of a large object: no type yet.
-    m[s + SPAN_INVERSE] = this.classes.inverse[spanClass >>> 1];
+    m[s + SPAN_INVERSE] = this.classes.inverse[sizeClassOf(spanClass)];
     this.#initSpan(s, page, npages, SPAN_STATE_IN_USE);
     if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_ALLOC, 0, s);
     if (this.hooks.onSpanAlloc !== undefined) this.hooks.onSpanAlloc(s);
@@ -211,7 +212,7 @@ export class MHeap {
     const defer = m[s + SPAN_DEFER];
     if (defer !== NIL) {
       m[s + SPAN_DEFER] = NIL;
-      fixFree(t, FIX_DEFERS + (m[s + SPAN_CLASS] >>> 1), defer as Ref);
+      fixFree(t, FIX_DEFERS + sizeClassOf(m[s + SPAN_CLASS]), defer as Ref);
     }
     this.#forgetSpan(s, page, npages);
     this.pages.free(page, npages);
@@ -472,12 +473,12 @@ export class MHeap {
     const m = this.#m;
     const { t } = this;
     const tiny = spanClass === this.tinySpanClass;
-    const scan = (spanClass & 1) === 0 && spanClass >= 2;
+    const scan = !isNoscan(spanClass) && !isLargeClass(spanClass);
     if (!tiny && !scan) {
       m[s + SPAN_TYPES] = 0;
       return true;
     }
-    const kind = tiny ? FIX_TINY_TABLES : FIX_TABLES + (spanClass >>> 1);
+    const kind = tiny ? FIX_TINY_TABLES : FIX_TABLES + sizeClassOf(spanClass);
     if (m[s + SPAN_TABLE] === NIL || m[s + SPAN_TABLE_CLASS] !== kind) {
       t.lock(H_HEAP_LOCK);
       if (m[s + SPAN_TABLE] !== NIL) fixFree(t, m[s + SPAN_TABLE_CLASS], m[s + SPAN_TABLE] as Ref);

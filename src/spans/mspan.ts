@@ -23,6 +23,7 @@ import {
   SPAN_NPAGES,
   SPAN_PREV,
 } from '../layout/span.ts';
+import { isNoscan } from '../layout/span-class.ts';
 import type { Mem } from '../sys/mem.ts';
 
 /** More slots no span has (see size-classes.ts). */
@@ -63,7 +64,7 @@ export function addLive(m: Words, s: SpanRef, slots: number): void {
   // In units of 8 bytes: all sizes are multiples of it, and the sum of a full heap still fits.
   const units = slots * (m[s + SPAN_ELEMSIZE] >>> 3);
   Atomics.add(m, GC_HEAP_LIVE, units);
-  if ((m[s + SPAN_CLASS] & 1) === 0) Atomics.add(m, GC_HEAP_SCAN, units);
+  if (!isNoscan(m[s + SPAN_CLASS])) Atomics.add(m, GC_HEAP_SCAN, units);
 }
 
 /** What SPAN_CACHE holds of the sweep generation, on top of the record's index. */

@@ -12,7 +12,6 @@
  * larger one of 128 (the steps of the two lookups); the last is MAX_SMALL_SIZE. Immutable once made: no lock.
  */
 import { ctz32, isPowerOfTwo, roundUp } from '../base/bits.ts';
-import type { SpanClass } from '../base/brand.ts';
 import { checkNames } from '../base/check.ts';
 import { describe as describeValue } from '../base/describe.ts';
 import { ArgumentError } from '../base/errors.ts';
@@ -313,17 +312,4 @@ export function tableOf(rows: readonly SizeClass[], pageSize: number = PAGE_SIZE
     }
   }
   return new SizeClassTable([0, ...rows.map((r) => r.size)], [0, ...rows.map((r) => r.npages)], pageSize);
-}
-
-/** Size class × 2, plus 1 for objects without pointers, which never share a span with the others. */
-export function makeSpanClass(sizeClass: number, noscan: boolean): SpanClass {
-  return ((sizeClass << 1) | (noscan ? 1 : 0)) as SpanClass;
-}
-
-export function sizeClassOf(spanClass: SpanClass): number {
-  return spanClass >>> 1;
-}
-
-export function isNoscan(spanClass: SpanClass): boolean {
-  return (spanClass & 1) !== 0;
 }

@@ -16,6 +16,7 @@ import { PAGE_SHIFT, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_SPECIALS } from '../layout/fixalloc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE } from '../layout/header.ts';
 import { SPAN_CLASS, SPAN_SPECIAL_SLOTS, SPAN_SPECIALS } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import { KIND_NONE, SPECIAL_ADDR, SPECIAL_KIND, SPECIAL_NEXT, SPECIAL_WORDS } from '../layout/special.ts';
 import type { Proc } from '../sync/proc.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -45,7 +46,7 @@ export function freeSpecials(t: Proc, records: readonly Ref[]): void {
 
 /** Slot of a span that an address lies in; 0 for a large object. */
 export function slotOf(m: Words, s: SpanRef, addr: number): number {
-  return m[s + SPAN_CLASS] < 2 ? 0 : slotIndex(m, s, addr);
+  return isLargeClass(m[s + SPAN_CLASS]) ? 0 : slotIndex(m, s, addr);
 }
 
 /** Whether record `r` comes before what would be of this address and kind. */
@@ -71,7 +72,7 @@ export function linkSpecial(mem: Mem, s: SpanRef, r: Ref): void {
   while (m[word] !== NIL && isBefore(m, m[word], addr, after)) word = m[word] + SPECIAL_NEXT;
   m[r + SPECIAL_NEXT] = m[word];
   // Before the record: whoever owns the span looks at this word alone.
-  if (m[s + SPAN_CLASS] >= 2) Atomics.or(m, s + SPAN_SPECIAL_SLOTS, 1 << slotIndex(m, s, addr));
+  if (!isLargeClass(m[s + SPAN_CLASS])) Atomics.or(m, s + SPAN_SPECIAL_SLOTS, 1 << slotIndex(m, s, addr));
   Atomics.store(m, word, r);
   noteSpecials(mem, s);
 }
@@ -98,13 +99,13 @@ export function noteSpecials(mem: Mem, s: SpanRef): void {
   if (m[s + SPAN_SPECIALS] !== NIL) Atomics.or(m, word, 1 << page);
   else {
     Atomics.and(m, word, ~(1 << page));
-    if (m[s + SPAN_CLASS] >= 2) Atomics.store(m, s + SPAN_SPECIAL_SLOTS, 0);
+    if (!isLargeClass(m[s + SPAN_CLASS])) Atomics.store(m, s + SPAN_SPECIAL_SLOTS, 0);
   }
 }
 
 /** Makes SPAN_SPECIAL_SLOTS name only slots that have specials, of a span that nobody uses. Specials lock. */
 export function noteSlots(m: Words, s: SpanRef): void {
-  if (m[s + SPAN_CLASS] < 2) return;
+  if (isLargeClass(m[s + SPAN_CLASS])) return;
   let slots = 0;
   for (let r = m[s + SPAN_SPECIALS]; r !== NIL; r = m[r + SPECIAL_NEXT])
     slots |= 1 << slotIndex(m, s, m[r + SPECIAL_ADDR]);

@@ -30,6 +30,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../layout/span.ts';
+import { isLargeClass } from '../layout/span-class.ts';
 import {
   beginStats,
   classMeter,
@@ -70,7 +71,7 @@ export function walkSpans(mem: Mem): Walk {
     const objects = countLive(m, s);
     inHeap += bytes;
     live[m[s + SPAN_CLASS]] += objects;
-    if (m[s + SPAN_CLASS] < 2) largeBytes += objects * bytes;
+    if (isLargeClass(m[s + SPAN_CLASS])) largeBytes += objects * bytes;
   });
   return { live, largeBytes, inHeap, inStacks };
 }

@@ -104,6 +104,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../layout/span.ts';
+import { isLargeClass, isNoscan } from '../layout/span-class.ts';
 import { cacheHas } from '../pages/page-cache.ts';
 import { rebuildPages } from '../pages/rebuild.ts';
 import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
@@ -285,7 +286,7 @@ function repairSpan(heap: MHeap, s: SpanRef, lost: ReadonlySet<number>, heldHeap
   if (!halfSwept) addLive(m, s, live - m[s + SPAN_COUNTED]);
   m[s + SPAN_COUNTED] = live;
   m[s + SPAN_ALLOC_COUNT] = live;
-  m[s + SPAN_FREEINDEX] = m[s + SPAN_CLASS] < 2 ? 1 : 0;
+  m[s + SPAN_FREEINDEX] = isLargeClass(m[s + SPAN_CLASS]) ? 1 : 0;
   m[s + SPAN_NEEDZERO] = 1;
   if (owner !== 0) m[s + SPAN_SWEEPGEN] = gen;
   if (live === 0 && !marking) {
@@ -341,7 +342,7 @@ function dropHalfMade(heap: MHeap, s: SpanRef): void {
   const { m, m16 } = heap.t.mem;
   const spanClass = m[s + SPAN_CLASS];
   const isTiny = spanClass === heap.tinySpanClass;
-  if (!isTiny && ((spanClass & 1) === 1 || spanClass < 2)) return;
+  if (!isTiny && (isNoscan(spanClass) || isLargeClass(spanClass))) return;
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const whole = isTiny ? m[tinyMaskWord(m, s, i)] !== 0 : m16[m[s + SPAN_TYPES] + i] !== 0;
     const bit = m[s + SPAN_ALLOC_BITS] + i;

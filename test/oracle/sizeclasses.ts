@@ -1,6 +1,7 @@
 import * as layout from '../../src/layout/constants.ts';
 import { DIV_SHIFT } from '../../src/layout/span.ts';
-import { goSizeClasses, makeSizeClasses, makeSpanClass, type SizeClassTable } from '../../src/spans/size-classes.ts';
+import { makeSpanClass } from '../../src/layout/span-class.ts';
+import { goSizeClasses, makeSizeClasses, type SizeClassTable } from '../../src/spans/size-classes.ts';
 import { type Checker, type Doc, type Int, list, same, type Tally } from './tally.ts';
 
 interface ClassRow {

@@ -2,6 +2,7 @@
  * Colours of the page map. States: a palette that people who see colours differently can tell apart (Okabe and Ito's).
  * Size classes and fill: one ramp from dark blue over green to yellow (viridis), whose lightness grows all the way.
  */
+import { sizeClassOf } from '../../layout/span-class.ts';
 import {
   PAGE_CACHED,
   PAGE_CLASS_MASK,
@@ -132,7 +133,7 @@ export function colourOf(code: number, by: Colouring, isDark: boolean, spanClass
   if (by === 'state' || !holdsObjects(code)) return by === 'state' ? plain : muted(code, plain, isDark);
   if (by === 'fill') return ramp(fillOf(code) / 7);
   if (stateOf(code) === PAGE_LARGE) return plain;
-  return ramp((spanClassOf(code) >>> 1) / Math.max(1, spanClasses >>> 1));
+  return ramp(sizeClassOf(spanClassOf(code)) / Math.max(1, sizeClassOf(spanClasses)));
 }
 
 /** In the other colourings, pages without objects keep to the background: their colours mean something else there. */

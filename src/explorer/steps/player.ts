@@ -1,4 +1,5 @@
 /** A walk that is being looked at: its steps, where the reader is, and the cards there. */
+import { sizeClassOf } from '../../layout/span-class.ts';
 import { Film, type Step, type Walk, WordNames } from '../../observe/steps.ts';
 import { type Card, CardMaker, type Touched, touched } from './cards.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -42,7 +43,7 @@ export class Player {
 
   /** Slot size of a span class; 0 for large objects. */
   sizeOf(spanClass: number): number {
-    return this.#box.malloc.cache.heap.classes.size[spanClass >>> 1] ?? 0;
+    return this.#box.malloc.cache.heap.classes.size[sizeClassOf(spanClass)] ?? 0;
   }
 
   isTiny(spanClass: number): boolean {

@@ -12,6 +12,7 @@ import {
   SPAN_NPAGES,
   SPAN_TYPES,
 } from '../../layout/span.ts';
+import { isLargeClass, isNoscan } from '../../layout/span-class.ts';
 import { heldBits } from '../../spans/held-bits.ts';
 import type { MHeap } from '../../spans/mheap.ts';
 import { spanBase } from '../../spans/mspan.ts';
@@ -53,7 +54,7 @@ export class SpanEncoder {
     to[at + SNAP_SPAN_CLASS] = spanClass;
     to[at + SNAP_SPAN_ELEMSIZE] = m[s + SPAN_ELEMSIZE];
     to[at + SNAP_SPAN_NELEMS] = nelems;
-    const large = spanClass < 2;
+    const large = isLargeClass(spanClass);
     to[at + SNAP_SPAN_LARGE_SIZE] = large ? m[s + SPAN_LARGE_SIZE] : 0;
     const typed = large && !this.#moment.clearing.has(base);
     to[at + SNAP_SPAN_LARGE_TYPE] = typed ? Atomics.load(m, s + SPAN_LARGE_TYPE) : 0;
@@ -63,7 +64,7 @@ export class SpanEncoder {
     this.#liveBits(s, to, bits, words);
     let end = bits + words;
     if (spanClass === this.#heap.tinySpanClass) end = this.#masks(s, to, bits, end);
-    else if (!large && (spanClass & 1) === 0) end = this.#types(s, to, end);
+    else if (!large && !isNoscan(spanClass)) end = this.#types(s, to, end);
     let objects = 0;
     for (let w = bits; w < bits + words; w++) objects += popcount32(to[w]!);
     return { objects, end };

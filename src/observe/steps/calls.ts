@@ -6,6 +6,7 @@ import type { Words } from '../../base/brand.ts';
 import { MAX_SMALL_SIZE, PAGE_SHIFT, PAGE_SIZE, TINY_SIZE } from '../../layout/constants.ts';
 import { MC_SPAN, MC_TOP, MC_WIN, PROC_TINY, PROC_TINY_MASK, PROC_TINY_OFFSET } from '../../layout/proc.ts';
 import { SPAN_ALLOC_BITS, SPAN_CACHE, SPAN_CLASS, SPAN_FREEINDEX, SPAN_NELEMS } from '../../layout/span.ts';
+import { isLargeClass, makeSpanClass, sizeClassOf } from '../../layout/span-class.ts';
 import type { Malloc } from '../../malloc/malloc.ts';
 import type { RType } from '../../malloc/rtype.ts';
 import { tinyAlign } from '../../malloc/tiny.ts';
@@ -32,7 +33,7 @@ export function spanClassOf(malloc: Malloc, size: number, scan: boolean): number
   if (size > MAX_SMALL_SIZE) return -1;
   const slot = malloc.roundup(size);
   const sizeClass = classes.size.indexOf(slot, 1);
-  return sizeClass * 2 + (scan ? 0 : 1);
+  return makeSpanClass(sizeClass, !scan);
 }
 
 /** Allocates an object and takes down how. `size` from 1 byte; `type` null: free of pointers. */
@@ -40,7 +41,7 @@ export function recordMalloc(malloc: Malloc, size: number, type: RType | null): 
   const recorder = new Recorder(malloc);
   const spanClass = spanClassOf(malloc, size, type !== null);
   const { classes } = malloc.cache.heap;
-  recorder.npages = spanClass < 0 ? Math.ceil(size / PAGE_SIZE) : classes.npages[spanClass >>> 1]!;
+  recorder.npages = spanClass < 0 ? Math.ceil(size / PAGE_SIZE) : classes.npages[sizeClassOf(spanClass)]!;
   lookBefore(malloc, recorder, size, spanClass, type !== null);
   let address = 0;
   let error: string | null = null;
@@ -66,7 +67,7 @@ function lookBefore(malloc: Malloc, r: Recorder, size: number, spanClass: number
     return;
   }
   const c = cache.classRef(spanClass);
-  const slot = cache.heap.classes.size[spanClass >>> 1]!;
+  const slot = cache.heap.classes.size[sizeClassOf(spanClass)]!;
   if (spanClass === cache.heap.tinySpanClass) {
     const words = [t.ref + PROC_TINY, t.ref + PROC_TINY_OFFSET, t.ref + PROC_TINY_MASK];
     const offset = m[t.ref + PROC_TINY_OFFSET];
@@ -124,7 +125,7 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   const { m, plan } = mem;
   const s = spanOf(mem, address);
   const spanClass = m[s + SPAN_CLASS];
-  const large = spanClass < 2;
+  const large = isLargeClass(spanClass);
   const index = large ? 0 : slotIndex(m, s, address);
   const bit = m[s + SPAN_ALLOC_BITS] + index;
   const looks = [plan.spans + (address >>> PAGE_SHIFT), s + SPAN_CACHE, s + SPAN_FREEINDEX, bit >>> 5];

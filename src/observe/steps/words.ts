@@ -46,6 +46,7 @@ import {
   STACK_WORDS,
   TM_SEQ,
 } from '../../layout/proc.ts';
+import { isLargeClass } from '../../layout/span-class.ts';
 import '../../layout/registry.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -199,7 +200,7 @@ export class WordNames {
   }
 
   #spanField(ref: number, offset: number): string {
-    const large = this.#mem.m[ref + SPAN_CLASS]! < 2 ? LARGE_FIELDS[offset] : undefined;
+    const large = isLargeClass(this.#mem.m[ref + SPAN_CLASS]!) ? LARGE_FIELDS[offset] : undefined;
     return large ?? this.#span[offset]!;
   }
 

@@ -23,6 +23,7 @@ import {
   SUMMARY_LEVELS,
 } from '../../layout/pages.ts';
 import { SPAN_NEXT } from '../../layout/span.ts';
+import { sizeClassOf } from '../../layout/span-class.ts';
 import { levelLogPages } from '../../pages/summary.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { LOCK_OWNER } from '../../sync/proc.ts';
@@ -48,7 +49,7 @@ export function viewCentral({ t: { mem }, classes, spanClasses }: HeapReader): V
     if (counts.every((n) => n === 0)) continue;
     found.push({
       spanClass,
-      size: classes.size[spanClass >>> 1] ?? 0,
+      size: classes.size[sizeClassOf(spanClass)] ?? 0,
       partialSwept: counts[0]!,
       partialUnswept: counts[1]!,
       fullSwept: counts[2]!,

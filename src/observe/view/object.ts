@@ -7,6 +7,7 @@ import { NIL, type SpanRef } from '../../base/brand.ts';
 import { millitime } from '../../base/clock.ts';
 import { TINY_SIZE } from '../../layout/constants.ts';
 import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_ELEMSIZE } from '../../layout/span.ts';
+import { isLargeClass } from '../../layout/span-class.ts';
 import type { RType, TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { slotsOf, spanBase } from '../../spans/mspan.ts';
@@ -175,7 +176,7 @@ export class ObjectViewer {
   /** Address of the first object in the next slot that has one. */
   #neighbour(s: SpanRef, slot: number, step: number): number | null {
     const { m } = this.#heap.t.mem;
-    if (m[s + SPAN_CLASS] < 2) return null;
+    if (isLargeClass(m[s + SPAN_CLASS])) return null;
     const slots = slotsOf(m, s);
     let i = slot + step;
     while (i >= 0 && i < slots && !bitAt(m, m[s + SPAN_ALLOC_BITS] + i)) i += step;

@@ -16,6 +16,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_STATE_MANUAL,
 } from '../../layout/span.ts';
+import { isLargeClass } from '../../layout/span-class.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import type { Mem } from '../../sys/mem.ts';
 import { attachedProcs } from '../../threads/stop-the-world.ts';
@@ -50,8 +51,8 @@ function spanBits({ t, tinySpanClass }: HeapReader, s: SpanRef): number {
   const spanClass = m[s + SPAN_CLASS] & 0xff;
   const ahead = aheadOf(m, s);
   const isUnswept = ahead === -2 || ahead === -1 || ahead === 1;
-  const fill = spanClass < 2 ? FULL : Math.floor((m[s + SPAN_ALLOC_COUNT] * FULL) / m[s + SPAN_NELEMS]);
-  const small = spanClass === tinySpanClass ? PAGE_TINY : spanClass < 2 ? PAGE_LARGE : PAGE_SMALL;
+  const fill = isLargeClass(spanClass) ? FULL : Math.floor((m[s + SPAN_ALLOC_COUNT] * FULL) / m[s + SPAN_NELEMS]);
+  const small = spanClass === tinySpanClass ? PAGE_TINY : isLargeClass(spanClass) ? PAGE_LARGE : PAGE_SMALL;
   const kind = isUnswept ? PAGE_UNSWEPT : small;
   return (Math.max(0, Math.min(fill, FULL)) << PAGE_FILL_SHIFT) | (kind << PAGE_STATE_SHIFT) | spanClass;
 }

@@ -63,6 +63,7 @@ import {
   TM_SWEPT_BYTES,
   TM_SWEPT_OBJECTS,
 } from '../../layout/proc.ts';
+import { sizeClassOf } from '../../layout/span-class.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { slotsAllocated, slotsFreed, slotsReused } from '../../spans/heap-stats.ts';
 import { LOCK_OWNER } from '../../sync/proc.ts';
@@ -109,8 +110,8 @@ export class Turnover {
     for (const p of usedProcs(mem)) {
       for (let spanClass = 2; spanClass < spanClasses; spanClass++) {
         const slots = turnoverOf(mem, p, spanClass);
-        freed += slots.freed * classes.size[spanClass >>> 1]!;
-        allocated += slots.allocated * classes.size[spanClass >>> 1]!;
+        freed += slots.freed * classes.size[sizeClassOf(spanClass)]!;
+        allocated += slots.allocated * classes.size[sizeClassOf(spanClass)]!;
       }
     }
     this.allocated = Math.max(this.allocated, allocated);

@@ -31,6 +31,7 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TYPES,
 } from '../../layout/span.ts';
+import { isLargeClass, isNoscan } from '../../layout/span-class.ts';
 import { SPECIAL_ADDR, SPECIAL_NEXT } from '../../layout/special.ts';
 import type { TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
@@ -101,7 +102,7 @@ export function viewSpan({ t }: HeapReader, s: SpanRef): ViewSpan {
     state: STATES[m[s + SPAN_STATE]] ?? 'damaged',
     sweep: inUse ? (SWEEPS[aheadOf(m, s)] ?? 'none') : 'none',
     spanClass,
-    elemsize: m[s + (inUse && spanClass < 2 ? SPAN_LARGE_SIZE : SPAN_ELEMSIZE)] >>> 0,
+    elemsize: m[s + (inUse && isLargeClass(spanClass) ? SPAN_LARGE_SIZE : SPAN_ELEMSIZE)] >>> 0,
     nelems,
     freeindex: inUse ? m[s + SPAN_FREEINDEX] : 0,
     allocCount: inUse ? m[s + SPAN_ALLOC_COUNT] : 0,
@@ -147,7 +148,7 @@ function heldSlots(mem: HeapReader['t']['mem'], s: SpanRef, elemsize: number): {
   const { m, plan } = mem;
   const owner = ownerNow(m, s);
   const spanClass = m[s + SPAN_CLASS];
-  if (!(owner > 0 && owner <= plan.maxProcs && spanClass >= 2 && spanClass < 256)) return [];
+  if (!(owner > 0 && owner <= plan.maxProcs && !isLargeClass(spanClass) && spanClass < 256)) return [];
   const p = procRef(mem, owner);
   if (stateOf(m, p) === PROC_FREE) return [];
   const c = classRecord(p, spanClass);
@@ -168,10 +169,10 @@ function heldSlots(mem: HeapReader['t']['mem'], s: SpanRef, elemsize: number): {
 function slotTypes({ t }: HeapReader, s: SpanRef, from: number, end: number, bits: readonly number[]): number[] {
   const { m, m16 } = t.mem;
   const spanClass = m[s + SPAN_CLASS];
-  if ((spanClass & 1) === 1 || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return [];
+  if (isNoscan(spanClass) || m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return [];
   const types: number[] = [];
   for (let i = from; i < end; i++) {
-    const type = (spanClass < 2 ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + i]) ?? 0;
+    const type = (isLargeClass(spanClass) ? m[s + SPAN_LARGE_TYPE] : m16[m[s + SPAN_TYPES] + i]) ?? 0;
     types.push((bits[i - from]! & SLOT_LIVE) === 0 ? 0 : type);
   }
   return types;
@@ -207,9 +208,9 @@ export function viewSpanDetail(heap: HeapReader, table: TypeList, s: SpanRef, fi
   return {
     ...span,
     record: s,
-    noscan: (span.spanClass & 1) === 1,
+    noscan: isNoscan(span.spanClass),
     tiny: isTiny,
-    large: inUse && span.spanClass < 2,
+    large: inUse && isLargeClass(span.spanClass),
     needzero: m[s + SPAN_NEEDZERO] !== 0,
     sweepgen: m[s + SPAN_SWEEPGEN],
     heapSweepgen: m[H_SWEEPGEN],
@@ -226,7 +227,7 @@ export function viewSpanDetail(heap: HeapReader, table: TypeList, s: SpanRef, fi
 /** Index of the slot at an address. */
 export function slotAt(m: Words, s: SpanRef, addr: number): number {
   const elemsize = m[s + SPAN_ELEMSIZE] >>> 0;
-  const slot = m[s + SPAN_CLASS] < 2 ? 0 : Math.floor((addr - spanBase(m, s)) / elemsize);
+  const slot = isLargeClass(m[s + SPAN_CLASS]) ? 0 : Math.floor((addr - spanBase(m, s)) / elemsize);
   return slot >= 0 && slot < slotsOf(m, s) ? slot : 0;
 }
 

@@ -18,6 +18,7 @@ import {
   SPAN_STATE_IN_USE,
   SPAN_TYPES,
 } from '../../layout/span.ts';
+import { isLargeClass, isNoscan, sizeClassOf } from '../../layout/span-class.ts';
 import type { TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { slotsOf } from '../../spans/mspan.ts';
@@ -77,7 +78,7 @@ export class HeapWalk {
     const { m } = this.#heap.t.mem;
     const spanClass = m[s + SPAN_CLASS] & (MAX_SPAN_CLASS - 1);
     const slots = slotsOf(m, s);
-    const size = m[s + (spanClass < 2 ? SPAN_LARGE_SIZE : SPAN_ELEMSIZE)] >>> 0;
+    const size = m[s + (isLargeClass(spanClass) ? SPAN_LARGE_SIZE : SPAN_ELEMSIZE)] >>> 0;
     const isTiny = spanClass === this.#heap.tinySpanClass;
     const live = isTiny ? this.#tinyBlocks(s, slots) : countBits(m, m[s + SPAN_ALLOC_BITS], slots);
     const ahead = aheadOf(m, s);
@@ -90,7 +91,7 @@ export class HeapWalk {
     sum.liveBytes += live * size;
     sum.tailBytes += Math.max(0, bytes - slots * size);
     if (ahead === 1 || ahead === -1 || ahead === -2) sum.unswept++;
-    if ((spanClass & 1) === 0) this.#countTypes(s, slots, size);
+    if (!isNoscan(spanClass)) this.#countTypes(s, slots, size);
   }
 
   #classOf(spanClass: number): ClassSum {
@@ -116,7 +117,7 @@ export class HeapWalk {
     const { m, m16 } = this.#heap.t.mem;
     const bits = m[s + SPAN_ALLOC_BITS] >>> 5;
     const table = m[s + SPAN_TYPES];
-    const isLarge = m[s + SPAN_CLASS] < 2;
+    const isLarge = isLargeClass(m[s + SPAN_CLASS]);
     for (let from = 0; from < slots; from += 32) {
       const rest = slots - from;
       let live = m[bits + (from >>> 5)] & (rest < 32 ? (1 << rest) - 1 : -1);
@@ -136,9 +137,9 @@ export class HeapWalk {
       if (objects > 0) found.push({ number, name, slotSize: null, objects, bytes: this.#bytes[number]! });
     }
     for (const [spanClass, { objects, liveBytes }] of this.#classes) {
-      if ((spanClass & 1) === 0 || objects === 0) continue;
+      if (!isNoscan(spanClass) || objects === 0) continue;
       const isTiny = spanClass === this.#heap.tinySpanClass;
-      const slotSize = isTiny ? -1 : (this.#heap.classes.size[spanClass >>> 1] ?? 0);
+      const slotSize = isTiny ? -1 : (this.#heap.classes.size[sizeClassOf(spanClass)] ?? 0);
       found.push({ number: 0, name: '', slotSize, objects, bytes: liveBytes });
     }
     return found.sort((a, b) => b.bytes - a.bytes || a.number - b.number);
@@ -150,7 +151,7 @@ export class HeapWalk {
       .sort(([a], [b]) => a - b)
       .map(([spanClass, sum]) => ({
         spanClass,
-        size: spanClass < 2 ? 0 : (this.#heap.classes.size[spanClass >>> 1] ?? 0),
+        size: isLargeClass(spanClass) ? 0 : (this.#heap.classes.size[sizeClassOf(spanClass)] ?? 0),
         spans: sum.spans,
         spanBytes: sum.spanBytes,
         objects: sum.objects,

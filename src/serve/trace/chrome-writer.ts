@@ -7,6 +7,7 @@
  * What is written so far can be opened at any time: the format does not ask for the closing bracket.
  */
 import type { AllocEvent, StopReason } from '../../index.ts';
+import { isLargeClass, isNoscan, sizeClassOf } from '../../layout/span-class.ts';
 import type { ChunkFile } from './chunk-file.ts';
 import type { TraceWriter } from './writer.ts';
 
@@ -152,8 +153,13 @@ export class ChromeWriter implements TraceWriter {
   }
 
   #span(e: AllocEvent): void {
-    const what = e.manual ? 'manual span' : e.spanClass < 2 ? 'large span' : 'span';
-    const args = { address: hex(e.address), bytes: e.size, class: e.spanClass >>> 1, noscan: (e.spanClass & 1) === 1 };
+    const what = e.manual ? 'manual span' : isLargeClass(e.spanClass) ? 'large span' : 'span';
+    const args = {
+      address: hex(e.address),
+      bytes: e.size,
+      class: sizeClassOf(e.spanClass),
+      noscan: isNoscan(e.spanClass),
+    };
     this.#instant(e.kind === 'spanAlloc' ? what : `${what} freed`, e, args);
   }
 

@@ -6,14 +6,12 @@ import type { SpanClass } from '../../../src/base/brand.ts';
 import { ArgumentError } from '../../../src/base/errors.ts';
 import { MAX_SIZE_CLASSES, MAX_SMALL_SIZE, PAGE_SIZE } from '../../../src/layout/constants.ts';
 import { DIV_SHIFT, INVERSE_MASK } from '../../../src/layout/span.ts';
+import { isNoscan, makeSpanClass, sizeClassOf } from '../../../src/layout/span-class.ts';
 import {
   goSizeClasses,
-  isNoscan,
   makeSizeClasses,
-  makeSpanClass,
   type SizeClass,
   type SizeClassOptions,
-  sizeClassOf,
   tableOf,
 } from '../../../src/spans/size-classes.ts';
 
