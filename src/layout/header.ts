@@ -7,7 +7,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 11;
+export const LAYOUT_VERSION = 12;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -73,8 +73,6 @@ export const H_RELEASED_PAGES = 5 * LINE + 3;
 export const H_PERSISTENT_NEXT = 5 * LINE + 4;
 /** Registered types; type numbers are 1 … this. */
 export const H_TYPES = 5 * LINE + 5;
-/** First record of the list of named roots. */
-export const H_ROOTS = 5 * LINE + 6;
 /** Id of the thread whose reuse stacks are in the reuse room; 0: nobody's. Taken by compare-and-exchange. */
 export const H_ROOM_OWNER = 5 * LINE + 7;
 
@@ -155,4 +153,15 @@ export const H_STATS_EPOCH = 215 * LINE;
 export const H_STATS_READER = 215 * LINE + 1;
 /** Words of allocator memory that the heap profile's buckets take (Go: `BuckHashSys`). Heap lock. */
 export const H_BUCKET_WORDS = 215 * LINE + 2;
-export const HEADER_WORDS = 216 * LINE;
+
+// Named roots: layout/root.ts, spans/root-records.ts. Heap lock.
+/** Newest record of those that have names. */
+export const H_ROOTS = 216 * LINE;
+/** New names until the list may be looked through for records that can have another name. */
+export const H_ROOT_CREDIT = 216 * LINE + 1;
+/** ROOT_SERIAL of the record that was named last, a double. */
+export const H_ROOT_SERIAL = 216 * LINE + 2;
+/** First of the records without name that have room for 2^i words, for each i. */
+export const H_ROOT_FREE = 216 * LINE + 4;
+export const ROOT_LISTS = 12;
+export const HEADER_WORDS = 217 * LINE;

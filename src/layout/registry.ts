@@ -11,6 +11,7 @@ import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './
 import './registry-map.ts';
 import './registry-pages.ts';
 import './registry-profile.ts';
+import './registry-root.ts';
 import './registry-special.ts';
 import './registry-stats.ts';
 import './registry-trace.ts';
@@ -76,6 +77,9 @@ import {
   H_RELEASED_PAGES,
   H_REPAIRER,
   H_ROOM_OWNER,
+  H_ROOT_CREDIT,
+  H_ROOT_FREE,
+  H_ROOT_SERIAL,
   H_ROOTS,
   H_SCAV_MARKED,
   H_SCAV_PAGE,
@@ -98,6 +102,7 @@ import {
   H_ZEROBASE,
   HEADER_WORDS,
   LINE,
+  ROOT_LISTS,
 } from './header.ts';
 import {
   CONS_MARK_READINGS,
@@ -197,7 +202,6 @@ import {
   STACK_WORDS,
   WB_WORDS,
 } from './proc.ts';
-import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from './root.ts';
 import {
   RTYPE_ALIGN,
   RTYPE_DEFINITION_BYTES,
@@ -276,6 +280,9 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   persistentNext: [H_PERSISTENT_NEXT, 'ref', 'locked'],
   types: [H_TYPES, 'u32', 'racy'],
   roots: [H_ROOTS, 'ref', 'locked'],
+  rootCredit: [H_ROOT_CREDIT, 'u32', 'locked'],
+  rootSerial: [H_ROOT_SERIAL, 'f64', 'locked'],
+  rootFree: [H_ROOT_FREE, 'words', 'locked', ROOT_LISTS],
   roomOwner: [H_ROOM_OWNER, 'u32', 'atomic'],
   searchPage: [H_SEARCH_PAGE, 'page', 'locked'],
   chunkStart: [H_CHUNK_START, 'u32', 'locked'],
@@ -428,13 +435,6 @@ defineStruct('rtype', 'abi.Type', RTYPE_MASK, {
   fingerprint: [RTYPE_FINGERPRINT, 'u32', 'immutable'],
 });
 
-defineStruct('root', '', ROOT_NAME, {
-  next: [ROOT_NEXT, 'ref', 'immutable'],
-  addr: [ROOT_ADDR, 'addr', 'locked'],
-  type: [ROOT_TYPE, 'u32', 'locked'],
-  nameBytes: [ROOT_NAME_BYTES, 'u32', 'immutable'],
-});
-
 // Doubles throughout, so an offset counts twice.
 defineStruct('pacer', 'gcControllerState, gcCPULimiterState', 2 * PACER_WORDS, {
   rules: [2 * PACER_RULES, 'f64', 'immutable'],
@@ -493,6 +493,7 @@ const agree: Record<string, boolean> = {
     GC_ENABLED === H_GC && H_GC + GC_WORDS <= H_STATS_EPOCH && H_STATS_EPOCH + LINE <= HEADER_WORDS,
   'a page has one bit for each 4-byte slot': SNAP_BITS_PER_PAGE * 32 * 4 === PAGE_SIZE,
   'the words of snapshots are in their line': SNAP_STATE === 214 * LINE && SNAP_WORDS <= LINE,
+  'the words of named roots are in their line': H_ROOT_FREE + ROOT_LISTS <= H_ROOTS + LINE,
   'a segment of the log is full before it ends': LOG_ENTRIES + LOG_ROOM + 2 === LOG_PAGES * SEGMENT_WORDS,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };

@@ -11,10 +11,10 @@ import { ArgumentError, PointerError } from '../base/errors.ts';
 import { H_HEAP_LOCK } from '../layout/header.ts';
 import type { RType, TypeList } from '../malloc/rtype.ts';
 import type { MHeap } from '../spans/mheap.ts';
+import { listRoots } from '../spans/root-records.ts';
 import { DefinedKinds } from '../types/definition.ts';
 import type { Kind, KindName, MapKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import { listRoots } from '../types/roots.ts';
 import { type InspectedValue, MAX_TEXT, ValueReader } from './decode.ts';
 import { liveSource, type ObjectSource } from './object-source.ts';
 import { type LiveObject, objectAt, whatIsAt } from './objects.ts';
@@ -111,7 +111,7 @@ export function inspectObject(heap: MHeap, table: TypeList, address: number, giv
 
 /** Looks everywhere, and lets the world stop between. */
 function searchAll({ t }: MHeap): Search {
-  const roots = t.locked(H_HEAP_LOCK, () => listRoots(t));
+  const roots = t.locked(H_HEAP_LOCK, () => listRoots(t.mem));
   const goOn = (): boolean => {
     t.poll();
     return true;

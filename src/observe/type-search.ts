@@ -9,11 +9,11 @@ import { SLICE_CAP, STRING_LEN } from '../layout/slice.ts';
 import type { TypeList } from '../malloc/rtype.ts';
 import type { HeapReader } from '../spans/heap-reader.ts';
 import { eachSpan } from '../spans/mspan.ts';
+import type { RootInfo } from '../spans/root-records.ts';
 import type { Mem } from '../sys/mem.ts';
 import { type DefinedKinds, groupKind, KEY_TEXT_BYTES, LONG_KEYS, pointerKinds } from '../types/definition.ts';
 import { bytes, type Kind, string } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
-import type { RootInfo } from '../types/roots.ts';
 import { eachScanObject, type LiveObject, objectAt } from './objects.ts';
 import { knownPages } from './view/records.ts';
 

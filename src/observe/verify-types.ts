@@ -3,10 +3,9 @@
  * pointers in live objects. Of references it is verify-references.ts.
  */
 import { isPowerOfTwo } from '../base/bits.ts';
-import { NIL, type SpanRef } from '../base/brand.ts';
+import type { SpanRef } from '../base/brand.ts';
 import { MAX_TYPES, PTR_SIZE } from '../layout/constants.ts';
-import { H_PERSISTENT_NEXT, H_ROOTS, H_TYPES } from '../layout/header.ts';
-import { ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT } from '../layout/root.ts';
+import { H_PERSISTENT_NEXT, H_TYPES } from '../layout/header.ts';
 import {
   RTYPE_ALIGN,
   RTYPE_DEFINITION_BYTES,
@@ -20,11 +19,11 @@ import { fnv1a, type RType, TypeTable } from '../malloc/rtype.ts';
 import { wordsOf } from '../spans/meta-text.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { DefinedKinds } from '../types/definition.ts';
-import { listRoots } from '../types/roots.ts';
 import { eachScanObject, type LiveObject, objectAt, whatIsAt } from './objects.ts';
 import { describeSpan, fail, hex } from './verify.ts';
 import { verifyMaps } from './verify-maps.ts';
 import { verifyReferences } from './verify-references.ts';
+import { verifyRoots } from './verify-roots.ts';
 
 /** Options of `heap.verify`. */
 export interface VerifyOptions {
@@ -114,30 +113,6 @@ function verifyLargeTypes(heap: MHeap, spans: readonly SpanRef[]): void {
     // 0 in a scan span: its memory is still being cleared.
     if (type < 0 || type > (m[s + SPAN_CLASS] === 0 ? m[H_TYPES] : 0))
       fail('span.largeType', `${describeSpan(m, s)} has type number ${type} of ${m[H_TYPES]}`);
-  }
-}
-
-function verifyRoots(heap: MHeap, table: TypeTable): void {
-  const { mem } = heap.t;
-  const { m, plan } = mem;
-  const seen = new Set<number>();
-  const limit = m[H_PERSISTENT_NEXT];
-  for (let r = m[H_ROOTS]; r !== NIL; r = m[r + ROOT_NEXT]) {
-    const at = `root record ${hex(r)}`;
-    if (r < plan.persistent || r + ROOT_NAME > limit) fail('roots.list', `${at} is outside of persistent memory`);
-    if (seen.has(r)) fail('roots.list', `${at} is twice on the list`);
-    seen.add(r);
-    const bytes = m[r + ROOT_NAME_BYTES];
-    if (bytes < 1 || r + ROOT_NAME + wordsOf(bytes) > limit) fail('roots.name', `${at} has a name of ${bytes} bytes`);
-  }
-  const names = new Set<string>();
-  for (const { name, addr, type: number } of listRoots(heap.t)) {
-    const at = `root ${JSON.stringify(name)}`;
-    if (names.has(name)) fail('roots.name', `${at}: another root has the same name`);
-    names.add(name);
-    const type = table.get(number);
-    if (type === undefined) fail('roots.type', `${at} has type number ${number} of ${m[H_TYPES]}`);
-    if (objectAt(heap, addr) === null) fail('roots.addr', `${at} leads to ${hex(addr)}, which ${whatIsAt(heap, addr)}`);
   }
 }
 

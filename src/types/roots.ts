@@ -4,21 +4,12 @@
  */
 import { NIL, type Ref } from '../base/brand.ts';
 import { ArgumentError, TypeMismatchError } from '../base/errors.ts';
-import { H_HEAP_LOCK, H_PERSISTENT_NEXT, H_ROOTS, H_WRITE_BARRIER } from '../layout/header.ts';
-import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from '../layout/root.ts';
-import { readText, wordsOf, writeText } from '../spans/meta-text.ts';
-import { outOfMetadata, persistentAlloc } from '../spans/persistent.ts';
+import { H_HEAP_LOCK, H_WRITE_BARRIER } from '../layout/header.ts';
+import { ROOT_ADDR, ROOT_TYPE } from '../layout/root.ts';
+import { addRoot, eachNewerRoot, listRoots, rootName, rootSerial } from '../spans/root-records.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { asReference, type Place } from './reference.ts';
-
-/** A root as it stands in the heap. */
-export interface RootInfo {
-  readonly name: string;
-  readonly addr: number;
-  /** Type number of the reference's kind. */
-  readonly type: number;
-}
 
 /** The name as it is stored. Lone surrogates become U+FFFD, as in all text. */
 function checkName(name: unknown): string {
@@ -26,30 +17,14 @@ function checkName(name: unknown): string {
   throw new ArgumentError('ERR_INVALID_ARGUMENT', 'roots: a name must be a string that is not empty');
 }
 
-/**
- * All roots that are set. World stopped, or heap lock held, or at the reader's risk: then a root may have the address of
- * one moment and the type of another. A record lies below the newer ones; what does not ends the list.
- */
-export function listRoots({ mem }: Pick<Env, 'mem'>): RootInfo[] {
-  const { m, plan } = mem;
-  const roots: RootInfo[] = [];
-  let end = Math.min(m[H_PERSISTENT_NEXT], plan.end);
-  for (let r = Atomics.load(m, H_ROOTS); r >= plan.persistent && r < end; r = m[r + ROOT_NEXT]) {
-    const bytes = m[r + ROOT_NAME_BYTES];
-    if (!(bytes > 0 && r + ROOT_NAME + wordsOf(bytes) <= end)) break;
-    end = r;
-    if (m[r + ROOT_ADDR] === 0) continue;
-    roots.push({ name: readText(mem, r + ROOT_NAME, bytes), addr: m[r + ROOT_ADDR] >>> 0, type: m[r + ROOT_TYPE] });
-  }
-  return roots;
-}
-
 export class RootTable {
   readonly #env: Env;
-  /** Records by name, as far as this thread has seen them; they never go away. */
-  readonly #known = new Map<string, Ref>();
-  /** The newest record that is in `#known`, with all that are older. */
-  #seen = NIL;
+  /** Where names are, as far as this thread has seen: right as long as the record has that serial number. */
+  readonly #known = new Map<string, { readonly record: Ref; readonly serial: number }>();
+  /** The name that a record was seen with last. */
+  readonly #names = new Map<Ref, string>();
+  /** The last serial number that was seen. */
+  #seen = 0;
 
   constructor(env: Env) {
     this.#env = env;
@@ -60,7 +35,7 @@ export class RootTable {
     const ref = asReference(this.#env, value, `roots.set(${JSON.stringify(name)})`);
     inRegion(this.#env, () => {
       const type = ref.$codec.rtype().number;
-      this.#locked(name, (found) => this.#store(found === NIL ? this.#add(name) : found, ref.$a, type));
+      this.#locked(name, (found) => this.#store(found === NIL ? addRoot(this.#env.t, name) : found, ref.$a, type));
     });
   }
 
@@ -101,7 +76,7 @@ export class RootTable {
     let names: string[] = [];
     inRegion(this.#env, () => {
       this.#env.t.lock(H_HEAP_LOCK);
-      names = listRoots(this.#env).map((r) => r.name);
+      names = listRoots(this.#env.mem).map((r) => r.name);
       this.#env.t.unlock(H_HEAP_LOCK);
     });
     return names.sort();
@@ -122,31 +97,17 @@ export class RootTable {
     });
   }
 
-  /** Records are only ever added, at the front: those up to the last one seen are known. */
   #find(name: string): Ref {
     const { mem } = this.#env;
-    const { m } = mem;
-    const newest = m[H_ROOTS];
-    for (let r = newest; r !== this.#seen; r = m[r + ROOT_NEXT]) {
-      this.#known.set(readText(mem, r + ROOT_NAME, m[r + ROOT_NAME_BYTES]), r as Ref);
-    }
-    this.#seen = newest;
-    return this.#known.get(name) ?? (NIL as Ref);
-  }
-
-  #add(name: string): Ref {
-    const { t, mem } = this.#env;
-    const { m } = mem;
-    const bytes = new TextEncoder().encode(name);
-    const words = ROOT_NAME + wordsOf(bytes.length);
-    const r = persistentAlloc(t, words);
-    if (r === NIL) throw outOfMetadata(mem, words);
-    writeText(mem, r + ROOT_NAME, bytes);
-    m[r + ROOT_NAME_BYTES] = bytes.length;
-    m[r + ROOT_NEXT] = m[H_ROOTS];
-    // Published last: whoever dies before this leaves the list as it was.
-    Atomics.store(m, H_ROOTS, r);
-    return r;
+    this.#seen = eachNewerRoot(mem, this.#seen, (record, serial) => {
+      const former = this.#names.get(record);
+      if (former !== undefined && this.#known.get(former)?.record === record) this.#known.delete(former);
+      const now = rootName(mem, record);
+      this.#names.set(record, now);
+      this.#known.set(now, { record, serial });
+    });
+    const known = this.#known.get(name);
+    return known !== undefined && rootSerial(mem, known.record) === known.serial ? known.record : (NIL as Ref);
   }
 
   /** The address goes first and comes last: who dies in between leaves no address with another's type. */

@@ -1,6 +1,6 @@
 /** The worker of the tests of references and roots. Its role says what it does; it is mostly terminated while doing it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { attachHeap, i32, ref, type SharedHeap, slice, struct } from '../../src/index.ts';
+import { attachHeap, type Heap, i32, ref, type SharedHeap, slice, struct } from '../../src/index.ts';
 
 export const Cell = struct('Cell', {
   key: i32,
@@ -17,7 +17,7 @@ export const R_WORDS = 2;
 export interface ReferencesInput {
   readonly shared: SharedHeap;
   readonly control: Int32Array<SharedArrayBuffer>;
-  readonly role: 'hold' | 'poll' | 'churn' | 'answer';
+  readonly role: 'hold' | 'poll' | 'churn' | 'answer' | 'names';
   /** References to make in nested scopes, and outside of all. */
   readonly local?: number;
   readonly handles?: number;
@@ -30,18 +30,20 @@ function park(control: Int32Array<SharedArrayBuffer>): never {
   for (;;) Atomics.wait(control, R_PARKED, 1);
 }
 
+function parkThere(heap: Heap, control: ReferencesInput['control'], at: NonNullable<ReferencesInput['parkAt']>): void {
+  let visits = 0;
+  const onDelay = (place: string): void => {
+    if (place === at.place && ++visits === at.visits) park(control);
+  };
+  heap.setHooks({ onDelay });
+}
+
 const roles = {
   /** Makes references, and stays inside the innermost scope until it is terminated. */
   hold({ shared, control, local = 0, handles = 0, parkAt }: ReferencesInput): void {
     const heap = attachHeap(shared);
-    let visits = 0;
     Atomics.store(control, R_ID, heap.threadId);
-    if (parkAt !== undefined) {
-      const onDelay = (place: string): void => {
-        if (place === parkAt.place && ++visits === parkAt.visits) park(control);
-      };
-      heap.setHooks({ onDelay });
-    }
+    if (parkAt !== undefined) parkThere(heap, control, parkAt);
     const kept = Array.from({ length: handles }, (_, key) => heap.new(Cell, { key }));
     heap.scope(() => {
       for (let key = 0; key < local >> 1; key++) heap.new(Cell, { key });
@@ -76,6 +78,18 @@ const roles = {
         heap.make(slice(i32), 9000);
       });
       Atomics.store(control, R_PARKED, 1);
+    }
+  },
+
+  /** Sets and deletes roots of ever new names. */
+  names({ shared, control, parkAt }: ReferencesInput): void {
+    const heap = attachHeap(shared);
+    Atomics.store(control, R_ID, heap.threadId);
+    if (parkAt !== undefined) parkThere(heap, control, parkAt);
+    const cell = heap.new(Cell);
+    for (let i = 0; ; i++) {
+      heap.roots.set(`name ${i}`, cell);
+      heap.roots.delete(`name ${i}`);
     }
   },
 

@@ -11,10 +11,10 @@ import { isLargeClass } from '../../layout/span-class.ts';
 import type { RType, TypeList } from '../../malloc/rtype.ts';
 import type { HeapReader } from '../../spans/heap-reader.ts';
 import { slotsOf, spanBase } from '../../spans/mspan.ts';
+import { listRoots } from '../../spans/root-records.ts';
 import { DefinedKinds } from '../../types/definition.ts';
 import type { MapKind } from '../../types/kinds.ts';
 import { layoutOf } from '../../types/layout-of.ts';
-import { listRoots } from '../../types/roots.ts';
 import { MAX_TEXT, ValueReader } from '../decode.ts';
 import { countOf, typeAllocated, typeGiven } from '../inspect.ts';
 import { liveSource } from '../object-source.ts';
@@ -74,7 +74,7 @@ export class ObjectViewer {
   }
 
   roots(): ViewRoot[] {
-    return listRoots(this.#heap.t)
+    return listRoots(this.#heap.t.mem)
       .slice(0, MAX_ROOTS)
       .map(({ name, addr, type }) => ({
         name,
@@ -97,7 +97,7 @@ export class ObjectViewer {
     const pointed = via === undefined ? undefined : typeThrough(heap, this.#table, this.#kinds, object, via);
     if (pointed !== undefined) return pointed;
     const end = millitime() + searchMs;
-    const search = { roots: listRoots(heap.t), goOn: () => millitime() < end };
+    const search = { roots: listRoots(heap.t.mem), goOn: () => millitime() < end };
     return searchType(heap, this.#table, this.#kinds, object, search);
   }
 

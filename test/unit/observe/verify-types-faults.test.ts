@@ -4,9 +4,9 @@
  */
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, map, ref, slice, string, struct, VerifyError } from '../../../src/index.ts';
-import { H_ROOTS, H_TYPES } from '../../../src/layout/header.ts';
+import { H_ROOT_FREE, H_ROOTS, H_TYPES } from '../../../src/layout/header.ts';
 import { PROC_HANDLES, PROC_SHADOW_TOP } from '../../../src/layout/proc.ts';
-import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_TYPE } from '../../../src/layout/root.ts';
+import { ROOT_ADDR, ROOT_NAME, ROOT_NAME_BYTES, ROOT_NEXT, ROOT_SERIAL, ROOT_TYPE } from '../../../src/layout/root.ts';
 import {
   RTYPE_ALIGN,
   RTYPE_DEFINITION_BYTES,
@@ -54,6 +54,19 @@ const word = at >>> 2;
 const proc = x.proc(heap.threadId);
 const record = (name: string): number => m[mem.plan.types + heap.types().find((type) => type.name === name)!.number]!;
 const last = (): number => m[H_ROOTS]!;
+const serial = (root: number, value: number): [number, number][] => {
+  const [low, high] = new Int32Array(new Float64Array([value]).buffer) as unknown as [number, number];
+  return [
+    [root + ROOT_SERIAL, low],
+    [root + ROOT_SERIAL + 1, high],
+  ];
+};
+/** The newest root becomes a record that waits for a name, on one of the lists of these. */
+const unused = (list: number): [number, number][] => [
+  [H_ROOTS, m[last() + ROOT_NEXT]!],
+  [last() + ROOT_NEXT, 0],
+  [H_ROOT_FREE + list, last()],
+];
 const top = (): number => m[proc + PROC_SHADOW_TOP]!;
 const handles = (): number => m[proc + PROC_HANDLES]!;
 const otherProc = (): number => x.proc(other.threadId);
@@ -100,7 +113,18 @@ const largeSpan = (): number => x.span(i32[word + 1]! >>> 0);
 const ROOTS: Fault[] = [
   ['roots.list', 'is outside of persistent memory', () => meta([H_ROOTS, 7])],
   ['roots.list', 'is outside of persistent memory', () => meta([last() + ROOT_NEXT, -1])],
-  ['roots.list', 'is twice on the list', () => meta([m[last() + ROOT_NEXT]! + ROOT_NEXT, last()])],
+  ['roots.list', 'is twice on the lists', () => meta([m[last() + ROOT_NEXT]! + ROOT_NEXT, last()])],
+  ['roots.list', 'is twice on the lists', () => meta([H_ROOT_FREE + 1, last()])],
+  ['roots.serial', 'has number 100, and the one before it 3', () => meta(...serial(last(), 100))],
+  ['roots.serial', 'has number 2, and the one before it 2', () => meta(...serial(m[last() + ROOT_NEXT]!, 2))],
+  ['roots.serial', 'has number 0, and the one before it 2', () => meta(...serial(m[last() + ROOT_NEXT]!, 0))],
+  ['roots.unused', 'is in use, and waits for a name', () => meta(...unused(1), ...serial(last(), 0))],
+  ['roots.unused', 'is in use, and waits for a name', () => meta(...unused(1), [last() + ROOT_ADDR, 0])],
+  [
+    'roots.unused',
+    'is on the list of another size',
+    () => meta(...unused(3), ...serial(last(), 0), [last() + ROOT_ADDR, 0]),
+  ],
   ['roots.name', 'has a name of 0 bytes', () => meta([last() + ROOT_NAME_BYTES, 0])],
   ['roots.name', 'has a name of 1000000000 bytes', () => meta([last() + ROOT_NAME_BYTES, 1e9])],
   [
