@@ -401,6 +401,7 @@ export class Collector implements AllocCollector, GcContext {
 
   /** One whole cycle, sweep included (Go: `runtime.GC`). In a region, at a safepoint. Blocks until it is done. */
   collect(): void {
+    this.t.callOuts.refuseInHook('gc');
     const { m } = this.mem;
     // A cycle that is under way may have seen things alive that are dead now.
     let wanted = (m[GC_STARTED] + 1) | 0;
@@ -432,6 +433,7 @@ export class Collector implements AllocCollector, GcContext {
 
   /** A step of about `ms` milliseconds of whatever is to be done. False: nothing is. In a region, at a safepoint. */
   step(ms: number): boolean {
+    this.t.callOuts.refuseInHook('gcStep');
     const until = millitime() + ms;
     if (!isMarking(this) && this.#due()) this.#start('heap');
     do {

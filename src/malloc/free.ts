@@ -230,6 +230,7 @@ export function realloc(
   size: number,
   storePointer: (slot: number, value: number) => void,
 ): number {
+  a.t.callOuts.refuseInHook('realloc');
   if (typeof size !== 'number' || size >>> 0 !== size) return throwSize(a, size);
   if (ptr === 0 || ptr === a.zerobase) return reallocTo(a, size, 0);
   const old = findObject(a, ptr, 'realloc');

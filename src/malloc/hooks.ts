@@ -9,8 +9,8 @@ import type { SpanHooks } from '../spans/hooks.ts';
 import type { Proc } from '../sync/proc.ts';
 
 /**
- * What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. None may allocate or
- * collect but `onOutOfMemory`.
+ * What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. All but `onOutOfMemory` may
+ * only read the heap. What they throw goes to whoever called the library; of those of spans it is an uncaught error.
  */
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
@@ -42,18 +42,24 @@ const KNOWN: Record<keyof AllocHooks | 'sampleRate' | 'onDelay', true> = {
   onDelay: true,
 };
 
-/**
- * The hooks of a program, which may use the heap (see Proc.callOut); none is called for what it does itself, or another
- * does.
- */
+/** Called in the middle of a span's making or end, which must be brought to an end whatever becomes of the hook. */
+const OF_SPANS: readonly string[] = ['onSpanAlloc', 'onSpanFree', 'onGrow'] satisfies (keyof SpanHooks)[];
+
+/** The hooks of a program as the slow paths call them. None is called for what a hook does itself, or another does. */
 export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
   checkNames('setHooks', hooks, Object.keys(KNOWN), 'hook');
   let inside = false;
-  const call = (hook: (...args: unknown[]) => unknown, args: unknown[]): unknown => {
+  const call = (name: string, hook: () => unknown): unknown => {
     if (inside) return undefined;
     inside = true;
     try {
-      return t.callOut(() => hook(...args));
+      return name === 'onOutOfMemory' ? t.callOuts.call(hook) : t.callOuts.callReader(name, hook);
+    } catch (error) {
+      if (!OF_SPANS.includes(name)) throw error;
+      queueMicrotask(() => {
+        throw error;
+      });
+      return undefined;
     } finally {
       inside = false;
     }
@@ -62,7 +68,7 @@ export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
     .filter(([name, hook]) => name.startsWith('on') && name !== 'onDelay' && hook !== undefined)
     .map(([name, hook]) => {
       checkFunction(hook, `setHooks: ${name}`);
-      return [name, (...args: unknown[]) => call(hook as (...args: unknown[]) => unknown, args)];
+      return [name, (...args: unknown[]) => call(name, () => (hook as (...args: unknown[]) => unknown)(...args))];
     });
   return Object.fromEntries(called) as AllocHooks;
 }

@@ -138,6 +138,11 @@ export class Malloc implements Gate {
     this.#setOpen(open);
   }
 
+  /** Gate: not by `setOpen`, which may change caches that the call is about to use. */
+  setPaused(paused: boolean): void {
+    this.#setOpen(!paused && this.#open);
+  }
+
   /** What a request of `size` bytes really takes (Go: `roundupsize`). */
   roundup(size: number): number {
     return this.cache.heap.classes.roundupsize(size);
@@ -147,6 +152,7 @@ export class Malloc implements Gate {
   route(size: number, type: RType | null, needzero: boolean): Addr {
     if (typeof size !== 'number') throwSize(this, size);
     if (type !== null) this.checkType('mallocgc', type);
+    this.t.callOuts.refuseInHook('mallocgc');
     if (!this.#open) return guardedMalloc(this, size, type, needzero);
     if (type === null || type.ptrBytes === 0) return this.allocNoscan(size, needzero);
     return this.allocScan(size, type.number, needzero);
@@ -193,6 +199,7 @@ export class Malloc implements Gate {
 
   /** `free` of what its fast path left over; inside a region or not. */
   freeRoute(ptr: number): void {
+    this.t.callOuts.refuseInHook('free');
     // Such throw wherever they are taken for a number.
     if (typeof ptr !== 'number') freeSlow(this, ptr);
     else if (!this.#open) guardedFree(this, ptr);

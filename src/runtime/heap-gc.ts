@@ -59,7 +59,7 @@ export class HeapGC {
     const stop = { warn: (text: string) => console.warn(`spanheap: ${text}`), warnAfterMs: options.warnAfterMs };
     const { t } = cache.heap;
     const { trace } = options;
-    const own = typeof trace === 'function' ? (line: string) => t.callOut(() => trace(line)) : undefined;
+    const own = typeof trace === 'function' ? (line: string) => t.callOuts.call(() => trace(line)) : undefined;
     const onCycle = traceTo(t.mem, own);
     this.collector = new Collector(cache.heap, raw.typeTable, { stop, onCycle });
     this.collector.wakeBackground = () => this.#wakeBackground();

@@ -394,15 +394,18 @@ export class Heap extends HeapInside {
 
   /**
    * Attaches observers and the collector to the slow paths; replaces what was attached before. With `onAlloc` or
-   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which
-   * gets this thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may read
-   * it, but must not allocate or collect: they are called in the middle of that. No hook is called for what a hook does.
-   * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for a name
-   * that is no hook's and a rate that is none, WrongTypeError for a hook that is no function.
+   * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which gets this
+   * thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may only
+   * read it: they are called in the middle of a change, and what allocates, frees, collects or stops the world throws
+   * ArgumentError in them. What a hook throws goes to whoever called; but `onSpanAlloc`, `onSpanFree` and `onGrow` do
+   * not stop what is under way, and what they throw is an uncaught error. No hook is called for what a hook does.
+   * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for
+   * a name that is no hook's and a rate that is none, WrongTypeError for a hook that is no function.
    */
   setHooks(hooks: AllocHooks & { readonly sampleRate?: number; readonly onDelay?: DelayHook }): void {
     this.check();
     const { t } = this.cache.heap;
+    t.callOuts.refuseInHook('setHooks');
     t.enter();
     try {
       const called = calledOut(t, hooks);

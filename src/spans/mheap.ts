@@ -130,6 +130,7 @@ export class MHeap {
    * and without owner. Nil when memory is out: the reservation's, or that of the metadata.
    */
   alloc(npages: number, spanClass: SpanClass): SpanRef {
+    this.t.callOuts.refuseInHook('mallocgc');
     const s = this.#takeRecord();
     if (s === NIL) return s;
     this.t.pause('span.record');
@@ -163,6 +164,7 @@ export class MHeap {
    * when it dies.
    */
   allocManual(npages: number): SpanRef {
+    this.t.callOuts.refuseInHook('a reference');
     const s = this.#takeRecord();
     if (s === NIL) return s;
     const page = this.#allocPages(npages);

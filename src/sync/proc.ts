@@ -60,6 +60,7 @@ import {
   PROC_STOPPED,
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
+import { CallOuts } from './call-outs.ts';
 import { loadAfterExchange } from './fence.ts';
 import { parkWhile, unpark } from './park.ts';
 import { procRef } from './proc-ref.ts';
@@ -90,7 +91,7 @@ export class Proc {
   /** Nesting of regions; 0: outside. Raw addresses are only held while it is not 0. */
   depth = 0;
   /** The allocator of this thread, told whether its fast paths may run. */
-  gate: Gate = { setOpen: () => {} };
+  gate: Gate = { setOpen: () => {}, setPaused: () => {} };
   #guarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
@@ -102,8 +103,7 @@ export class Proc {
   liveness: Liveness = NOT_KNOWN;
   #naps = 0;
   #looking = false;
-  /** Each keeps what a part of the library has in scratch memory of this thread, and returns what puts it back. */
-  readonly scratches: (() => () => void)[] = [];
+  readonly callOuts = new CallOuts(() => this.gate);
   /** What this thread does in a ragged barrier. */
   onRagged: () => void = () => {};
   readonly #m: Words;
@@ -190,7 +190,7 @@ export class Proc {
 
   #pollSlow(): void {
     const m = this.#m;
-    if (!this.mem.shared) return;
+    if (!this.mem.shared || this.callOuts.isReading) return;
     const asked = Atomics.load(m, H_STOP);
     if ((asked & STOP_RAGGED) !== 0) this.#joinRagged();
     if (!this.#isOther(asked)) return;
@@ -303,19 +303,6 @@ export class Proc {
       'ERR_DETACHED',
       `this thread is not attached to the heap any more (its record, ${this.id}, is ${mine ? PROC_STATUS_NAMES[status] : 'another thread’s'}): it was detached or reaped`,
     );
-  }
-
-  /**
-   * Calls a function of the program from the middle of the library. It may use the heap: what the caller has in scratch memory,
-   * such as text that is about to be copied, is there again afterwards.
-   */
-  callOut<T>(fn: () => T): T {
-    const restores = this.scratches.map((keep) => keep());
-    try {
-      return fn();
-    } finally {
-      for (const restore of restores) restore();
-    }
   }
 
   /** A place in a slow path where tests may sleep. */

@@ -6,6 +6,8 @@ export type DelayHook = (place: string) => void;
 /** Told whether the fast paths may run: inside a region, unless each call must take the guarded way. */
 export interface Gate {
   setOpen(open: boolean): void;
+  /** A hook of the program begins in the middle of a call, or has ended: meanwhile the fast paths may not run. */
+  setPaused(paused: boolean): void;
 }
 
 /** What a thread can find out of others while it waits for them, and do about it. By `runtime`, where the OS can be asked. */

@@ -112,6 +112,7 @@ export function withWorldStopped<T>(t: Proc, fn: () => T, options: StopOptions =
 
 /** Runs `fn` with the world lock. In a region or not; may not be called with a lock held. */
 export function withWorldLocked<T>(t: Proc, fn: () => T, options: StopOptions = {}): T {
+  if (options.reaping !== true) t.callOuts.refuseInHook('stopping the world');
   if (!t.mem.shared) return fn();
   lockWorldUnlessBroken(t, options);
   try {

@@ -20,7 +20,7 @@ export interface Text {
   readonly read: (addr: number, len: number) => string;
 }
 
-export function makeText({ mem, scratches }: Pick<Proc, 'mem' | 'scratches'>): Text {
+export function makeText({ mem, callOuts }: Pick<Proc, 'mem' | 'callOuts'>): Text {
   const { u8 } = mem;
   const encoder = new TextEncoder();
   // A byte order mark is text like any other.
@@ -83,6 +83,6 @@ export function makeText({ mem, scratches }: Pick<Proc, 'mem' | 'scratches'>): T
   }
 
   const text: Text = { scratch: small, encode, read };
-  scratches.push(keep);
+  callOuts.scratches.push(keep);
   return text;
 }

@@ -122,7 +122,7 @@ function bytesOf(host: MapHost) {
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
 
-  host.t.scratches.push(() => {
+  host.t.callOuts.scratches.push(() => {
     const loaded = scratch;
     const { length } = loaded;
     const words = small.words.slice();
@@ -313,7 +313,7 @@ function bytesKeys(host: MapHost): KeyCodec {
 
 /** For the words of the loaded key. */
 function keepWords({ t }: MapHost, words: Int32Array): void {
-  t.scratches.push(() => {
+  t.callOuts.scratches.push(() => {
     const loaded = words.slice();
     return () => words.set(loaded);
   });

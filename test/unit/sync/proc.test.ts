@@ -89,7 +89,7 @@ test('a region nests; only its outermost end leaves it', () => {
 
 test('the gate is open inside a region, and never when each call must be seen', () => {
   const seen: boolean[] = [];
-  t.gate = { setOpen: (open) => seen.push(open) };
+  t.gate = { setOpen: (open) => seen.push(open), setPaused: () => {} };
   t.enter();
   t.leave();
   t.guarded = true;

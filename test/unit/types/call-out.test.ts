@@ -1,7 +1,8 @@
 // A program's functions are called in the middle of the library's work: they may use the heap, and change nothing of it.
-import { expect, test } from 'vitest';
-import { bytes, createHeap, i64, map, slice, string, struct, u8, u32 } from '../../../src/index.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { bytes, createHeap, type Heap, i64, map, slice, string, struct, u8, u32 } from '../../../src/index.ts';
 
+const MB = 2 ** 20;
 const LONG = 'a key of more than eleven bytes';
 const OTHER = 'another key that is as long';
 
@@ -18,8 +19,7 @@ test.each([
   let calls = 0;
   heap.setHooks({
     onAlloc: () => {
-      calls++;
-      m.get(other as string);
+      if (m.has(other as string)) calls++;
     },
   });
   m.set(key as string, new Uint8Array(3));
@@ -31,22 +31,111 @@ test.each([
   heap.verify();
 });
 
-test('onAlloc reads and writes text while text is written', () => {
+test('onAlloc reads text while text is written', () => {
   const heap = createHeap({ gc: 'off' });
   const Named = struct('Named', { name: string });
-  const [a, b, c] = [heap.new(Named, { name: 'é'.repeat(40) }), heap.new(Named), heap.new(Named)];
-  heap.setHooks({
-    onAlloc: () => {
-      c.name = `not ${a.name}`;
-    },
-  });
+  const [a, b] = [heap.new(Named, { name: 'é'.repeat(40) }), heap.new(Named)];
+  const seen = new Set<string>();
+  heap.setHooks({ onAlloc: () => void seen.add(a.name) });
   for (const text of ['plain text', 'ü'.repeat(50), 'x'.repeat(70_000), 'ß'.repeat(40_000)]) {
     b.name = text;
     expect(b.name === text).toBe(true);
-    expect(c.name).toBe(`not ${'é'.repeat(40)}`);
   }
   heap.setHooks({});
+  expect([...seen]).toEqual(['é'.repeat(40)]);
   heap.verify();
+});
+
+/** What calls each hook. Of those of spans it is a large object that was freed. */
+const READERS = [
+  'onAlloc',
+  'onFree',
+  'onSample',
+  'onRefill',
+  'onLargeAlloc',
+  'onSpanAlloc',
+  'onSpanFree',
+  'onGrow',
+] as const;
+
+function callAll(heap: Heap): void {
+  const large = heap.raw.mallocgc(8 * MB, null, true);
+  heap.raw.free(large);
+  for (let i = 0; i < 600; i++) heap.raw.free(heap.raw.mallocgc(64 + i, null, true));
+}
+
+describe.each(READERS)('%s may only read', (name) => {
+  const Node = struct('Node', { text: string, words: map(string, u32) });
+
+  test.each<[string, (heap: Heap, kept: number) => unknown]>([
+    ['mallocgc', (heap) => heap.raw.mallocgc(8, null, true)],
+    ['mallocgc', (heap) => heap.raw.mallocgc(48, null, true)],
+    ['mallocgc', (heap) => heap.raw.mallocgc(48 * 1024, null, true)],
+    ['mallocgc', (heap) => heap.new(Node)],
+    ['mallocgc', (heap) => heap.make(slice(u8), 20)],
+    ['free', (heap, kept) => heap.raw.free(kept)],
+    ['realloc', (heap, kept) => heap.raw.realloc(kept, 2000)],
+    ['gc', (heap) => heap.gc()],
+    ['gcStep', (heap) => heap.gcStep(1)],
+    ['stopping the world', (heap) => heap.verify()],
+    ['setHooks', (heap) => heap.setHooks({})],
+  ])('%s (%#)', (what, forbidden) => {
+    const heap = createHeap({ maxBytes: 64 * MB, background: false });
+    const kept = heap.raw.mallocgc(100, null, true);
+    const node = heap.new(Node, { text: 'the text of the node' });
+    node.words.set('a word', 7);
+    const errors = new Set<string>();
+    let read = 0;
+    const hook = (): void => {
+      if (node.text === 'the text of the node' && node.words.get('a word') === 7) read++;
+      try {
+        forbidden(heap, kept);
+        errors.add('none');
+      } catch (error) {
+        errors.add((error as Error).message);
+      }
+    };
+    heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+    callAll(heap);
+    heap.setHooks({});
+    const text = `${what}: not in the hook ${name}: it is called in the middle of a change, and may only read the heap`;
+    expect([...errors]).toEqual([text]);
+    expect(read).toBeGreaterThan(0);
+    heap.raw.free(kept);
+    heap.gc();
+    heap.verify();
+    expect(node.text).toBe('the text of the node');
+    // All is allowed again.
+    forbidden(heap, heap.raw.mallocgc(100, null, true));
+  });
+
+  test('what it throws leaves the heap whole', () => {
+    const heap = createHeap({ maxBytes: 64 * MB, background: false });
+    const later: (() => void)[] = [];
+    const queue = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((fn) => void later.push(fn));
+    let calls = 0;
+    const hook = (): void => {
+      if (++calls % 2 === 1) throw new Error('of the hook');
+    };
+    heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+    let thrown = 0;
+    for (let i = 0; i < 4; i++) {
+      try {
+        callAll(heap);
+      } catch (error) {
+        expect((error as Error).message).toBe('of the hook');
+        thrown++;
+      }
+    }
+    queue.mockRestore();
+    heap.setHooks({});
+    for (const fn of later) expect(fn).toThrow('of the hook');
+    const isOfSpans = ['onSpanAlloc', 'onSpanFree', 'onGrow'].includes(name);
+    expect([thrown > 0, later.length > 0]).toEqual([!isOfSpans, isOfSpans]);
+    heap.verify();
+    heap.gc();
+    heap.verify();
+  });
 });
 
 test('onOutOfMemory drops what is cached, and the map that asked for memory is right', () => {
