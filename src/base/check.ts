@@ -18,7 +18,10 @@ export function checkNames(call: string, options: unknown, known: readonly strin
   }
 }
 
-/** Throws ArgumentError unless `value` is a whole number in this range, or undefined. `name`: of the option, after its call. */
+/**
+ * Throws ArgumentError unless `value` is a whole number in this range, or undefined. `name`: of the option, after its
+ * call.
+ */
 export function checkWhole(name: string, value: unknown, least: number, most: number): void {
   if (value === undefined || (Number.isInteger(value) && (value as number) >= least && (value as number) <= most))
     return;

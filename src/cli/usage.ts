@@ -1,7 +1,10 @@
 /** Wrong command lines: what Commander says of them, as we say everything, and combinations of options that it lets pass. */
 import { UsageError } from './errors.ts';
 
-/** In one line; what may have been meant only if it is near. An option that `explore` does not know is mostly its program's. */
+/**
+ * In one line; what may have been meant only if it is near. An option that `explore` does not know is mostly its
+ * program's.
+ */
 export function inOneLine(text: string, command: string | undefined): string {
   const said = text
     .trimEnd()

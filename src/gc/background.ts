@@ -64,8 +64,8 @@ export function mayAttach({ m }: Mem): boolean {
 }
 
 /**
- * This thread is about to leave: if it has started the worker, that leaves first, and the next cycle starts another. Outside of
- * regions. Blocks for as long as the worker takes to its next safepoint.
+ * This thread is about to leave: if it has started the worker, that leaves first, and the next cycle starts another.
+ * Outside of regions. Blocks for as long as the worker takes to its next safepoint.
  */
 export function retireBackground(t: Proc): void {
   const { mem, id } = t;

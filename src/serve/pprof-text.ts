@@ -11,9 +11,9 @@ function countsText({ inuseObjects, inuseBytes, allocObjects, allocBytes }: Coun
 }
 
 /**
- * In use and, in brackets, allocated: objects and bytes, as they were sampled; below each the stack. Numbers are not scaled, as
- * in Go's; a record that was sampled at another rate than the profile's says so, and the order is that of what stands behind
- * the samples, the largest first.
+ * In use and, in brackets, allocated: objects and bytes, as they were sampled; below each the stack. Numbers are not
+ * scaled, as in Go's; a record that was sampled at another rate than the profile's says so, and the order is that of
+ * what stands behind the samples, the largest first.
  */
 export function heapProfileText(profile: MemProfile, by: 'inuseBytes' | 'allocBytes', sourceMaps: boolean): string {
   const sources = new Sources(sourceMaps);

@@ -71,9 +71,9 @@ export function traceFormatOf(name: string): TraceFormat {
 }
 
 /**
- * Begins to record what all threads of the heap allocate and free, in a file (compressed if its name ends with .gz), until
- * `stop`. Throws what `heap.startTrace` throws, ArgumentError for an unknown format, and what node:fs throws if the file cannot
- * be made. Calls of malloc and free are slower meanwhile; see docs/observe.md.
+ * Begins to record what all threads of the heap allocate and free, in a file (compressed if its name ends with .gz),
+ * until `stop`. Throws what `heap.startTrace` throws, ArgumentError for an unknown format, and what node:fs throws if
+ * the file cannot be made. Calls of malloc and free are slower meanwhile; see docs/observe.md.
  */
 export function recordTrace(heap: Pick<Heap, 'startTrace'>, path: string, options: RecordOptions = {}): TraceRecording {
   checkNames('recordTrace', options, ['format', 'ringEvents']);

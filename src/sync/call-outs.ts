@@ -17,7 +17,10 @@ export class CallOuts {
     return this.#reader !== undefined;
   }
 
-  /** A function that may use the heap: what its caller has in scratch memory, such as text to be copied, is there again then. */
+  /**
+   * A function that may use the heap: what its caller has in scratch memory, such as text to be copied, is there again
+   * then.
+   */
   call<T>(fn: () => T): T {
     const restores = this.scratches.map((keep) => keep());
     try {

@@ -67,7 +67,7 @@ import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
 import { changeStateOf, isOfReaper, stateIn, stateOf, statusWord } from './status.ts';
 import { TraceWriter } from './trace.ts';
-import { type DelayHook, type Gate, type Liveness, NOT_KNOWN } from './wired.ts';
+import { type DelayHook, type Liveness, NO_GATE, NOT_KNOWN } from './wired.ts';
 
 /** Set in a lock word while threads may sleep on it. The rest of the word is the owner's id. */
 export const LOCK_CONTENDED = 0x10000;
@@ -91,7 +91,7 @@ export class Proc {
   /** Nesting of regions; 0: outside. Raw addresses are only held while it is not 0. */
   depth = 0;
   /** The allocator of this thread, told whether its fast paths may run. */
-  gate: Gate = { setOpen: () => {}, setPaused: () => {} };
+  gate = NO_GATE;
   #guarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
@@ -151,8 +151,8 @@ export class Proc {
   }
 
   /**
-   * Leaves regions until `depth` are open, as many as before a call that is over, however it ended: JavaScript's stack may have
-   * overflowed in `enter` or `leave` themselves.
+   * Leaves regions until `depth` are open, as many as before a call that is over, however it ended: JavaScript's stack
+   * may have overflowed in `enter` or `leave` themselves.
    */
   leaveTo(depth: number): void {
     if (this.depth === depth) return;
@@ -466,7 +466,10 @@ export class Proc {
     }
   }
 
-  /** Takes the world lock if nobody has it. BLOCKED, before and after: nobody but a reaper may stop this thread where it is. */
+  /**
+   * Takes the world lock if nobody has it. BLOCKED, before and after: nobody but a reaper may stop this thread where it
+   * is.
+   */
   tryLockWorldBlocked(): boolean {
     if (this.#claimWorld() !== 0) return false;
     this.holdsRunningWorld = true;

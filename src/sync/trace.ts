@@ -21,8 +21,8 @@
  * event or none, and its ring as it is: the ring belongs to the slot, not to the thread, and the slot's next thread
  * goes on in it.
  *
- * RING_WAITING is a hint that both write. A wake-up that it loses is made up for, since the writer looks again soon; and it may
- * stay set on a ring that has been emptied, so the reader goes by it only where there is something to read.
+ * RING_WAITING is a hint that both write. A wake-up that it loses is made up for, since the writer looks again soon;
+ * and it may stay set on a ring that has been emptied, so the reader goes by it only where there is something to read.
  *
  * A number without event. PROC_TRACE_PENDING is 1 from before the number is taken until the event is published. A
  * reader that misses a number, finds this word 0 in every attached thread, and misses it still when it looks into the

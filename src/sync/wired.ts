@@ -10,6 +10,9 @@ export interface Gate {
   setPaused(paused: boolean): void;
 }
 
+/** Until there is an allocator. */
+export const NO_GATE: Gate = { setOpen: () => {}, setPaused: () => {} };
+
 /** What a thread can find out of others while it waits for them, and do about it. By `runtime`, where the OS can be asked. */
 export interface Liveness {
   /** Makes all threads DEAD that are gone, as far as is known. Takes no lock. */

@@ -8,8 +8,8 @@ export const SCOPED = 1;
 export const HELD = 2;
 
 /**
- * In each reference by its frame, and nothing that `postMessage` or `structuredClone` can copy: else they would send an address
- * and a frame, which mean nothing elsewhere, and nobody would be told. V8's DataCloneError quotes it.
+ * In each reference by its frame, and nothing that `postMessage` or `structuredClone` can copy: else they would send an
+ * address and a frame, which mean nothing elsewhere, and nobody would be told. V8's DataCloneError quotes it.
  */
 export const NOT_TO_BE_SENT = Symbol(
   'a reference belongs to its thread: give the object a name by heap.roots.set, or store it where the other thread finds it;',

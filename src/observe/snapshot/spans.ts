@@ -29,7 +29,10 @@ import {
 } from './format.ts';
 import type { Moment } from './moment.ts';
 
-/** Most words of one span: 1024 slots of 8 bytes, with type numbers; or 512 tiny blocks with masks. Larger spans have fewer. */
+/**
+ * Most words of one span: 1024 slots of 8 bytes, with type numbers; or 512 tiny blocks with masks. Larger spans have
+ * fewer.
+ */
 export function spanWords(nelems: number): number {
   return SNAP_SPAN_WORDS + ((nelems + 31) >>> 5) + nelems;
 }

@@ -69,8 +69,8 @@ export function classRecord(p: ProcRef, spanClass: number): number {
 }
 
 /**
- * Addresses on the reuse stack of a class, the one that is reused first at the end: the topmost `most`, or those of the `bytes`
- * from `base` on.
+ * Addresses on the reuse stack of a class, the one that is reused first at the end: the topmost `most`, or those of the
+ * `bytes` from `base` on.
  */
 export function stackSlots(
   { m }: Mem,

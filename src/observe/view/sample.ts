@@ -98,7 +98,8 @@ const TRIES = 100;
 
 /**
  * Bytes of objects ever allocated and freed, by the threads' meters as they are just now; the sums never fall. Writes
- * nothing, so, other than a tally, it gets no copies from the threads, and of one that runs it may be a window of slots behind.
+ * nothing, so, other than a tally, it gets no copies from the threads, and of one that runs it may be a window of slots
+ * behind.
  */
 export class Turnover {
   allocated = 0;

@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { createHeap, type Heap } from '../../../src/index.ts';
+import { CallOuts } from '../../../src/sync/call-outs.ts';
+import { NO_GATE } from '../../../src/sync/wired.ts';
 import { makeText, type Text } from '../../../src/types/text.ts';
 import { Internals } from '../../support/internals.ts';
 import { newSeed } from '../../support/random.ts';
@@ -17,7 +19,7 @@ let addr: number;
 
 beforeEach(() => {
   heap = createHeap({ maxBytes: 2 ** 26 });
-  text = makeText({ mem: new Internals(heap).mem, scratches: [] });
+  text = makeText({ mem: new Internals(heap).mem, callOuts: new CallOuts(() => NO_GATE) });
   addr = heap.raw.mallocgc(2 ** 23, null, false);
 });
 
