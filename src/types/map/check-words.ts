@@ -174,8 +174,10 @@ export function mapChecker(memory: MapMemory, layout: MapLayout) {
       () => `table ${at(table)} has tag ${i32[table + TABLE_TAG]}`,
     );
     must(depth >= 0 && depth <= MAX_DEPTH, 'table.depth', () => `table ${at(table)} has depth ${depth}`);
+    // A table that can be split no further has any number.
+    const most = depth < MAX_DEPTH ? MAX_GROUPS : Number.POSITIVE_INFINITY;
     must(
-      groups >= 1 && groups <= MAX_GROUPS && (groups & (groups - 1)) === 0,
+      groups >= 1 && groups <= most && (groups & (groups - 1)) === 0,
       'table.mask',
       () => `table ${at(table)} has ${groups} groups`,
     );

@@ -1,9 +1,10 @@
 /**
  * The shared map: Go's Swiss-table map (internal/runtime/maps, Go 1.24 to 1.27), for all threads at once.
  *
- * Overview. A key's hash has 32 bits. Its top bits index the directory, which leads to a table of at most 1024 slots;
- * the next ones say with which group of 8 slots to begin there, and the lowest 7 are compared with the 8 control bytes of
- * a group, four at a time. A small map has a single table of one group, and no directory.
+ * Overview. A key's hash has 32 bits. Its top bits index the directory, which leads to a table of at most 1024 slots
+ * (more only of hashes that have 20 bits in common); the lowest 7 are compared with the 8 control bytes of a group, four at
+ * a time, and those above them say with which group of 8 slots to begin. A small map has a single table of one group, and
+ * no directory.
  *
  *   layout/map.ts   the words of all of it
  *   probe.ts        looking for a key in the groups of a table
@@ -27,7 +28,7 @@
  * and `clear` go from table to table: exact while nobody writes; else, the sum of what each table held at some moment
  * of the call, and an end of all entries that were there when the call began.
  *
- * Memory. Groups are freed when their table is replaced. Keys, old values, dead tables (64 bytes, of up to 17 KiB of
+ * Memory. Groups are freed when their table is replaced. Keys, old values, dead tables (64 bytes, of up to 64 KiB of
  * groups), old directories and maps themselves are the collector's: others may be looking at them (locks.ts). All
  * objects have types with exact pointers, and are reachable from the map before the next safepoint.
  *

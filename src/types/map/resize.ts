@@ -1,7 +1,8 @@
 /**
- * Growing and shrinking of maps, table by table. A table doubles up to 1024 slots, then splits in two; mostly deleted
- * slots only make it anew. It shrinks when it is at most an eighth full, to half full; two neighbours that are nearly
- * empty merge. So whatever grew must lose three quarters of its entries before it shrinks, and the other way round.
+ * Growing and shrinking of maps, table by table. A table doubles up to 1024 slots, then splits in two, or doubles on where
+ * the directory may have no more bits to tell the halves apart; mostly deleted slots only make it anew. It shrinks when it
+ * is at most an eighth full, to half full; two neighbours that are nearly empty merge. So whatever grew must lose three
+ * quarters of its entries before it shrinks, and the other way round.
  *
  * In all functions the table is locked by this thread, and dead afterwards if they say so.
  */

@@ -92,7 +92,7 @@ export class MapShape {
   /** Groups for so many entries, at most half full. */
   groupsFor(entries: number): number {
     let groups = 1;
-    while (groups < this.maxGroups && groups * GROUP_SLOTS < entries * 2) groups *= 2;
+    while (groups * GROUP_SLOTS < entries * 2) groups *= 2;
     return groups;
   }
 }

@@ -1,6 +1,7 @@
 /** Growing and shrinking: how large maps are for what they hold, and that their memory comes back. */
 import { expect, test } from 'vitest';
-import { createHeap } from '../../../../src/index.ts';
+import { array, createHeap, f64, map, u64 } from '../../../../src/index.ts';
+import { MAP_SEED0 } from '../../../../src/layout/map.ts';
 import { checkMap } from '../../../../src/types/map/check.ts';
 import { testMap } from '../../../support/map-host.ts';
 import { ObjectWalk } from '../../../support/object-walk.ts';
@@ -141,4 +142,28 @@ test('every object has a type that names its pointers, all of them lead to objec
   ]);
   // 4000 keys and as many values are left.
   expect(names.get('bytes')).toBe(8000);
+});
+
+/** What the hash of 64-bit integers makes of the lower half (`mix` in hash.ts). */
+function mix(x: number): number {
+  let h = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+test('a table that cannot be split any more grows and shrinks beyond the size of others', () => {
+  const heap = createHeap({ maxBytes: 64 * MB, background: false });
+  // Of values so large a table has two groups otherwise.
+  const m = heap.new(map(u64, array(f64, 500)));
+  const value = heap.new(array(f64, 500));
+  const seed = heap.memory.i32[(heap.addressOf(m) >>> 2) + MAP_SEED0]!;
+  const keys = Array.from({ length: 900 }, (_, i) => (BigInt(-mix(i ^ seed) >>> 0) << 32n) | BigInt(i));
+  for (const key of keys) m.set(key, value);
+  heap.verify();
+  expect(new Set(m.keys())).toEqual(new Set(keys));
+  keys.forEach((key, i) => {
+    expect(m.delete(key)).toBe(true);
+    expect(m.size).toBe(keys.length - i - 1);
+  });
+  heap.verify();
 });
