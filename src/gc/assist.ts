@@ -2,7 +2,7 @@
  * Paying for what a thread allocates while the collector marks (Go: `gcAssistAlloc`). PROC_ASSIST is the thread's account, in
  * bytes that it may allocate; whoever finds it overdrawn takes credit that the background worker has earned, or marks.
  *
- * Who writes: the account is the thread's own; GC_BG_CREDIT is everybody's, by compare-and-exchange.
+ * Who writes: the account is the thread's own; GC_BG_CREDIT is everybody's, through `Atomics`.
  */
 import type { Words } from '../base/brand.ts';
 import { millitime } from '../base/clock.ts';

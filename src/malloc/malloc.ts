@@ -13,14 +13,15 @@
  *   5. mheap makes spans of pages: from the thread's page cache; from the page allocator, first fit by address, under
  *      the heap lock; or it grows the heap by chunks inside the reservation.
  *   6. above 32 KiB: `mallocLarge` goes to mheap directly, and clears the memory afterwards, in pieces.
- *   7. nothing left: the thread stops the world, takes back what all threads' caches hold, tries once more, and throws.
+ *   7. nothing left: the collector, if it is on, runs a cycle; then the thread stops the world and takes back what all
+ *      threads' caches hold; in the end it throws.
  *
  * And back down: `free` puts the slot on the reuse stack; full stacks go back to their spans, empty spans to mheap,
  * pages to the page allocator, where they join their free neighbours.
  *
- * Who owns what. A span's allocation bits are written by its owner alone (layout/span.ts). The allocation bit of a slot
- * is set before its address is returned and cleared by the owner when it is freed, so at every safepoint the bits name
- * exactly the live objects, whatever thread looks, and whatever thread died.
+ * Who owns what. A span's allocation bits are written by its owner alone (layout/span.ts); of a span that has none, with
+ * the lock of its mcentral. The allocation bit of a slot is set before its address is returned and cleared when it is
+ * freed, so at every safepoint the bits name exactly the live objects, whatever thread looks, and whatever thread died.
  *
  * Region. A call inside `heap.scope` goes straight on. Any other call takes the guarded way:
  * it is a region of its own (two compare-and-exchanges), and it serves the hooks that must see every object.

@@ -1,5 +1,5 @@
 /**
- * Sleeping until a word changes. The only file that calls `Atomics.wait`.
+ * Sleeping until a word changes. The only file of the library that calls `Atomics.wait`.
  *
  * Where waiting is not allowed (the main thread of a browser) the thread spins instead, for a bounded time per call;
  * every caller loops and checks its condition again, so a spurious return is always harmless.

@@ -1,7 +1,8 @@
 /**
- * The status word of a thread's record: its state, and the attachment of the record that this is the state of. All changes are
- * made by compare-and-exchange of both, so one who is held up between looking at a thread and changing its state, as a reaper
- * may be, never does it to another thread that has been given the record since.
+ * The status word of a thread's record: its state, and the attachment of the record that this is the state of. All changes
+ * are made by compare-and-exchange of both, but those that begin and end an attachment, when nobody else makes any. So one
+ * who is held up between looking at a thread and changing its state, as a reaper may be, never does it to another thread
+ * that has been given the record since.
  *
  * A record's word keeps the epoch of the attachment that freed it, plus one, until the next thread is ready: while a thread
  * attaches, its word is FREE, with the epoch before its own.
