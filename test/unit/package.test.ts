@@ -86,6 +86,20 @@ test('names of functions are kept, for stack traces', () => {
   expect(run(program)).toBe('true');
 });
 
+test('methods of references are called by their names: the heap profile shows these', () => {
+  const program = `
+    import { array, createHeap, map, slice, string } from 'spanheap';
+    const heap = createHeap({ maxBytes: 2 ** 24 });
+    for (const kind of [slice(string), array(string, 2), map(string, string)]) {
+      const { constructor, ...methods } = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(heap.new(kind)));
+      for (const [key, { value }] of Object.entries(methods)) {
+        if (typeof value === 'function' && value.name !== '' && value.name !== key) console.log(key, value.name);
+      }
+    }
+  `;
+  expect(run(program)).toBe('');
+});
+
 test('there is one class of each error: what the observers see thrown by a heap is known to them', () => {
   const program = `
     import { createServer } from 'node:http';
