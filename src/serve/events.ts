@@ -1,6 +1,6 @@
 /**
  * Server-sent events to many clients. A client that does not read as fast as it is written to is passed over, never
- * buffered for: what it missed it gets when it can take something again, or not at all.
+ * buffered for: what it missed is for its server to send when it can take something again.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STALLED_MS } from './http.ts';

@@ -43,6 +43,8 @@ export class ExplorerServer {
   readonly #heapOf = new Map<EventClient, number>();
   /** Clients that came before there was a heap, with the last sample they have. */
   readonly #waiting = new Map<EventClient, number>();
+  /** Clients that are still to be told which heaps there are now. */
+  readonly #untold = new Set<EventClient>();
   readonly #intervalMs: number;
   readonly #version: string;
   readonly #page: (path: string) => Answer | undefined;
@@ -91,14 +93,14 @@ export class ExplorerServer {
     const entry = { id, name: name ?? `heap ${id}`, maxBytes: view.info().maxBytes };
     const session = new Session(entry, view, this.#intervalMs, this.#version);
     this.#explored.set(id, { session, routes });
-    this.#tellHeaps();
+    this.#heapsChanged();
     for (const [client, has] of this.#waiting) this.#begin(session, client, has);
     this.#waiting.clear();
     return id;
   }
 
   remove(id: number): void {
-    if (this.#explored.delete(id)) this.#tellHeaps();
+    if (this.#explored.delete(id)) this.#heapsChanged();
   }
 
   async close(): Promise<void> {
@@ -111,9 +113,20 @@ export class ExplorerServer {
     return [...this.#explored.values()].map(({ session }) => session.entry);
   }
 
+  #heapsChanged(): void {
+    for (const client of this.#heapOf.keys()) this.#untold.add(client);
+    this.#tellHeaps();
+  }
+
+  /** Those that take nothing now are told at a later tick. */
   #tellHeaps(): void {
+    if (this.#untold.size === 0) return;
     const data = JSON.stringify(this.#heaps());
-    for (const client of this.#heapOf.keys()) if (client.ready) client.send('heaps', data);
+    for (const client of this.#untold) {
+      if (!client.ready) continue;
+      client.send('heaps', data);
+      this.#untold.delete(client);
+    }
   }
 
   async #answer(url: URL, req: IncomingMessage, res: ServerResponse): Promise<Answer | 'taken' | undefined> {
@@ -143,6 +156,7 @@ export class ExplorerServer {
     res.once('close', () => {
       this.#heapOf.delete(client);
       this.#waiting.delete(client);
+      this.#untold.delete(client);
     });
     const has = Number(req.headers['last-event-id'] ?? url.searchParams.get('since') ?? 0) || 0;
     if (explored !== undefined) {
@@ -174,6 +188,7 @@ export class ExplorerServer {
   }
 
   #tick(): void {
+    this.#tellHeaps();
     for (const [id, { session }] of this.#explored) {
       const clients = [...this.#hub.clients].filter((client) => this.#heapOf.get(client) === id);
       if (clients.length === 0) {

@@ -259,6 +259,21 @@ test('heaps come and go, and pages are told', async () => {
   expect(heaps).toEqual([2, 1]);
 });
 
+test('a client that takes nothing while a heap goes is told of it afterwards', async () => {
+  const running = await serve(newHeap());
+  let seen = 0;
+  const told = readEvents(running.url, '/api/events', (all) => {
+    seen = all.length;
+    return all.some((e) => e.event === 'heaps');
+  });
+  await until('somebody listens', () => seen > 0);
+  const stalled = vi.spyOn(EventClient.prototype, 'ready', 'get').mockReturnValue(false);
+  // No heap is left, so there are no ticks of one either.
+  running.remove(1);
+  stalled.mockRestore();
+  expect((await told).filter((e) => e.event === 'heaps').map((e) => e.data)).toEqual([[]]);
+});
+
 test('a page that is open before there is a heap is told of the first', async () => {
   const empty = await ExplorerServer.start({ port: 0, interval: 20 }, { pageFolder: '/nowhere', version: '' });
   server = empty;
