@@ -261,8 +261,8 @@ export interface SharedMap<K, V> extends Reference<'map'> {
   clear(): void;
   /**
    * Replaces a value by what `change` makes of it, in one step for all threads. `change` gets undefined for a key that
-   * is not there; if it returns undefined, the entry is removed. It must not use the same map. What it throws is thrown
-   * on, and the map is as it was.
+   * is not there; if it returns undefined, the entry is removed. It may read the same map; changing that throws ArgumentError.
+   * Others who write to the same part of the map wait meanwhile. What it throws is thrown on, and the map is as it was.
    */
   update(key: K, change: (old: V | undefined) => Given<V> | undefined): void;
   /** The keys, in no order; see above for changes meanwhile. */
