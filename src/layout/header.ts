@@ -1,7 +1,8 @@
 /**
  * The heap's header: the first words of allocator memory. It says what this memory is, and holds the state of which
  * a heap has one: the locks, the page allocator's hints (Go: `pageAlloc`), the counters of `mheap`, the mark-bit
- * arenas. Each lock and each word that threads poll has a cache line (16 words) of its own.
+ * arenas. A lock has a cache line (16 words) of its own, or one with what it guards. The words that every slow path looks
+ * at, H_STOP and H_WRITE_BARRIER, are in one that only stops of the world and ragged barriers write.
  */
 
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
@@ -62,7 +63,7 @@ export const H_SIZE_CLASSES = 4 * LINE + 4;
 /** A random number by which this heap is told from others. Only mistakes are noticed by it. */
 export const H_IDENTITY = 4 * LINE + 5;
 
-// Counters of mheap, in pages. Guarded by the heap lock except PAGES_IN_USE, which page caches change atomically.
+// Counters of mheap, in pages. Guarded by the heap lock except the first two, which change atomically.
 export const H_PAGES_IN_USE = 5 * LINE;
 export const H_PEAK_PAGES = 5 * LINE + 1;
 /** Pages below this number are mapped: known to the page allocator (Go: `curArena`). */
