@@ -7,7 +7,7 @@
 const H_GC = 416;
 const LINE = 16;
 
-// State of the cycle. Written while the world is stopped.
+// State of the cycle. Written while the world is stopped, but for those that are atomic.
 /** 1: the collector runs by itself; 0: only when asked to (`gc: 'off'`). */
 export const GC_ENABLED = H_GC;
 /** Cycles begun, and cycles whose marking is complete. Equal: no mark is under way. */
@@ -15,7 +15,7 @@ export const GC_STARTED = H_GC + 1;
 export const GC_MARKED = H_GC + 2;
 /** Cycles that somebody asked for (Go: `NumForcedGC`). */
 export const GC_FORCED = H_GC + 3;
-/** 1: grey objects were lost; marked objects are to be scanned once more. */
+/** 1: grey objects were lost; marked objects are to be scanned once more. Atomic. */
 export const GC_RESCAN = H_GC + 4;
 /** Holders of `pauseGC` (Go has none: GOGC=off). Atomic. */
 export const GC_PAUSED = H_GC + 5;
@@ -24,7 +24,7 @@ export const GC_DEBUG = H_GC + 6;
 export const GC_DEBUG_CHECKMARK = 1;
 export const GC_DEBUG_ZOMBIES = 2;
 export const GC_DEBUG_CLOBBER = 4;
-/** Counts the ragged barriers. */
+/** Counts the ragged barriers. Atomic; raised with the world lock. */
 export const GC_RAGGED = H_GC + 7;
 
 /** 1: the current cycle is one that somebody asked for. */
@@ -32,7 +32,7 @@ export const GC_WHY = H_GC + 8;
 /** 1: every thread prints a line of gctrace for a cycle that it ends. */
 export const GC_TRACE = H_GC + 10;
 
-/** 1: slots were freed while the last cycle marked, by hand or because their thread died. */
+/** 1: slots were freed while the last cycle marked, by hand or because their thread died. Atomic. */
 export const GC_FREED_MARKING = H_GC + 9;
 /** The H_SWEEPGEN for which the mark-bit arenas' epoch has moved on: once for each, also if a cycle is given up. */
 export const GC_EPOCH_SWEEPGEN = H_GC + 11;
@@ -131,7 +131,7 @@ export const CYCLE_DOUBLES = 16;
 /** All of the collector's words. */
 export const GC_WORDS = 184 * LINE;
 
-/** Words of a work buffer (Go: 2 KiB); its first two are link and count. */
+/** Words of a work buffer (Go: 2 KiB); its first are link, count and kind. */
 export const WORKBUF_WORDS = 512;
 export const WORKBUF_NEXT = 0;
 export const WORKBUF_COUNT = 1;

@@ -1,8 +1,8 @@
 /**
  * Span record (Go: `mspan`): a run of pages that holds objects of one span class, or one large object.
  *
- * Two cache lines. The first is all that `free` of a small object and the marker read. Records are never zeroed on
- * reuse, so that `sweepgen` survives (Go does the same).
+ * Two cache lines. The first is all that marking reads, and the fast path of `free`. Records are never zeroed on reuse, so
+ * that `sweepgen` survives (Go does the same).
  *
  * Which slots are free, for a span of small objects:
  *
