@@ -78,6 +78,20 @@ test('a build has declarations for every door', () => {
   for (const { types } of Object.values(exports)) expect(built(`../${types}`)).toContain('export');
 });
 
+test('what programs share is in the package for its own programs, not for the benchmarks', () => {
+  const chunks = packedFiles().filter((file) => /^dist\/chunks\/.*\.js$/.test(file));
+  expect(chunks.length).toBeGreaterThan(3);
+  const programs = packedFiles().filter((file) => /^dist\/[^/]*\.js$/.test(file));
+  const used = new Set<string>();
+  for (const wanted = [...programs]; wanted.length > 0; ) {
+    const file = wanted.pop()!;
+    if (used.has(file)) continue;
+    used.add(file);
+    wanted.push(...chunks.filter((chunk) => built(`../${file}`).includes(posix.basename(chunk))));
+  }
+  expect(chunks.filter((chunk) => !used.has(chunk))).toEqual([]);
+});
+
 test('names of functions are kept, for stack traces', () => {
   const program = `
     import { createHeap } from 'spanheap';
