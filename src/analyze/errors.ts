@@ -25,6 +25,7 @@ export class SnapshotError extends SpanheapError {
     this.offset = offset;
   }
 }
+SnapshotError.prototype.name = 'SnapshotError';
 
 export function corrupt(what: string, offset: number): never {
   throw new SnapshotError('ERR_SNAPSHOT_CORRUPT', `the snapshot is damaged at byte ${offset}: ${what}`, offset);

@@ -35,13 +35,12 @@ export type ErrorCode =
 
 /**
  * What nearly all errors of the library are; `OutOfRangeError` and `WrongTypeError` alone are not. `name` is that of
- * the class.
+ * the class: see the end of this file.
  */
 export class SpanheapError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string) {
     super(message);
-    this.name = new.target.name;
     this.code = code;
   }
 }
@@ -122,3 +121,19 @@ export class SnapshotAbortedError extends SpanheapError {
     super('ERR_SNAPSHOT', message);
   }
 }
+
+// Written down, because minifiers rename classes; and of the prototype, so that `stack` begins with it everywhere.
+for (const [name, { prototype }] of Object.entries({
+  SpanheapError,
+  OutOfMemoryError,
+  AllocationSizeError,
+  SliceError,
+  PointerError,
+  TypeMismatchError,
+  StaleRefError,
+  ArgumentError,
+  AttachError,
+  VerifyError,
+  SnapshotAbortedError,
+}))
+  prototype.name = name;

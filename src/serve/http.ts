@@ -131,7 +131,6 @@ class PortError extends SpanheapError {
   override readonly cause: string | undefined;
   constructor(message: string, cause: string | undefined) {
     super('ERR_LISTEN', message);
-    this.name = SpanheapError.name;
     this.cause = cause;
   }
 }

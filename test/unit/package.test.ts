@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { expect, test } from 'vitest';
 
 const built = (file: string): string => readFileSync(new URL(`../../dist/${file}`, import.meta.url), 'utf8');
@@ -27,7 +29,7 @@ function packedFiles(): string[] {
 }
 
 function run(program: string): string {
-  return execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }).trim();
+  return execFileSync(process.execPath, ['--input-type=module', '-'], { input: program, encoding: 'utf8' }).trim();
 }
 
 test.each(['index.js', 'gc-worker.js'])('%s imports nothing', (file) => {
@@ -112,6 +114,30 @@ test('methods of references are called by their names: the heap profile shows th
     }
   `;
   expect(run(program)).toBe('');
+});
+
+test('errors have their names also in a bundle where classes were renamed', async () => {
+  const contents = `
+    import * as library from 'spanheap';
+    import * as observers from 'spanheap/observe';
+    const { SpanheapError, createHeap } = library;
+    const isError = ([, shown]) => shown === SpanheapError || shown?.prototype instanceof SpanheapError;
+    const errors = [...Object.entries(library), ...Object.entries(observers)].filter(isError);
+    const renamed = errors.filter(([name, shown]) => shown.name !== name).length;
+    const misnamed = errors.filter(([name, shown]) => shown.prototype.name !== name).map(([name]) => name);
+    let stack;
+    try { createHeap({ maxBytes: -1 }); } catch (error) { stack = error.stack; }
+    console.log(errors.length > 11, renamed === errors.length, misnamed.join(), stack.split(':')[0]);
+  `;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  });
+  expect(run(outputFiles[0]!.text)).toBe('true true  ArgumentError');
 });
 
 test('there is one class of each error: what the observers see thrown by a heap is known to them', () => {
