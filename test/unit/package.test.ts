@@ -39,6 +39,10 @@ test.each(['index.js', 'gc-worker.js'])('%s imports nothing', (file) => {
   expect(text).not.toMatch(/(?:^|[;}\n])import ?["']/);
 });
 
+test.each(['index.js', 'node.js', 'gc-worker.js'])('%s has nothing that bundlers take for an asset', (file) => {
+  expect(built(file)).not.toMatch(/new URL\([^()]*import\.meta\.url/);
+});
+
 test('what package.json names is there, and in the package', () => {
   const { exports, imports, bin, files } = JSON.parse(built('../package.json')) as Record<string, object>;
   const named = JSON.stringify([exports, imports, bin]).match(/(?<=")\.\/[^"]*\.\w+(?=")/g)!;
