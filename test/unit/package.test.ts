@@ -32,6 +32,19 @@ function run(program: string): string {
   return execFileSync(process.execPath, ['--input-type=module', '-'], { input: program, encoding: 'utf8' }).trim();
 }
 
+/** What a bundler makes of a program, for Node and minified. */
+async function bundle(contents: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  });
+  return outputFiles[0]!.text;
+}
+
 test.each(['index.js', 'gc-worker.js'])('%s imports nothing', (file) => {
   const text = built(file);
   expect(text.length).toBeGreaterThan(50_000);
@@ -120,6 +133,13 @@ test('methods of references are called by their names: the heap profile shows th
   expect(run(program)).toBe('');
 });
 
+test('a bundler leaves the library out where nothing of it is used, but not a script that is there for what it does', async () => {
+  expect(await bundle("import { createHeap, u32 } from 'spanheap'; console.log('without');")).toHaveLength(24);
+  expect((await bundle("import 'spanheap/gc-worker';")).length).toBeGreaterThan(50_000);
+  // Sources that the build imports for what they do are no part of the package, but bundled under its package.json.
+  expect((await bundle("import './src/layout/registry.ts';")).length).toBeGreaterThan(1000);
+});
+
 test('errors have their names also in a bundle where classes were renamed', async () => {
   const contents = `
     import * as library from 'spanheap';
@@ -133,15 +153,7 @@ test('errors have their names also in a bundle where classes were renamed', asyn
     try { createHeap({ maxBytes: -1 }); } catch (error) { stack = error.stack; }
     console.log(errors.length > 11, renamed === errors.length, misnamed.join(), stack.split(':')[0]);
   `;
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    format: 'esm',
-    write: false,
-  });
-  expect(run(outputFiles[0]!.text)).toBe('true true  ArgumentError');
+  expect(run(await bundle(contents))).toBe('true true  ArgumentError');
 });
 
 test('there is one class of each error: what the observers see thrown by a heap is known to them', () => {
