@@ -49,6 +49,9 @@ export class HeapGC {
   /** Background workers that this thread has started. */
   #starts = 0;
   #warnedOf = '';
+  /** Cycles that are to begin without one, since the last has failed; and how many it will be for the next that fails. */
+  #rest = 0;
+  #nextRest = 1;
   /** What another thread needs to attach. */
   readonly #share: () => unknown;
 
@@ -184,7 +187,8 @@ export class HeapGC {
     const { id } = this.#cache.heap.t;
     if (!claimStart(mem, id)) return;
     try {
-      if (this.#start()) return;
+      if (this.#rest > 0) this.#rest--;
+      else if (this.#start()) return;
     } catch (error) {
       this.#failed(error);
     }
@@ -195,7 +199,9 @@ export class HeapGC {
   /** Without it cycles take more of this program's time, and no more: threads that allocate do the marking. */
   #failed(error: unknown): void {
     const why = whyFailed(error, this.#options.background);
-    // Each cycle tries again, and where a page does not allow it, in vain.
+    // Where a page does not allow it all tries are in vain, and the browser notes and reports each of them.
+    this.#rest = this.#nextRest;
+    this.#nextRest *= 2;
     if (why === this.#warnedOf) return;
     this.#warnedOf = why;
     console.warn(`spanheap: the collector's background worker failed: ${why}`);

@@ -1,7 +1,7 @@
 /** The background worker and the thread that starts it, as installed: only the build has the worker's program inside. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Heap } from '../../../src/index.ts';
 
 const LIBRARY = new URL('../../../dist/index.js', import.meta.url);
@@ -108,4 +108,27 @@ test('a thread that attaches starts the worker from where the heap was told that
   expect(text).toContain("the collector's background worker failed");
   expect(text).toContain('missing.js');
   lost.detach();
+});
+
+test('where no worker may be started it is tried less and less often, and told once; later one comes after all', () => {
+  const threads = process.getBuiltinModule('node:worker_threads');
+  const tries = vi.spyOn(threads, 'Worker').mockImplementation(
+    class {
+      constructor() {
+        throw new Error('not allowed here');
+      }
+    } as never,
+  );
+  const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const heap = collectingHeap();
+  try {
+    while (heap.stats().gc.cycles < 60) keepBusy(heap);
+    expect(tries.mock.calls.length).toBeGreaterThan(2);
+    expect(tries.mock.calls.length).toBeLessThan(8);
+    expect(warned.mock.calls).toEqual([[expect.stringContaining('failed: not allowed here')]]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+  while (!heap.stats().gc.background) keepBusy(heap);
+  heap.detach();
 });
