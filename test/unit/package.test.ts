@@ -74,6 +74,23 @@ test('each door has types, and the documents that the README links to are in the
   for (const document of linked) expect(files).toContain(document.replace(/^(.*\/).*(\.md)$/, '$1*$2'));
 });
 
+test('tools that do not look at "exports" find the library by "main" and "types"', () => {
+  const { main, types, exports } = JSON.parse(built('../package.json')) as Record<
+    string,
+    Record<string, Record<string, string>>
+  >;
+  expect({ types, default: main }).toEqual({ types: exports!['.']!.types, default: exports!['.']!.default });
+});
+
+test.skipIf(!('require_module' in process.features))('programs of CommonJS can require it, and get the same', () => {
+  const program = `
+    import { createRequire } from 'node:module';
+    import { createHeap } from 'spanheap';
+    console.log(createRequire(import.meta.url)('spanheap').createHeap === createHeap);
+  `;
+  expect(run(program)).toBe('true');
+});
+
 /** Links and pictures, of Markdown and of the HTML in it, without the part behind `#`. */
 const LINK = /\]\(([^)#\s]+)[^)]*\)|(?:src|href)="([^"#]+)/g;
 
