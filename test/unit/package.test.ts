@@ -157,6 +157,15 @@ test('a bundler leaves the library out where nothing of it is used, but not a sc
   expect((await bundle("import './src/layout/registry.ts';")).length).toBeGreaterThan(1000);
 });
 
+test.each([true, false])('explore in a bundle says that its files are elsewhere (shared: %s)', async (shared) => {
+  const program = await bundle(`
+    import { createHeap } from 'spanheap';
+    import { explore } from 'spanheap/observe';
+    await explore(createHeap({ maxBytes: 2 ** 24, shared: ${shared} })).catch((error) => console.log(error.message));
+  `);
+  expect(run(program)).toMatch(/^explore: .*'spanheap\/observe'/);
+});
+
 test('errors have their names also in a bundle where classes were renamed', async () => {
   const contents = `
     import * as library from 'spanheap';

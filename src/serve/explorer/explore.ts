@@ -1,8 +1,9 @@
 /** `explore(heap)`: a page that shows a running heap, live. */
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { checkNames, checkWhole } from '../../base/check.ts';
-import { SpanheapError } from '../../base/errors.ts';
+import { ArgumentError, SpanheapError } from '../../base/errors.ts';
 import type { Heap } from '../../index.ts';
 import type { SharedHeap } from '../../runtime/init.ts';
 import { besideProgram, packageVersion } from '../package-info.ts';
@@ -47,11 +48,21 @@ export async function explore(heap: ExplorableHeap, options: ExploreOptions = {}
   checkNames('explore', options, ['name', 'keepAlive', 'host', 'port', 'allowHosts', 'interval']);
   checkWhole('explore: port', options.port, 0, MAX_PORT);
   checkWhole('explore: interval', options.interval, MIN_INTERVAL_MS, MAX_INTERVAL_MS);
+  checkInstalled();
   const shared = shareOf(heap);
   if (shared === undefined) return exploreHere(heap, options);
   const explorer = await startExplorer(options);
   explorer.add(heap, options.name);
   return explorer;
+}
+
+/** The page and the script of its thread are files beside the program, which a bundler does not take along. */
+function checkInstalled(): void {
+  if (existsSync(besideProgram('./explorer'))) return;
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    `explore: its files are not beside the program; a bundle must leave 'spanheap/observe' out, as an external module`,
+  );
 }
 
 /** What another thread needs to see the heap; undefined for unshared heaps. */
