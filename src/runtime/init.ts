@@ -1,6 +1,7 @@
 /** A new heap's memory, and the check of one that exists. */
 import { epochOfClock, nanotime } from '../base/clock.ts';
 import { AttachError } from '../base/errors.ts';
+import { isSharedBuffer } from '../base/realm.ts';
 import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_SPECIALS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
 import {
@@ -115,8 +116,7 @@ export function checkShared(shared: unknown, call: string): Mem {
   if (typeof spanheap !== 'number') notHeap('it has no version; pass what heap.share() returns');
   if (spanheap !== LAYOUT_VERSION) versionMismatch(call, spanheap as number);
   for (const [name, buffer] of Object.entries({ data, meta })) {
-    if (typeof SharedArrayBuffer === 'undefined' || !(buffer instanceof SharedArrayBuffer))
-      notHeap(`${name} is not a SharedArrayBuffer`);
+    if (!isSharedBuffer(buffer)) notHeap(`${name} is not a SharedArrayBuffer`);
   }
   if (meta.byteLength < HEADER_WORDS * 4) notHeap(`meta has ${meta.byteLength} bytes, too few for a header`);
   const header = new Int32Array(meta, 0, HEADER_WORDS);

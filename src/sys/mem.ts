@@ -3,6 +3,7 @@
  * access is one typed-array element with a constant view.
  */
 import type { Words } from '../base/brand.ts';
+import { isSharedBuffer } from '../base/realm.ts';
 import { PAGE_SIZE } from '../layout/constants.ts';
 import { H_MAX_PROCS, H_PAGES, HEADER_WORDS } from '../layout/header.ts';
 import { type MetaPlan, planMeta } from '../layout/plan.ts';
@@ -31,7 +32,7 @@ export class Mem {
     this.u8 = new Uint8Array(data);
     this.f64 = new Float64Array(data);
     this.plan = plan;
-    this.shared = typeof SharedArrayBuffer !== 'undefined' && data instanceof SharedArrayBuffer;
+    this.shared = isSharedBuffer(data);
     this.data = data;
     this.meta = meta;
   }

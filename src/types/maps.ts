@@ -2,6 +2,7 @@
 import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
+import { isMap } from '../base/realm.ts';
 import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { callInRegion, type Env, inRegion, methodInRegion } from './env.ts';
@@ -68,7 +69,7 @@ export function bindMap(
   }
 
   function checkEntries(given: unknown, where: string): void {
-    if (!(given instanceof Map) && !Array.isArray(given)) {
+    if (!isMap(given) && !Array.isArray(given)) {
       throw new WrongTypeError(`${where}: expected a map or an array of entries, got ${describe(given)}`);
     }
     for (const entry of given as Iterable<unknown>) {

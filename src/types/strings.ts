@@ -7,6 +7,7 @@
  */
 import { describe } from '../base/describe.ts';
 import { OutOfRangeError, WrongTypeError } from '../base/errors.ts';
+import { isBytes } from '../base/realm.ts';
 import { STRING_LEN } from '../layout/slice.ts';
 import { callInRegion, type Env } from './env.ts';
 import { InternedText } from './interned.ts';
@@ -68,7 +69,7 @@ const MAX_BYTES = 2 ** 31 - 1;
 
 /** Throws unless `value` is bytes that a field, or the key of a map, can hold. */
 export function checkBytes(value: unknown, where: string): void {
-  if (!(value instanceof Uint8Array)) {
+  if (!isBytes(value)) {
     throw new WrongTypeError(`${where}: expected a Uint8Array, got ${describe(value)}`);
   }
   if (value.length > MAX_BYTES)

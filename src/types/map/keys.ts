@@ -12,6 +12,7 @@
  */
 import { describe } from '../../base/describe.ts';
 import { WrongTypeError } from '../../base/errors.ts';
+import { isBytes } from '../../base/realm.ts';
 import type { Mem } from '../../sys/mem.ts';
 import type { KeyName } from '../kinds.ts';
 import { checkInteger, INT_RANGES, type IntName } from '../scalars.ts';
@@ -307,7 +308,7 @@ function bytesKeys(host: MapHost): KeyCodec {
     ...{ name: 'bytes', check: checkBytes, load },
     decode: (words) => decode(words, bytesIn, (addr, length) => u8.slice(addr, addr + length)),
     // One that is detached cannot be copied. It is the empty key, as `load` takes it.
-    keep: (key) => (key instanceof Uint8Array ? new Uint8Array(key.length === 0 ? [] : key) : key),
+    keep: (key) => (isBytes(key) ? new Uint8Array(key.length === 0 ? [] : key) : key),
   };
 }
 
