@@ -14,17 +14,17 @@ import type { Proc } from '../sync/proc.ts';
  */
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
-  onAlloc?: (addr: Addr, size: number, type: number) => void;
+  onAlloc?: ((addr: Addr, size: number, type: number) => void) | undefined;
   /** Trace, sanitizers: every object, before it is freed; its content is still there. */
-  onFree?: (addr: Addr) => void;
+  onFree?: ((addr: Addr) => void) | undefined;
   /** Profiler: one object in about `sampleRate` allocated bytes. `size` is that of its slot; its type comes later. */
-  onSample?: (addr: Addr, size: number) => void;
+  onSample?: ((addr: Addr, size: number) => void) | undefined;
   /** A window of free slots is about to be handed out; `bytes` is what they hold. */
-  onRefill?: (spanClass: SpanClass, bytes: number) => void;
+  onRefill?: ((spanClass: SpanClass, bytes: number) => void) | undefined;
   /** A large object is about to be allocated. */
-  onLargeAlloc?: (bytes: number) => void;
+  onLargeAlloc?: ((bytes: number) => void) | undefined;
   /** Memory is out for a request of so many bytes. True: something was freed, try again. */
-  onOutOfMemory?: (bytes: number) => boolean;
+  onOutOfMemory?: ((bytes: number) => boolean) | undefined;
 }
 
 /** What `heap.setHooks` knows: all there are, which the compiler sees to. */

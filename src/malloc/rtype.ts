@@ -29,11 +29,11 @@ export interface RTypeSpec {
   /** Bytes of a value; a multiple of `align`. */
   readonly size: number;
   /** Bytes, a power of two up to 8. Default: the largest that divides the size, up to 8. */
-  readonly align?: number;
+  readonly align?: number | undefined;
   /** Byte offsets of the pointers in a value, multiples of 4. Default: none, the type is noscan. */
-  readonly pointers?: readonly number[];
+  readonly pointers?: readonly number[] | undefined;
   /** What a value consists of, in the words of types/layout-of.ts; registered with it. Default: nothing is said. */
-  readonly definition?: string;
+  readonly definition?: string | undefined;
 }
 
 /** A registered type. */

@@ -52,7 +52,7 @@ export interface TraceOptions {
    * whose ring is full waits for this one to read, up to 3 s, and not again before this one has read; then it drops events,
    * and counts them. Default: 16384.
    */
-  readonly ringEvents?: number;
+  readonly ringEvents?: number | undefined;
   /**
    * Called in the middle of an allocation or a free of this thread, when its own ring is full, and where this thread waits
    * for others, in `heap.gc()` for example, when the ring of one of them is: it is to call `drain` or `read` until `full`
@@ -60,7 +60,7 @@ export interface TraceOptions {
    * `drain`, `read` or `stop` outside of it; meanwhile events are lost where there is no room. Default: the events are kept
    * until they are read, up to 4,194,304 of them.
    */
-  readonly onFull?: () => void;
+  readonly onFull?: (() => void) | undefined;
 }
 
 const nap = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -33,7 +33,7 @@ export interface VerifyOptions {
    * registered with `heap.raw.type`. False: none, for programs that free objects by hand and leave dangling pointers behind.
    * Named roots are always checked.
    */
-  readonly pointers?: boolean;
+  readonly pointers?: boolean | undefined;
 }
 
 /** `logs`: manual spans that are no references. */

@@ -18,61 +18,63 @@ export interface HeapOptions {
    * Size of the reservation for objects in bytes: the most the heap can ever hold, rounded up to whole pages of 8 KiB.
    * At most 4 GiB. Costs address space, not memory. Default: 1 GiB.
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * Whether other threads can attach. False works where SharedArrayBuffer does not exist, and needs no atomics.
    * Default: true.
    */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
   /** Which of Go's size class tables, or rows of `makeSizeClasses`. Default: 'go1.16', the current one. */
-  readonly sizeClasses?: 'go1.14' | 'go1.16' | readonly SizeClass[];
+  readonly sizeClasses?: 'go1.14' | 'go1.16' | readonly SizeClass[] | undefined;
   /** Most threads attached at a time, 1 … 255. Default: 64. */
-  readonly maxThreads?: number;
+  readonly maxThreads?: number | undefined;
   /** Pack pointer-free objects below 16 bytes into shared blocks, as Go does. Default: true. */
-  readonly tiny?: boolean;
+  readonly tiny?: boolean | undefined;
   /**
    * 'on': a collector frees what nothing refers to any more. 'off': only `heap.raw.free` frees, and `heap.gc()` when it is
    * called. Default: 'on'.
    */
-  readonly gc?: 'on' | 'off';
+  readonly gc?: 'on' | 'off' | undefined;
   /**
    * How much the heap may grow over what the last cycle found alive until the next one is done, in percent (Go: GOGC).
    * −1: it may grow up to `memoryLimit`. Default: 100.
    */
-  readonly gcPercent?: number;
+  readonly gcPercent?: number | undefined;
   /**
    * Bytes of memory that the heap tries not to exceed, metadata included, by collecting more often (Go: GOMEMLIMIT). It
    * is no hard limit: `maxBytes` is. Default: none.
    */
-  readonly memoryLimit?: number;
+  readonly memoryLimit?: number | undefined;
   /**
    * Whether a worker marks and sweeps in the background; it is started when the first cycle begins. A string or URL: where
    * its script `gc-worker.js` is, for pages that allow no worker made from text. Default: true for shared heaps.
    */
-  readonly background?: boolean | string | UrlLike;
+  readonly background?: boolean | string | UrlLike | undefined;
   /**
    * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
    * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it may use
    * the heap. Default: false.
    */
-  readonly gctrace?: boolean | ((line: string) => void);
+  readonly gctrace?: (boolean | ((line: string) => void)) | undefined;
   /**
    * The heap profile: on average one object in so many bytes that are allocated is noted with its stack (Go:
    * MemProfileRate). 1: every object; 0: none. `MEM_PROFILE_RATE`, 512 KiB, is the usual value: each sample costs some
    * 10 µs. From that rate on, a thread whose samples take more than 4 % of its time takes fewer; their records have its rate.
    * See `heap.memProfile`. Default: 0.
    */
-  readonly memProfileRate?: number;
+  readonly memProfileRate?: number | undefined;
   /** Frames that the heap profile notes of a stack at most, 1 … 512. Default: 64. */
-  readonly memProfileDepth?: number;
+  readonly memProfileDepth?: number | undefined;
   /** After how many milliseconds a thread that reaches no safepoint is named in a warning. Default: 5000. */
-  readonly stopWarning?: number;
+  readonly stopWarning?: number | undefined;
   /**
    * Checks of the collector, for tests of programs that store pointers by address. `checkmark`: a second, slow marking at
    * the end of each cycle must agree. `zombies`: a pointer to freed memory is fatal. `clobberFree`: dead objects are
    * overwritten.
    */
-  readonly debug?: { readonly checkmark?: boolean; readonly zombies?: boolean; readonly clobberFree?: boolean };
+  readonly debug?:
+    | { readonly checkmark?: boolean; readonly zombies?: boolean; readonly clobberFree?: boolean }
+    | undefined;
 }
 
 export interface GcOptions {

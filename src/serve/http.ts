@@ -37,16 +37,16 @@ export class HttpError extends Error {
 
 export interface HttpOptions {
   /** Address or name to listen at. Default: 127.0.0.1. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** 0: any free port. Default: the first free one from `firstPort` on. */
-  readonly port?: number;
-  readonly firstPort?: number;
+  readonly port?: number | undefined;
+  readonly firstPort?: number | undefined;
   /** How a person says which port. Default: 'the option port'. */
-  readonly portFlag?: string;
+  readonly portFlag?: string | undefined;
   /** Other names that the server is asked by, such as that of a proxy. */
-  readonly allowHosts?: readonly string[];
+  readonly allowHosts?: readonly string[] | undefined;
   /** Whether links from other sites may lead to this path. Default: only to `/`. */
-  readonly isPage?: (path: string) => boolean;
+  readonly isPage?: ((path: string) => boolean) | undefined;
 }
 
 export interface HttpServer {

@@ -17,13 +17,13 @@ export type SampleType = 'alloc_objects' | 'alloc_space' | 'inuse_objects' | 'in
 /** Options of `encodeHeapProfile` and `writeHeapProfile`. */
 export interface EncodeOptions {
   /** Whether source maps are applied: inline ones, and files beside the scripts. Default: true. */
-  readonly sourceMaps?: boolean;
+  readonly sourceMaps?: boolean | undefined;
   /** Default: 'inuse_space', as Go's heap profile. */
-  readonly defaultSampleType?: SampleType;
+  readonly defaultSampleType?: SampleType | undefined;
   /** When the profile was taken, in milliseconds since 1970. Default: now. */
-  readonly time?: number;
+  readonly time?: number | undefined;
   /** How long it took, of a profile that is the difference of two, in milliseconds. */
-  readonly durationMs?: number;
+  readonly durationMs?: number | undefined;
 }
 
 const SAMPLE_TYPES = [

@@ -25,9 +25,9 @@ export interface PprofResponse {
 /** Options of `pprofResponse`. */
 export interface PprofOptions {
   /** Whether positions are told as in the sources that files were made from. Default: true. */
-  readonly sourceMaps?: boolean;
+  readonly sourceMaps?: boolean | undefined;
   /** For HEAD: status and headers, an empty body; nothing is collected or waited for. Default: false. */
-  readonly headOnly?: boolean;
+  readonly headOnly?: boolean | undefined;
 }
 
 /** What a difference may take at most, in seconds. */

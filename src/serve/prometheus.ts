@@ -41,9 +41,9 @@ export interface MetricRegistry {
 /** Options of `registerHeapMetrics`. */
 export interface HeapMetricsOptions {
   /** prom-client's `register`, or a `Registry` of yours. Default: a new one. */
-  readonly registry?: MetricRegistry;
+  readonly registry?: MetricRegistry | undefined;
   /** Labels of every sample, such as the heap's name when a program has several. */
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One look at the heap, for all metrics of a scrape. */

@@ -113,7 +113,7 @@ async function captured({ attach }: Observed): Promise<Readable> {
 /** Options of `observeHandler`. */
 export interface HandlerOptions {
   /** Path under which all of it is: '/heap' for /heap/metrics and so on. Default: none. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 /**

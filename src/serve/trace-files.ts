@@ -23,9 +23,9 @@ export interface RecordOptions {
    * 'spanheap-trace': what `spanheap replay` reads. 'chrome': Chrome's trace-event JSON, for ui.perfetto.dev. Default:
    * 'chrome' for names that end with .json or .json.gz, 'spanheap-trace' for others.
    */
-  readonly format?: TraceFormat;
+  readonly format?: TraceFormat | undefined;
   /** Events that each thread's ring has room for: see `heap.startTrace`. */
-  readonly ringEvents?: number;
+  readonly ringEvents?: number | undefined;
 }
 
 /** What was recorded. */

@@ -6,9 +6,9 @@ import type { SpanRef } from '../base/brand.ts';
 
 export interface SpanHooks {
   /** A span went into use. */
-  onSpanAlloc?: (s: SpanRef) => void;
+  onSpanAlloc?: ((s: SpanRef) => void) | undefined;
   /** A span is about to go back to mheap; its record is still valid. */
-  onSpanFree?: (s: SpanRef) => void;
+  onSpanFree?: ((s: SpanRef) => void) | undefined;
   /** The heap grew: `pages` pages from `page` on became known to the page allocator. */
-  onGrow?: (page: number, pages: number) => void;
+  onGrow?: ((page: number, pages: number) => void) | undefined;
 }

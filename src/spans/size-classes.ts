@@ -33,13 +33,13 @@ export type Generation = 'go1.14' | 'go1.16';
 /** Options of `makeSizeClasses`. Wrong ones, and names that are none, are an ArgumentError. */
 export interface SizeClassOptions {
   /** Whose smallest sizes: with the class of 24 bytes or without. Default: 'go1.16'. */
-  readonly generation?: Generation;
+  readonly generation?: Generation | undefined;
   /** Bytes of a page, a power of two. Heaps have pages of 8192 bytes, the default, and take no other rows. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
   /** Largest part of a span that may be left over behind its last slot; steers the distance of classes too. */
-  readonly maxWaste?: number;
+  readonly maxWaste?: number | undefined;
   /** Sizes to use as they are, instead of those of the rule. */
-  readonly classes?: readonly number[];
+  readonly classes?: readonly number[] | undefined;
 }
 
 /** A row of the table; what the columns mean is what Go's `sizeclasses.go` shows. */

@@ -73,9 +73,9 @@ export interface SnapshotOptions {
    * Whether the collector runs before, so that garbage is not in the snapshot. Default: true, unless the heap was made
    * with `gc: 'off'`; there it would free what only the program knows the addresses of, and true is refused.
    */
-  readonly collect?: boolean;
+  readonly collect?: boolean | undefined;
   /** Called after each piece with the bytes so far, and about how many there will be. It must not use the heap. */
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** Words of a section of small records. */

@@ -28,11 +28,11 @@ import { viewElements, viewMap, viewPlain, viewValue } from './values.ts';
 /** How `view.object(address)` finds out what an object is. */
 export interface ObjectOptions {
   /** Address of the pointer that was followed. */
-  readonly via?: number;
+  readonly via?: number | undefined;
   /** Name of the type that the bytes at the address are to be read as. */
-  readonly type?: string;
+  readonly type?: string | undefined;
   /** Longest search for what leads to an object that does not say itself what it is, in milliseconds. Default: 50. */
-  readonly searchMs?: number;
+  readonly searchMs?: number | undefined;
 }
 
 const SEARCH_MS = 50;

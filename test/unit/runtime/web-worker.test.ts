@@ -57,24 +57,27 @@ function twoThreads(): { heap: Heap; other: Heap; warn: ReturnType<typeof vi.spy
 test.each([
   ['could not be loaded', {}, `${SCRIPT} could not be loaded; the option background of createHeap takes the URL of`],
   ['has thrown', { message: 'Uncaught Error: no', filename: SCRIPT }, `failed: Uncaught Error: no (${SCRIPT})`],
-])('a worker that %s before it attached: live threads stay, one warning, tried less and less often', (_, event, text) => {
-  const { heap, other, warn } = twoThreads();
-  startCycle(heap);
-  expect(FakeWorker.started).toHaveLength(1);
-  for (let round = 1; round <= 3; round++) {
-    FakeWorker.started.at(-1)!.onerror!(event);
-    expect([heap.attached, other.attached, heap.stats().threads]).toEqual([true, true, 2]);
-    expect(new Internals(heap).m[GC_WORKER]).toBe(0);
-    for (let rest = 2 ** (round - 1); rest > 0; rest--) startCycle(heap);
-    expect(FakeWorker.started).toHaveLength(round);
+])(
+  'a worker that %s before it attached: live threads stay, one warning, tried less and less often',
+  (_, event, text) => {
+    const { heap, other, warn } = twoThreads();
     startCycle(heap);
-    expect(FakeWorker.started).toHaveLength(round + 1);
-  }
-  expect(warn).toHaveBeenCalledTimes(1);
-  expect(warn.mock.calls[0]![0]).toContain(text);
-  heap.verify();
-  other.detach();
-});
+    expect(FakeWorker.started).toHaveLength(1);
+    for (let round = 1; round <= 3; round++) {
+      FakeWorker.started.at(-1)!.onerror!(event);
+      expect([heap.attached, other.attached, heap.stats().threads]).toEqual([true, true, 2]);
+      expect(new Internals(heap).m[GC_WORKER]).toBe(0);
+      for (let rest = 2 ** (round - 1); rest > 0; rest--) startCycle(heap);
+      expect(FakeWorker.started).toHaveLength(round);
+      startCycle(heap);
+      expect(FakeWorker.started).toHaveLength(round + 1);
+    }
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]![0]).toContain(text);
+    heap.verify();
+    other.detach();
+  },
+);
 
 test('a worker that has attached and then fails: it is reaped, and nobody else', () => {
   const { heap, other } = twoThreads();
