@@ -37,7 +37,15 @@ import {
 } from '../layout/gc.ts';
 import { H_HEAP_LOCK, H_PAGES_IN_USE, H_PROCS } from '../layout/header.ts';
 import { PACER_MEMORY_LIMIT, PACER_TRIGGER, PACER_WORDS } from '../layout/pacer.ts';
-import { PROC_ASSIST, PROC_AWAITING, PROC_MARKING, PROC_SWEEPING, TM_MARK_NS, TM_SWEEP_NS } from '../layout/proc.ts';
+import {
+  PROC_ASSIST,
+  PROC_AWAITING,
+  PROC_DEAD,
+  PROC_MARKING,
+  PROC_SWEEPING,
+  TM_MARK_NS,
+  TM_SWEEP_NS,
+} from '../layout/proc.ts';
 import { isHeld, WHY_MEMORY } from '../layout/snapshot.ts';
 import { SPAN_ELEMSIZE } from '../layout/span.ts';
 import type { Collector as AllocCollector } from '../malloc/hooks.ts';
@@ -48,9 +56,10 @@ import type { MHeap } from '../spans/mheap.ts';
 import { spanOf } from '../spans/mspan.ts';
 import { unpark } from '../sync/park.ts';
 import type { Proc } from '../sync/proc.ts';
+import { stateOf } from '../sync/status.ts';
 import type { Mem } from '../sys/mem.ts';
 import { freeAbortedLog, giveUp } from '../threads/hold.ts';
-import { attachedProcs, Patience, type StopOptions } from '../threads/stop-the-world.ts';
+import { attachedProcs, awaitReaper, Patience, type StopOptions } from '../threads/stop-the-world.ts';
 import { assist } from './assist.ts';
 import { Books } from './books.ts';
 import type { GcContext } from './context.ts';
@@ -324,11 +333,17 @@ export class Collector implements AllocCollector, GcContext {
     }
   }
 
-  /** Warns when the others take long, and throws in the end: one of them may be dead, with nobody to reap it. */
+  /**
+   * Warns when the others take long, and throws in the end: one of them may be dead, with nobody to say so. One that is
+   * known to be DEAD is reaped, since all who could do it may be waiting here.
+   */
   #checkMarkers(patience: Patience): void {
+    const { t } = this;
     const { m } = this.mem;
     for (const p of attachedProcs(this.mem)) {
-      if (p !== this.t.ref && m[p + PROC_MARKING] !== 0) patience.check(this.t, p);
+      if (p === t.ref || m[p + PROC_MARKING] === 0) continue;
+      if (stateOf(m, p) === PROC_DEAD) awaitReaper(t);
+      else patience.check(t, p);
     }
   }
 

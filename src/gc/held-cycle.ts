@@ -100,7 +100,7 @@ export class HeldCycle {
 
   /**
    * All is marked, but a snapshot keeps the cycle open: asleep outside of the region for a moment. This thread's own is
-   * given up, and one that makes no progress.
+   * given up, and one that makes no progress; one whose thread is gone ends with that, which nobody else may see.
    */
   await(patience: Patience): void {
     const { t, mem } = this.#c;
@@ -112,5 +112,6 @@ export class HeldCycle {
     t.release();
     if (isHeld(m)) t.parkWhile(SNAP_STATE, state, NAP_MS);
     t.resume();
+    t.lookAround();
   }
 }

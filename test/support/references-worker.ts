@@ -17,7 +17,7 @@ export const R_WORDS = 2;
 export interface ReferencesInput {
   readonly shared: SharedHeap;
   readonly control: Int32Array<SharedArrayBuffer>;
-  readonly role: 'hold' | 'poll' | 'churn' | 'answer' | 'names';
+  readonly role: 'hold' | 'poll' | 'churn' | 'answer' | 'names' | 'capture';
   /** References to make in nested scopes, and outside of all. */
   readonly local?: number;
   readonly handles?: number;
@@ -91,6 +91,17 @@ const roles = {
       heap.roots.set(`name ${i}`, cell);
       heap.roots.delete(`name ${i}`);
     }
+  },
+
+  /** Begins a snapshot, and stays in the middle of it. */
+  capture({ shared, control }: ReferencesInput): void {
+    const heap = attachHeap(shared);
+    Atomics.store(control, R_ID, heap.threadId);
+    const pieces = heap.snapshot();
+    void pieces.next().then(async () => {
+      await pieces.next();
+      park(control);
+    });
   },
 
   /** Looks at the root `question` until it is there, and sets `answer` to the sum of the list. */

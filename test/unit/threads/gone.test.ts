@@ -4,7 +4,9 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
 import { createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
-import { PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
+import { GC_WORKING } from '../../../src/layout/gc.ts';
+import { PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
+import { isHeld } from '../../../src/layout/snapshot.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
 import { stateOf } from '../../../src/sync/status.ts';
 import { Internals, setState } from '../../support/internals.ts';
@@ -110,6 +112,47 @@ test.runIf(knowsThreads)(
       },
     });
     heap.gc();
+    expect(heap.stats().threads).toBe(1);
+    heap.verify();
+  },
+);
+
+test.runIf(knowsThreads)(
+  'while it marks itself: the others, who all wait for it, do not for long',
+  { timeout: 30_000 },
+  async () => {
+    const heap = createHeap({ background: false });
+    const { worker, id } = await parked(heap, undefined, 'poll');
+    const { m, proc } = inside(heap);
+    const osThread = m[proc(id) + PROC_OS_THREAD]!;
+    heap.setHooks({
+      onDelay: (place) => {
+        if (place !== 'gc.begun' || isOsThreadGone(osThread)) return;
+        // As it is when the thread ends with grey objects in its hands.
+        m[proc(id) + PROC_MARKING] = 1;
+        Atomics.add(m, GC_WORKING, 1);
+        void worker.terminate();
+        while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      },
+    });
+    heap.gc();
+    expect(heap.stats().threads).toBe(1);
+    heap.verify();
+  },
+);
+
+test.runIf(knowsThreads)(
+  'in the middle of a snapshot: who collects does not wait for that',
+  { timeout: 30_000 },
+  async () => {
+    const heap = createHeap({ background: false });
+    heap.scope(() => heap.roots.set('data', heap.make(slice(u32), 2 ** 21)));
+    const { worker } = await parked(heap, undefined, 'capture');
+    const { m } = inside(heap);
+    expect(isHeld(m)).toBe(true);
+    void worker.terminate();
+    heap.gc();
+    expect(isHeld(m)).toBe(false);
     expect(heap.stats().threads).toBe(1);
     heap.verify();
   },
