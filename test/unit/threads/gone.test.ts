@@ -158,6 +158,24 @@ test.runIf(knowsThreads)(
   },
 );
 
+test.runIf(knowsThreads)('in the middle of a snapshot: another can be taken', { timeout: 30_000 }, async () => {
+  const heap = createHeap({ background: false });
+  heap.scope(() => heap.roots.set('data', heap.make(slice(u32), 2 ** 21)));
+  const { worker, id } = await parked(heap, undefined, 'capture');
+  const { m, proc } = inside(heap);
+  expect(() => heap.snapshotSync(() => {})).toThrow(`thread ${id} is taking one already`);
+  const osThread = m[proc(id) + PROC_OS_THREAD]!;
+  void worker.terminate();
+  while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  let bytes = 0;
+  heap.snapshotSync((piece) => {
+    bytes += piece.length;
+  });
+  expect(bytes).toBeGreaterThan(2 ** 23);
+  expect(heap.stats().threads).toBe(1);
+  heap.verify();
+});
+
 test.runIf(knowsThreads)(
   'with a lock that only this thread waits for, in its region: it reaps in the middle of its call',
   { timeout: 30_000 },
