@@ -4,15 +4,16 @@
  *
  * A record whose root was deleted keeps its name, which may come again. When as many names were new as there were roots
  * when the list was last looked through, it is looked through again, and the records without root are taken off and kept,
- * by size, for names to come. So ever new names take no more memory than some two times the most that there were at once.
+ * by size, for names to come. So of each size there are some two times as many records as names at once, and those that
+ * were new while the collector marked. Only names that are longer than all those sizes keep their place.
  *
  * A record that gets a name gets a serial number too, and goes to the front. So a thread that remembers where names are
  * looks through those only that are newer than what it has seen; and what it remembers of a record is true as long as
  * that has the number that it had.
  *
  * Who else is looking, while the collector marks. The marker goes along the list without the lock, and whoever takes a
- * snapshot reads the names of records that it found when the cycle began. So until the cycle has marked all, records stay
- * where they are, and none is named anew. It begins while the world is stopped, and who is in here reaches no safepoint.
+ * snapshot reads the names of records that it found on the list when the cycle began. So until the cycle has marked all,
+ * none is taken off the list. It begins while the world is stopped, and who is in here reaches no safepoint.
  *
  * Who dies in here leaves a list of the same roots: a record is made ready before it is linked, and its number goes
  * before it is unlinked, so that no thread stores a root in what is on no list. What it had in hand is lost.
@@ -90,21 +91,20 @@ export function addRoot(t: Proc, name: string): Ref {
 }
 
 function makeRecord(t: Proc, bytes: number): Ref {
-  const { mem } = t;
+  const { m } = t.mem;
   const list = rootListOf(bytes);
   const isKept = list < ROOT_LISTS;
-  const mayMove = isKept && mem.m[H_WRITE_BARRIER] === 0;
-  if (mem.m[H_ROOT_CREDIT] > 0) mem.m[H_ROOT_CREDIT]--;
-  else if (mayMove && mem.m[H_ROOT_FREE + list] === NIL) unlinkUnused(t);
-  let r: Ref = mayMove ? takeUnused(mem.m, list) : (NIL as Ref);
+  if (m[H_ROOT_CREDIT] > 0) m[H_ROOT_CREDIT]--;
+  else if (isKept && m[H_ROOT_FREE + list] === NIL) unlinkUnused(t);
+  let r: Ref = isKept ? takeUnused(m, list) : (NIL as Ref);
   if (r !== NIL) return r;
   const words = ROOT_NAME + (isKept ? 1 << list : wordsOf(bytes));
   r = persistentAlloc(t, words);
-  if (r === NIL && mayMove) {
+  if (r === NIL && isKept) {
     unlinkUnused(t);
-    r = takeUnused(mem.m, list);
+    r = takeUnused(m, list);
   }
-  if (r === NIL) throw outOfMetadata(mem, words);
+  if (r === NIL) throw outOfMetadata(t.mem, words);
   return r;
 }
 
@@ -116,14 +116,16 @@ function takeUnused(m: Words, list: number): Ref {
   return r;
 }
 
-/** Takes the records that have no root off the list. */
+/** Takes the records that have no root off the list, unless the collector marks. */
 function unlinkUnused(t: Proc): void {
   const { m, mf } = t.mem;
+  if (m[H_WRITE_BARRIER] !== 0) return;
   let roots = 0;
   let link = H_ROOTS;
   for (let r = m[link] as Ref; r !== NIL; r = m[link] as Ref) {
-    if (m[r + ROOT_ADDR] !== 0) {
-      roots++;
+    const list = rootListOf(m[r + ROOT_NAME_BYTES]);
+    if (m[r + ROOT_ADDR] !== 0) roots++;
+    if (m[r + ROOT_ADDR] !== 0 || list >= ROOT_LISTS) {
       link = r + ROOT_NEXT;
       continue;
     }
@@ -131,8 +133,6 @@ function unlinkUnused(t: Proc): void {
     t.pause('roots.unlink');
     Atomics.store(m, link, m[r + ROOT_NEXT]);
     t.pause('roots.unlinked');
-    const list = rootListOf(m[r + ROOT_NAME_BYTES]);
-    if (list >= ROOT_LISTS) continue;
     m[r + ROOT_NEXT] = m[H_ROOT_FREE + list];
     Atomics.store(m, H_ROOT_FREE + list, r);
   }
