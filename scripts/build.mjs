@@ -62,8 +62,8 @@ const { metafile } = await build({
 });
 
 // Its door in Node, with compiled code. What it imports by this name (see "imports" in package.json) is the library for
-// bundlers, so that they take it along; for Node it is the door itself, which is loaded already. They would take it twice if the
-// file's name stood beside `import.meta.url`: as an asset.
+// bundlers, so that they take it along; for Node it is the door itself, which is loaded already. They would take it
+// twice if the file's name stood beside `import.meta.url`: as an asset.
 const { exports: all } = metafile.outputs['dist/index.js'];
 const names = all.filter((name) => name !== 'whenFirstShared');
 await build({

@@ -10,7 +10,8 @@ import type { Proc } from '../sync/proc.ts';
 
 /**
  * What `heap.setHooks` takes: functions of a program that the slow paths of this thread call. All but `onOutOfMemory` may
- * only read the heap. What they throw goes to whoever called the library; of those of spans it is an uncaught error.
+ * only read the heap. What they throw goes to whoever called the library; of `onFree` and those of spans it is an uncaught
+ * error.
  */
 export interface AllocHooks extends SpanHooks {
   /** Trace, sanitizers: every object, after it was allocated. `size` is what was asked for, in bytes. */
@@ -42,27 +43,34 @@ const KNOWN: Record<keyof AllocHooks | 'sampleRate' | 'onDelay', true> = {
   onDelay: true,
 };
 
-/** Called in the middle of a span's making or end, which must be brought to an end whatever becomes of the hook. */
-const OF_SPANS: readonly string[] = ['onSpanAlloc', 'onSpanFree', 'onGrow'] satisfies (keyof SpanHooks)[];
+type HookName = keyof AllocHooks;
+/** Called while pages are in hand. */
+const OF_SPANS: readonly string[] = ['onSpanAlloc', 'onSpanFree', 'onGrow'] satisfies HookName[];
+/** What these are called for is brought to an end whatever becomes of them: others rely on it. */
+const NOT_STOPPED: readonly string[] = [...OF_SPANS, 'onFree' satisfies HookName];
 
-/** The hooks of a program as the slow paths call them. None is called for what a hook does itself, or another does. */
-export function calledOut(t: Proc, hooks: AllocHooks): AllocHooks {
+/**
+ * The hooks of a program as the slow paths call them. None is called for what a hook does itself, or another does.
+ * `scope`: what readers make references in.
+ */
+export function calledOut(t: Proc, hooks: AllocHooks, scope: (fn: () => void) => void): AllocHooks {
   checkNames('setHooks', hooks, Object.keys(KNOWN), 'hook');
   let inside = false;
   const call = (name: string, hook: () => unknown): unknown => {
     if (inside) return undefined;
     inside = true;
     try {
-      return name === 'onOutOfMemory' ? t.callOuts.call(hook) : t.callOuts.callReader(name, hook);
+      if (name === 'onOutOfMemory') return t.callOuts.call(hook);
+      t.callOuts.callReader(name, OF_SPANS.includes(name), () => scope(() => void hook()));
     } catch (error) {
-      if (!OF_SPANS.includes(name)) throw error;
+      if (!NOT_STOPPED.includes(name)) throw error;
       queueMicrotask(() => {
         throw error;
       });
-      return undefined;
     } finally {
       inside = false;
     }
+    return undefined;
   };
   const called = Object.entries(hooks)
     .filter(([name, hook]) => name.startsWith('on') && name !== 'onDelay' && hook !== undefined)

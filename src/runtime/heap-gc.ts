@@ -6,7 +6,7 @@ import type { MCache } from '../cache/mcache.ts';
 import { claimStart, retireBackground, startFailed, wake } from '../gc/background.ts';
 import { Collector } from '../gc/collector.ts';
 import { makeWriteHook } from '../gc/write-hook.ts';
-import { GC_PAUSED, GC_RESERVED } from '../layout/gc.ts';
+import { GC_PAUSED, GC_RESERVED, GC_WORKER } from '../layout/gc.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_PAUSES } from '../layout/proc.ts';
 import { SNAP_SERIAL, WHY_DETACHED } from '../layout/snapshot.ts';
@@ -24,6 +24,8 @@ declare const SPANHEAP_GC_WORKER: string | undefined;
 
 /** Milliseconds of one step in idle time: what a program that wants to go on may have to wait. */
 const IDLE_STEP_MS = 1;
+/** Most cycles that begin without a background worker because it could not be started. */
+const MAX_REST = 256;
 
 /** What the collector of one thread goes by. */
 export type ThreadOptions = Pick<GcOptions, 'background' | 'trace' | 'warnAfterMs'>;
@@ -180,6 +182,8 @@ export class HeapGC {
   #wakeBackground(): void {
     const { mem } = this.#cache.heap.t;
     wake(mem);
+    // One that has come is no reason to wait for the next.
+    if (Atomics.load(mem.m, GC_WORKER) > 0) this.#nextRest = 1;
     if (this.#options.background === false || mem.m[GC_RESERVED] === 0) {
       this.#stepWhenIdle();
       return;
@@ -201,7 +205,7 @@ export class HeapGC {
     const why = whyFailed(error, this.#options.background);
     // Where a page does not allow it all tries are in vain, and the browser notes and reports each of them.
     this.#rest = this.#nextRest;
-    this.#nextRest *= 2;
+    this.#nextRest = Math.min(2 * this.#nextRest, MAX_REST);
     if (why === this.#warnedOf) return;
     this.#warnedOf = why;
     console.warn(`spanheap: the collector's background worker failed: ${why}`);

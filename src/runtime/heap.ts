@@ -374,6 +374,7 @@ export class Heap extends HeapInside {
   detach(): void {
     if (!this.#attached) return;
     const { t } = this.cache.heap;
+    t.callOuts.refuseInHook('detach');
     // The thread of an unshared heap is always inside its region.
     if (t.depth > (this.#mem.shared ? 0 : 1))
       throw new ArgumentError(
@@ -396,9 +397,10 @@ export class Heap extends HeapInside {
    * Attaches observers and the collector to the slow paths; replaces what was attached before. With `onAlloc` or
    * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which gets this
    * thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may only
-   * read it: they are called in the middle of a change, and what allocates, frees, collects or stops the world throws
-   * ArgumentError in them. What a hook throws goes to whoever called; but `onSpanAlloc`, `onSpanFree` and `onGrow` do
-   * not stop what is under way, and what they throw is an uncaught error. No hook is called for what a hook does.
+   * read it: they are called in the middle of a change, and what allocates, frees, collects, waits or stops the world throws
+   * ArgumentError in them; in those of spans also what needs a lock (`roots`) or more room for references. References that
+   * one of them makes are of a scope of its own. What a hook throws goes to whoever called; but `onFree` and those of
+   * spans do not stop what is under way, and what they throw is an uncaught error. No hook is called for what a hook does.
    * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for
    * a name that is no hook's and a rate that is none, WrongTypeError for a hook that is no function.
    */
@@ -408,7 +410,7 @@ export class Heap extends HeapInside {
     t.callOuts.refuseInHook('setHooks');
     t.enter();
     try {
-      const called = calledOut(t, hooks);
+      const called = calledOut(t, hooks, (fn) => this.#typed.scope(fn));
       const { sampleRate = MEM_PROFILE_RATE } = hooks;
       checkProfileRate(sampleRate, 'setHooks: sampleRate');
       this.allocator.hooks = called;

@@ -185,10 +185,15 @@ export function checkLimit(value: unknown, where: string): number {
   );
 }
 
+/** Of any realm: those of test runners have a class of their own. */
+function isUrl(value: unknown): value is UrlLike {
+  return typeof value === 'object' && value !== null && typeof (value as UrlLike).href === 'string';
+}
+
 function checkGc(o: HeapOptions, shared: boolean): GcOptions {
   if (o.gc !== undefined && o.gc !== 'on' && o.gc !== 'off') bad(`gc must be 'on' or 'off', not ${describe(o.gc)}`);
   const background = o.background ?? shared;
-  if (typeof background !== 'boolean' && typeof background !== 'string' && !(background instanceof URL)) {
+  if (typeof background !== 'boolean' && typeof background !== 'string' && !isUrl(background)) {
     bad(`background must be true, false, or where gc-worker.js is, not ${describe(background)}`);
   }
   if (background !== false && !shared) bad('background needs a shared heap');
@@ -204,7 +209,7 @@ function checkGc(o: HeapOptions, shared: boolean): GcOptions {
     enabled: o.gc !== 'off',
     percent: checkPercent(o.gcPercent ?? 100, 'createHeap: gcPercent'),
     memoryLimit: checkLimit(o.memoryLimit ?? Number.POSITIVE_INFINITY, 'createHeap: memoryLimit'),
-    background: background instanceof URL ? background.href : background,
+    background: isUrl(background) ? background.href : background,
     trace,
     warnAfterMs,
     debug: checkDebug(o.debug),

@@ -164,7 +164,7 @@ export class MHeap {
    * when it dies.
    */
   allocManual(npages: number): SpanRef {
-    this.t.callOuts.refuseInHook('a reference');
+    if (this.t.callOuts.isInHand) this.t.callOuts.refuseInHook('room for references');
     const s = this.#takeRecord();
     if (s === NIL) return s;
     const page = this.#allocPages(npages);

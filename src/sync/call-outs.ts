@@ -7,6 +7,7 @@ export class CallOuts {
   readonly scratches: (() => () => void)[] = [];
   readonly #gate: () => Gate;
   #reader: string | undefined;
+  #isInHand = false;
 
   constructor(gate: () => Gate) {
     this.#gate = gate;
@@ -15,6 +16,11 @@ export class CallOuts {
   /** Whether a hook runs that may only read: no safepoint, and nothing is allocated. */
   get isReading(): boolean {
     return this.#reader !== undefined;
+  }
+
+  /** Whether it is one that may neither wait for a lock nor need pages. */
+  get isInHand(): boolean {
+    return this.#isInHand;
   }
 
   /**
@@ -30,16 +36,21 @@ export class CallOuts {
     }
   }
 
-  /** The hook of this name, where the heap is in the middle of a change: it may only read. */
-  callReader<T>(hook: string, fn: () => T): T {
+  /**
+   * The hook of this name, where the heap is in the middle of a change: it may only read. `isInHand`: the caller has pages
+   * in hand that a repair of the heap would take for lost, so nor may it wait for a lock, or need pages.
+   */
+  callReader<T>(hook: string, isInHand: boolean, fn: () => T): T {
     const gate = this.#gate();
     this.#reader = hook;
+    this.#isInHand = isInHand;
     gate.setPaused(true);
     try {
       return this.call(fn);
     } finally {
       gate.setPaused(false);
       this.#reader = undefined;
+      this.#isInHand = false;
     }
   }
 

@@ -169,6 +169,7 @@ export class Proc {
   }
 
   release(): void {
+    this.callOuts.refuseInHook('waiting for another thread');
     const m = this.#m;
     const running = this.#running;
     if (Atomics.compareExchange(m, this.ref + PROC_STATUS, running, this.#idle) !== running) this.#gone();
@@ -312,6 +313,7 @@ export class Proc {
 
   /** Takes a leaf lock. May block for as long as another thread is in its critical section. */
   lock(word: number): void {
+    if (this.callOuts.isInHand) this.callOuts.refuseInHook(`the lock of ${lockName(word)}`);
     if (this.held !== 0) fatal('a leaf lock is taken while another is held');
     if (this.holdsRunningWorld) fatal('a leaf lock is taken with the world lock while the world runs');
     if (Atomics.compareExchange(this.#m, word, 0, this.id) !== 0) this.#lockSlow(word);

@@ -111,7 +111,9 @@ export function claimSnapshot(heap: MHeap, options: StopOptions): number {
       if (Atomics.compareExchange(m, SNAP_STATE, 0, state(PHASE_PREPARING, t.id)) === 0) break;
     } else if (seen >>> PHASE_SHIFT === PHASE_ABORTED) {
       if (takeAborted(heap, options)) break;
-    } else if (!giveUpIfStuck(m) && !(t.liveness.reapGone() && Atomics.load(m, SNAP_STATE) !== seen)) {
+    } else if (!giveUpIfStuck(m)) {
+      t.liveness.reapGone();
+      if (Atomics.load(m, SNAP_STATE) !== seen) continue;
       const who = (seen & SNAP_OWNER_MASK) === t.id ? 'this thread' : `thread ${seen & SNAP_OWNER_MASK}`;
       throw new SnapshotAbortedError(`snapshot: ${who} is taking one already; a heap has one at a time`);
     }

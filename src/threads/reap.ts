@@ -160,11 +160,13 @@ function tryReapThose(heap: MHeap, isGone: (p: ProcRef) => boolean, options: Sto
 }
 
 /**
- * Reaps all threads that the OS has no more, whoever should have told of it. False: there is none. For a thread that
- * waits, outside of its region or at a safepoint. Blocks as `reap` does.
+ * Reaps all threads that the OS has no more, whoever should have told of it, and those that are DEAD already: who found
+ * them may be waiting for this thread. False: there is none. For a thread that waits, outside of its region or at a
+ * safepoint. Blocks as `reap` does.
  */
 export function reapGone(heap: MHeap, isGone: IsGone, options: StopOptions = {}): boolean {
-  if (!markGone(heap, isGone)) return false;
+  const { mem } = heap.t;
+  if (!markGone(heap, isGone) && !allProcs(mem).some((p) => stateOf(mem.m, p) === PROC_DEAD)) return false;
   reapMarked(heap, options);
   return true;
 }

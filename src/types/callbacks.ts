@@ -124,6 +124,7 @@ export class Callbacks {
   /** See Heap.drainCleanups. */
   drain(): number {
     const { t, shadow } = this.#env;
+    t.callOuts.refuseInHook('drainCleanups');
     if (shadow.cur !== NO_SCOPE || t.depth > (t.mem.shared ? 0 : 1))
       refuse('drainCleanups: cannot be called inside a scope');
     this.#take();

@@ -33,6 +33,7 @@ import { ArgumentError } from '../../base/errors.ts';
 import { PROC_DEAD, PROC_EPOCH, PROC_FREE } from '../../layout/proc.ts';
 import { fence } from '../../sync/fence.ts';
 import { parkWhile, unpark } from '../../sync/park.ts';
+import type { Proc } from '../../sync/proc.ts';
 import { procRef } from '../../sync/proc-ref.ts';
 import { stateOf } from '../../sync/status.ts';
 import type { MapHost } from './host.ts';
@@ -63,7 +64,8 @@ export interface Locks {
   readonly isAbandoned: (word: number) => boolean;
 }
 
-export function throwInside(): never {
+export function throwInside(t: Proc): never {
+  t.callOuts.refuseInHook('the map that is being changed');
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
     'map: used inside its own update: the function may read the map, but not change it',
@@ -112,7 +114,7 @@ export function makeLocks({ mem, t }: MapHost): Locks {
   function wait(word: number, repair: () => void): void {
     const first = Atomics.load(i32, word);
     if (first === 0) return;
-    if ((first & ~CONTENDED) === me) throwInside();
+    if ((first & ~CONTENDED) === me) throwInside(t);
     if (isGone(first)) {
       if (Atomics.compareExchange(i32, word, first, me | (first & CONTENDED)) === first) {
         repair();

@@ -123,7 +123,7 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
 
   /** The map is being changed by a function that this thread called. */
   function refuseInside(h: number): void {
-    if (busy.length !== 0 && busy.includes(h)) throwInside();
+    if (busy.length !== 0 && busy.includes(h)) throwInside(t);
   }
 
   function writeValue(h: number, at: number, v: unknown): void {

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
-import { createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
+import { attachHeap, createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
 import { GC_WORKING } from '../../../src/layout/gc.ts';
-import { PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
+import { PROC_DEAD, PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
 import { isHeld } from '../../../src/layout/snapshot.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
 import { stateOf } from '../../../src/sync/status.ts';
@@ -140,6 +140,28 @@ test.runIf(knowsThreads)(
     heap.verify();
   },
 );
+
+test('known to be dead while it marked, where the OS cannot be asked: who waits for the end of marking reaps it', {
+  timeout: 30_000,
+}, () => {
+  const heap = createHeap({ background: false });
+  const other = attachHeap(heap.share());
+  const { m, proc } = inside(heap);
+  const p = proc(other.threadId);
+  heap.setHooks({
+    onDelay: (place) => {
+      if (place !== 'gc.begun' || stateOf(m, p) === PROC_DEAD) return;
+      m[p + PROC_MARKING] = 1;
+      m[p + PROC_OS_THREAD] = 0;
+      Atomics.add(m, GC_WORKING, 1);
+      setState(m, p, PROC_DEAD);
+    },
+  });
+  heap.gc();
+  heap.setHooks({});
+  expect(heap.stats().threads).toBe(1);
+  heap.verify();
+});
 
 test.runIf(knowsThreads)(
   'in the middle of a snapshot: who collects does not wait for that',

@@ -1,6 +1,6 @@
 // A program's functions are called in the middle of the library's work: they may use the heap, and change nothing of it.
 import { describe, expect, test, vi } from 'vitest';
-import { bytes, createHeap, type Heap, i64, map, slice, string, struct, u8, u32 } from '../../../src/index.ts';
+import { bytes, createHeap, type Heap, i64, map, ref, slice, string, struct, u8, u32 } from '../../../src/index.ts';
 
 const MB = 2 ** 20;
 const LONG = 'a key of more than eleven bytes';
@@ -84,6 +84,9 @@ describe.each(READERS)('%s may only read', (name) => {
     const kept = heap.raw.mallocgc(100, null, true);
     const node = heap.new(Node, { text: 'the text of the node' });
     node.words.set('a word', 7);
+    heap.make(slice(u8), 1);
+    // Those of spans find no room for references if there was none.
+    heap.scope(() => node.words);
     const errors = new Set<string>();
     let read = 0;
     const hook = (): void => {
@@ -109,33 +112,114 @@ describe.each(READERS)('%s may only read', (name) => {
     forbidden(heap, heap.raw.mallocgc(100, null, true));
   });
 
-  test('what it throws leaves the heap whole', () => {
+  test('references that it makes, in the caller’s first scope and outside of all, end with it', () => {
     const heap = createHeap({ maxBytes: 64 * MB, background: false });
+    const List = struct('List', {
+      key: u32,
+      get next() {
+        return ref(List);
+      },
+    });
+    const first = heap.new(List, { key: 1 });
+    first.next = heap.new(List, { key: 2, next: first });
+    const before = heap.stats().manualBytes;
+    const ofSpans = ['onSpanAlloc', 'onSpanFree', 'onGrow'].includes(name);
+    const steps = ofSpans ? 10 : 1000;
+    let calls = 0;
+    if (ofSpans) heap.scope(() => first.next);
+    const hook = (): void => {
+      let at = first;
+      for (let i = 0; i < steps; i++) at = at.next!;
+      if (at.key === 1) calls++;
+    };
+    heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+    callAll(heap);
+    heap.scope(() => callAll(heap));
+    heap.setHooks({});
+    expect(calls).toBeGreaterThan(0);
+    expect(heap.stats().manualBytes - before).toBeLessThanOrEqual(2 * 8192);
+    heap.verify();
+  });
+
+  test('what it throws leaves the heap whole, and a map that grows and shrinks', () => {
+    const heap = createHeap({ maxBytes: 64 * MB, background: false });
+    const words = heap.new(map(string, u32));
     const later: (() => void)[] = [];
     const queue = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((fn) => void later.push(fn));
     let calls = 0;
     const hook = (): void => {
       if (++calls % 2 === 1) throw new Error('of the hook');
     };
-    heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+    const model = new Map<string, number>();
     let thrown = 0;
-    for (let i = 0; i < 4; i++) {
+    const attempt = (fn: () => void): boolean => {
       try {
-        callAll(heap);
+        fn();
+        return true;
       } catch (error) {
         expect((error as Error).message).toBe('of the hook');
         thrown++;
+        return false;
       }
+    };
+    heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+    for (let i = 0; i < 4; i++) {
+      attempt(() => callAll(heap));
+      for (let key = 0; key < 1500; key++) {
+        if (attempt(() => words.set(`a key of the map ${key}`, key))) model.set(`a key of the map ${key}`, key);
+      }
+      for (const key of [...model.keys()].slice(20)) if (attempt(() => words.delete(key))) model.delete(key);
     }
     queue.mockRestore();
     heap.setHooks({});
     for (const fn of later) expect(fn).toThrow('of the hook');
-    const isOfSpans = ['onSpanAlloc', 'onSpanFree', 'onGrow'].includes(name);
-    expect([thrown > 0, later.length > 0]).toEqual([!isOfSpans, isOfSpans]);
+    const isUncaught = ['onFree', 'onSpanAlloc', 'onSpanFree', 'onGrow'].includes(name);
+    expect([thrown > 0, later.length > 0]).toEqual([!isUncaught, isUncaught]);
+    expect(words.size).toBe(model.size);
+    for (const [key, value] of model) expect(words.get(key)).toBe(value);
     heap.verify();
     heap.gc();
     heap.verify();
   });
+
+  test.runIf(['onSpanAlloc', 'onSpanFree', 'onGrow'].includes(name))('nor may it take a lock', () => {
+    const heap = createHeap({ maxBytes: 64 * MB, background: false });
+    let error: unknown;
+    const hook = (): void => {
+      try {
+        heap.roots.names();
+      } catch (e) {
+        error = e;
+      }
+    };
+    heap.setHooks({ [name]: hook });
+    callAll(heap);
+    heap.setHooks({});
+    expect((error as Error).message).toContain(`the lock of mheap: not in the hook ${name}`);
+    heap.verify();
+  });
+});
+
+test('detach and drainCleanups are refused in a hook, also of a heap that is not shared', () => {
+  const heap = createHeap({ shared: false, maxBytes: 16 * MB });
+  const node = heap.new(map(string, u32));
+  const errors: string[] = [];
+  heap.setHooks({
+    onRefill: () => {
+      for (const call of [() => heap.detach(), () => heap.drainCleanups()]) {
+        try {
+          call();
+        } catch (error) {
+          errors.push((error as Error).message.replace(/:.*/, ''));
+        }
+      }
+    },
+  });
+  for (let i = 0; i < 100; i++) heap.raw.mallocgc(48, null, true);
+  heap.setHooks({});
+  expect(new Set(errors)).toEqual(new Set(['detach', 'drainCleanups']));
+  expect([heap.attached, node.size]).toEqual([true, 0]);
+  heap.verify();
 });
 
 test('onOutOfMemory drops what is cached, and the map that asked for memory is right', () => {
