@@ -221,10 +221,10 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     await open('threads');
     await page.getByRole('heading', { name: /^Thread 1/ }).waitFor();
     await page.getByRole('table', { name: /^mcache: what thread 1/ }).waitFor();
-    expect(await page.locator('.pyramid .level').count()).toBe(4);
+    await expect.poll(() => page.locator('.pyramid .level').count()).toBe(4);
     await page.getByRole('link', { name: 'Classes' }).click();
     await page.getByRole('rowheader', { name: '80 B with pointers' }).waitFor();
-    expect(await page.locator('.heat-cell.used').count()).toBeGreaterThan(5);
+    await expect.poll(() => page.locator('.heat-cell.used').count()).toBeGreaterThan(5);
   });
 
   it('walks every lesson of step mode to its end', async () => {
@@ -242,7 +242,7 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
       for (let i = 1; i < all; i++) await page.keyboard.press(i % 2 === 0 ? 'Enter' : 'ArrowRight');
       await expect.poll(() => count.innerText()).toBe(`Step ${all} of ${all}`);
       expect(await page.locator('.step-text').innerText()).not.toMatch(/[{}]/);
-      expect(await page.locator('.card').count()).toBeGreaterThan(0);
+      await expect.poll(() => page.locator('.card').count()).toBeGreaterThan(0);
       await page.keyboard.press('ArrowLeft');
       await expect.poll(() => count.innerText()).toBe(`Step ${all - 1} of ${all}`);
     }
