@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
+import type { ProcRef, Words } from '../../../src/base/brand.ts';
 import { attachHeap, createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
 import { GC_WORKING } from '../../../src/layout/gc.ts';
 import { PROC_DEAD, PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
@@ -94,51 +95,45 @@ test.runIf(knowsThreads).each(['mheap', 'mcentral'])(
   },
 );
 
-test.runIf(knowsThreads)(
-  'while this thread marks: the end of marking does not wait for it',
-  { timeout: 30_000 },
-  async () => {
-    const heap = createHeap({ background: false });
-    const { worker, id } = await parked(heap, undefined, 'poll');
-    const { m, proc } = inside(heap);
-    const osThread = m[proc(id) + PROC_OS_THREAD]!;
-    heap.setHooks({
-      onDelay: (place) => {
-        if (place !== 'gc.begun' || isOsThreadGone(osThread)) return;
-        // The thread ends inside its region.
-        while (stateOf(m, proc(id)) !== PROC_RUNNING);
-        void worker.terminate();
-        while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-      },
-    });
-    heap.gc();
-    expect(heap.stats().threads).toBe(1);
-    heap.verify();
-  },
+/** A collection in whose beginning another thread ends; `then` comes before it does. */
+async function collectWhileItEnds(then: (m: Words, p: ProcRef) => void): Promise<void> {
+  const heap = createHeap({ background: false });
+  const { worker, id } = await parked(heap, undefined, 'poll');
+  const { m, proc } = inside(heap);
+  const osThread = m[proc(id) + PROC_OS_THREAD]!;
+  heap.setHooks({
+    onDelay: (place) => {
+      if (place !== 'gc.begun' || isOsThreadGone(osThread)) return;
+      then(m, proc(id));
+      void worker.terminate();
+      untilGone(osThread);
+    },
+  });
+  heap.gc();
+  expect(heap.stats().threads).toBe(1);
+  heap.verify();
+}
+
+function untilGone(osThread: number): void {
+  while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+}
+
+test.runIf(knowsThreads)('while this thread marks: the end of marking does not wait for it', { timeout: 30_000 }, () =>
+  collectWhileItEnds((m, p) => {
+    // The thread ends inside its region.
+    while (stateOf(m, p) !== PROC_RUNNING);
+  }),
 );
 
 test.runIf(knowsThreads)(
   'while it marks itself: the others, who all wait for it, do not for long',
   { timeout: 30_000 },
-  async () => {
-    const heap = createHeap({ background: false });
-    const { worker, id } = await parked(heap, undefined, 'poll');
-    const { m, proc } = inside(heap);
-    const osThread = m[proc(id) + PROC_OS_THREAD]!;
-    heap.setHooks({
-      onDelay: (place) => {
-        if (place !== 'gc.begun' || isOsThreadGone(osThread)) return;
-        // As it is when the thread ends with grey objects in its hands.
-        m[proc(id) + PROC_MARKING] = 1;
-        Atomics.add(m, GC_WORKING, 1);
-        void worker.terminate();
-        while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-      },
-    });
-    heap.gc();
-    expect(heap.stats().threads).toBe(1);
-    heap.verify();
-  },
+  () =>
+    collectWhileItEnds((m, p) => {
+      // As it is when the thread ends with grey objects in its hands.
+      m[p + PROC_MARKING] = 1;
+      Atomics.add(m, GC_WORKING, 1);
+    }),
 );
 
 test('known to be dead while it marked, where the OS cannot be asked: who waits for the end of marking reaps it', {
@@ -188,7 +183,7 @@ test.runIf(knowsThreads)('in the middle of a snapshot: another can be taken', { 
   expect(() => heap.snapshotSync(() => {})).toThrow(`thread ${id} is taking one already`);
   const osThread = m[proc(id) + PROC_OS_THREAD]!;
   void worker.terminate();
-  while (!isOsThreadGone(osThread)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  untilGone(osThread);
   let bytes = 0;
   heap.snapshotSync((piece) => {
     bytes += piece.length;

@@ -1,6 +1,20 @@
 // A program's functions are called in the middle of the library's work: they may use the heap, and change nothing of it.
 import { describe, expect, test, vi } from 'vitest';
-import { bytes, createHeap, type Heap, i64, map, ref, slice, string, struct, u8, u32 } from '../../../src/index.ts';
+import {
+  atomic,
+  bytes,
+  createHeap,
+  type Heap,
+  i32,
+  i64,
+  map,
+  ref,
+  slice,
+  string,
+  struct,
+  u8,
+  u32,
+} from '../../../src/index.ts';
 
 const MB = 2 ** 20;
 const LONG = 'a key of more than eleven bytes';
@@ -198,6 +212,29 @@ describe.each(READERS)('%s may only read', (name) => {
     expect((error as Error).message).toContain(`the lock of mheap: not in the hook ${name}`);
     heap.verify();
   });
+});
+
+test.each(READERS)('%s does not leave the region to wait, and nothing can be allocated after it has tried', (name) => {
+  const heap = createHeap({ maxBytes: 64 * MB, background: false });
+  const Flag = struct('Flag', { word: atomic(i32) });
+  const flag = heap.scope(() => heap.new(Flag).hold());
+  const { word } = flag;
+  const errors = new Set<string>();
+  const hook = (): void => {
+    for (const call of [() => word.wait(0, 1), () => heap.raw.mallocgc(48, null, true)]) {
+      try {
+        call();
+        errors.add('none');
+      } catch (error) {
+        errors.add((error as Error).message.replace(/:.*/, ''));
+      }
+    }
+  };
+  heap.setHooks({ [name]: hook, ...(name === 'onSample' && { sampleRate: 1 }) });
+  callAll(heap);
+  heap.setHooks({});
+  expect([...errors]).toEqual(['waiting for another thread', 'mallocgc']);
+  heap.verify();
 });
 
 test('detach and drainCleanups are refused in a hook, also of a heap that is not shared', () => {
