@@ -59,6 +59,7 @@ import type { MHeap } from '../spans/mheap.ts';
 import { spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
 import { countTiny, noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
+import { loadAcquire } from '../sync/fence.ts';
 import { centralLock, centralPush, centralRemove, centralSet, popOwned } from './mcentral.ts';
 import { traceSweep } from './sweep-trace.ts';
 
@@ -84,7 +85,7 @@ export function isSwept(m: Words, s: SpanRef): boolean {
 /** Whether no span is left to begin with. */
 export function isAllSwept(m: Words): boolean {
   // Span classes are those of the size classes, and two for tiny blocks.
-  return Atomics.load(m, GC_SWEEP_CLASS) >= m[H_SIZE_CLASSES] * 2 + 2;
+  return loadAcquire(m, GC_SWEEP_CLASS) >= m[H_SIZE_CLASSES] * 2 + 2;
 }
 
 /** The thread that owns the span now; 0 for nobody, which is so for all spans that are still to be swept. */

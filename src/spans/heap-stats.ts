@@ -61,7 +61,7 @@ import {
   TM_SEQ,
   TM_TAG,
 } from '../layout/proc.ts';
-import { fence } from '../sync/fence.ts';
+import { fence, loadAcquire, storeRelease } from '../sync/fence.ts';
 import type { Mem } from '../sys/mem.ts';
 import { stackEnd, stackStart } from './reuse-stack.ts';
 
@@ -113,7 +113,7 @@ export function slotsFreed(mem: Mem, p: ProcRef, spanClass: number): number {
 /** Whoever has taken something from others calls this before he counts anything of it. By the owner of the record. */
 export function statsCheckpoint(mem: Mem, p: ProcRef): void {
   const { m } = mem;
-  const epoch = Atomics.load(m, H_STATS_EPOCH);
+  const epoch = loadAcquire(m, H_STATS_EPOCH);
   if (m[p + PROC_METERS + TM_TAG] !== epoch) cut(mem, p, epoch);
 }
 
@@ -121,14 +121,14 @@ export function statsCheckpoint(mem: Mem, p: ProcRef): void {
 export function beginStats(mem: Mem, p: ProcRef): void {
   const { m } = mem;
   const seq = p + PROC_METERS + TM_SEQ;
-  Atomics.store(m, seq, m[seq] + 1);
+  storeRelease(m, seq, m[seq] + 1);
   statsCheckpoint(mem, p);
 }
 
 export function endStats(mem: Mem, p: ProcRef): void {
   const { m } = mem;
   const seq = p + PROC_METERS + TM_SEQ;
-  Atomics.store(m, seq, m[seq] + 1);
+  storeRelease(m, seq, m[seq] + 1);
 }
 
 /** Counts `n` more at one of the thread's meters, TM_…. Between `beginStats` and `endStats` if it is one that is cut. */
@@ -214,5 +214,5 @@ export function repairStats(mem: Mem, p: ProcRef): void {
     m[p + PROC_METERS + TM_PREV] = past;
     Atomics.store(m, tag, past);
   }
-  if ((m[seq] & 1) !== 0) Atomics.store(m, seq, m[seq] + 1);
+  if ((m[seq] & 1) !== 0) storeRelease(m, seq, m[seq] + 1);
 }

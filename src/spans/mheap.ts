@@ -88,6 +88,7 @@ import { isLargeClass, isNoscan, makeSpanClass, sizeClassOf } from '../layout/sp
 import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { allocToCache, cacheAlloc, cacheFree, flushCache, mayFillCache } from '../pages/page-cache.ts';
+import { storeRelease } from '../sync/fence.ts';
 import type { Proc } from '../sync/proc.ts';
 import { allocBits, bitsWords, tryAllocBits } from './bits-arena.ts';
 import { fixAlloc, fixFree } from './fixalloc.ts';
@@ -290,7 +291,7 @@ export class MHeap {
     this.#countPages(npages);
     this.#countSpan(s, npages, -this.#fresh);
     this.t.pause('span.publish');
-    Atomics.store(m, s + SPAN_STATE, state);
+    storeRelease(m, s + SPAN_STATE, state);
   }
 
   /** In the books: `npages` more in spans of this kind, `fresh` more without memory. */
