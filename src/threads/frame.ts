@@ -22,13 +22,13 @@ export const NOT_TO_BE_SENT = Symbol(
 export class Frame {
   // Declared, not defined: V8 would take them for fields that are undefined at times.
   declare readonly belongs: symbol;
-  declare live: typeof STALE | typeof SCOPED | typeof HELD;
+  live: typeof STALE | typeof SCOPED | typeof HELD;
   /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
-  declare readonly base: number;
+  readonly base: number;
   /** The scope around this one. */
-  declare readonly outer: Frame | null;
+  readonly outer: Frame | null;
   /** Of a scope: what its cursors and the references that move with them belong to, if there are any. */
-  declare moving: Frame | null;
+  moving: Frame | null;
 
   constructor(live: Frame['live'], base: number, outer: Frame | null) {
     this.belongs = NOT_TO_BE_SENT;

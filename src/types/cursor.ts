@@ -35,11 +35,11 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   }
 
   class NodeCursor {
-    declare $moves: number;
-    declare readonly $s: Frame;
-    declare readonly $spot: Spot;
+    $moves: number;
+    readonly $s: Frame;
+    readonly $spot: Spot;
     /** What the cursor stands on; moves with it. */
-    declare readonly $item: Place;
+    readonly $item: Place;
 
     constructor(s: Frame, spot: Spot, item: Place) {
       this.$moves = 0;

@@ -32,12 +32,12 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   const Item = isPlace ? makeMovingClass(elem.place!) : undefined;
 
   class Cursor {
-    declare readonly $base: number;
-    declare readonly $length: number;
-    declare index: number;
-    declare readonly $s: Frame;
-    declare readonly $spot: Spot;
-    declare readonly $item: Place | null;
+    readonly $base: number;
+    readonly $length: number;
+    index: number;
+    readonly $s: Frame;
+    readonly $spot: Spot;
+    readonly $item: Place | null;
     declare readonly $codec: { readonly name: string };
 
     /** Calls nothing: after a call the compiler does not know the class of `this` any more, in code that all types share. */

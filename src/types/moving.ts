@@ -15,9 +15,9 @@ import type { Place, PlaceClass } from './reference.ts';
  */
 export class Spot {
   /** Word index of the slot of the shadow stack that is for what it stands on. */
-  declare readonly slot: number;
+  readonly slot: number;
   /** Byte address, as `$a` of a reference. */
-  declare at: number;
+  at: number;
 
   constructor(slot: number) {
     this.slot = slot;
@@ -30,8 +30,8 @@ export type MovingClass = new (spot: Spot, s: Frame) => Place;
 /** The class of moving references to one kind of place: they are references like any other, but for `$a`. */
 export function makeMovingClass({ Class }: PlaceClass): MovingClass {
   const Moving = class {
-    declare readonly $spot: Spot;
-    declare $s: Frame;
+    readonly $spot: Spot;
+    $s: Frame;
     constructor(spot: Spot, s: Frame) {
       this.$spot = spot;
       this.$s = s;
