@@ -27,7 +27,7 @@ import {
   SLOTS,
 } from '../support/graph-worker.ts';
 import { newSeed, type Random, random } from '../support/random.ts';
-import { allEnded, startHand, until } from '../support/workers.ts';
+import { allEnded, reapEnded, startHand, until } from '../support/workers.ts';
 
 const MB = 2 ** 20;
 const stressSeconds = Number(process.env['SPANHEAP_STRESS_SECONDS'] ?? 0);
@@ -116,7 +116,7 @@ class Graph {
   async kill(hand: Hand): Promise<void> {
     await hand.worker.terminate();
     this.hands = this.hands.filter((other) => other !== hand);
-    expect(this.heap.reap(this.control[hand.at + GW_HEAP_ID]!)).toBe(true);
+    await reapEnded(this.heap, this.control[hand.at + GW_HEAP_ID]!);
   }
 
   /** The heap is whole, and a cycle completes. */

@@ -22,7 +22,7 @@ import {
 import { Internals } from '../support/internals.ts';
 import { checkPattern } from '../support/pattern.ts';
 import { newSeed, type Random, random } from '../support/random.ts';
-import { allEnded, type Hand, startHand, until } from '../support/workers.ts';
+import { allEnded, type Hand, reapEnded, startHand, until } from '../support/workers.ts';
 
 const MB = 2 ** 20;
 const KILLS = 100;
@@ -55,7 +55,7 @@ async function killOne(heap: Heap, control: Int32Array<SharedArrayBuffer>, rnd: 
   await sleep(rnd.below(12));
   await victim.worker.terminate();
   const held = new Internals(heap).locksHeldBy(victim.heapId);
-  expect(heap.reap(victim.heapId)).toBe(true);
+  await reapEnded(heap, victim.heapId);
   heap.verify();
   const others = hands.filter((hand) => hand !== victim);
   const before = others.map((hand) => control[hand.at + W_PROGRESS]!);
@@ -166,7 +166,7 @@ test.each(PLACES)('a worker dies at $place, visit $visits; another goes on', asy
   await victim.worker.terminate();
   const held = new Internals(heap).locksHeldBy(victim.heapId);
   if (place === 'mheap' || place === 'mcentral' || place === 'world') expect(held).toContain(place);
-  expect(heap.reap(victim.heapId)).toBe(true);
+  await reapEnded(heap, victim.heapId);
   heap.verify();
   const before = control[hands[0]!.at + W_PROGRESS]!;
   await until('the other goes on', () => Atomics.load(control, hands[0]!.at + W_PROGRESS) > before + 3);

@@ -31,7 +31,7 @@ import {
 import { mapHost, type Pair, valueCodec } from '../support/map-host.ts';
 import type { MapWorkerInput } from '../support/map-worker.ts';
 import { newSeed, type Random, random } from '../support/random.ts';
-import { until } from '../support/workers.ts';
+import { reapEnded, until } from '../support/workers.ts';
 
 const MB = 2 ** 20;
 const stressSeconds = Number(process.env['SPANHEAP_STRESS_SECONDS'] ?? 0);
@@ -94,7 +94,7 @@ class Arena {
   /** Ends a worker wherever it is, and reaps its thread. */
   async kill(hand: Hand): Promise<void> {
     await hand.worker.terminate();
-    expect(this.heap.reap(this.control[hand.at + MW_HEAP_ID]!)).toBe(true);
+    await reapEnded(this.heap, this.control[hand.at + MW_HEAP_ID]!);
     this.#bury(hand);
   }
 

@@ -18,7 +18,7 @@ import {
 } from '../support/control.ts';
 import { Internals } from '../support/internals.ts';
 import { newSeed, random } from '../support/random.ts';
-import { allEnded, type Hand, startHand, until } from '../support/workers.ts';
+import { allEnded, type Hand, reapEnded, startHand, until } from '../support/workers.ts';
 
 const MB = 2 ** 20;
 let hands: Hand[] = [];
@@ -91,7 +91,7 @@ test.each(PLACES)('a worker dies at $place, visit $visits; another goes on', asy
   const held = new Internals(heap).locksHeldBy(victim.heapId);
   if (place === 'profile.record') expect(held).toContain('mheap');
   if (place === 'specials' || place === 'special.freed') expect(held).toContain('specials');
-  expect(heap.reap(victim.heapId)).toBe(true);
+  await reapEnded(heap, victim.heapId);
   heap.verify();
   const before = control[first.at + W_PROGRESS]!;
   await until('the other goes on', () => Atomics.load(control, first.at + W_PROGRESS) > before + 3);
@@ -114,7 +114,7 @@ test('a worker dies before its first tiny block has an object: the block is free
   await until('it has linked the record', () => Atomics.load(control, hands[0]!.at + W_PARKED) === 1);
   expect(heap.memProfile().records.map((r) => [r.size, r.inuseObjects])).toEqual([[16, 1]]);
   await hands[0]!.worker.terminate();
-  expect(heap.reap(hands[0]!.heapId)).toBe(true);
+  await reapEnded(heap, hands[0]!.heapId);
   heap.verify();
   expect(heap.memProfile().records.map((r) => [r.size, r.inuseObjects])).toEqual([[16, 0]]);
 });
@@ -135,7 +135,7 @@ test('workers allocate, free for each other and die; the profile is that of the 
     await until('it works', () => Atomics.load(control, victim.at + W_PROGRESS) > progress + 2);
     sums(heap);
     await victim.worker.terminate();
-    expect(heap.reap(victim.heapId)).toBe(true);
+    await reapEnded(heap, victim.heapId);
     heap.verify();
     sums(heap);
     hands = hands.filter((hand) => hand !== victim);

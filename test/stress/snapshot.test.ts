@@ -13,7 +13,7 @@ import { newSeed, random } from '../support/random.ts';
 import { joined } from '../support/snapshot-edit.ts';
 import { C_ARMED } from '../support/snapshot-worker.ts';
 import { TokenHeap } from '../support/token-heap.ts';
-import { until } from '../support/workers.ts';
+import { reapEnded, until } from '../support/workers.ts';
 
 const SECONDS = Number(process.env['SPANHEAP_STRESS_SECONDS'] ?? 0) / 10;
 const ROUNDS = 5 + Math.round(SECONDS);
@@ -96,7 +96,7 @@ test.each(['snapshot.note', 'snapshot.segment', 'mcache.refill', 'defer.noted'])
         // Some places may not be reached in this time: then it dies wherever it is.
         for (let waits = 0; waits < 200 && !tokens!.parked(1); waits++) await sleep(1);
         await dying.worker.terminate();
-        expect(heap.reap(tokens!.idOf(1))).toBe(true);
+        await reapEnded(heap, tokens!.idOf(1));
         tokens!.unlock(1);
       };
       let bytes: Uint8Array | undefined;

@@ -27,7 +27,7 @@ import {
 import { Internals } from '../support/internals.ts';
 import { newSeed, random } from '../support/random.ts';
 import { TraceModel } from '../support/trace-model.ts';
-import { allEnded, type Hand, startHand, until } from '../support/workers.ts';
+import { allEnded, type Hand, reapEnded, startHand, until } from '../support/workers.ts';
 
 const MB = 2 ** 20;
 const SECONDS = Number(process.env['SPANHEAP_STRESS_SECONDS'] ?? 0) || 3;
@@ -215,7 +215,7 @@ test('the reader dies while a writer waits for it in a sweep: its reaper gets it
   const rings = [1, 2, 3, 4].map((thread) => ringRef(mem, thread));
   await until('it waits', () => rings.some((ring) => Atomics.load(m, ring + RING_WAITING) === 1));
   const asked = performance.now();
-  expect(heap.reap(id)).toBe(true);
+  await reapEnded(heap, id);
   // Not for as long as a writer waits for a reader that lives: 3 s.
   expect(performance.now() - asked).toBeLessThan(2000);
   await end;
@@ -267,7 +267,7 @@ test('a thread dies between its number and its event: the others’ events follo
   read();
   expect(model.count('alloc')).toBe(before);
   await victim.worker.terminate();
-  expect(heap.reap(victim.heapId)).toBe(true);
+  await reapEnded(heap, victim.heapId);
   read();
   expect(model.count('alloc')).toBeGreaterThan(before);
   expect(trace.lost).toBe(1);
@@ -302,7 +302,7 @@ test('threads are killed anywhere while they are traced', async () => {
     const victim = rnd.pick(hands);
     hands = hands.filter((hand) => hand !== victim);
     await victim.worker.terminate();
-    expect(heap.reap(victim.heapId)).toBe(true);
+    await reapEnded(heap, victim.heapId);
     heap.verify();
     kills++;
   }
@@ -330,7 +330,7 @@ test('the reader dies: the trace ends when it is reaped, and another can begin',
   await worker.terminate();
   // Nobody reads any more; a full ring holds nobody up for long.
   for (let i = 0; i < 2000; i++) heap.raw.free(heap.raw.mallocgc(64, null, true));
-  expect(heap.reap(id)).toBe(true);
+  await reapEnded(heap, id);
   expect(m[H_TRACE]).toBe(0);
   const trace = heap.startTrace();
   const alive = trace.read().filter((e) => e.kind === 'alive');

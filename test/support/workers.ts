@@ -3,8 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { inject } from 'vitest';
 import type { Heap } from '../../src/index.ts';
+import { PROC_FREE } from '../../src/layout/proc.ts';
+import { procRef } from '../../src/sync/proc-ref.ts';
+import { stateOf } from '../../src/sync/status.ts';
 import { W_ERRORS, W_HEAP_ID, workerWord } from './control.ts';
 import type { WorkerInput } from './heap-worker.ts';
+import { Internals } from './internals.ts';
 
 export interface Hand {
   readonly index: number;
@@ -40,6 +44,16 @@ export async function startHand(
   if (error !== undefined) throw error;
   hand.heapId = Atomics.load(control, at + W_HEAP_ID);
   return hand;
+}
+
+/**
+ * Reaps a thread whose worker has ended. One that waited for it may have been faster: then it is gone from the heap, or will be
+ * in a moment.
+ */
+export async function reapEnded(heap: Heap, id: number): Promise<void> {
+  if (heap.reap(id)) return;
+  const { mem } = new Internals(heap);
+  await until(`thread ${id} is reaped`, () => stateOf(mem.m, procRef(mem, id)) === PROC_FREE);
 }
 
 /** Waits until the condition holds. The limit is for the test that hangs, not a measurement. */
