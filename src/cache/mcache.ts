@@ -111,7 +111,7 @@ export class MCache {
   /** Mean bytes between two profile samples (Go: `MemProfileRate`); 0: none are taken. See sampling.ts. */
   sampleRate = 0;
   /** That of this thread's own hook, which it goes by instead of the heap's. */
-  hookRate: number | undefined;
+  hookRate: number | undefined = undefined;
   /** Samples are so many times rarer than the heap's rate says: see observe/sample-budget.ts. */
   thinning = 1;
   /** The next object that is taken from a window is to be sampled. */

@@ -12,7 +12,7 @@ export type Access =
   | 'owner' /* plain, by the owning thread only; others may look while the world is stopped */
   | 'locked' /* plain, under the lock the structure's comment names */
   | 'stopped' /* while the world is stopped; read plainly inside a region, through Atomics elsewhere */
-  | 'atomic' /* through Atomics once others may look; read so where the order counts, plainly where something else gives it */
+  | 'atomic' /* through Atomics or storeRelease once others may look; read so, or plainly where something else gives the order */
   | 'racy'; /* written under a lock or by the owner, read plainly as a hint that is confirmed afterwards */
 
 export type FieldKind = 'u32' | 'i32' | 'addr' | 'page' | 'ref' | 'bits' | 'f64' | 'words';

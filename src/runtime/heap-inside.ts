@@ -37,7 +37,7 @@ export abstract class HeapInside {
   /** @internal */
   protected readonly collector: HeapGC;
   /** The trace that this thread has begun last. @internal */
-  protected trace: AllocTrace | undefined;
+  protected trace: AllocTrace | undefined = undefined;
 
   /** @internal */
   protected constructor(cache: MCache, allocator: RawAllocator, collector: HeapGC) {

@@ -117,7 +117,7 @@ export function statsCheckpoint(mem: Mem, p: ProcRef): void {
   if (m[p + PROC_METERS + TM_TAG] !== epoch) cut(mem, p, epoch);
 }
 
-/** Meters are about to be changed that belong together. A checkpoint. */
+/** Meters are about to be changed that belong together. A checkpoint, whose load keeps the changes behind the store here. */
 export function beginStats(mem: Mem, p: ProcRef): void {
   const { m } = mem;
   const seq = p + PROC_METERS + TM_SEQ;

@@ -97,7 +97,7 @@ export class Proc {
   held = 0;
   /** Whether this thread holds the world lock while the world runs: no leaf lock may be taken then (gc/cycle.ts says why). */
   holdsRunningWorld = false;
-  delay: DelayHook | undefined;
+  delay: DelayHook | undefined = undefined;
   /** Writes this thread's part of the allocation trace, while one is under way. */
   readonly trace: TraceWriter;
   liveness: Liveness = NOT_KNOWN;

@@ -119,7 +119,7 @@ export class TraceWriter {
    * Called when `full`: is to empty the rings, or at least to make room in that one. Must not use the heap, nor throw.
    * Returns how many events it told, from wherever; below 0: there is no use in calling it again now.
    */
-  onFull: (() => number) | undefined;
+  onFull: (() => number) | undefined = undefined;
   private readonly t: Proc;
   private readonly m: Words;
   private readonly mf: Float64Array<ArrayBufferLike>;

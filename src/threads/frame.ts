@@ -20,9 +20,9 @@ export const NOT_TO_BE_SENT = Symbol(
  * access stays monomorphic.
  */
 export class Frame {
-  // Declared, not defined: V8 would take them for fields that are undefined at times.
-  declare readonly belongs: symbol;
+  /** First, where a Spot has its slot: see types/moving.ts. */
   live: typeof STALE | typeof SCOPED | typeof HELD;
+  readonly belongs: symbol;
   /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
   readonly base: number;
   /** The scope around this one. */
@@ -31,8 +31,8 @@ export class Frame {
   moving: Frame | null;
 
   constructor(live: Frame['live'], base: number, outer: Frame | null) {
-    this.belongs = NOT_TO_BE_SENT;
     this.live = live;
+    this.belongs = NOT_TO_BE_SENT;
     this.base = base;
     this.outer = outer;
     this.moving = null;
