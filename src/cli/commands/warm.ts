@@ -1,9 +1,9 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
 import { fileURLToPath } from 'node:url';
-import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { cacheFileOf, type Library, packCode, readSource, scriptOf } from '../../node/library.ts';
 import { rehearse } from '../../node/rehearsal.ts';
+import { withoutOptions } from '../../node/v8-options.ts';
 import { writeWhole } from '../../serve/draft.ts';
 import { printable } from '../errors.ts';
 import { unwritable } from '../output.ts';
@@ -39,20 +39,6 @@ function warm(library: URL): void {
   const file = fileURLToPath(cacheFileOf(source));
   replaceFile(file, packed);
   process.stdout.write(`compiled for Node ${process.version}, ${formatBytes(packed.length)}: ${printable(file)}\n`);
-}
-
-/**
- * Runs `fn` with options of V8 off. Afterwards they are as they were: code is for those that are set when it is written
- * down.
- */
-function withoutOptions(options: readonly string[], fn: () => void): void {
-  const wereOn = options.filter((option) => {
-    const before = cachedDataVersionTag();
-    setFlagsFromString(`--no-${option}`);
-    return cachedDataVersionTag() !== before;
-  });
-  fn();
-  for (const option of wereOn) setFlagsFromString(`--${option}`);
 }
 
 /** Whole or not at all: programs may read it meanwhile. */
