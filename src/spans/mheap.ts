@@ -111,17 +111,17 @@ export class MHeap {
   hooks: SpanHooks = {};
   /** Wired by `runtime`: collects when memory is out. False: nothing was freed. In a region, at a safepoint. */
   collect: () => boolean = () => false;
-  readonly #m: Words;
-  readonly #cache: number;
+  private readonly m: Words;
+  private readonly cache: number;
   /** Pages without memory among those that `#allocPages` has found last. */
-  #fresh = 0;
+  private fresh = 0;
 
   constructor(t: Proc, classes: SizeClassTable) {
     this.t = t;
     this.classes = classes;
     this.pages = new PageAlloc(t.mem);
-    this.#m = t.mem.m;
-    this.#cache = t.ref + PROC_PAGE_CACHE;
+    this.m = t.mem.m;
+    this.cache = t.ref + PROC_PAGE_CACHE;
     this.tinySpanClass = t.mem.m[H_TINY] === 0 ? -1 : makeSpanClass(classes.tinyClass, true);
     this.spanClasses = classes.tinyClass * 2 + 2;
   }
@@ -146,7 +146,7 @@ export class MHeap {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
-    const m = this.#m;
+    const m = this.m;
     const size = isLargeClass(spanClass) ? npages * PAGE_SIZE : this.classes.size[sizeClassOf(spanClass)];
     m[s + SPAN_CLASS] = spanClass;
     m[s + SPAN_NELEMS] = nelems;
@@ -173,7 +173,7 @@ export class MHeap {
       this.#putRecord(s);
       return NIL as SpanRef;
     }
-    const m = this.#m;
+    const m = this.m;
     m[s + SPAN_CLASS] = 0;
     m[s + SPAN_NELEMS] = 0;
     m[s + SPAN_ELEMSIZE] = npages * PAGE_SIZE;
@@ -183,7 +183,7 @@ export class MHeap {
   }
 
   freeManual(s: SpanRef): void {
-    if (Atomics.compareExchange(this.#m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
+    if (Atomics.compareExchange(this.m, s + SPAN_STATE, SPAN_STATE_MANUAL, SPAN_STATE_FREEING) !== SPAN_STATE_MANUAL) {
       fatal('freeManual of a span that is not manual');
     }
     this.free(s, FLAG_MANUAL);
@@ -195,7 +195,7 @@ export class MHeap {
    */
   free(s: SpanRef, flags = 0): void {
     const { t } = this;
-    const m = this.#m;
+    const m = this.m;
     if (m[H_TRACE] !== 0) this.#traceSpan(EV_SPAN_FREE, flags, s);
     if (this.hooks.onSpanFree !== undefined) this.hooks.onSpanFree(s);
     t.pause('span.free');
@@ -206,7 +206,7 @@ export class MHeap {
     const room = m[t.ref + PROC_SPAN_CACHE_LEN] < SPAN_CACHE_MAX;
     if (m[s + SPAN_DEFER] === NIL && room && this.#inPageCache(page, npages)) {
       this.#forgetSpan(s, page, npages);
-      cacheFree(t.mem, this.#cache, page, npages);
+      cacheFree(t.mem, this.cache, page, npages);
       t.pause('pageCache.free');
       this.#keepRecord(s);
       return;
@@ -225,21 +225,21 @@ export class MHeap {
   }
 
   #traceSpan(kind: number, flags: number, s: SpanRef): void {
-    const m = this.#m;
+    const m = this.m;
     const pages = m[s + SPAN_NPAGES] | (m[s + SPAN_CLASS] << SPAN_CLASS_SHIFT);
     this.t.trace.event(kind, flags, m[s + SPAN_BASE], pages, m[GC_HEAP_LIVE], m[H_PAGES_IN_USE]);
   }
 
   #inPageCache(page: number, npages: number): boolean {
-    const m = this.#m;
-    const first = page - m[this.#cache + PC_BASE];
+    const m = this.m;
+    const first = page - m[this.cache + PC_BASE];
     if (npages >= PAGE_CACHE_MAX_REQUEST || first < 0 || first + npages > PAGE_CACHE_PAGES) return false;
-    return (m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) !== 0;
+    return (m[this.cache + PC_FREE_LO] | m[this.cache + PC_FREE_HI]) !== 0;
   }
 
   /** Takes a span out of the page maps; its pages are still in use. */
   #forgetSpan(s: SpanRef, page: number, npages: number): void {
-    const m = this.#m;
+    const m = this.m;
     const { plan } = this.t.mem;
     Atomics.and(m, plan.pageInUse + (page >>> 5), ~(1 << page));
     Atomics.and(m, plan.pageMarks + (page >>> 5), ~(1 << page));
@@ -255,7 +255,7 @@ export class MHeap {
 
   /** Gives back the page cache and the spare records of a thread: this one, or one that is stopped. */
   flush(ref: ProcRef): void {
-    const m = this.#m;
+    const m = this.m;
     const { t } = this;
     t.lock(H_HEAP_LOCK);
     flushCache(this.pages, ref + PROC_PAGE_CACHE);
@@ -267,7 +267,7 @@ export class MHeap {
   }
 
   #initSpan(s: SpanRef, page: number, npages: number, state: number): void {
-    const m = this.#m;
+    const m = this.m;
     const { plan } = this.t.mem;
     m[s + SPAN_BASE] = page << PAGE_SHIFT;
     m[s + SPAN_NPAGES] = npages;
@@ -289,7 +289,7 @@ export class MHeap {
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
     this.#countPages(npages);
-    this.#countSpan(s, npages, -this.#fresh);
+    this.#countSpan(s, npages, -this.fresh);
     this.t.pause('span.publish');
     storeRelease(m, s + SPAN_STATE, state);
   }
@@ -306,7 +306,7 @@ export class MHeap {
   }
 
   #countPages(npages: number): void {
-    const m = this.#m;
+    const m = this.m;
     const now = Atomics.add(m, H_PAGES_IN_USE, npages) + npages;
     for (let peak = m[H_PEAK_PAGES]; now > peak; ) {
       const seen = Atomics.compareExchange(m, H_PEAK_PAGES, peak, now);
@@ -317,14 +317,14 @@ export class MHeap {
 
   /** Pages for a span; -1 when the reservation is used up. */
   #allocPages(npages: number): number {
-    const m = this.#m;
+    const m = this.m;
     const { t, pages } = this;
     if (npages < PAGE_CACHE_MAX_REQUEST) {
       let page = this.#allocCached(npages);
       if (page >= 0) return page;
-      if ((m[this.#cache + PC_FREE_LO] | m[this.#cache + PC_FREE_HI]) === 0 && mayFillCache(t.mem)) {
+      if ((m[this.cache + PC_FREE_LO] | m[this.cache + PC_FREE_HI]) === 0 && mayFillCache(t.mem)) {
         t.lock(H_HEAP_LOCK);
-        const filled = allocToCache(pages, this.#cache);
+        const filled = allocToCache(pages, this.cache);
         t.pause('pageCache.fill');
         t.unlock(H_HEAP_LOCK);
         if (filled) page = this.#allocCached(npages);
@@ -342,7 +342,7 @@ export class MHeap {
       page = pages.alloc(npages);
     }
     t.pause('pageAlloc.alloc');
-    this.#fresh = pages.scavengedPages;
+    this.fresh = pages.scavengedPages;
     t.unlock(H_HEAP_LOCK);
     if (grown === 0) return page;
     if (m[H_TRACE] !== 0) t.trace.event(EV_GROW, 0, m[H_GROWN_PAGES] - grown, grown, 0, 0);
@@ -351,15 +351,15 @@ export class MHeap {
   }
 
   #allocCached(npages: number): number {
-    const page = cacheAlloc(this.t.mem, this.#cache, npages);
+    const page = cacheAlloc(this.t.mem, this.cache, npages);
     this.t.pause('pageCache.alloc');
-    this.#fresh = this.#m[this.#cache + PC_LAST_SCAV];
+    this.fresh = this.m[this.cache + PC_LAST_SCAV];
     return page;
   }
 
   /** Makes more of the reservation known, in whole chunks (Go: `mheap.grow`). Returns the pages added. Lock: mheap. */
   #grow(npages: number): number {
-    const m = this.#m;
+    const m = this.m;
     const { plan } = this.t.mem;
     const from = m[H_GROWN_PAGES];
     const to = Math.min(from + roundUp(npages, CHUNK_PAGES), plan.pages);
@@ -381,7 +381,7 @@ export class MHeap {
    * first fit by address keeps it dense. Compare-and-exchange, because threads with page caches race here.
    */
   #allocNeedsZero(page: number, npages: number): boolean {
-    const m = this.#m;
+    const m = this.m;
     const { plan } = this.t.mem;
     let needzero = false;
     while (npages > 0) {
@@ -405,7 +405,7 @@ export class MHeap {
 
   /** A record to make a span of: the thread's own, or several new ones under the lock. */
   #takeRecord(): SpanRef {
-    const m = this.#m;
+    const m = this.m;
     const { t } = this;
     const len = t.ref + PROC_SPAN_CACHE_LEN;
     const cache = t.ref + PROC_SPAN_CACHE;
@@ -426,7 +426,7 @@ export class MHeap {
   }
 
   #keepRecord(s: SpanRef): boolean {
-    const m = this.#m;
+    const m = this.m;
     const len = this.t.ref + PROC_SPAN_CACHE_LEN;
     const n = m[len];
     if (n === SPAN_CACHE_MAX) return false;
@@ -444,7 +444,7 @@ export class MHeap {
 
   /** Zeroed bitmaps for `nelems` slots: the record's old ones if they are large enough and of this epoch. */
   #prepareBits(s: SpanRef, nelems: number): boolean {
-    const m = this.#m;
+    const m = this.m;
     const { t } = this;
     const words = bitsWords(nelems);
     const epoch = m[H_BITS_EPOCH];
@@ -473,7 +473,7 @@ export class MHeap {
 
   /** The side table that spans of this class need: type numbers of scan classes, tiny masks of tiny blocks. */
   #prepareTable(s: SpanRef, spanClass: SpanClass): boolean {
-    const m = this.#m;
+    const m = this.m;
     const { t } = this;
     const tiny = spanClass === this.tinySpanClass;
     const scan = !isNoscan(spanClass) && !isLargeClass(spanClass);

@@ -92,7 +92,7 @@ export class Proc {
   depth = 0;
   /** The allocator of this thread, told whether its fast paths may run. */
   gate = NO_GATE;
-  #guarded = false;
+  private isGuarded = false;
   /** The leaf lock this thread holds, 0 if none. */
   held = 0;
   /** Whether this thread holds the world lock while the world runs: no leaf lock may be taken then (gc/cycle.ts says why). */
@@ -101,37 +101,37 @@ export class Proc {
   /** Writes this thread's part of the allocation trace, while one is under way. */
   readonly trace: TraceWriter;
   liveness: Liveness = NOT_KNOWN;
-  #naps = 0;
-  #looking = false;
+  private naps = 0;
+  private looking = false;
   readonly callOuts = new CallOuts(() => this.gate);
   /** What this thread does in a ragged barrier. */
   onRagged: () => void = () => {};
-  readonly #m: Words;
+  private readonly m: Words;
   /** Attachment of the record that this is; another number there: the record has been given to another thread. */
-  readonly #epoch: number;
+  private readonly epoch: number;
   /** Status words of this attachment. */
-  readonly #idle: number;
-  readonly #running: number;
+  private readonly idle: number;
+  private readonly running: number;
 
   constructor(mem: Mem, ref: ProcRef) {
     this.mem = mem;
     this.ref = ref;
     this.id = mem.m[ref + PROC_ID];
-    this.#m = mem.m;
-    this.#epoch = mem.m[ref + PROC_EPOCH];
-    this.#idle = statusWord(PROC_IDLE, this.#epoch);
-    this.#running = statusWord(PROC_RUNNING, this.#epoch);
+    this.m = mem.m;
+    this.epoch = mem.m[ref + PROC_EPOCH];
+    this.idle = statusWord(PROC_IDLE, this.epoch);
+    this.running = statusWord(PROC_RUNNING, this.epoch);
     this.trace = new TraceWriter(this);
     // Nobody else can stop or wait for the only thread of an unshared heap: it is always inside its region.
     if (!mem.shared) {
-      Atomics.store(mem.m, ref + PROC_STATUS, this.#running);
+      Atomics.store(mem.m, ref + PROC_STATUS, this.running);
       this.depth = 1;
     }
   }
 
   /** Makes every call take the guarded way in, for hooks that must see each object. */
   set guarded(on: boolean) {
-    this.#guarded = on;
+    this.isGuarded = on;
     this.refresh();
   }
 
@@ -163,16 +163,16 @@ export class Proc {
   }
 
   private acquire(): void {
-    if (this.#m[H_STOP] !== 0) this.#awaitStart();
-    const idle = this.#idle;
-    if (Atomics.compareExchange(this.#m, this.ref + PROC_STATUS, idle, this.#running) !== idle) this.#acquireSlow();
+    if (this.m[H_STOP] !== 0) this.#awaitStart();
+    const idle = this.idle;
+    if (Atomics.compareExchange(this.m, this.ref + PROC_STATUS, idle, this.running) !== idle) this.#acquireSlow();
   }
 
   release(): void {
     this.callOuts.refuseInHook('waiting for another thread');
-    const m = this.#m;
-    const running = this.#running;
-    if (Atomics.compareExchange(m, this.ref + PROC_STATUS, running, this.#idle) !== running) this.#gone();
+    const m = this.m;
+    const running = this.running;
+    if (Atomics.compareExchange(m, this.ref + PROC_STATUS, running, this.idle) !== running) this.#gone();
     if (loadAfterExchange(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
   }
 
@@ -180,17 +180,17 @@ export class Proc {
   quit(): void {
     this.depth = 0;
     if (this.mem.shared) this.acquire();
-    changeStateOf(this.#m, this.ref, this.#epoch, PROC_RUNNING, PROC_FREE);
-    if (Atomics.load(this.#m, H_STOP) !== 0) unpark(this.#m, this.ref + PROC_STATUS);
+    changeStateOf(this.m, this.ref, this.epoch, PROC_RUNNING, PROC_FREE);
+    if (Atomics.load(this.m, H_STOP) !== 0) unpark(this.m, this.ref + PROC_STATUS);
   }
 
   /** Safepoint. Blocks while another thread stops the world. Call only where the thread's caches are consistent. */
   poll(): void {
-    if (this.#m[H_STOP] !== 0) this.#pollSlow();
+    if (this.m[H_STOP] !== 0) this.#pollSlow();
   }
 
   #pollSlow(): void {
-    const m = this.#m;
+    const m = this.m;
     if (!this.mem.shared || this.callOuts.isReading) return;
     const asked = Atomics.load(m, H_STOP);
     if ((asked & STOP_RAGGED) !== 0) this.#joinRagged();
@@ -211,7 +211,7 @@ export class Proc {
 
   /** This thread's part in the ragged barrier, once. */
   #joinRagged(): void {
-    const m = this.#m;
+    const m = this.m;
     const barrier = Atomics.load(m, GC_RAGGED);
     if (m[this.ref + PROC_RAGGED] === barrier) return;
     this.onRagged();
@@ -221,12 +221,12 @@ export class Proc {
 
   /** After a stop: what the fast paths go by may have changed (see malloc/fast.ts), and whether each call is traced. */
   refresh(): void {
-    this.gate.setOpen(this.depth > 0 && !this.#guarded && this.#m[H_TRACE] === 0);
+    this.gate.setOpen(this.depth > 0 && !this.isGuarded && this.m[H_TRACE] === 0);
   }
 
   /** A thread that enters again and again must not keep a coordinator waiting: it lets the stop go first. */
   #awaitStart(): void {
-    const m = this.#m;
+    const m = this.m;
     for (let stop = Atomics.load(m, H_STOP); this.#isOther(stop); stop = Atomics.load(m, H_STOP)) {
       if (this.#isDead(stop & LOCK_OWNER)) return;
       this.parkWhile(H_STOP, stop, NAP_MS);
@@ -240,13 +240,13 @@ export class Proc {
   }
 
   #acquireSlow(): void {
-    const m = this.#m;
+    const m = this.m;
     const word = this.ref + PROC_STATUS;
-    const stopped = statusWord(PROC_STOPPED, this.#epoch);
+    const stopped = statusWord(PROC_STOPPED, this.epoch);
     for (let since = 0; ; ) {
-      const status = Atomics.compareExchange(m, word, this.#idle, this.#running);
+      const status = Atomics.compareExchange(m, word, this.idle, this.running);
       // RUNNING: the stack overflowed in `leaveTo`, before the region was left.
-      if (status === this.#idle || status === this.#running) return;
+      if (status === this.idle || status === this.running) return;
       if (status !== stopped) this.#gone();
       this.parkWhile(word, stopped, NAP_MS);
       this.#lookAroundOutside();
@@ -262,12 +262,12 @@ export class Proc {
    * tells of a worker's end cannot come while the thread waits that started it.
    */
   lookAround(): void {
-    if (++this.#naps % NAPS !== 0 || this.#looking) return;
-    this.#looking = true;
+    if (++this.naps % NAPS !== 0 || this.looking) return;
+    this.looking = true;
     try {
       this.liveness.reapGone();
     } finally {
-      this.#looking = false;
+      this.looking = false;
     }
   }
 
@@ -293,13 +293,13 @@ export class Proc {
   /** Whether this thread still belongs to the heap: not detached, not reaped. */
   get attached(): boolean {
     // A plain load: the next moment it may be otherwise, whatever the load.
-    const status = this.#m[this.ref + PROC_STATUS];
-    return this.#m[this.ref + PROC_EPOCH] === this.#epoch && stateIn(status) !== PROC_DEAD;
+    const status = this.m[this.ref + PROC_STATUS];
+    return this.m[this.ref + PROC_EPOCH] === this.epoch && stateIn(status) !== PROC_DEAD;
   }
 
   #gone(): never {
-    const status = stateOf(this.#m, this.ref);
-    const mine = this.#m[this.ref + PROC_EPOCH] === this.#epoch;
+    const status = stateOf(this.m, this.ref);
+    const mine = this.m[this.ref + PROC_EPOCH] === this.epoch;
     throw new SpanheapError(
       'ERR_DETACHED',
       `this thread is not attached to the heap any more (its record, ${this.id}, is ${mine ? PROC_STATUS_NAMES[status] : 'another thread’s'}): it was detached or reaped`,
@@ -316,7 +316,7 @@ export class Proc {
     if (this.callOuts.isInHand) this.callOuts.refuseInHook(`the lock of ${lockName(word)}`);
     if (this.held !== 0) fatal('a leaf lock is taken while another is held');
     if (this.holdsRunningWorld) fatal('a leaf lock is taken with the world lock while the world runs');
-    if (Atomics.compareExchange(this.#m, word, 0, this.id) !== 0) this.#lockSlow(word);
+    if (Atomics.compareExchange(this.m, word, 0, this.id) !== 0) this.#lockSlow(word);
     this.held = word;
     if (this.delay !== undefined) this.delay(lockName(word));
   }
@@ -325,7 +325,7 @@ export class Proc {
     if (this.held !== word) fatal('a lock is released that is not held');
     if (this.delay !== undefined) this.delay(lockName(word));
     this.held = 0;
-    if ((Atomics.exchange(this.#m, word, 0) & LOCK_CONTENDED) !== 0) unpark(this.#m, word, 1);
+    if ((Atomics.exchange(this.m, word, 0) & LOCK_CONTENDED) !== 0) unpark(this.m, word, 1);
   }
 
   /** Runs `fn` with a leaf lock. */
@@ -354,7 +354,7 @@ export class Proc {
   }
 
   #lockSlow(word: number): void {
-    const m = this.#m;
+    const m = this.m;
     for (let i = 0; i < SPIN; i++) {
       if (Atomics.load(m, word) === 0 && Atomics.compareExchange(m, word, 0, this.id) === 0) return;
     }
@@ -375,13 +375,13 @@ export class Proc {
    */
   parkWhile(word: number, expected: number, timeoutMs: number): void {
     this.trace.readForOthers();
-    parkWhile(this.#m, word, expected, timeoutMs);
+    parkWhile(this.m, word, expected, timeoutMs);
   }
 
   /** Sleeps until the state of a thread is another than this one, or for a while. */
   awaitState(p: ProcRef, state: number, timeoutMs: number): void {
     const word = p + PROC_STATUS;
-    const status = Atomics.load(this.#m, word);
+    const status = Atomics.load(this.m, word);
     if (stateIn(status) === state) this.parkWhile(word, status, timeoutMs);
   }
 
@@ -391,14 +391,14 @@ export class Proc {
    * reaper: for the repair it is as any other that is BLOCKED.
    */
   parkFor(word: number, seen: number, owner: number): void {
-    const m = this.#m;
+    const m = this.m;
     this.trace.readForOthers();
     const status = this.ref + PROC_STATUS;
     const hangs = owner !== 0 && isOfReaper(this.#stateOf(owner));
-    const isBlocked = hangs && changeStateOf(m, this.ref, this.#epoch, PROC_RUNNING, PROC_BLOCKED);
+    const isBlocked = hangs && changeStateOf(m, this.ref, this.epoch, PROC_RUNNING, PROC_BLOCKED);
     if (hangs && Atomics.load(m, H_STOP) !== 0) unpark(m, status);
     parkWhile(m, word, seen, NAP_MS);
-    if (++this.#naps % NAPS === 0) {
+    if (++this.naps % NAPS === 0) {
       if (isBlocked) this.liveness.reapBlocked();
       else this.liveness.markGone();
     }
@@ -408,10 +408,10 @@ export class Proc {
   /** BLOCKED → RUNNING, when no reaper has the world stopped. */
   #goOn(): void {
     const word = this.ref + PROC_STATUS;
-    const blocked = statusWord(PROC_BLOCKED, this.#epoch);
-    const halted = statusWord(PROC_HALTED, this.#epoch);
+    const blocked = statusWord(PROC_BLOCKED, this.epoch);
+    const halted = statusWord(PROC_HALTED, this.epoch);
     for (;;) {
-      const status = Atomics.compareExchange(this.#m, word, blocked, this.#running);
+      const status = Atomics.compareExchange(this.m, word, blocked, this.running);
       if (status === blocked) return;
       if (status === halted) this.parkWhile(word, halted, NAP_MS);
       else this.#gone();
@@ -419,7 +419,7 @@ export class Proc {
   }
 
   #stateOf(id: number): number {
-    return stateOf(this.#m, procRef(this.mem, id));
+    return stateOf(this.m, procRef(this.mem, id));
   }
 
   #isDead(id: number): boolean {
@@ -432,8 +432,8 @@ export class Proc {
    * could not be had within so many milliseconds.
    */
   lockWorld(within: number = Number.POSITIVE_INFINITY): boolean {
-    const m = this.#m;
-    if (m[this.ref + PROC_EPOCH] !== this.#epoch) this.#gone();
+    const m = this.m;
+    if (m[this.ref + PROC_EPOCH] !== this.epoch) this.#gone();
     const inside = this.depth > 0 && this.mem.shared;
     if (inside) this.release();
     // The first look at a clock costs a new thread of Node a millisecond.
@@ -453,14 +453,14 @@ export class Proc {
     this.pause('world');
     if (!inside) return true;
     // A coordinator starts all threads before it gives the lock up: one that left this thread stopped has died.
-    changeStateOf(m, this.ref, this.#epoch, PROC_STOPPED, PROC_IDLE);
+    changeStateOf(m, this.ref, this.epoch, PROC_STOPPED, PROC_IDLE);
     this.resume();
     return true;
   }
 
   /** One attempt at the world lock: 0, or the word that says who has it. */
   #claimWorld(): number {
-    const m = this.#m;
+    const m = this.m;
     for (;;) {
       const seen = Atomics.compareExchange(m, H_WORLD_LOCK, 0, this.id);
       if (seen === 0 || !this.#isDead(seen & LOCK_OWNER)) return seen;
@@ -476,14 +476,14 @@ export class Proc {
     if (this.#claimWorld() !== 0) return false;
     this.holdsRunningWorld = true;
     // Whoever left this thread stopped has died, as in lockWorld.
-    changeStateOf(this.#m, this.ref, this.#epoch, PROC_HALTED, PROC_BLOCKED);
+    changeStateOf(this.m, this.ref, this.epoch, PROC_HALTED, PROC_BLOCKED);
     return true;
   }
 
   unlockWorld(): void {
     this.pause('world');
     this.holdsRunningWorld = false;
-    Atomics.exchange(this.#m, H_WORLD_LOCK, 0);
-    unpark(this.#m, H_WORLD_LOCK, 1);
+    Atomics.exchange(this.m, H_WORLD_LOCK, 0);
+    unpark(this.m, H_WORLD_LOCK, 1);
   }
 }

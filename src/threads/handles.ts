@@ -17,25 +17,25 @@ import { allocSegment, segmentStart } from './shadow-stack.ts';
 export type HandleHook = (slot: number, old: number, value: number) => void;
 
 export class HandleTable {
-  readonly #heap: MHeap;
-  readonly #onChange: HandleHook;
-  readonly #segments: SpanRef[] = [];
+  private readonly heap: MHeap;
+  private readonly onChange: HandleHook;
+  private readonly segments: SpanRef[] = [];
   /** Word indices of slots that were given up. */
-  readonly #free: number[] = [];
+  private readonly free: number[] = [];
   /** The slots of the newest segment that were never used: the first, and where they end. */
-  #fresh = 0;
-  #end = 0;
+  private fresh = 0;
+  private end = 0;
   /** Frames by slot, to end them all when the thread is detached. */
-  readonly #frames = new Map<number, Frame>();
+  private readonly frames = new Map<number, Frame>();
 
   constructor(heap: MHeap, onChange: HandleHook) {
-    this.#heap = heap;
-    this.#onChange = onChange;
+    this.heap = heap;
+    this.onChange = onChange;
   }
 
   /** Handles in use. */
   get size(): number {
-    return this.#frames.size;
+    return this.frames.size;
   }
 
   /**
@@ -43,59 +43,59 @@ export class HandleTable {
    * OutOfMemoryError.
    */
   add(addr: number): Frame {
-    let slot = this.#free.pop();
+    let slot = this.free.pop();
     if (slot === undefined) {
-      if (this.#fresh === this.#end) this.#grow(addr);
-      slot = this.#fresh++;
+      if (this.fresh === this.end) this.#grow(addr);
+      slot = this.fresh++;
     }
-    this.#onChange(slot * 4, 0, addr >>> 0);
-    this.#heap.t.mem.i32[slot] = addr;
+    this.onChange(slot * 4, 0, addr >>> 0);
+    this.heap.t.mem.i32[slot] = addr;
     const frame = new Frame(HELD, slot, null);
-    this.#frames.set(slot, frame);
+    this.frames.set(slot, frame);
     return frame;
   }
 
   /** Whether this is the frame of a handle. */
   owns(frame: Frame): boolean {
-    return this.#frames.get(frame.base) === frame;
+    return this.frames.get(frame.base) === frame;
   }
 
   /** Gives a handle up; does nothing if that was done before. Any time. */
   remove(frame: Frame): void {
     if (frame.live === STALE) return;
     frame.live = STALE;
-    this.#frames.delete(frame.base);
+    this.frames.delete(frame.base);
     // The pages are somebody else's if this thread was reaped.
-    const { t } = this.#heap;
+    const { t } = this.heap;
     if (!t.attached) return;
     t.enter();
-    this.#onChange(frame.base * 4, t.mem.i32[frame.base] >>> 0, 0);
+    this.onChange(frame.base * 4, t.mem.i32[frame.base] >>> 0, 0);
     t.mem.i32[frame.base] = 0;
     t.leave();
-    this.#free.push(frame.base);
+    this.free.push(frame.base);
   }
 
   /** Ends all handles and frees the table. In a region. */
   release(): void {
-    for (const frame of this.#frames.values()) frame.live = STALE;
-    this.#frames.clear();
-    this.#free.length = 0;
-    this.#fresh = this.#end = 0;
-    this.#heap.t.mem.m[this.#heap.t.ref + PROC_HANDLES] = 0;
-    for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
+    for (const frame of this.frames.values()) frame.live = STALE;
+    this.frames.clear();
+    this.free.length = 0;
+    this.fresh = this.end = 0;
+    this.heap.t.mem.m[this.heap.t.ref + PROC_HANDLES] = 0;
+    for (const s of this.segments.splice(0)) this.heap.freeManual(s);
   }
 
   #grow(addr: number): void {
-    const { t } = this.#heap;
+    const { t } = this.heap;
     const { m, i32 } = t.mem;
-    const s = allocSegment(this.#heap, addr);
-    this.#segments.push(s);
+    const s = allocSegment(this.heap, addr);
+    this.segments.push(s);
     const start = segmentStart(m, s);
     i32[start] = m[t.ref + PROC_HANDLES];
     m[t.ref + PROC_HANDLES] = start;
     // None, but for handles that the program made while this waited for memory.
-    while (this.#fresh < this.#end) this.#free.push(this.#fresh++);
-    this.#fresh = start + SEGMENT_SLOTS;
-    this.#end = start + SEGMENT_WORDS;
+    while (this.fresh < this.end) this.free.push(this.fresh++);
+    this.fresh = start + SEGMENT_SLOTS;
+    this.end = start + SEGMENT_WORDS;
   }
 }

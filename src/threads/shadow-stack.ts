@@ -59,26 +59,26 @@ export function segmentStart(m: Words, s: SpanRef): number {
 export class ShadowStack {
   /** The innermost open scope; NO_SCOPE outside of all. */
   cur: Frame = NO_SCOPE;
-  readonly #heap: MHeap;
-  readonly #m: Words;
-  readonly #i32: Words;
-  readonly #top: number;
+  private readonly heap: MHeap;
+  private readonly m: Words;
+  private readonly i32: Words;
+  private readonly top: number;
   /** This stack's segments, the lowest first. The topmost may be a spare, so that a scope at an edge does not thrash. */
-  readonly #segments: SpanRef[] = [];
+  private readonly segments: SpanRef[] = [];
 
   constructor(heap: MHeap) {
-    this.#heap = heap;
-    this.#m = heap.t.mem.m;
-    this.#i32 = heap.t.mem.i32;
-    this.#top = heap.t.ref + PROC_SHADOW_TOP;
+    this.heap = heap;
+    this.m = heap.t.mem.m;
+    this.i32 = heap.t.mem.i32;
+    this.top = heap.t.ref + PROC_SHADOW_TOP;
   }
 
   /** Begins a scope. In a region. Takes no memory before the first reference is made. */
   open(): Frame {
-    const m = this.#m;
-    const first = this.#segments[0];
-    if (this.cur === NO_SCOPE && first !== undefined) m[this.#top] = segmentStart(m, first) + SEGMENT_SLOTS;
-    this.cur = new Frame(SCOPED, m[this.#top], this.cur);
+    const m = this.m;
+    const first = this.segments[0];
+    if (this.cur === NO_SCOPE && first !== undefined) m[this.top] = segmentStart(m, first) + SEGMENT_SLOTS;
+    this.cur = new Frame(SCOPED, m[this.top], this.cur);
     return this.cur;
   }
 
@@ -100,8 +100,8 @@ export class ShadowStack {
     frame.live = STALE;
     if (frame.moving !== null) frame.moving.live = STALE;
     this.cur = frame.outer!;
-    this.#m[this.#top] = frame.outer === NO_SCOPE ? 0 : frame.base;
-    if (this.#segments.length > 2) this.#trim(frame.base);
+    this.m[this.top] = frame.outer === NO_SCOPE ? 0 : frame.base;
+    if (this.segments.length > 2) this.#trim(frame.base);
   }
 
   #closeInner(frame: Frame): void {
@@ -114,67 +114,67 @@ export class ShadowStack {
 
   /** Roots an address until the innermost scope ends. Not outside of scopes. A safepoint. */
   push(addr: number): void {
-    const m = this.#m;
-    const top = m[this.#top];
+    const m = this.m;
+    const top = m[this.top];
     if ((top & SEGMENT_MASK) === 0) {
       this.pushSlow(addr);
       return;
     }
-    this.#i32[top] = addr;
-    m[this.#top] = top + 1;
+    this.i32[top] = addr;
+    m[this.top] = top + 1;
   }
 
   /** For roots that end before their scope does: what `reset` takes. */
   mark(): number {
-    return this.#m[this.#top];
+    return this.m[this.top];
   }
 
   /** Drops what was pushed since `mark`. No references may have been made of it. */
   reset(top: number): void {
-    this.#m[this.#top] = top;
-    if (this.#segments.length > 2) this.#trim(top);
+    this.m[this.top] = top;
+    if (this.segments.length > 2) this.#trim(top);
   }
 
   /** Drops the root that was pushed last before `mark` returned this, and none above it. */
   drop(after: number): void {
-    this.#i32[after - 1] = 0;
+    this.i32[after - 1] = 0;
   }
 
   /** `push` when the segment is full, or there is none. Throws OutOfMemoryError. */
   pushSlow(addr: number): void {
-    const m = this.#m;
-    const i32 = this.#i32;
-    let top = m[this.#top];
+    const m = this.m;
+    const i32 = this.i32;
+    let top = m[this.top];
     if ((top & SEGMENT_MASK) === 0) {
       let next = this.#after(top);
-      if (next === undefined) this.#segments.push((next = allocSegment(this.#heap, addr)));
+      if (next === undefined) this.segments.push((next = allocSegment(this.heap, addr)));
       const start = segmentStart(m, next);
       i32[start] = top === 0 ? 0 : top - SEGMENT_WORDS;
       top = start + SEGMENT_SLOTS;
     }
     i32[top] = addr;
-    m[this.#top] = top + 1;
+    m[this.top] = top + 1;
     // Each 2046 roots at the latest, a loop that only makes references lets the world stop.
-    this.#heap.t.poll();
+    this.heap.t.poll();
   }
 
   /** Frees all segments. No scope may be open. In a region. */
   release(): void {
-    for (const s of this.#segments.splice(0)) this.#heap.freeManual(s);
+    for (const s of this.segments.splice(0)) this.heap.freeManual(s);
   }
 
   /** The spare segment above the full one that ends at this word; the lowest of all, if `top` is 0. */
   #after(top: number): SpanRef | undefined {
-    const m = this.#m;
-    const at = this.#segments.findLastIndex((s) => segmentStart(m, s) === top - SEGMENT_WORDS);
-    return this.#segments[at + 1];
+    const m = this.m;
+    const at = this.segments.findLastIndex((s) => segmentStart(m, s) === top - SEGMENT_WORDS);
+    return this.segments[at + 1];
   }
 
   /** Frees the segments above the one in use, but for one. */
   #trim(top: number): void {
-    const m = this.#m;
+    const m = this.m;
     const start = (top - 1) & ~SEGMENT_MASK;
-    const keep = this.#segments.findLastIndex((s) => segmentStart(m, s) === start) + 2;
-    while (this.#segments.length > keep) this.#heap.freeManual(this.#segments.pop()!);
+    const keep = this.segments.findLastIndex((s) => segmentStart(m, s) === start) + 2;
+    while (this.segments.length > keep) this.heap.freeManual(this.segments.pop()!);
   }
 }
