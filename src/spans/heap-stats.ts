@@ -23,6 +23,8 @@
  *   writer   at a checkpoint loads H_STATS_EPOCH; if it is not TAG, the meters are copied and TAG stored, before anything
  *            else is counted. What belongs together (`beginStats` … `endStats`) is between two values of SEQ, and begins with
  *            a checkpoint. No lock is taken and nothing is waited for in there.
+ *            SEQ needs no more than its order. On x86 others may see it change after the epoch was loaded, but never after
+ *            the meters: who has read one of those finds SEQ changed when he looks again.
  *
  * Why the sum is of one moment. It must not know the free of an object without its allocation, nor the end of a span
  * without its beginning. The two are counted by one thread, in this order, or the object has come from one thread to

@@ -33,14 +33,6 @@ export const fence: () => void = STORES_ARE_ORDERED
     };
 
 /**
- * The word's value, where a compare-and-exchange comes before: a load that is not done before it. On x86 no load is, since its
- * locked instructions are full barriers, and a plain one does not cost a call.
- */
-export const loadAfterExchange: (m: Words, word: number) => number = STORES_ARE_ORDERED
-  ? (m, word) => m[word]
-  : (m, word) => Atomics.load(m, word);
-
-/**
  * A store that nobody sees before what this thread stored earlier. On x86 every one is: a plain one costs no call, and does not
  * wait until all stores before it are done.
  */
@@ -52,7 +44,10 @@ export const storeRelease: (m: Words, word: number, value: number) => void = STO
       Atomics.store(m, word, value);
     };
 
-/** The word's value, by a load that is done before whatever this thread loads and stores afterwards. */
+/**
+ * The word's value, by a load that is done before whatever this thread loads and stores afterwards, and not before a
+ * compare-and-exchange that it made first. On x86 every load is such a one, since locked instructions are full barriers.
+ */
 export const loadAcquire: (m: Words, word: number) => number = STORES_ARE_ORDERED
   ? (m, word) => m[word]
   : (m, word) => Atomics.load(m, word);

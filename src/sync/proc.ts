@@ -61,7 +61,7 @@ import {
 } from '../layout/proc.ts';
 import type { Mem } from '../sys/mem.ts';
 import { CallOuts } from './call-outs.ts';
-import { loadAfterExchange } from './fence.ts';
+import { loadAcquire } from './fence.ts';
 import { parkWhile, unpark } from './park.ts';
 import { procRef } from './proc-ref.ts';
 import { lockName } from './ranks.ts';
@@ -173,7 +173,7 @@ export class Proc {
     const m = this.m;
     const running = this.running;
     if (Atomics.compareExchange(m, this.ref + PROC_STATUS, running, this.idle) !== running) this.#gone();
-    if (loadAfterExchange(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
+    if (loadAcquire(m, H_STOP) !== 0) unpark(m, this.ref + PROC_STATUS);
   }
 
   /** IDLE → RUNNING → FREE, after a stop in which the thread gave up all it held. Blocks while the world is stopped. */
