@@ -7,14 +7,9 @@
  * FREEING, and its owner, stored before it leaves its list, so that whoever repairs the lists knows whose it is.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS } from '../layout/header.ts';
-import {
-  MC_PARTIAL_COUNT,
-  MC_PARTIAL_FIRST,
-  MC_PARTIAL_LAST,
-  PROC_EMPTY_PAGES,
-  PROC_ROOM_NEXT,
-} from '../layout/proc.ts';
+import { MC_PARTIAL_COUNT, MC_PARTIAL_FIRST, MC_PARTIAL_LAST, PROC_EMPTY_PAGES, PROC_GROWN } from '../layout/proc.ts';
 import {
   LIST_PROC_PARTIAL,
   SPAN_ALLOC_COUNT,
@@ -41,7 +36,7 @@ export function settle(cache: MCache, c: number, s: SpanRef): void {
   if (m[s + SPAN_ALLOC_COUNT] !== 0 || m[s + SPAN_LIST] !== LIST_PROC_PARTIAL) return;
   const kept = m[cache.ref + PROC_EMPTY_PAGES] + m[s + SPAN_NPAGES];
   m[cache.ref + PROC_EMPTY_PAGES] = kept;
-  if (kept > (Atomics.load(m, H_PROCS) === 1 ? cache.keepPages : KEEP_PAGES) && !cache.marking) {
+  if (kept > keepPages(cache) && !cache.marking) {
     cache.givenPages += m[s + SPAN_NPAGES];
     giveBack(cache, c, s);
   } else {
@@ -49,6 +44,13 @@ export function settle(cache: MCache, c: number, s: SpanRef): void {
     t.pause('mcache.keep');
     listAppend(m, c + MC_PARTIAL_FIRST, s, LIST_PROC_PARTIAL);
   }
+}
+
+/** Pages of empty spans that the thread may keep: beside others, fewer by what its reuse stacks may hold back. */
+function keepPages(cache: MCache): number {
+  const { m } = cache.heap.t.mem;
+  if (Atomics.load(m, H_PROCS) === 1) return cache.keepPages;
+  return KEEP_PAGES - (m[cache.ref + PROC_GROWN] >>> PAGE_SHIFT);
 }
 
 /** A new span is needed: if some were given back, they would have been wanted, and the limit rises by its pages. */
@@ -68,7 +70,7 @@ export function makeRoom(cache: MCache, npages: number): void {
   if (cache.marking) return;
   giveBackWhile(cache, grows);
   let slots = 0;
-  for (let spanClass = 2; m[cache.ref + PROC_ROOM_NEXT] !== 0 && spanClass < cache.heap.spanClasses; spanClass++) {
+  for (let spanClass = 2; m[cache.ref + PROC_GROWN] !== 0 && spanClass < cache.heap.spanClasses; spanClass++) {
     if (slots >= FLUSH_SLOTS || !grows()) return;
     slots += flushGrown(cache, spanClass);
     giveBackWhile(cache, grows);

@@ -121,12 +121,13 @@ export class MCache {
   /** Pages of empty spans that this thread keeps while it is alone, and how many it gave back: see empty-spans.ts. */
   keepPages = KEEP_PAGES;
   givenPages = 0;
-  /** Bytes that the grown reuse stacks may hold back, those they have room for, and those flushed: see reuse-stacks.ts. */
+  /** Bytes that the grown reuse stacks may hold back, and those flushed: see reuse-stacks.ts. */
   holdBytes = 0;
-  grownBytes = 0;
   flushedBytes = 0;
   /** By span class: how many times more the stack is not asked to grow. */
   readonly refused = new Uint16Array(MAX_SPAN_CLASSES);
+  /** By span class: how many slots had come from the stack when it was last full, and had all the room in the record. */
+  readonly reusedWhenFull = new Float64Array(MAX_SPAN_CLASSES);
   private readonly m: Words;
   private readonly mf: Float64Array<ArrayBufferLike>;
 

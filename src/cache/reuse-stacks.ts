@@ -2,14 +2,16 @@
  * The reuse stacks of a thread: the slots it has freed last, by span class, an address and the index of its allocation
  * bit each. The fast paths push and pop; here is where the stacks lie, and what happens when one is full.
  *
- * In the thread's record each class has room for at most REUSE_MAX slots, and for 8 KiB of them. When that is full, all of
- * it goes back to its spans (`flushClass`), so that memory held back is bounded, and empty spans are found.
+ * A class has room for 8 KiB of slots at first, at most REUSE_MAX of them. When that is full, all of it goes back to its
+ * spans (`flushClass`), so that memory held back is bounded, and empty spans are found.
  *
- * A thread that is alone in a heap without collector holds back from nobody. There stacks may grow, by as many bytes as
- * were flushed and then wanted again: into the heap's reuse room, where each moves to an area twice as large, or grows
- * on if its area is the last. A program that frees much and allocates much in turns soon does nothing but push and pop;
- * one that frees everything once gets its memory back. They are flushed before the heap becomes larger than it ever was
- * (empty-spans.ts), so that they hardly make it larger; and when they are full while others are there, each goes back
+ * In a heap without collector stacks grow, by as many bytes as were flushed and then wanted again: first to REUSE_MAX slots,
+ * which is all that the thread's record has room for. Several threads stop there, and at SHARED_HOLD in all, of which they keep
+ * fewer empty spans: what one holds back, the others cannot have. A thread that is alone holds back from nobody, and goes
+ * on into the heap's reuse room, where each stack moves to an area twice as large, or grows on if its area is the last.
+ * A program that frees much and allocates much in turns soon does nothing but push and pop; one that frees everything once gets
+ * its memory back. Stacks that have grown are flushed before the heap becomes larger than it ever was (empty-spans.ts), so that
+ * they hardly make it larger; and when they are full in the room while others are there, each goes back
  * into the record. Flushing takes a few nanoseconds a slot when neighbours were freed together, and some hundred when
  * each is of another span: so an area has a largest size, and `malloc` and `free` flush no more than one of the large
  * ones in a call.
@@ -17,7 +19,7 @@
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
  * is in H_ROOM_OWNER, from its first area there until it gives all up, leaves, or is reaped. A stack is moved in one
  * piece between two safepoints; a thread that dies in the middle has only lost the list of its free slots, which their
- * allocation bits tell anew (test/stress/kill-alone.test.ts). Who reads without stopping it looks at the statistics' sequence.
+ * allocation bits tell anew (test/stress/kill-stacks.test.ts). Who reads without stopping it looks at the statistics' sequence.
  */
 import { GC_ENABLED } from '../layout/gc.ts';
 import { H_PROCS, H_ROOM_OWNER } from '../layout/header.ts';
@@ -25,6 +27,7 @@ import {
   MC_SIZE,
   MC_TOP,
   PROC_AREAS,
+  PROC_GROWN,
   PROC_REUSE,
   PROC_ROOM_NEXT,
   PROC_STACKS,
@@ -33,15 +36,19 @@ import {
   STACK_SHIFT,
   STACK_WORDS,
 } from '../layout/proc.ts';
-import { beginStats, endStats } from '../spans/heap-stats.ts';
+import { beginStats, endStats, slotsReused } from '../spans/heap-stats.ts';
 import { stackEnd, stackStart } from '../spans/reuse-stack.ts';
 import type { MCache } from './mcache.ts';
 
-/** Bytes of slots a stack in its record may hold back, and the least number of slots it has room for. */
+/** Bytes of slots a stack may hold back at first, and the least number of slots it has room for. */
 const REUSE_BYTES = 8 << 10;
 const REUSE_MIN = 2;
 /** Bytes of the largest slots whose stack grows: above, a flush costs little beside what is done with the memory. */
 const GROW_SIZE = 1 << 10;
+/** Bytes that the stacks of a thread may hold back besides, while others are there. */
+const SHARED_HOLD = 512 << 10;
+/** Words of a stack that has all the room there is in the record. */
+const RECORD_WORDS = 2 * REUSE_MAX;
 /** Words of the largest area: 32 k slots. */
 const AREA_WORDS = 1 << 16;
 /** Bytes that are remembered as flushed: what was freed long ago is no reason to hold back more. */
@@ -56,19 +63,30 @@ export function resetStacks(cache: MCache, on: boolean): void {
   const { m } = cache.heap.t.mem;
   m[cache.ref + PROC_REUSE] = on ? 1 : 0;
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) resetStack(cache, spanClass);
+  m[cache.ref + PROC_GROWN] = 0;
   leaveRoom(cache);
 }
 
 function resetStack(cache: MCache, spanClass: number): void {
   const { m } = cache.heap.t.mem;
-  const end = cache.ref + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT);
-  if (m[cache.ref + PROC_REUSE] === 0) {
-    placeAbove(cache, spanClass, end - 2, end, 0);
-    return;
-  }
+  const end = recordEnd(cache, spanClass);
+  const start = end - firstWords(cache, spanClass);
+  // Where no stack has grown nothing was ever written below; writing the zeros would cost a page for four classes.
+  if (m[cache.ref + PROC_GROWN] !== 0) m.fill(0, start - 2, start);
+  if (m[cache.ref + PROC_REUSE] !== 0) place(cache, spanClass, start, end, 0);
+  else placeAbove(cache, spanClass, end - 2, end, 0);
+}
+
+/** Where the room of a class in the thread's record ends. */
+function recordEnd(cache: MCache, spanClass: number): number {
+  return cache.ref + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT);
+}
+
+/** Words that the stack of a class has room for before it grows. */
+function firstWords(cache: MCache, spanClass: number): number {
+  const { m } = cache.heap.t.mem;
   const slots = Math.floor(REUSE_BYTES / m[cache.classRef(spanClass) + MC_SIZE]);
-  // Below a stack in the record nothing is ever written, so the zeros are there; writing them would cost a page for four.
-  place(cache, spanClass, end - 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, slots)), end, 0);
+  return 2 * Math.min(REUSE_MAX, Math.max(REUSE_MIN, slots));
 }
 
 /** The stack lies above a pair of zeros there. */
@@ -79,13 +97,14 @@ function placeAbove(cache: MCache, spanClass: number, zeros: number, end: number
   place(cache, spanClass, zeros + 2, end, used);
 }
 
-/** The stack lies there, `used` words of it in use. */
+/** The stack lies there, `used` words of it in use. Whoever reads it half done sees no slots. */
 function place(cache: MCache, spanClass: number, start: number, end: number, used: number): void {
   const { m } = cache.heap.t.mem;
   const area = cache.ref + PROC_AREAS + 2 * spanClass;
-  m[area] = start;
+  m[area] = end;
   m[area + 1] = end;
   m[cache.classRef(spanClass) + MC_TOP] = start + used;
+  m[area] = start;
 }
 
 /** No stack of the thread is in the room any more. */
@@ -95,9 +114,25 @@ function leaveRoom(cache: MCache): void {
   if (Atomics.load(m, H_ROOM_OWNER) === cache.id) Atomics.store(m, H_ROOM_OWNER, 0);
 }
 
-function isGrown(cache: MCache, spanClass: number): boolean {
+function isInRoom(cache: MCache, spanClass: number): boolean {
   const { m, plan } = cache.heap.t.mem;
   return stackStart(m, cache.ref, spanClass) >= plan.reuseRoom;
+}
+
+function isGrown(cache: MCache, spanClass: number): boolean {
+  return roomWords(cache, spanClass) > firstWords(cache, spanClass);
+}
+
+/** Bytes of the slots that the stack of a class has room for beyond what it has at first; none while it is off. */
+export function grownBytes(cache: MCache, spanClass: number): number {
+  const size = cache.heap.t.mem.m[cache.classRef(spanClass) + MC_SIZE];
+  return Math.max(0, (roomWords(cache, spanClass) - firstWords(cache, spanClass)) >> 1) * size;
+}
+
+/** Words that the stack has room for. */
+function roomWords(cache: MCache, spanClass: number): number {
+  const { m } = cache.heap.t.mem;
+  return stackEnd(m, cache.ref, spanClass) - stackStart(m, cache.ref, spanClass);
 }
 
 function slotsOf(cache: MCache, spanClass: number): number {
@@ -113,37 +148,58 @@ export function makeStackRoom(cache: MCache, c: number): boolean {
   const { m } = cache.heap.t.mem;
   const spanClass = cache.classOf(c);
   if (m[cache.ref + PROC_REUSE] === 0) return false;
-  if (Atomics.load(m, H_PROCS) === 1 && m[GC_ENABLED] === 0) {
-    return m[c + MC_TOP] !== stackEnd(m, cache.ref, spanClass) || grow(cache, spanClass);
+  const alone = Atomics.load(m, H_PROCS) === 1;
+  if (m[GC_ENABLED] !== 0 || (!alone && isInRoom(cache, spanClass))) {
+    if (!isGrown(cache, spanClass)) return false;
+    giveUpStack(cache, spanClass);
+    return true;
   }
-  if (!isGrown(cache, spanClass)) return false;
-  giveUpStack(cache, spanClass);
-  return true;
+  return m[c + MC_TOP] !== stackEnd(m, cache.ref, spanClass) || grow(cache, spanClass, alone);
 }
 
 /** False: it may not, or there is no room for it. */
-function grow(cache: MCache, spanClass: number): boolean {
+function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
   const { m } = cache.heap.t.mem;
-  const held = stackEnd(m, cache.ref, spanClass) - stackStart(m, cache.ref, spanClass);
-  const words = held + 2 < STACK_WORDS ? STACK_WORDS : 2 * (held + 2);
+  const held = roomWords(cache, spanClass);
+  const inRecord = held < RECORD_WORDS;
+  const words = inRecord ? RECORD_WORDS : 2 * (held + 2) - 2;
   const size = m[cache.classRef(spanClass) + MC_SIZE];
   if (size > GROW_SIZE) return false;
+  if (!alone && !inRecord) return isGrown(cache, spanClass) && !isUseful(cache, spanClass) && refuse(cache, spanClass);
   if (cache.refused[spanClass] > 0) {
     cache.refused[spanClass]--;
     return false;
   }
-  if (words > AREA_WORDS) return refuse(cache, spanClass);
-  // Whoever acted for this thread may have given its stacks up.
-  if (m[cache.ref + PROC_ROOM_NEXT] === 0) cache.grownBytes = 0;
-  const more = ((words - 2 - held) >>> 1) * size;
-  if (cache.grownBytes + more > cache.holdBytes) {
+  if (words + 2 > AREA_WORDS) return refuse(cache, spanClass);
+  const before = m[cache.ref + PROC_GROWN];
+  const grown = before + ((words - held) >>> 1) * size;
+  if (grown > (alone ? cache.holdBytes : Math.min(cache.holdBytes, SHARED_HOLD))) {
     cache.flushedBytes = Math.min(FLUSHED_MAX, cache.flushedBytes + (held >>> 1) * size);
     return false;
   }
-  if (!enterRoom(cache)) return false;
-  if (!moveStack(cache, spanClass, words)) return beginRoomAnew(cache, spanClass);
-  cache.grownBytes += more;
+  if (!inRecord && !enterRoom(cache)) return false;
+  // First, so that whoever repairs this record knows that there are no zeros below its stacks.
+  m[cache.ref + PROC_GROWN] = grown;
+  if (inRecord) {
+    widenStack(cache, spanClass);
+  } else if (!moveStack(cache, spanClass, words + 2)) {
+    m[cache.ref + PROC_GROWN] = before;
+    return beginRoomAnew(cache, spanClass);
+  }
   return true;
+}
+
+/** To all the room that there is in the record, of which it ends at the end. */
+function widenStack(cache: MCache, spanClass: number): void {
+  const { t } = cache.heap;
+  const { m } = t.mem;
+  const start = stackStart(m, cache.ref, spanClass);
+  const end = recordEnd(cache, spanClass);
+  const zeros = end - STACK_WORDS;
+  m.copyWithin(zeros + 2, start, end);
+  beginStats(t.mem, cache.ref);
+  placeAbove(cache, spanClass, zeros, end, end - start);
+  endStats(t.mem, cache.ref);
 }
 
 /** False: the room is another thread's. */
@@ -175,9 +231,10 @@ function moveStack(cache: MCache, spanClass: number, words: number): boolean {
 /** The room is full of areas, used or left. If the other stacks in it hold little, all are given up. Whether this one was. */
 function beginRoomAnew(cache: MCache, spanClass: number): boolean {
   let slots = 0;
-  for (let i = 2; i < cache.heap.spanClasses; i++) if (i !== spanClass && isGrown(cache, i)) slots += slotsOf(cache, i);
+  for (let i = 2; i < cache.heap.spanClasses; i++)
+    if (i !== spanClass && isInRoom(cache, i)) slots += slotsOf(cache, i);
   if (slots > FEW_SLOTS) return refuse(cache, spanClass);
-  const given = isGrown(cache, spanClass);
+  const given = isInRoom(cache, spanClass);
   giveUpStacks(cache);
   return given;
 }
@@ -191,6 +248,14 @@ function refuse(cache: MCache, spanClass: number): boolean {
   if (!isGrown(cache, spanClass)) return false;
   giveUpStack(cache, spanClass);
   return true;
+}
+
+/** Whether a full stack that may not grow has handed out as many slots as it holds since it was full before. */
+function isUseful(cache: MCache, spanClass: number): boolean {
+  const reused = slotsReused(cache.heap.t.mem, cache.ref, spanClass);
+  const since = reused - cache.reusedWhenFull[spanClass];
+  cache.reusedWhenFull[spanClass] = reused;
+  return since >= REUSE_MAX;
 }
 
 /** A span with `bytes` of free slots is taken again. If some of them were flushed, they are not to be the next time. */
@@ -208,18 +273,21 @@ export function flushGrown(cache: MCache, spanClass: number): number {
   return slots;
 }
 
-/** The stack of a class is flushed, and is as small as before. */
+/** The stack of a class is flushed, and is as small as at first. */
 function giveUpStack(cache: MCache, spanClass: number): void {
   const { t } = cache.heap;
+  const { m } = t.mem;
   flushGrown(cache, spanClass);
+  const bytes = grownBytes(cache, spanClass);
   beginStats(t.mem, cache.ref);
   resetStack(cache, spanClass);
   endStats(t.mem, cache.ref);
+  m[cache.ref + PROC_GROWN] -= bytes;
 }
 
 /** That of all stacks that have grown. */
 export function giveUpStacks(cache: MCache): void {
-  if (cache.heap.t.mem.m[cache.ref + PROC_ROOM_NEXT] === 0) return;
+  if (cache.heap.t.mem.m[cache.ref + PROC_GROWN] === 0) return;
   for (let i = 2; i < cache.heap.spanClasses; i++) if (isGrown(cache, i)) giveUpStack(cache, i);
   leaveRoom(cache);
 }

@@ -105,6 +105,8 @@ export const PROC_TRACE_PENDING = 106;
 
 /** First free word of the reuse room, as this thread uses it; 0: it does not. See cache/reuse-stacks.ts. */
 export const PROC_ROOM_NEXT = 107;
+/** Bytes of the slots that this thread's reuse stacks have room for beyond what they have at first. */
+export const PROC_GROWN = 108;
 
 export const PROC_CLASSES = 128;
 /** Room for this many classes: MAX_SPAN_CLASSES. */

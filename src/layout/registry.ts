@@ -9,6 +9,7 @@ import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-map.ts';
+import './registry-pacer.ts';
 import './registry-pages.ts';
 import './registry-profile.ts';
 import './registry-root.ts';
@@ -104,46 +105,7 @@ import {
   LINE,
   ROOT_LISTS,
 } from './header.ts';
-import {
-  CONS_MARK_READINGS,
-  LIMITER_BACKGROUND,
-  LIMITER_CAPACITY,
-  LIMITER_ENABLED,
-  LIMITER_FILL,
-  LIMITER_LAST_ENABLED_CYCLE,
-  LIMITER_LAST_UPDATE,
-  LIMITER_OVERFLOW,
-  LIMITER_PROCS,
-  LIMITER_TRANSITIONING,
-  PACER_ASSIST_BYTES_PER_WORK,
-  PACER_ASSIST_WORK_PER_BYTE,
-  PACER_CONS_MARK,
-  PACER_CONS_MARK_PI,
-  PACER_DEDICATED_WORKERS,
-  PACER_FRACTIONAL_GOAL,
-  PACER_GC_PERCENT,
-  PACER_GC_PERCENT_HEAP_GOAL,
-  PACER_HEAP_GOAL,
-  PACER_HEAP_MARKED,
-  PACER_HEAP_MINIMUM,
-  PACER_IDLE_WORKERS_MAX,
-  PACER_LAST_CONS_MARK,
-  PACER_LAST_HEAP_GOAL,
-  PACER_LAST_HEAP_SCAN,
-  PACER_LAST_STACK_SCAN,
-  PACER_MARK_START_TIME,
-  PACER_MEMORY_LIMIT,
-  PACER_RULES,
-  PACER_RUNWAY,
-  PACER_SWEEP_DIST_MIN_TRIGGER,
-  PACER_TRIGGER,
-  PACER_TRIGGERED,
-  PACER_WORDS,
-  PI_WORDS,
-  SWEEP_HEAP_LIVE_BASIS,
-  SWEEP_PAGES_PER_BYTE,
-  SWEEP_PAGES_SWEPT_BASIS,
-} from './pacer.ts';
+import { PACER_WORDS } from './pacer.ts';
 import {
   CLASSES_MASK,
   MC_SHIFT,
@@ -164,6 +126,7 @@ import {
   PROC_EMPTY_PAGES,
   PROC_EPOCH,
   PROC_FLUSH_GEN,
+  PROC_GROWN,
   PROC_HANDLES,
   PROC_ID,
   PROC_KEEP,
@@ -392,6 +355,7 @@ defineStruct('proc', 'p, mcache', PROC_WORDS, {
   marking: [PROC_MARKING, 'u32', 'racy'],
   reuse: [PROC_REUSE, 'u32', 'owner'],
   roomNext: [PROC_ROOM_NEXT, 'u32', 'owner'],
+  grown: [PROC_GROWN, 'u32', 'owner'],
   awaiting: [PROC_AWAITING, 'u32', 'owner'],
   sweeping: [PROC_SWEEPING, 'u32', 'atomic'],
   pauses: [PROC_PAUSES, 'u32', 'owner'],
@@ -433,45 +397,6 @@ defineStruct('rtype', 'abi.Type', RTYPE_MASK, {
   nameBytes: [RTYPE_NAME_BYTES, 'u32', 'immutable'],
   definitionBytes: [RTYPE_DEFINITION_BYTES, 'u32', 'immutable'],
   fingerprint: [RTYPE_FINGERPRINT, 'u32', 'immutable'],
-});
-
-// Doubles throughout, so an offset counts twice.
-defineStruct('pacer', 'gcControllerState, gcCPULimiterState', 2 * PACER_WORDS, {
-  rules: [2 * PACER_RULES, 'f64', 'immutable'],
-  gcPercent: [2 * PACER_GC_PERCENT, 'f64', 'locked'],
-  memoryLimit: [2 * PACER_MEMORY_LIMIT, 'f64', 'locked'],
-  heapMinimum: [2 * PACER_HEAP_MINIMUM, 'f64', 'locked'],
-  runway: [2 * PACER_RUNWAY, 'f64', 'locked'],
-  consMark: [2 * PACER_CONS_MARK, 'f64', 'locked'],
-  lastConsMark: [2 * PACER_LAST_CONS_MARK, 'words', 'locked', 2 * CONS_MARK_READINGS],
-  consMarkPi: [2 * PACER_CONS_MARK_PI, 'words', 'locked', 2 * PI_WORDS],
-  gcPercentHeapGoal: [2 * PACER_GC_PERCENT_HEAP_GOAL, 'f64', 'locked'],
-  sweepDistMinTrigger: [2 * PACER_SWEEP_DIST_MIN_TRIGGER, 'f64', 'locked'],
-  triggered: [2 * PACER_TRIGGERED, 'f64', 'locked'],
-  heapMarked: [2 * PACER_HEAP_MARKED, 'f64', 'locked'],
-  lastHeapScan: [2 * PACER_LAST_HEAP_SCAN, 'f64', 'locked'],
-  lastStackScan: [2 * PACER_LAST_STACK_SCAN, 'f64', 'locked'],
-  markStartTime: [2 * PACER_MARK_START_TIME, 'f64', 'locked'],
-  lastHeapGoal: [2 * PACER_LAST_HEAP_GOAL, 'f64', 'locked'],
-  dedicatedWorkers: [2 * PACER_DEDICATED_WORKERS, 'f64', 'locked'],
-  fractionalGoal: [2 * PACER_FRACTIONAL_GOAL, 'f64', 'locked'],
-  idleWorkersMax: [2 * PACER_IDLE_WORKERS_MAX, 'f64', 'locked'],
-  assistWorkPerByte: [2 * PACER_ASSIST_WORK_PER_BYTE, 'f64', 'racy'],
-  assistBytesPerWork: [2 * PACER_ASSIST_BYTES_PER_WORK, 'f64', 'racy'],
-  heapGoal: [2 * PACER_HEAP_GOAL, 'f64', 'racy'],
-  trigger: [2 * PACER_TRIGGER, 'f64', 'racy'],
-  limiterFill: [2 * LIMITER_FILL, 'f64', 'locked'],
-  limiterCapacity: [2 * LIMITER_CAPACITY, 'f64', 'locked'],
-  limiterOverflow: [2 * LIMITER_OVERFLOW, 'f64', 'locked'],
-  limiterLastUpdate: [2 * LIMITER_LAST_UPDATE, 'f64', 'racy'],
-  limiterEnabled: [2 * LIMITER_ENABLED, 'f64', 'racy'],
-  limiterLastEnabledCycle: [2 * LIMITER_LAST_ENABLED_CYCLE, 'f64', 'locked'],
-  limiterProcs: [2 * LIMITER_PROCS, 'f64', 'locked'],
-  limiterBackground: [2 * LIMITER_BACKGROUND, 'f64', 'locked'],
-  limiterTransitioning: [2 * LIMITER_TRANSITIONING, 'f64', 'locked'],
-  sweepPagesPerByte: [2 * SWEEP_PAGES_PER_BYTE, 'f64', 'racy'],
-  sweepHeapLiveBasis: [2 * SWEEP_HEAP_LIVE_BASIS, 'f64', 'racy'],
-  sweepPagesSweptBasis: [2 * SWEEP_PAGES_SWEPT_BASIS, 'f64', 'racy'],
 });
 
 const agree: Record<string, boolean> = {

@@ -6,6 +6,7 @@ import { popcount32 } from '../base/bits.ts';
 import { NIL, type ProcRef, type SpanRef, type Words } from '../base/brand.ts';
 import { hasDeferred, waitsForSweep } from '../cache/defer.ts';
 import { MCache } from '../cache/mcache.ts';
+import { grownBytes } from '../cache/reuse-stacks.ts';
 import { centralRef } from '../central/mcentral.ts';
 import { CENTRAL_FULL, CENTRAL_SETS, SET_COUNT, SET_WORDS } from '../layout/central.ts';
 import { TINY_SIZE } from '../layout/constants.ts';
@@ -22,6 +23,7 @@ import {
   MC_WIN_ADDR,
   MC_WIN_WORD,
   PROC_EMPTY_PAGES,
+  PROC_GROWN,
   PROC_ID,
   PROC_REMOTE_HEAD,
   PROC_ROOM_NEXT,
@@ -147,8 +149,10 @@ function verifyProc(cache: MCache, seen: Set<SpanRef>): void {
 }
 
 /** Reuse stacks lie in their thread's record, or apart from each other in the part of the room that it uses. */
-function verifyAreas({ heap, ref, id }: MCache): void {
+function verifyAreas(cache: MCache): void {
+  const { heap, ref, id } = cache;
   const { m, plan } = heap.t.mem;
+  let bytes = 0;
   const next = m[ref + PROC_ROOM_NEXT];
   const owner = m[H_ROOM_OWNER];
   if (next !== 0 && owner !== id) fail('mcache.area', `thread ${id} uses the reuse room, which is thread ${owner}'s`);
@@ -156,6 +160,7 @@ function verifyAreas({ heap, ref, id }: MCache): void {
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
     const start = stackStart(m, ref, spanClass);
     const end = stackEnd(m, ref, spanClass);
+    bytes += grownBytes(cache, spanClass);
     if (end === ref + PROC_STACKS + ((spanClass + 1) << STACK_SHIFT) && start <= end && end - start < STACK_WORDS)
       continue;
     if (start < plan.reuseRoom + 2 || end > next || start >= end)
@@ -167,6 +172,8 @@ function verifyAreas({ heap, ref, id }: MCache): void {
     if (grown[i]![0] < grown[i - 1]![1])
       fail('mcache.area', `thread ${id}: the reuse stacks of classes ${grown[i - 1]![2]} and ${grown[i]![2]} overlap`);
   }
+  if (m[ref + PROC_GROWN] !== bytes)
+    fail('mcache.grown', `thread ${id}: ${m[ref + PROC_GROWN]}, its reuse stacks have grown by ${bytes} bytes`);
 }
 
 /** Returns the pages of the empty spans that the class keeps. */

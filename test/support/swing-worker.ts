@@ -1,9 +1,9 @@
-/** A worker that frees and allocates many objects of many sizes in turns, alone in its heap, until it is terminated. */
+/** A worker that frees and allocates up to `most` objects of many sizes in turns until it is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { attachHeap, type SharedHeap } from '../../src/index.ts';
 import { random } from './random.ts';
 
-const { shared, seed } = workerData as { shared: SharedHeap; seed: number };
+const { shared, seed, most } = workerData as { shared: SharedHeap; seed: number; most: number };
 const heap = attachHeap(shared);
 const { raw } = heap;
 const r = random(seed);
@@ -13,7 +13,7 @@ parentPort!.postMessage(heap.threadId);
 
 for (;;) {
   const size = r.pick(sizes);
-  const n = r.below(3000);
+  const n = r.below(most);
   heap.scope(() => {
     for (let i = 0; i < n; i++) live.push(raw.mallocgc(r.oneIn(4) ? r.pick(sizes) : size, null, false));
     const kept = r.below(live.length + 1);

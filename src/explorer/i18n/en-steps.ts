@@ -107,11 +107,13 @@ export const enSteps = {
   'step.freeStack':
     'The allocation bit is cleared, and slot {slot} goes on the reuse stack: the next malloc of this class takes it.',
   'step.freeStackFull':
-    'The reuse stack of the class is full. It is kept short so that memory is not held back: all of it goes back to the spans, unless the thread is alone and has wanted again what it gave back.',
+    'The reuse stack of the class is full. It is kept short so that memory is not held back: all of it goes back to the spans, unless the thread has wanted again what it gave back.',
   'step.keepEmpty':
     'A span without objects is kept at the end of the thread’s list, since what was freed is often wanted again soon. Others get it before the heap grows.',
   'step.freeFlush':
     'Spans that were full have free slots again and move to the partial list; they are looked through from their start when it is their turn.',
+  'step.freeWiden':
+    'The stack has got more room in the thread’s record. The allocation bit is cleared, and slot {slot} goes on it.',
   'step.freeGrow':
     'The stack has got more room in the heap’s reuse room. The allocation bit is cleared, and slot {slot} goes on it.',
   'step.freeSpan': 'The slot lies behind freeindex: the span itself hands it out again. Only its bit is cleared.',

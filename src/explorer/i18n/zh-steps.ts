@@ -81,10 +81,10 @@ export const zhSteps: Readonly<Record<StepTextKey, string>> = {
   'step.freeFind':
     'free({address})：第 {page} 页指向 span 记录，一次乘法得到槽 {slot}。记录中的一个字说明本线程是否拥有该 span。',
   'step.freeStack': '清除分配位，槽 {slot} 放上重用栈：此类的下一次 malloc 会取它。',
-  'step.freeStackFull':
-    '该类的重用栈已满。它保持很短，以免占住内存：全部还给 span，除非只有这一个线程，而且它归还的又被要过。',
+  'step.freeStackFull': '该类的重用栈已满。它保持很短，以免占住内存：全部还给 span，除非本线程归还的又被要过。',
   'step.keepEmpty': '没有对象的 span 留在线程链表的末尾，因为刚释放的往往很快又要用。在堆增长之前，别人可以得到它。',
   'step.freeFlush': '原本已满的 span 又有空闲槽，移到部分空闲链表；轮到它们时从头查找。',
+  'step.freeWiden': '栈在线程记录中得到了更多空间。清除分配位，槽 {slot} 放上栈。',
   'step.freeGrow': '栈在堆的重用区得到了更多空间。清除分配位，槽 {slot} 放上栈。',
   'step.freeSpan': '该槽在 freeindex 之后：span 自己会再交出它。只清除它的位。',
   'step.freeTiny': '对象的位从微小块的掩码中去除。最后一个对象离开后，块就空闲。',

@@ -11,7 +11,7 @@ import type { Malloc } from '../../malloc/malloc.ts';
 import type { RType } from '../../malloc/rtype.ts';
 import { tinyAlign } from '../../malloc/tiny.ts';
 import { slotIndex, spanBase, spanOf } from '../../spans/mspan.ts';
-import { stackEnd } from '../../spans/reuse-stack.ts';
+import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import { Recorder, type Step } from './recorder.ts';
 import type { WordChange } from './tape.ts';
 import { WordNames } from './words.ts';
@@ -133,6 +133,7 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   const top = large ? 0 : m[cache.classRef(spanClass) + MC_TOP];
   const tiny = spanClass === cache.heap.tinySpanClass;
   const end = stackEnd(m, t.ref, spanClass);
+  const room = end - stackStart(m, t.ref, spanClass);
   const full = !large && !tiny && top === end && index < m[s + SPAN_FREEINDEX];
   if (full) recorder.look('free', 'mcache', 'freeStackFull', {}, [cache.classRef(spanClass) + MC_TOP]);
   const ahead = !large && index >= m[s + SPAN_FREEINDEX];
@@ -141,7 +142,8 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   let text = 'freeStack';
   if (large) text = 'freeDone';
   else if (tiny) text = 'freeTiny';
-  else if (full) text = stackEnd(m, t.ref, spanClass) === end ? 'freeFlush' : 'freeGrow';
+  else if (full && stackEnd(m, t.ref, spanClass) - stackStart(m, t.ref, spanClass) <= room) text = 'freeFlush';
+  else if (full) text = stackEnd(m, t.ref, spanClass) === end ? 'freeWiden' : 'freeGrow';
   else if (ahead) text = 'freeSpan';
   if (changes.length > 0 || !large) {
     recorder.add(

@@ -1,4 +1,4 @@
-/** Reuse stacks of a thread that is alone grow with what it frees and wants again; and are given up when that is over. */
+/** Reuse stacks grow with what a thread frees and wants again, far if it is alone; and are given up when that is over. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, viewHeap } from '../../../src/index.ts';
 import { H_ROOM_OWNER } from '../../../src/layout/header.ts';
@@ -6,6 +6,8 @@ import {
   MC_SIZE,
   MC_TOP,
   PROC_AREAS,
+  PROC_EMPTY_PAGES,
+  PROC_GROWN,
   PROC_ROOM_NEXT,
   PROC_STACKS,
   ROOM_WORDS,
@@ -281,10 +283,138 @@ test('a reader sees no slots on a stack that somebody died moving', () => {
   make(3000);
   const { Frees } = heap.memStats();
   const area = x.proc(heap.threadId) + PROC_AREAS + 2 * spanClass;
-  const base = x.proc(heap.threadId) + PROC_STACKS + spanClass * STACK_WORDS + 2;
-  // As `place` leaves it before its last store.
-  x.m.set([base, base + 254], area);
+  const end = x.proc(heap.threadId) + PROC_STACKS + (spanClass + 1) * STACK_WORDS;
+  // As `place` leaves it before its last two stores, and before its last.
+  x.m.set([end, end], area);
   expect(heap.memStats()).toMatchObject({ Frees, HeapObjects: 3000 });
+  x.m[x.classOf(heap.threadId, spanClass) + MC_TOP] = end - 20;
+  expect(heap.memStats()).toMatchObject({ Frees, HeapObjects: 3000 });
+});
+
+describe('beside another thread', () => {
+  let other: Heap;
+  const grown = (by: Heap = heap): number => x.m[x.proc(by.threadId) + PROC_GROWN]!;
+
+  beforeEach(() => {
+    other = attachHeap(heap.share());
+  });
+
+  test('a stack gets all the room of the record, and no more', () => {
+    const spanClass = swing(100, 512);
+    expect(stack(spanClass)).toEqual({ slots: 100, room: 127 });
+    expect(grown()).toBe((127 - 16) * 512);
+    expect(inRoom()).toBe(0);
+    const before = refills();
+    const addrs = make(100, 512);
+    expect(refills()).toBe(before);
+    freeAll(addrs);
+    expect(make(100, 512)).toEqual(addrs.toReversed());
+    heap.verify();
+  });
+
+  test('the last freed still comes first after a stack got more room', () => {
+    for (let round = 0; grown() === 0; round++) {
+      const addrs = make(30, 512);
+      freeAll(addrs);
+      heap.verify();
+      if (grown() > 0) expect(make(30, 512)).toEqual(addrs.toReversed());
+      expect(round).toBeLessThan(20);
+    }
+  });
+
+  test('a stack that is full again before it has handed out what it holds is small again, for a while', () => {
+    let spanClass = swing(100, 512);
+    expect(stack(spanClass).room).toBe(127);
+    freeAll(make(400, 512));
+    expect(stack(spanClass).room).toBe(16);
+    expect(grown()).toBe(0);
+    heap.verify();
+    spanClass = swing(100, 512);
+    expect(stack(spanClass).room).toBe(16);
+    for (let round = 0; stack(spanClass).room === 16; round++) {
+      swing(100, 512);
+      expect(round).toBeLessThan(100);
+    }
+    expect(stack(spanClass).room).toBe(127);
+    heap.verify();
+  });
+
+  test('one that is full now and then is flushed, and keeps its room', () => {
+    const spanClass = swing(100, 512);
+    const held = make(40, 512);
+    // More than it holds, by little each time.
+    for (let i = 0; i < 300; i++) {
+      freeAll(make(100, 512));
+      if (i % 10 === 0) freeAll([...make(127, 512), held.pop()!]);
+    }
+    expect(stack(spanClass).room).toBe(127);
+    heap.verify();
+  });
+
+  test('all together hold back a MiB, with the empty spans', () => {
+    for (let size = 80; size <= 1024; size += 16) swing(100, size);
+    expect(grown()).toBeGreaterThan(400 << 10);
+    expect(grown()).toBeLessThanOrEqual(512 << 10);
+    freeAll(make(60_000, 512));
+    const pages = x.m[x.proc(heap.threadId) + PROC_EMPTY_PAGES]!;
+    expect(pages * 8192 + grown()).toBeLessThanOrEqual(MB + 8192);
+    heap.verify();
+  });
+
+  test('the heap does not become larger than it was while stacks hold slots', () => {
+    const sizes = [512, 768, 1024];
+    for (let round = 0; round < 40; round++) freeAll(sizes.flatMap((size) => make(100, size)));
+    const { peakHeapBytes } = heap.stats();
+    for (const addr of sizes.flatMap((size) => make(1, size))) expect(stack(spanClassOf(addr)).slots).toBe(99);
+    make(20, 8192);
+    expect(heap.stats().peakHeapBytes).toBe(peakHeapBytes);
+    heap.verify();
+  });
+
+  test('a thread leaves, or is reaped, and the next one has a sound record', () => {
+    swing(100, 512, other);
+    expect(grown(other)).toBeGreaterThan(0);
+    const id = other.threadId;
+    other.detach();
+    for (let round = 0; round < 3; round++) {
+      other = attachHeap(heap.share());
+      expect(other.threadId).toBe(id);
+      expect(grown(other)).toBe(0);
+      heap.verify();
+      const spanClass = swing(100, 512, other);
+      expect(stack(spanClass, other)).toEqual({ slots: 100, room: 127 });
+      heap.reap(id);
+      heap.verify();
+    }
+    expect(heap.memStats().HeapObjects).toBe(0);
+  });
+
+  test('one that died giving a stack more room leaves a sound record', () => {
+    const spanClass = spanClassOf(make(1, 512, other)[0]!);
+    swing(100, 512);
+    const id = other.threadId;
+    const at = x.proc(id) + PROC_STACKS + spanClass * STACK_WORDS;
+    // As `grow` leaves it before the stack is moved.
+    x.m[x.proc(id) + PROC_GROWN] = 111 * 512;
+    x.m.fill(77, at + 2, at + STACK_WORDS - 32);
+    heap.reap(id);
+    heap.verify();
+    other = attachHeap(heap.share());
+    expect(other.threadId).toBe(id);
+    heap.verify();
+    expect(make(20, 512, other).every((addr) => x.span(addr) !== 0)).toBe(true);
+    heap.verify();
+  });
+
+  test('a snapshot turns the stacks off for a while, and they grow again', () => {
+    const spanClass = swing(100, 512);
+    heap.snapshotSync(() => {});
+    expect(grown()).toBe(0);
+    heap.verify();
+    swing(100, 512);
+    expect(stack(spanClass)).toEqual({ slots: 100, room: 127 });
+    heap.verify();
+  });
 });
 
 test('with a collector stacks stay small', () => {
@@ -292,6 +422,7 @@ test('with a collector stacks stay small', () => {
   x = new Internals(heap);
   const spanClass = swing(3000);
   expect(stack(spanClass).room).toBe(127);
+  expect(stack(swing(100, 512)).room).toBe(16);
   expect(inRoom()).toBe(0);
   heap.gc();
   heap.verify();
@@ -333,7 +464,7 @@ test('any sequence of phases leaves a sound heap with exactly the objects that l
   const live: number[] = [];
   let other: Heap | undefined;
   for (let phase = 0; phase < 120; phase++) {
-    const n = r.below(4000);
+    const n = r.below(r.pick([100, 4000]));
     if (r.oneIn(2)) {
       const size = r.pick(sizes);
       live.push(...make(n, r.oneIn(2) ? size : r.pick(sizes)));

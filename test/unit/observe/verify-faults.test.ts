@@ -42,6 +42,7 @@ import {
   PC_FREE_LO,
   PROC_AREAS,
   PROC_EMPTY_PAGES,
+  PROC_GROWN,
   PROC_PAGE_CACHE,
   PROC_REMOTE_HEAD,
   PROC_ROOM_NEXT,
@@ -306,6 +307,7 @@ const CACHES: Fault[] = [
       return [...used, ...words.map((word, i): [number, number] => [area + i, word])];
     },
   ],
+  ['mcache.grown', ': 8, its reuse stacks have grown by 0 bytes', (r) => [[proc(r) + PROC_GROWN, 8]]],
   ['mcache.area', "which is thread 0's", (r) => [[proc(r) + PROC_ROOM_NEXT, r.x.mem.plan.reuseRoom]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
   ['mcache.fullCount', 'the list has', (r) => [[r.c + MC_FULL_COUNT, 9]]],

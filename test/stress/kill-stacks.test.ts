@@ -1,6 +1,6 @@
 /**
- * A thread that is alone in its heap is terminated at any moment, its reuse stacks grown or in the middle of it. Whoever comes
- * next reaps it, finds a sound heap and the room free, and lets its own stacks grow.
+ * A thread is terminated at any moment, its reuse stacks grown or in the middle of it: one that is alone in its heap, where
+ * whoever comes next reaps it, finds a sound heap and the room free, and lets its own stacks grow; and one beside others.
  *
  * SPANHEAP_STRESS_SECONDS=n kills for n seconds instead of 15 times. SPANHEAP_SEED=n repeats a seed.
  */
@@ -8,8 +8,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, inject, test } from 'vitest';
-import { attachHeap, createHeap, type SharedHeap } from '../../src/index.ts';
+import { attachHeap, createHeap, type Heap, type SharedHeap } from '../../src/index.ts';
 import { H_ROOM_OWNER } from '../../src/layout/header.ts';
+import { PROC_GROWN } from '../../src/layout/proc.ts';
 import { Internals } from '../support/internals.ts';
 import { newSeed, random } from '../support/random.ts';
 
@@ -36,7 +37,7 @@ test(
       // What the dead held stays: there is no collector.
       if (round % 20 === 19) ({ shared, x } = newHeap());
       const worker = new Worker(`${inject('workerDir')}/swing-worker.mjs`, {
-        workerData: { shared, seed: seed + round },
+        workerData: { shared, seed: seed + round, most: 3000 },
       });
       const [id] = (await once(worker, 'message')) as [number];
       await sleep(r.below(80));
@@ -58,6 +59,33 @@ test(
       heap.detach();
     }
     expect(owned).toBeGreaterThan(0);
+  },
+  120_000 + SECONDS * 1000,
+);
+
+test(
+  'a thread beside another is killed again and again',
+  async () => {
+    const seed = newSeed('killed beside another');
+    const r = random(seed);
+    const create = (): Heap => createHeap({ gc: 'off', maxBytes: 256 << 20, maxThreads: 3 });
+    let heap = create();
+    let grown = 0;
+    const end = Date.now() + SECONDS * 1000;
+    for (let round = 0; SECONDS > 0 ? Date.now() < end : round < ROUNDS; round++) {
+      if (round % 20 === 19) heap = create();
+      const x = new Internals(heap);
+      const worker = new Worker(`${inject('workerDir')}/swing-worker.mjs`, {
+        workerData: { shared: heap.share(), seed: seed + round, most: 120 },
+      });
+      const [id] = (await once(worker, 'message')) as [number];
+      await sleep(r.below(60));
+      await worker.terminate();
+      if (x.m[x.proc(id) + PROC_GROWN] !== 0) grown++;
+      heap.reap(id);
+      heap.verify();
+    }
+    expect(grown).toBeGreaterThan(0);
   },
   120_000 + SECONDS * 1000,
 );
