@@ -17,10 +17,12 @@ export interface MallocTask extends Budget {
   readonly total: number;
 }
 
-const MEMORY = 1 << 30;
+/** Bytes for recycled objects; fresh ones need what `total` says, and metadata of theirs besides. */
+const MEMORY = 2 ** 30;
+const FRESH_MEMORY = 3.5 * 2 ** 30;
 
 const task = taskOf<MallocTask>();
-const peer = await openPeer(task.peer, { bytes: MEMORY, wasm: task.wasm });
+const peer = await openPeer(task.peer, { bytes: task.recycled ? MEMORY : FRESH_MEMORY, wasm: task.wasm });
 answer(peer.run(() => (task.recycled ? recycled(peer, task) : fresh(peer, task))));
 
 function allocate(zalloc: (size: number) => number, size: number, out: Int32Array): number {
