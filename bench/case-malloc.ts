@@ -17,7 +17,7 @@ export interface MallocTask extends Budget {
   readonly total: number;
 }
 
-/** Bytes for recycled objects; fresh ones need what `total` says, and metadata of theirs besides. */
+/** Bytes for recycled objects, and for fresh ones: of these there are 3 GiB. */
 const MEMORY = 2 ** 30;
 const FRESH_MEMORY = 3.5 * 2 ** 30;
 

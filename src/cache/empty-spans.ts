@@ -7,7 +7,6 @@
  * FREEING, and its owner, stored before it leaves its list, so that whoever repairs the lists knows whose it is.
  */
 import { NIL, type SpanRef } from '../base/brand.ts';
-import { PAGE_SHIFT } from '../layout/constants.ts';
 import { H_PAGES_IN_USE, H_PEAK_PAGES, H_PROCS } from '../layout/header.ts';
 import { MC_PARTIAL_COUNT, MC_PARTIAL_FIRST, MC_PARTIAL_LAST, PROC_EMPTY_PAGES, PROC_GROWN } from '../layout/proc.ts';
 import {
@@ -22,9 +21,9 @@ import {
 } from '../layout/span.ts';
 import { listAppend, listRemove } from '../spans/mspan.ts';
 import type { MCache } from './mcache.ts';
-import { flushGrown } from './reuse-stacks.ts';
+import { flushGrown, heldPages } from './reuse-stacks.ts';
 
-/** Pages of empty spans that a thread keeps at first, and always when others may need them. */
+/** Pages of empty spans that a thread keeps at first, and at most when others may need them. */
 export const KEEP_PAGES = 128;
 /** Slots of grown reuse stacks after which a call flushes no further one. */
 const FLUSH_SLOTS = 8192;
@@ -48,9 +47,8 @@ export function settle(cache: MCache, c: number, s: SpanRef): void {
 
 /** Pages of empty spans that the thread may keep: beside others, fewer by what its reuse stacks may hold back. */
 function keepPages(cache: MCache): number {
-  const { m } = cache.heap.t.mem;
-  if (Atomics.load(m, H_PROCS) === 1) return cache.keepPages;
-  return KEEP_PAGES - (m[cache.ref + PROC_GROWN] >>> PAGE_SHIFT);
+  const alone = Atomics.load(cache.heap.t.mem.m, H_PROCS) === 1;
+  return alone ? cache.keepPages : KEEP_PAGES - heldPages(cache);
 }
 
 /** A new span is needed: if some were given back, they would have been wanted, and the limit rises by its pages. */

@@ -13,8 +13,8 @@
  *   partial, at its end: those that are empty (empty-spans.ts)
  *
  * A freed slot goes on the reuse stack of its class and is the next to be handed out (Go 1.26's `freegc` lists and
- * mimalloc's local free lists are the models). The stack is short, unless the thread is alone in a heap without collector:
- * when it is full, all of it goes back to the spans (reuse-stacks.ts). Slots freed in a `partial` span, or above freeindex,
+ * mimalloc's local free lists are the models). The stack is short, though in a heap without collector it may grow: when
+ * it is full, all of it goes back to the spans (reuse-stacks.ts). Slots freed in a `partial` span, or above freeindex,
  * go back to the span directly.
  *
  * Unlike Go, a full span stays with its thread instead of going to mcentral: `free` then needs no lock. When a cycle of

@@ -6,21 +6,22 @@
  * spans (`flushClass`), so that memory held back is bounded, and empty spans are found.
  *
  * In a heap without collector stacks grow, by as many bytes as were flushed and then wanted again: first to REUSE_MAX slots,
- * which is all that the thread's record has room for. Several threads stop there, and at SHARED_HOLD in all, of which they keep
- * fewer empty spans: what one holds back, the others cannot have. A thread that is alone holds back from nobody, and goes
+ * which is all that the thread's record has room for. Several threads stop there, and at SHARED_HOLD in all, for which they
+ * keep fewer empty spans: what one holds back, the others cannot have. A thread that is alone holds back from nobody, and goes
  * on into the heap's reuse room, where each stack moves to an area twice as large, or grows on if its area is the last.
  * A program that frees much and allocates much in turns soon does nothing but push and pop; one that frees everything once gets
  * its memory back. Stacks that have grown are flushed before the heap becomes larger than it ever was (empty-spans.ts), so that
- * they hardly make it larger; and when they are full in the room while others are there, each goes back
- * into the record. Flushing takes a few nanoseconds a slot when neighbours were freed together, and some hundred when
+ * they hardly make it larger. When others come, one is given up each time that one is full, until the thread holds back no
+ * more than it may. Flushing takes a few nanoseconds a slot when neighbours were freed together, and some hundred when
  * each is of another span: so an area has a largest size, and `malloc` and `free` flush no more than one of the large
  * ones in a call.
  *
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
- * is in H_ROOM_OWNER, from its first area there until it gives all up, leaves, or is reaped. A stack is moved in one
+ * is in H_ROOM_OWNER, from its first area there until the last is given up, or it is reaped. A stack is moved in one
  * piece between two safepoints; a thread that dies in the middle has only lost the list of its free slots, which their
  * allocation bits tell anew (test/stress/kill-stacks.test.ts). Who reads without stopping it looks at the statistics' sequence.
  */
+import { PAGE_SHIFT } from '../layout/constants.ts';
 import { GC_ENABLED } from '../layout/gc.ts';
 import { H_PROCS, H_ROOM_OWNER } from '../layout/header.ts';
 import {
@@ -71,7 +72,7 @@ function resetStack(cache: MCache, spanClass: number): void {
   const { m } = cache.heap.t.mem;
   const end = recordEnd(cache, spanClass);
   const start = end - firstWords(cache, spanClass);
-  // Where no stack has grown nothing was ever written below; writing the zeros would cost a page for four classes.
+  // Where none has grown they are there; writing them would cost a page for four classes.
   if (m[cache.ref + PROC_GROWN] !== 0) m.fill(0, start - 2, start);
   if (m[cache.ref + PROC_REUSE] !== 0) place(cache, spanClass, start, end, 0);
   else placeAbove(cache, spanClass, end - 2, end, 0);
@@ -97,12 +98,12 @@ function placeAbove(cache: MCache, spanClass: number, zeros: number, end: number
   place(cache, spanClass, zeros + 2, end, used);
 }
 
-/** The stack lies there, `used` words of it in use. Whoever reads it half done sees no slots. */
+/** The stack lies there, `used` words of it in use. Whoever reads it half done sees no slots, or those of before. */
 function place(cache: MCache, spanClass: number, start: number, end: number, used: number): void {
   const { m } = cache.heap.t.mem;
   const area = cache.ref + PROC_AREAS + 2 * spanClass;
-  m[area] = end;
   m[area + 1] = end;
+  m[area] = end;
   m[cache.classRef(spanClass) + MC_TOP] = start + used;
   m[area] = start;
 }
@@ -120,7 +121,7 @@ function isInRoom(cache: MCache, spanClass: number): boolean {
 }
 
 function isGrown(cache: MCache, spanClass: number): boolean {
-  return roomWords(cache, spanClass) > firstWords(cache, spanClass);
+  return grownBytes(cache, spanClass) > 0;
 }
 
 /** Bytes of the slots that the stack of a class has room for beyond what it has at first; none while it is off. */
@@ -149,40 +150,40 @@ export function makeStackRoom(cache: MCache, c: number): boolean {
   const spanClass = cache.classOf(c);
   if (m[cache.ref + PROC_REUSE] === 0) return false;
   const alone = Atomics.load(m, H_PROCS) === 1;
-  if (m[GC_ENABLED] !== 0 || (!alone && isInRoom(cache, spanClass))) {
-    if (!isGrown(cache, spanClass)) return false;
-    giveUpStack(cache, spanClass);
-    return true;
-  }
+  if (m[GC_ENABLED] !== 0) return false;
+  if (!alone && (isInRoom(cache, spanClass) || m[cache.ref + PROC_GROWN] > SHARED_HOLD))
+    return giveUpOne(cache, spanClass);
   return m[c + MC_TOP] !== stackEnd(m, cache.ref, spanClass) || grow(cache, spanClass, alone);
 }
 
 /** False: it may not, or there is no room for it. */
 function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
   const { m } = cache.heap.t.mem;
-  const held = roomWords(cache, spanClass);
-  const inRecord = held < RECORD_WORDS;
-  const words = inRecord ? RECORD_WORDS : 2 * (held + 2) - 2;
   const size = m[cache.classRef(spanClass) + MC_SIZE];
   if (size > GROW_SIZE) return false;
+  const held = roomWords(cache, spanClass);
+  const inRecord = held < RECORD_WORDS;
   if (!alone && !inRecord) return isGrown(cache, spanClass) && !isUseful(cache, spanClass) && refuse(cache, spanClass);
   if (cache.refused[spanClass] > 0) {
     cache.refused[spanClass]--;
     return false;
   }
-  if (words + 2 > AREA_WORDS) return refuse(cache, spanClass);
+  // With the zeros.
+  const words = inRecord ? STACK_WORDS : 2 * (held + 2);
+  if (words > AREA_WORDS) return refuse(cache, spanClass);
   const before = m[cache.ref + PROC_GROWN];
-  const grown = before + ((words - held) >>> 1) * size;
-  if (grown > (alone ? cache.holdBytes : Math.min(cache.holdBytes, SHARED_HOLD))) {
+  const grown = before + ((words - 2 - held) >>> 1) * size;
+  if (grown > cache.holdBytes) {
     cache.flushedBytes = Math.min(FLUSHED_MAX, cache.flushedBytes + (held >>> 1) * size);
     return false;
   }
+  if (!alone && grown > SHARED_HOLD) return beginRecordAnew(cache, spanClass);
   if (!inRecord && !enterRoom(cache)) return false;
-  // First, so that whoever repairs this record knows that there are no zeros below its stacks.
+  // First, so that whoever repairs this record knows that there may be no zeros below its stacks.
   m[cache.ref + PROC_GROWN] = grown;
   if (inRecord) {
     widenStack(cache, spanClass);
-  } else if (!moveStack(cache, spanClass, words + 2)) {
+  } else if (!moveStack(cache, spanClass, words)) {
     m[cache.ref + PROC_GROWN] = before;
     return beginRoomAnew(cache, spanClass);
   }
@@ -231,12 +232,33 @@ function moveStack(cache: MCache, spanClass: number, words: number): boolean {
 /** The room is full of areas, used or left. If the other stacks in it hold little, all are given up. Whether this one was. */
 function beginRoomAnew(cache: MCache, spanClass: number): boolean {
   let slots = 0;
-  for (let i = 2; i < cache.heap.spanClasses; i++)
-    if (i !== spanClass && isInRoom(cache, i)) slots += slotsOf(cache, i);
+  for (let i = 2; i < cache.heap.spanClasses; i++) if (i !== spanClass && isGrown(cache, i)) slots += slotsOf(cache, i);
   if (slots > FEW_SLOTS) return refuse(cache, spanClass);
-  const given = isInRoom(cache, spanClass);
+  const given = isGrown(cache, spanClass);
   giveUpStacks(cache);
   return given;
+}
+
+/** Others have all that the thread may hold back, maybe for nothing: they are to show anew which of them need it. False. */
+function beginRecordAnew(cache: MCache, spanClass: number): boolean {
+  cache.refused[spanClass] = REFUSALS;
+  giveUpStacks(cache);
+  return false;
+}
+
+/**
+ * The thread was alone, and holds back more than it may beside others: one stack after the other is given up. Whether it
+ * was this one.
+ */
+function giveUpOne(cache: MCache, spanClass: number): boolean {
+  if (isGrown(cache, spanClass)) {
+    giveUpStack(cache, spanClass);
+    return true;
+  }
+  let largest = 2;
+  for (let i = 2; i < cache.heap.spanClasses; i++) if (grownBytes(cache, i) > grownBytes(cache, largest)) largest = i;
+  giveUpStack(cache, largest);
+  return false;
 }
 
 /**
@@ -267,27 +289,37 @@ export function wantSlots(cache: MCache, bytes: number): void {
 
 /** Flushes the stack of a class if it has grown. It keeps its room. How many slots that were. */
 export function flushGrown(cache: MCache, spanClass: number): number {
-  if (!isGrown(cache, spanClass)) return 0;
   const slots = slotsOf(cache, spanClass);
-  if (slots > 0) cache.flushClass(cache.classRef(spanClass));
+  if (slots === 0 || !isGrown(cache, spanClass)) return 0;
+  cache.flushClass(cache.classRef(spanClass));
   return slots;
 }
 
 /** The stack of a class is flushed, and is as small as at first. */
 function giveUpStack(cache: MCache, spanClass: number): void {
   const { t } = cache.heap;
-  const { m } = t.mem;
+  const inRoom = isInRoom(cache, spanClass);
   flushGrown(cache, spanClass);
   const bytes = grownBytes(cache, spanClass);
   beginStats(t.mem, cache.ref);
   resetStack(cache, spanClass);
   endStats(t.mem, cache.ref);
-  m[cache.ref + PROC_GROWN] -= bytes;
+  t.mem.m[cache.ref + PROC_GROWN] -= bytes;
+  if (inRoom && isRoomEmpty(cache)) leaveRoom(cache);
+}
+
+function isRoomEmpty(cache: MCache): boolean {
+  for (let i = 2; i < cache.heap.spanClasses; i++) if (isInRoom(cache, i)) return false;
+  return true;
 }
 
 /** That of all stacks that have grown. */
 export function giveUpStacks(cache: MCache): void {
   if (cache.heap.t.mem.m[cache.ref + PROC_GROWN] === 0) return;
   for (let i = 2; i < cache.heap.spanClasses; i++) if (isGrown(cache, i)) giveUpStack(cache, i);
-  leaveRoom(cache);
+}
+
+/** Pages that the slots are worth which a thread may hold back beside others, as far as its stacks have grown. */
+export function heldPages(cache: MCache): number {
+  return Math.min(cache.heap.t.mem.m[cache.ref + PROC_GROWN], SHARED_HOLD) >>> PAGE_SHIFT;
 }

@@ -187,7 +187,8 @@ function freshBits({ t }: MHeap, words: number): Ref {
   t.lock(H_HEAP_LOCK);
   const found = allocBits(t, words);
   t.unlock(H_HEAP_LOCK);
-  // The region has room for three bitmaps of every slot there can be, and that is how many are in use at a time.
+  // The region has room for three bitmaps of every slot there can be, and that is how many are in use at a time; and for
+  // what threads leave of their pieces.
   if (found === NIL) fatal('no room for mark bits');
   return found;
 }

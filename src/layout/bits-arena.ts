@@ -13,3 +13,5 @@ export const ARENA_EPOCH = 2;
 export const ARENA_BITS = 16;
 /** GC_BITS_CHUNK, in words. */
 export const ARENA_WORDS = 16384;
+/** Words that a thread takes from a block at a time, a page of the processor's: see PROC_BITS_NEXT. */
+export const PIECE_WORDS = 1024;

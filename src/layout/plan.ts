@@ -9,7 +9,7 @@
  * gcBits region comes early because a bit's index must fit in 32 bits.
  */
 import { roundUp } from '../base/bits.ts';
-import { ARENA_WORDS } from './bits-arena.ts';
+import { ARENA_WORDS, PIECE_WORDS } from './bits-arena.ts';
 import { CENTRAL_WORDS } from './central.ts';
 import { ARENA_PAGES, CHUNK_PAGES, MAX_ALLOC, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from './constants.ts';
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
@@ -76,8 +76,10 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const fixallocs = take(FIXALLOCS * FIX_WORDS);
   const stats = take(STATS_WORDS);
   const procs = take(maxProcs * PROC_WORDS, STACK_WORDS);
-  // Two bitmaps for each 8-byte slot, in up to three roles at once, and room for blocks that are not full.
-  const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS, ARENA_WORDS);
+  // Two bitmaps for each 8-byte slot, in up to three roles at once; room for blocks that are not full, and for a piece of
+  // each thread's in each role.
+  const pieces = 3 * maxProcs * PIECE_WORDS;
+  const bitsWords = roundUp((pages * PAGE_SIZE) / 64 + 16 * ARENA_WORDS + pieces, ARENA_WORDS);
   const gcBits = take(bitsWords, ARENA_WORDS);
   // For every page of a 32-bit address space: any address can be looked up without asking how large the heap is.
   const spans = take(MAX_ALLOC / PAGE_SIZE);

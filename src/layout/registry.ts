@@ -5,7 +5,7 @@
  *
  * Loading this file checks that no two fields overlap and that constants which belong together agree.
  */
-import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from './bits-arena.ts';
+import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS, PIECE_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
 import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-map.ts';
@@ -406,8 +406,8 @@ const agree: Record<string, boolean> = {
   'the pacer’s doubles fit into their lines': 2 * PACER_WORDS <= GC_PACER_LINES * LINE,
   'PROC_SPAN_CLASSES is MAX_SPAN_CLASSES': PROC_SPAN_CLASSES === MAX_SPAN_CLASSES,
   'CLASSES_MASK covers the class records': CLASSES_MASK === PROC_SPAN_CLASSES * MC_WORDS - 1,
-  'STACK_SHIFT is log2 of STACK_WORDS, two words a slot':
-    1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX < STACK_WORDS,
+  'STACK_SHIFT is log2 of STACK_WORDS, two words a slot and two zeros':
+    1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX + 2 === STACK_WORDS,
   'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % STACK_WORDS === 0,
   'reuse stacks are aligned to their size': PROC_STACKS % STACK_WORDS === 0 && ROOM_WORDS % STACK_WORDS === 0,
   'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_ALLOC_BITS && SPAN_DIV < H_VERSION && SPAN_CACHE < H_VERSION,
@@ -420,6 +420,7 @@ const agree: Record<string, boolean> = {
   'the words of snapshots are in their line': SNAP_STATE === 214 * LINE && SNAP_WORDS <= LINE,
   'the words of named roots are in their line': H_ROOT_FREE + ROOT_LISTS <= H_ROOTS + LINE,
   'a segment of the log is full before it ends': LOG_ENTRIES + LOG_ROOM + 2 === LOG_PAGES * SEGMENT_WORDS,
+  'a block of bits is of whole pieces': ARENA_WORDS % PIECE_WORDS === 0,
   'ARENA_WORDS is GC_BITS_CHUNK': ARENA_WORDS * 4 === GC_BITS_CHUNK,
 };
 for (const [what, holds] of Object.entries(agree)) if (!holds) throw new Error(`layout: ${what} no longer holds`);

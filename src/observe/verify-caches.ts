@@ -77,6 +77,9 @@ export function verifyCaches(heap: MHeap, spans: readonly SpanRef[]): void {
   verifyCentrals(heap, seen);
   const procs = attachedProcs(mem);
   for (const p of procs) verifyProc(new MCache(heap, p), seen);
+  const owner = m[H_ROOM_OWNER];
+  if (owner !== 0 && !procs.some((p) => m[p + PROC_ID] === owner && m[p + PROC_ROOM_NEXT] !== 0))
+    fail('header.roomOwner', `the reuse room is thread ${owner}'s, which does not use it`);
   for (const s of spans) {
     if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE && !seen.has(s))
       fail('span.list', `${describeSpan(m, s)} is on no list`);
@@ -167,6 +170,7 @@ function verifyAreas(cache: MCache): void {
       fail('mcache.area', `thread ${id}, class ${spanClass}: its reuse stack is from ${hex(start)} to ${hex(end)}`);
     grown.push([start - 2, end, spanClass]);
   }
+  if (next !== 0 && grown.length === 0) fail('mcache.area', `thread ${id} has no stack in the reuse room it uses`);
   grown.sort((a, b) => a[0] - b[0]);
   for (let i = 1; i < grown.length; i++) {
     if (grown[i]![0] < grown[i - 1]![1])

@@ -11,7 +11,7 @@
  */
 import { roundUp } from '../base/bits.ts';
 import { NIL, type Ref } from '../base/brand.ts';
-import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS } from '../layout/bits-arena.ts';
+import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS, PIECE_WORDS } from '../layout/bits-arena.ts';
 import {
   H_BITS_CURRENT,
   H_BITS_EPOCH,
@@ -33,13 +33,7 @@ export function bitsWords(nelems: number): number {
   return ((nelems + 64) >>> 6) << 1;
 }
 
-/**
- * Words that a thread takes from an arena at a time: 4 KiB, where the processor's prefetchers stop. With smaller pieces they
- * fetch other threads' bits, which those are about to write: of two threads that free and allocate, each does 5 % less.
- */
-const PIECE_WORDS = 1024;
-
-/** Cuts `words` zeroed words, at most 64, without a lock; nil when the first `next` block has no room left. */
+/** Cuts `words` zeroed words without a lock; nil when the first `next` block has no room left. */
 export function tryAllocBits(t: Proc, words: number): Ref {
   const { m } = t.mem;
   const p = t.ref;
@@ -49,23 +43,24 @@ export function tryAllocBits(t: Proc, words: number): Ref {
     return next as Ref;
   }
   const arena = Atomics.load(m, H_BITS_NEXT);
-  if (arena === NIL || m[arena + ARENA_USED] >= ARENA_WORDS) return NIL as Ref;
-  const used = Atomics.add(m, arena + ARENA_USED, PIECE_WORDS);
-  return used >= ARENA_WORDS ? (NIL as Ref) : takePiece(t, arena + used, words);
+  const piece = roundUp(words, PIECE_WORDS);
+  if (arena === NIL || m[arena + ARENA_USED] + piece > ARENA_WORDS) return NIL as Ref;
+  const used = Atomics.add(m, arena + ARENA_USED, piece);
+  return used + piece > ARENA_WORDS ? (NIL as Ref) : takePiece(t, arena + used, words);
 }
 
-/** The thread's piece is now the one from here to the next page; the first `words` of it are handed out. */
+/** The thread's piece is now the one from here to the end of a page; the first `words` of it are handed out. */
 function takePiece(t: Proc, start: number, words: number): Ref {
   const { m } = t.mem;
   // It is 0, but read before it is written, which costs two page faults.
   m[start] = 0;
   m[t.ref + PROC_BITS_NEXT] = start + words;
-  m[t.ref + PROC_BITS_END] = roundUp(start + 1, PIECE_WORDS);
+  m[t.ref + PROC_BITS_END] = roundUp(start + words, PIECE_WORDS);
   m[t.ref + PROC_BITS_EPOCH] = m[H_BITS_EPOCH];
   return start as Ref;
 }
 
-/** Cuts `words` zeroed words, at most 64. Lock: mheap. Nil when the gcBits region is used up. */
+/** Cuts `words` zeroed words, less than a block has. Lock: mheap. Nil when the gcBits region is used up. */
 export function allocBits(t: Proc, words: number): Ref {
   t.assertHeld(H_HEAP_LOCK);
   const m = t.mem.m;
@@ -82,7 +77,7 @@ export function allocBits(t: Proc, words: number): Ref {
   }
   m[arena + ARENA_EPOCH] = m[H_BITS_EPOCH];
   m[arena + ARENA_NEXT] = m[H_BITS_NEXT];
-  m[arena + ARENA_USED] = PIECE_WORDS;
+  m[arena + ARENA_USED] = roundUp(ARENA_BITS + words, PIECE_WORDS);
   Atomics.store(m, H_BITS_NEXT, arena);
   return takePiece(t, arena + ARENA_BITS, words);
 }

@@ -85,7 +85,7 @@ export function spanClassCount(m: Words): number {
   return m[H_SIZE_CLASSES] * 2 + 2;
 }
 
-/** Slots on the reuse stack of a class; 0 for a record that is being made ready, or while the stack is being moved. */
+/** Slots on the reuse stack of a class; 0 for a record that is being made ready. While it is moved: 0, or those before. */
 function stacked(m: Words, p: ProcRef, spanClass: number): number {
   const c = p + PROC_CLASSES + (spanClass << MC_SHIFT);
   const top = m[c + MC_TOP];

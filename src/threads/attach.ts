@@ -15,6 +15,8 @@ import { MCache } from '../cache/mcache.ts';
 import { GC_RESERVED } from '../layout/gc.ts';
 import { H_PROCS } from '../layout/header.ts';
 import {
+  PROC_BITS_EPOCH,
+  PROC_BITS_NEXT,
   PROC_CLASSES,
   PROC_COUNTED,
   PROC_EPOCH,
@@ -70,7 +72,9 @@ function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
     const epoch = Atomics.load(m, ref + PROC_EPOCH);
     if ((epoch & 1) !== 0 || Atomics.compareExchange(m, ref + PROC_EPOCH, epoch, epoch + 1) !== epoch) continue;
     m.fill(0, ref + PROC_ID, ref + PROC_EPOCH);
-    m.fill(0, ref + PROC_EPOCH + 1, ref + PROC_CLASSES);
+    // But for the piece of bits, which the next thread may cut on from.
+    m.fill(0, ref + PROC_EPOCH + 1, ref + PROC_BITS_NEXT);
+    m.fill(0, ref + PROC_BITS_EPOCH + 1, ref + PROC_CLASSES);
     m[ref + PROC_ID] = id;
     m[ref + PROC_THREAD] = thread;
     Atomics.store(m, ref + PROC_NAMED, epoch + 1);

@@ -148,6 +148,32 @@ describe('somebody else comes', () => {
     other.verify();
   });
 
+  test('and has the room when the first has given its stack there up, and then left', () => {
+    swing(3000);
+    const addrs = make(3000);
+    const other = attachHeap(heap.share());
+    freeAll(addrs);
+    expect(x.m[H_ROOM_OWNER]).toBe(0);
+    other.verify();
+    heap.detach();
+    const spanClass = swing(3000, SIZE, other);
+    expect(stack(spanClass, other).slots).toBeGreaterThanOrEqual(3000);
+    other.verify();
+  });
+
+  test('and it holds back no more than beside others from the first, though idle stacks are never full', () => {
+    for (let size = 80; size <= 1024; size += 16) swing(100, size);
+    swing(20_000);
+    const grown = (): number => x.m[x.proc(heap.threadId) + PROC_GROWN]!;
+    expect(grown()).toBeGreaterThan(MB);
+    const other = attachHeap(heap.share());
+    for (let round = 0; round < 60; round++) freeAll(make(300, 48));
+    expect(grown()).toBeLessThanOrEqual(512 << 10);
+    expect(inRoom()).toBe(0);
+    heap.verify();
+    other.detach();
+  });
+
   test('and reaps the first: what its stacks held is free', () => {
     swing(3000);
     const kept = make(1000);
@@ -242,6 +268,17 @@ test('when the room is full, what is left in it is given up once stacks hold lit
   expect(most).toBeGreaterThan(ROOM_WORDS / 2);
   expect(most).toBeLessThanOrEqual(ROOM_WORDS);
   expect(inRoom() - room).toBeLessThanOrEqual(ROOM_WORDS);
+});
+
+test('a stack that outgrows the room again and again may always begin anew', () => {
+  for (let round = 0; round < 20; round++) {
+    const spanClass = swing(30_000);
+    expect(stack(spanClass).slots).toBeGreaterThanOrEqual(30_000);
+    freeAll(make(80_000));
+    expect(stack(spanClass).room).toBe(127);
+    for (let i = 0; i < 4; i++) swing(2000);
+  }
+  heap.verify();
 });
 
 test('areas where another stack was before have zeros below their stacks', () => {
@@ -358,6 +395,24 @@ describe('beside another thread', () => {
     freeAll(make(60_000, 512));
     const pages = x.m[x.proc(heap.threadId) + PROC_EMPTY_PAGES]!;
     expect(pages * 8192 + grown()).toBeLessThanOrEqual(MB + 8192);
+    heap.verify();
+  });
+
+  test('stacks that nobody uses any more are given up for others that want to grow', () => {
+    for (const size of [896, 1024, 960, 832, 768]) swing(100, size);
+    const spanClass = spanClassOf(make(1, 256)[0]!);
+    for (let round = 0; stack(spanClass).room < 127; round++) {
+      swing(100, 256);
+      expect(round).toBeLessThan(200);
+    }
+    heap.verify();
+  });
+
+  test('what was flushed while nothing more may be held back is no reason to hold back more later', () => {
+    const { cache } = heap.raw as unknown as Malloc;
+    const sizes = Array.from({ length: 60 }, (_, i) => 80 + 16 * i);
+    for (let round = 0; round < 300; round++) for (const size of sizes) freeAll(make(60, size));
+    expect(cache.holdBytes).toBeLessThan(3 * MB);
     heap.verify();
   });
 

@@ -308,6 +308,15 @@ const CACHES: Fault[] = [
     },
   ],
   ['mcache.grown', ': 8, its reuse stacks have grown by 0 bytes', (r) => [[proc(r) + PROC_GROWN, 8]]],
+  ['header.roomOwner', 'which does not use it', (r) => [[H_ROOM_OWNER, r.heap.threadId]]],
+  [
+    'mcache.area',
+    'has no stack in the reuse room',
+    (r) => [
+      [H_ROOM_OWNER, r.heap.threadId],
+      [proc(r) + PROC_ROOM_NEXT, r.x.mem.plan.reuseRoom],
+    ],
+  ],
   ['mcache.area', "which is thread 0's", (r) => [[proc(r) + PROC_ROOM_NEXT, r.x.mem.plan.reuseRoom]]],
   ['mcache.partialCount', 'the list has', (r) => [[r.c + MC_PARTIAL_COUNT, 9]]],
   ['mcache.fullCount', 'the list has', (r) => [[r.c + MC_FULL_COUNT, 9]]],

@@ -1,6 +1,7 @@
 /** What of mheap the raw API alone does not reach: mark-bit arenas and their roles, manual spans, page caches. */
 import { beforeEach, expect, it } from 'vitest';
-import { ARENA_EPOCH, ARENA_NEXT, ARENA_WORDS } from '../../../src/layout/bits-arena.ts';
+import { attachHeap, createHeap } from '../../../src/index.ts';
+import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_WORDS, PIECE_WORDS } from '../../../src/layout/bits-arena.ts';
 import { PAGE_SIZE } from '../../../src/layout/constants.ts';
 import {
   H_BITS_CURRENT,
@@ -10,7 +11,7 @@ import {
   H_HEAP_LOCK,
   H_PAGES_IN_USE,
 } from '../../../src/layout/header.ts';
-import { PROC_PAGE_CACHE } from '../../../src/layout/proc.ts';
+import { PROC_BITS_END, PROC_PAGE_CACHE } from '../../../src/layout/proc.ts';
 import { SPAN_BASE, SPAN_STATE, SPAN_STATE_DEAD, SPAN_STATE_MANUAL } from '../../../src/layout/span.ts';
 import { cacheHas, isCacheEmpty } from '../../../src/pages/page-cache.ts';
 import { initMem, readClasses } from '../../../src/runtime/init.ts';
@@ -58,7 +59,8 @@ it('bits of one thread come one after the other, zeroed, and never overlap', () 
   const seen = new Set<number>();
   const broken: number[] = [];
   for (let i = 0; i < 5000; i++) {
-    const words = 2 << (i % 6);
+    // Now and then more than a piece has.
+    const words = i % 500 === 499 ? 4098 : 2 << (i % 6);
     const bits = tryAllocBits(t, words) || cut(words);
     for (let w = bits; w < bits + words; w++) {
       if (m[w] !== 0 || seen.has(w)) broken.push(w);
@@ -69,6 +71,39 @@ it('bits of one thread come one after the other, zeroed, and never overlap', () 
   expect(broken).toEqual([]);
   // Two arenas' worth at least: the roles were filled in order.
   expect(roles()[1]).toBeGreaterThan(1);
+});
+
+it('a piece of bits begins or ends where a page does', () => {
+  const first = cut(4);
+  expect(first % PIECE_WORDS).toBe(ARENA_BITS);
+  const ends = new Set<number>();
+  for (let i = 0; i < 2000; i++) {
+    tryAllocBits(t, 30);
+    ends.add(m[t.ref + PROC_BITS_END]! % PIECE_WORDS);
+  }
+  expect([...ends]).toEqual([0]);
+});
+
+it('threads that come and go cut on from the same piece of bits', () => {
+  const first = createHeap({ gc: 'off', maxBytes: 1 << 24, maxThreads: 2 });
+  for (let i = 0; i < 1500; i++) {
+    const other = attachHeap(first.share());
+    other.raw.mallocgc(8000, null, true);
+    other.detach();
+  }
+  first.verify();
+  expect(first.stats().liveObjects).toBe(1500);
+});
+
+it('more threads than a small heap has pages for: each has its piece of bits in every role', () => {
+  const first = createHeap({ gc: 'on', background: false, maxBytes: 1 << 24, maxThreads: 255 });
+  const all = Array.from({ length: 250 }, () => attachHeap(first.share()));
+  for (let cycle = 0; cycle < 5; cycle++) {
+    for (const heap of all) heap.raw.mallocgc(64, null, true);
+    first.gc();
+  }
+  first.verify();
+  for (const heap of all) heap.detach();
 });
 
 it('an epoch moves each arena from next to current to previous to free, and a free one is zeroed for its next use', () => {
