@@ -34,7 +34,8 @@ export function readDevToolsFile(text: string): DevToolsNode[] {
   };
   const width = meta.node_fields.length;
   const edgeWidth = meta.edge_fields.length;
-  if (meta.node_types.length !== width) fail(`${meta.node_types.length} types of ${width} node fields`);
+  // V8 13 names more types than fields.
+  if (meta.node_types.length < width) fail(`${meta.node_types.length} types of ${width} node fields`);
   if (nodes.length !== node_count * width) fail(`${nodes.length} numbers of ${node_count} nodes`);
   if (edges.length !== edge_count * edgeWidth) fail(`${edges.length} numbers of ${edge_count} edges`);
   for (const n of [...nodes, ...edges]) if (!Number.isInteger(n) || n < 0 || n > 0xffffffff) fail(`${n} is no index`);

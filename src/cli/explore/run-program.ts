@@ -46,8 +46,10 @@ function isInTerminal(): boolean {
 
 function isFile(path: string): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+    return statSync(path).isFile();
   } catch (error) {
+    // Not `throwIfNoEntry`: newer versions of Node take a file where a folder should be for no entry as well.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw unreadable(path, error);
   }
 }

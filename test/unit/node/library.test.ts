@@ -186,7 +186,8 @@ test('spanheap warm writes code that V8 takes, with the functions that are neede
   expect(packed.subarray(begin, begin + text.length).equals(text)).toBe(true);
   const code = packed.subarray(begin + text.length);
   expect(scriptOf(source(), code).cachedDataRejected).toBe(false);
-  expect(code.length).toBeGreaterThan(1.5 * codeOf(source()).length);
+  // Of another text: V8 has compiled functions of this one here, and may still know them.
+  expect(code.length).toBeGreaterThan(1.5 * codeOf(altered()).length);
   expect(run(SAY)).toBe(PLAIN);
   // Once more, over the old one; no drafts are left.
   expect(warm().status).toBe(0);

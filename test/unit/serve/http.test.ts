@@ -80,7 +80,12 @@ test('errors are JSON with a status; what is broken does not break the server', 
 
 test('an address that is too long is refused, however long', async () => {
   expect((await ask(server.url, `/echo?q=${'x'.repeat(9000)}`)).status).toBe(414);
-  expect([414, 431]).toContain((await ask(server.url, `/echo?q=${'x'.repeat(100_000)}`)).status);
+  // Node's own answer. Newer versions end the connection so early that the client may not see it.
+  const answer = ask(server.url, `/echo?q=${'x'.repeat(100_000)}`).then(
+    ({ status }) => status,
+    ({ code }: NodeJS.ErrnoException) => code,
+  );
+  expect([414, 431, 'ECONNRESET', 'EPIPE']).toContain(await answer);
 });
 
 test.each([
