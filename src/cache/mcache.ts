@@ -126,6 +126,8 @@ export class MCache {
   flushedBytes = 0;
   /** By span class: how many times more the stack is not asked to grow. */
   readonly refused = new Uint16Array(MAX_SPAN_CLASSES);
+  /** How many times more they are not given up for one that wants to grow. */
+  recordRefused = 0;
   /** By span class: how many slots had come from the stack when it was last full, and had all the room in the record. */
   readonly reusedWhenFull = new Float64Array(MAX_SPAN_CLASSES);
   private readonly m: Words;

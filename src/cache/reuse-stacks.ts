@@ -148,11 +148,10 @@ function slotsOf(cache: MCache, spanClass: number): number {
 export function makeStackRoom(cache: MCache, c: number): boolean {
   const { m } = cache.heap.t.mem;
   const spanClass = cache.classOf(c);
-  if (m[cache.ref + PROC_REUSE] === 0) return false;
+  if (m[cache.ref + PROC_REUSE] === 0 || m[GC_ENABLED] !== 0) return false;
   const alone = Atomics.load(m, H_PROCS) === 1;
-  if (m[GC_ENABLED] !== 0) return false;
-  if (!alone && (isInRoom(cache, spanClass) || m[cache.ref + PROC_GROWN] > SHARED_HOLD))
-    return giveUpOne(cache, spanClass);
+  const tooMuch = m[cache.ref + PROC_ROOM_NEXT] !== 0 || m[cache.ref + PROC_GROWN] > SHARED_HOLD;
+  if (!alone && tooMuch) return giveUpOne(cache, spanClass);
   return m[c + MC_TOP] !== stackEnd(m, cache.ref, spanClass) || grow(cache, spanClass, alone);
 }
 
@@ -171,16 +170,16 @@ function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
   // With the zeros.
   const words = inRecord ? STACK_WORDS : 2 * (held + 2);
   if (words > AREA_WORDS) return refuse(cache, spanClass);
-  const before = m[cache.ref + PROC_GROWN];
-  const grown = before + ((words - 2 - held) >>> 1) * size;
-  if (grown > cache.holdBytes) {
+  const more = ((words - 2 - held) >>> 1) * size;
+  if (m[cache.ref + PROC_GROWN] + more > cache.holdBytes) {
     cache.flushedBytes = Math.min(FLUSHED_MAX, cache.flushedBytes + (held >>> 1) * size);
     return false;
   }
-  if (!alone && grown > SHARED_HOLD) return beginRecordAnew(cache, spanClass);
+  if (!alone && m[cache.ref + PROC_GROWN] + more > SHARED_HOLD && !beginRecordAnew(cache)) return false;
   if (!inRecord && !enterRoom(cache)) return false;
+  const before = m[cache.ref + PROC_GROWN];
   // First, so that whoever repairs this record knows that there may be no zeros below its stacks.
-  m[cache.ref + PROC_GROWN] = grown;
+  m[cache.ref + PROC_GROWN] = before + more;
   if (inRecord) {
     widenStack(cache, spanClass);
   } else if (!moveStack(cache, spanClass, words)) {
@@ -229,36 +228,46 @@ function moveStack(cache: MCache, spanClass: number, words: number): boolean {
   return true;
 }
 
-/** The room is full of areas, used or left. If the other stacks in it hold little, all are given up. Whether this one was. */
+/**
+ * The room is full of areas, used or left. If the other stacks in it hold little, all in it are given up. Whether this one
+ * was.
+ */
 function beginRoomAnew(cache: MCache, spanClass: number): boolean {
   let slots = 0;
-  for (let i = 2; i < cache.heap.spanClasses; i++) if (i !== spanClass && isGrown(cache, i)) slots += slotsOf(cache, i);
+  for (let i = 2; i < cache.heap.spanClasses; i++)
+    if (i !== spanClass && isInRoom(cache, i)) slots += slotsOf(cache, i);
   if (slots > FEW_SLOTS) return refuse(cache, spanClass);
-  const given = isGrown(cache, spanClass);
-  giveUpStacks(cache);
+  const given = isInRoom(cache, spanClass);
+  for (let i = 2; i < cache.heap.spanClasses; i++) if (isInRoom(cache, i)) giveUpStack(cache, i);
   return given;
 }
 
-/** Others have all that the thread may hold back, maybe for nothing: they are to show anew which of them need it. False. */
-function beginRecordAnew(cache: MCache, spanClass: number): boolean {
-  cache.refused[spanClass] = REFUSALS;
+/**
+ * Other stacks have all that the thread may hold back, maybe for nothing: all are given up, and those that are used grow
+ * again. Not too often. Whether they were.
+ */
+function beginRecordAnew(cache: MCache): boolean {
+  if (cache.recordRefused > 0) {
+    cache.recordRefused--;
+    return false;
+  }
+  cache.recordRefused = REFUSALS;
   giveUpStacks(cache);
-  return false;
+  return true;
 }
 
 /**
- * The thread was alone, and holds back more than it may beside others: one stack after the other is given up. Whether it
- * was this one.
+ * The thread was alone, and holds back more than it may beside others: one stack after the other is given up, those in the
+ * room first. Whether it was this one.
  */
 function giveUpOne(cache: MCache, spanClass: number): boolean {
-  if (isGrown(cache, spanClass)) {
-    giveUpStack(cache, spanClass);
-    return true;
+  let longest = spanClass;
+  for (let i = 2; i < cache.heap.spanClasses; i++) {
+    const longer = roomWords(cache, i) > roomWords(cache, longest);
+    if (isGrown(cache, i) && (longer || !isGrown(cache, longest))) longest = i;
   }
-  let largest = 2;
-  for (let i = 2; i < cache.heap.spanClasses; i++) if (grownBytes(cache, i) > grownBytes(cache, largest)) largest = i;
-  giveUpStack(cache, largest);
-  return false;
+  giveUpStack(cache, longest);
+  return longest === spanClass;
 }
 
 /**

@@ -59,7 +59,7 @@ export const PROC_SPAN_CACHE = 45;
 export const SPAN_CACHE_MAX = 16;
 
 /**
- * Piece of a mark-bit arena that this thread cuts bitmaps from: next word, end, epoch. Spans of two threads then never
+ * Piece of a mark-bit arena that this thread cuts bitmaps from: next word, end, epoch. Spans of two threads then hardly ever
  * share a cache line of bits, which both would write at each malloc and free.
  */
 export const PROC_BITS_NEXT = 61;

@@ -5,6 +5,8 @@
  * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
  * and checks of their types at each use (see docs/architecture.md).
  *
+ * `needzero !== false` is one comparison; whether something is truthy takes V8 seven, where it does not know the caller.
+ *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X` instead of
  * sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a cold
  * call keeps the hot path's result an untagged integer where the two meet. What is no number or no type at all shows
@@ -152,7 +154,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const last = w[top];
     if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
     const bitIndex = w[top | 1];
-    if (needzero) zeroSmall(f64, last, w[c | MC_SIZE]);
+    if (needzero !== false) zeroSmall(f64, last, w[c | MC_SIZE]);
     w[c] = top;
     w[bitIndex >>> 5] |= 1 << bitIndex;
     const left = (w[c | MC_LEFT] - 1) | 0;
@@ -169,7 +171,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const bit = window & -window;
     const size = w[c | MC_SIZE];
     const addr = (w[c | MC_WIN_ADDR] + imul(31 - clz32(bit), size)) >>> 0;
-    if (needzero && w[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, size);
+    if (needzero !== false && w[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, size);
     w[c | MC_WIN] = window ^ bit;
     w[w[c | MC_WIN_WORD]] |= bit;
     return addr as Addr;
@@ -239,21 +241,13 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     return (addr >>> 0) as Addr;
   }
 
-  /** The stack is popped as in `small`: through that a call takes 2 ns more, since it loads all of it again. */
   function smallScan(c: number, type: number, needzero: boolean): Addr {
     const top = (m[c] - 2) | 0;
     const last = m[top];
     if (last !== 0) {
-      const bitIndex = m[top | 1];
       const s = m[(spans + (last >>> PAGE_SHIFT)) | 0];
-      if (needzero) zeroSmall(f64, last, m[c | MC_SIZE]);
-      m16[(m[s | SPAN_TYPES] + ((bitIndex - m[s | SPAN_ALLOC_BITS]) | 0)) | 0] = type;
-      m[c] = top;
-      m[bitIndex >>> 5] |= 1 << bitIndex;
-      const left = (m[c | MC_LEFT] - 1) | 0;
-      m[c | MC_LEFT] = left;
-      if (left < 0) popDue(a, c, last as Addr);
-      return (last >>> 0) as Addr;
+      m16[(m[s | SPAN_TYPES] + ((m[top | 1] - m[s | SPAN_ALLOC_BITS]) | 0)) | 0] = type;
+      return small(c, needzero);
     }
     const window = m[c | MC_WIN];
     if (window === 0) return (nextFree(c, type, needzero) >>> 0) as Addr;
@@ -261,7 +255,7 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     const i = 31 - clz32(bit);
     const word = m[c | MC_WIN_WORD];
     const addr = (m[c | MC_WIN_ADDR] + imul(i, m[c | MC_SIZE])) >>> 0;
-    if (needzero && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
+    if (needzero !== false && m[c | MC_NEEDZERO] !== 0) zeroSmall(f64, addr, m[c | MC_SIZE]);
     m16[m[c | MC_WIN_TYPES] + i] = type;
     m[c | MC_WIN] = window ^ bit;
     m[word] |= bit;

@@ -192,7 +192,7 @@ export function mallocLarge(a: Malloc, size: number, type: number, needzero: boo
   // Without locks, and with safepoints, at which only this word keeps it alive. Scan memory gets its type when no old
   // pointers are left in it: until then it holds none that the collector looks at.
   m[cache.ref + PROC_ALLOCATING] = addr;
-  if (dirty && (needzero || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
+  if (dirty && (needzero !== false || type !== 0)) zeroLarge(t, addr, npages * PAGE_SIZE);
   Atomics.store(m, s + SPAN_LARGE_TYPE, type);
   m[cache.ref + PROC_ALLOCATING] = 0;
   if (sampleLarge(cache, npages * PAGE_SIZE)) sampled(a, addr, npages * PAGE_SIZE);

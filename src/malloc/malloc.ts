@@ -60,8 +60,8 @@ import { type RType, refuseType, tagOfTypes } from './rtype.ts';
 export class Malloc implements Gate {
   /**
    * Allocates `size` bytes (Go: `mallocgc`) and returns their address, a multiple of 8 (of less below 16 bytes, as Go).
-   * With `type` null the memory is pointer-free; otherwise it holds values of the type. `needzero` false may leave old
-   * bytes in it.
+   * With `type` null the memory is pointer-free; otherwise it holds values of the type. `needzero` false, and nothing else,
+   * may leave old bytes in it.
    *
    * Throws AllocationSizeError for a size that is no size (negative, fractional, NaN, over 4 GiB), OutOfMemoryError when
    * the heap is full; the heap is as before then. May block for a short time on the heap lock, or while another thread

@@ -159,7 +159,7 @@ function verifyAreas(cache: MCache): void {
   const next = m[ref + PROC_ROOM_NEXT];
   const owner = m[H_ROOM_OWNER];
   if (next !== 0 && owner !== id) fail('mcache.area', `thread ${id} uses the reuse room, which is thread ${owner}'s`);
-  const grown: [from: number, to: number, spanClass: number][] = [];
+  const areas: [from: number, to: number, spanClass: number][] = [];
   for (let spanClass = 2; spanClass < heap.spanClasses; spanClass++) {
     const start = stackStart(m, ref, spanClass);
     const end = stackEnd(m, ref, spanClass);
@@ -168,13 +168,13 @@ function verifyAreas(cache: MCache): void {
       continue;
     if (start < plan.reuseRoom + 2 || end > next || start >= end)
       fail('mcache.area', `thread ${id}, class ${spanClass}: its reuse stack is from ${hex(start)} to ${hex(end)}`);
-    grown.push([start - 2, end, spanClass]);
+    areas.push([start - 2, end, spanClass]);
   }
-  if (next !== 0 && grown.length === 0) fail('mcache.area', `thread ${id} has no stack in the reuse room it uses`);
-  grown.sort((a, b) => a[0] - b[0]);
-  for (let i = 1; i < grown.length; i++) {
-    if (grown[i]![0] < grown[i - 1]![1])
-      fail('mcache.area', `thread ${id}: the reuse stacks of classes ${grown[i - 1]![2]} and ${grown[i]![2]} overlap`);
+  if (next !== 0 && areas.length === 0) fail('mcache.area', `thread ${id} has no stack in the reuse room it uses`);
+  areas.sort((a, b) => a[0] - b[0]);
+  for (let i = 1; i < areas.length; i++) {
+    if (areas[i]![0] < areas[i - 1]![1])
+      fail('mcache.area', `thread ${id}: the reuse stacks of classes ${areas[i - 1]![2]} and ${areas[i]![2]} overlap`);
   }
   if (m[ref + PROC_GROWN] !== bytes)
     fail('mcache.grown', `thread ${id}: ${m[ref + PROC_GROWN]}, its reuse stacks have grown by ${bytes} bytes`);

@@ -54,9 +54,11 @@ function takePiece(t: Proc, start: number, words: number): Ref {
   const { m } = t.mem;
   // It is 0, but read before it is written, which costs two page faults.
   m[start] = 0;
+  // Whoever dies in here leaves no piece or the whole: the record's next thread cuts on from it.
+  m[t.ref + PROC_BITS_END] = 0;
   m[t.ref + PROC_BITS_NEXT] = start + words;
-  m[t.ref + PROC_BITS_END] = roundUp(start + words, PIECE_WORDS);
   m[t.ref + PROC_BITS_EPOCH] = m[H_BITS_EPOCH];
+  m[t.ref + PROC_BITS_END] = roundUp(start + words, PIECE_WORDS);
   return start as Ref;
 }
 

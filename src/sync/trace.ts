@@ -156,7 +156,7 @@ export class TraceWriter {
 
   /** An object was made and nobody has its address yet; inside its region, before the next safepoint. */
   alloc(addr: number, size: number, type: number, zeroed: boolean): void {
-    this.event(EV_ALLOC, zeroed ? FLAG_ZEROED : 0, addr, size, type, 0);
+    this.event(EV_ALLOC, zeroed !== false ? FLAG_ZEROED : 0, addr, size, type, 0);
   }
 
   /** The collector has nothing left to sweep; written once a cycle. */

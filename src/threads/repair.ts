@@ -66,8 +66,6 @@ import { LIMITER_TRANSITIONING } from '../layout/pacer.ts';
 import {
   PAGE_CACHE_WORDS,
   PROC_AWAITING,
-  PROC_BITS_EPOCH,
-  PROC_BITS_NEXT,
   PROC_ID,
   PROC_MARKING,
   PROC_PAGE_CACHE,
@@ -218,8 +216,6 @@ function clearMarks(m: Words, s: SpanRef): void {
 function forgetCache(heap: MHeap, p: ProcRef): void {
   new MCache(heap, p).forget();
   heap.t.mem.m.fill(0, p + PROC_PAGE_CACHE, p + PROC_PAGE_CACHE + PAGE_CACHE_WORDS);
-  // Whoever died taking a piece of bits may have left the begin of one and the end of another.
-  heap.t.mem.m.fill(0, p + PROC_BITS_NEXT, p + PROC_BITS_EPOCH + 1);
 }
 
 /** Removes entries of spans that are not, or no more: half made, or half freed. */

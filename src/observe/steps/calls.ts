@@ -133,7 +133,8 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   const top = large ? 0 : m[cache.classRef(spanClass) + MC_TOP];
   const tiny = spanClass === cache.heap.tinySpanClass;
   const end = stackEnd(m, t.ref, spanClass);
-  const room = end - stackStart(m, t.ref, spanClass);
+  const roomOf = (): number => stackEnd(m, t.ref, spanClass) - stackStart(m, t.ref, spanClass);
+  const room = roomOf();
   const full = !large && !tiny && top === end && index < m[s + SPAN_FREEINDEX];
   if (full) recorder.look('free', 'mcache', 'freeStackFull', {}, [cache.classRef(spanClass) + MC_TOP]);
   const ahead = !large && index >= m[s + SPAN_FREEINDEX];
@@ -142,8 +143,8 @@ export function recordFree(malloc: Malloc, address: number): Walk {
   let text = 'freeStack';
   if (large) text = 'freeDone';
   else if (tiny) text = 'freeTiny';
-  else if (full && stackEnd(m, t.ref, spanClass) - stackStart(m, t.ref, spanClass) <= room) text = 'freeFlush';
-  else if (full) text = stackEnd(m, t.ref, spanClass) === end ? 'freeWiden' : 'freeGrow';
+  else if (roomOf() > room) text = stackEnd(m, t.ref, spanClass) === end ? 'freeWiden' : 'freeGrow';
+  else if (full || roomOf() < room) text = 'freeFlush';
   else if (ahead) text = 'freeSpan';
   if (changes.length > 0 || !large) {
     recorder.add(

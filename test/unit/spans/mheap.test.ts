@@ -84,12 +84,13 @@ it('a piece of bits begins or ends where a page does', () => {
   expect([...ends]).toEqual([0]);
 });
 
-it('threads that come and go cut on from the same piece of bits', () => {
+it.each(['leaves', 'is reaped'])('threads that come and go cut on from the same piece of bits: each %s', (end) => {
   const first = createHeap({ gc: 'off', maxBytes: 1 << 24, maxThreads: 2 });
   for (let i = 0; i < 1500; i++) {
     const other = attachHeap(first.share());
     other.raw.mallocgc(8000, null, true);
-    other.detach();
+    if (end === 'leaves') other.detach();
+    else first.reap(other.threadId);
   }
   first.verify();
   expect(first.stats().liveObjects).toBe(1500);
