@@ -67,11 +67,14 @@ export function makeRoom(cache: MCache, npages: number): void {
   const grows = () => Atomics.load(m, H_PAGES_IN_USE) + npages > Atomics.load(m, H_PEAK_PAGES);
   if (cache.marking) return;
   giveBackWhile(cache, grows);
+  if (m[cache.ref + PROC_GROWN] === 0 || !grows()) return;
   let slots = 0;
-  for (let spanClass = 2; m[cache.ref + PROC_GROWN] !== 0 && spanClass < cache.heap.spanClasses; spanClass++) {
-    if (slots >= FLUSH_SLOTS || !grows()) return;
-    slots += flushGrown(cache, spanClass);
+  for (const spanClass of cache.grownClasses) {
+    const flushed = flushGrown(cache, spanClass);
+    if (flushed === 0) continue;
+    slots += flushed;
     giveBackWhile(cache, grows);
+    if (slots >= FLUSH_SLOTS || !grows()) return;
   }
 }
 

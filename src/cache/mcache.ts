@@ -124,6 +124,8 @@ export class MCache {
   /** Bytes that the grown reuse stacks may hold back, and those flushed: see reuse-stacks.ts. */
   holdBytes = 0;
   flushedBytes = 0;
+  /** Span classes whose stack has grown: all of them, and maybe such as others have made small since. */
+  readonly grownClasses = new Set<number>();
   /** By span class: how many times more the stack is not asked to grow. */
   readonly refused = new Uint16Array(MAX_SPAN_CLASSES);
   /** How many times more they are not given up for one that wants to grow. */

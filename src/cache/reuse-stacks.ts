@@ -65,6 +65,7 @@ export function resetStacks(cache: MCache, on: boolean): void {
   m[cache.ref + PROC_REUSE] = on ? 1 : 0;
   for (let spanClass = 2; spanClass < cache.heap.spanClasses; spanClass++) resetStack(cache, spanClass);
   m[cache.ref + PROC_GROWN] = 0;
+  cache.grownClasses.clear();
   leaveRoom(cache);
 }
 
@@ -186,6 +187,7 @@ function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
     m[cache.ref + PROC_GROWN] = before;
     return beginRoomAnew(cache, spanClass);
   }
+  cache.grownClasses.add(spanClass);
   return true;
 }
 
@@ -314,6 +316,7 @@ function giveUpStack(cache: MCache, spanClass: number): void {
   resetStack(cache, spanClass);
   endStats(t.mem, cache.ref);
   t.mem.m[cache.ref + PROC_GROWN] -= bytes;
+  cache.grownClasses.delete(spanClass);
   if (inRoom && isRoomEmpty(cache)) leaveRoom(cache);
 }
 

@@ -60,7 +60,8 @@ export const SPAN_CACHE_MAX = 16;
 
 /**
  * Piece of a mark-bit arena that this thread cuts bitmaps from: next word, end, epoch. Spans of two threads then hardly ever
- * share a cache line of bits, which both would write at each malloc and free.
+ * share a cache line of bits, which both would write at each malloc and free, nor a page, within which the processor's
+ * prefetchers fetch lines that the other thread is about to write.
  */
 export const PROC_BITS_NEXT = 61;
 export const PROC_BITS_END = 62;

@@ -5,7 +5,7 @@
  * bases in its context are known objects: addresses and lengths become immediates, where fields of a class cost loads
  * and checks of their types at each use (see docs/architecture.md).
  *
- * `needzero !== false` is one comparison; whether something is truthy takes V8 seven, where it does not know the caller.
+ * `needzero !== false` is one comparison; whether something is truthy takes V8 six, where it does not know the caller.
  *
  * Each function does only what must be done when all is well, and leaves by one exit otherwise. `c | MC_X` instead of
  * sums spares overflow checks (`w[c]` is MC_TOP of a class record, `w[s]` SPAN_BASE); `>>> 0` on the result of a cold

@@ -17,6 +17,15 @@ import { newSeed, random } from '../support/random.ts';
 const SECONDS = Number(process.env['SPANHEAP_STRESS_SECONDS'] ?? 0);
 const ROUNDS = 15;
 
+/** Starts a worker that frees and allocates, and terminates it so many milliseconds after it has begun. Its thread's id. */
+async function killSwinging(workerData: object, ms: number): Promise<number> {
+  const worker = new Worker(`${inject('workerDir')}/swing-worker.mjs`, { workerData });
+  const [id] = (await once(worker, 'message')) as [number];
+  await sleep(ms);
+  await worker.terminate();
+  return id;
+}
+
 /** A heap to which nobody is attached. */
 function newHeap(): { shared: SharedHeap; x: Internals } {
   const first = createHeap({ gc: 'off', maxBytes: 256 << 20, maxThreads: 3 });
@@ -36,12 +45,7 @@ test(
     for (let round = 0; SECONDS > 0 ? Date.now() < end : round < ROUNDS; round++) {
       // What the dead held stays: there is no collector.
       if (round % 20 === 19) ({ shared, x } = newHeap());
-      const worker = new Worker(`${inject('workerDir')}/swing-worker.mjs`, {
-        workerData: { shared, seed: seed + round, most: 3000 },
-      });
-      const [id] = (await once(worker, 'message')) as [number];
-      await sleep(r.below(80));
-      await worker.terminate();
+      const id = await killSwinging({ shared, seed: seed + round, most: 3000 }, r.below(80));
       if (x.m[H_ROOM_OWNER] === id) owned++;
       const heap = attachHeap(shared);
       heap.reap(id);
@@ -75,12 +79,7 @@ test(
     for (let round = 0; SECONDS > 0 ? Date.now() < end : round < ROUNDS; round++) {
       if (round % 20 === 19) heap = create();
       const x = new Internals(heap);
-      const worker = new Worker(`${inject('workerDir')}/swing-worker.mjs`, {
-        workerData: { shared: heap.share(), seed: seed + round, most: 120 },
-      });
-      const [id] = (await once(worker, 'message')) as [number];
-      await sleep(r.below(60));
-      await worker.terminate();
+      const id = await killSwinging({ shared: heap.share(), seed: seed + round, most: 120 }, r.below(60));
       if (x.m[x.proc(id) + PROC_GROWN] !== 0) grown++;
       heap.reap(id);
       heap.verify();
