@@ -259,10 +259,15 @@ test('a thread dies between its number and its event: the others’ events follo
     read();
     return Atomics.load(control, victim.at + W_PARKED) === 1;
   });
+  const goesOn = (): Promise<void> => {
+    const progress = Atomics.load(control, other.at + W_PROGRESS);
+    return until('the other goes on', () => Atomics.load(control, other.at + W_PROGRESS) > progress + 2);
+  };
+  // Until it has, an event of its own may be missing that comes before the victim's.
+  await goesOn();
   while (read());
   const before = model.count('alloc');
-  const progress = control[other.at + W_PROGRESS]!;
-  await until('the other goes on', () => Atomics.load(control, other.at + W_PROGRESS) > progress + 2);
+  await goesOn();
   // What comes after it is held back: it may still write.
   read();
   expect(model.count('alloc')).toBe(before);
