@@ -56,7 +56,7 @@ import { isLargeClass } from '../layout/span-class.ts';
 import { allocBits, bitsWords, tryAllocBits } from '../spans/bits-arena.ts';
 import { count, countFreed, countLarge } from '../spans/heap-stats.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { spanBase } from '../spans/mspan.ts';
+import { setAllocBits, spanBase } from '../spans/mspan.ts';
 import { sweepSpecials } from '../spans/specials.ts';
 import { countTiny, noteTinyFree, tinyMaskWord, tinyWithout } from '../spans/tiny-mask.ts';
 import { loadAcquire } from '../sync/fence.ts';
@@ -195,7 +195,7 @@ function freshBits({ t }: MHeap, words: number): Ref {
 
 /** The mark bits become the allocation bits, and others, all 0, the mark bits. */
 function renewBits(m: Words, s: SpanRef, fresh: Ref, words: number): void {
-  m[s + SPAN_ALLOC_BITS] = m[s + SPAN_GCMARK_BITS];
+  setAllocBits(m, s, m[s + SPAN_GCMARK_BITS]);
   m[s + SPAN_PREV] = s;
   m[s + SPAN_GCMARK_BITS] = fresh << 5;
   m[s + SPAN_BITS_WORDS] = words;

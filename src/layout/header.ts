@@ -8,7 +8,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 13;
+export const LAYOUT_VERSION = 14;
 
 /** Words of a cache line. */
 export const LINE = 16;

@@ -13,7 +13,7 @@ import { ARENA_WORDS, PIECE_WORDS } from './bits-arena.ts';
 import { CENTRAL_WORDS } from './central.ts';
 import { ARENA_PAGES, CHUNK_PAGES, MAX_ALLOC, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from './constants.ts';
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
-import { HEADER_WORDS } from './header.ts';
+import { HEADER_WORDS, LINE } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
 import { PROC_WORDS, ROOM_WORDS, STACK_WORDS } from './proc.ts';
 import { SNAP_BITS_PER_PAGE } from './snapshot.ts';
@@ -60,8 +60,10 @@ export interface MetaPlan {
   /** Reuse stacks of a thread that is alone (cache/reuse-stacks.ts). */
   readonly reuseRoom: number;
   readonly persistent: number;
-  /** Words of allocator memory in all. */
+  /** First word after the last that is used. */
   readonly end: number;
+  /** Words of allocator memory in all. */
+  readonly words: number;
 }
 
 export function planMeta(pages: number, maxProcs: number): MetaPlan {
@@ -132,5 +134,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     reuseRoom,
     persistent,
     end: roundUp(next, 16),
+    // The views that begin at words 1 … 4 are as long as the first: sys/mem.ts.
+    words: roundUp(next, 16) + LINE,
   };
 }

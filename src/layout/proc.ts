@@ -119,23 +119,24 @@ export const CLASSES_MASK = 4095;
 /**
  * Next free word of the reuse stack, which lies where PROC_AREAS says. It ends at a multiple of STACK_WORDS, and a long one
  * has more of them inside: when `top & STACK_MASK` is 0, it may be full. Below its first pair is a pair of zeros: it is empty
- * when the address on top is 0. The first word of a record, since every `malloc` and `free` reads it.
+ * when the address on top is 0. Words 0 … 4 are those that the fast paths read most: each through a
+ * view of its own (sys/mem.ts).
  */
 export const MC_TOP = 0;
-export const MC_WIN_ADDR = 1;
+/** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
+export const MC_LEFT = 1;
+export const MC_SIZE = 2;
+export const MC_WIN = 3;
+export const MC_WIN_ADDR = 4;
 /** Word index of the allocation bits that the window mirrors. */
-export const MC_WIN_WORD = 2;
+export const MC_WIN_WORD = 5;
 /**
  * 16-bit index of the type number of the window's slot 0; of tiny blocks, word index of their masks. It means nothing in other
  * noscan classes.
  */
-export const MC_WIN_TYPES = 3;
-export const MC_WIN = 4;
-/** Slots that the class still hands out before its next profile sample (Go: `nextSample`); see cache/sampling.ts. */
-export const MC_LEFT = 5;
+export const MC_WIN_TYPES = 6;
 /** Frees by the owner that went straight back into a span, since they were moved into MT_RETURNED. See METERS below. */
-export const MC_DIRECT = 6;
-export const MC_SIZE = 7;
+export const MC_DIRECT = 7;
 /** The span of the window (Go: `alloc[spanClass]`); `emptymspan` when there is none. */
 export const MC_SPAN = 8;
 /** 1: the window's slots must be cleared before they are handed out as zero. */

@@ -214,8 +214,8 @@ import {
   SPAN_SWEEPGEN,
   SPAN_TABLE,
   SPAN_TABLE_CLASS,
-  SPAN_TINY_COUNTED,
   SPAN_TYPES,
+  SPAN_TYPES_LESS_BITS,
   SPAN_WORDS,
 } from './span.ts';
 
@@ -312,7 +312,8 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   table: [SPAN_TABLE, 'ref', 'owner'],
   tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
   counted: [SPAN_COUNTED, 'u32', 'owner'],
-  tinyCounted: [SPAN_TINY_COUNTED, 'u32', 'owner'],
+  // Of scan spans; of tiny blocks their objects.
+  typesLessBits: [SPAN_TYPES_LESS_BITS, 'u32', 'owner'],
 });
 
 defineStruct('workbuf', 'workbuf', WORKBUF_WORDS, {
@@ -410,7 +411,7 @@ const agree: Record<string, boolean> = {
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX + 2 === STACK_WORDS,
   'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % STACK_WORDS === 0,
   'reuse stacks are aligned to their size': PROC_STACKS % STACK_WORDS === 0 && ROOM_WORDS % STACK_WORDS === 0,
-  'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_ALLOC_BITS && SPAN_DIV < H_VERSION && SPAN_CACHE < H_VERSION,
+  'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_CACHE && SPAN_DIV < H_VERSION && SPAN_OWNER < H_VERSION,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,

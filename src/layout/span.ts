@@ -16,15 +16,26 @@
  * the span itself cannot hand out: `nelems` less the 0 bits at or above `freeindex`.
  */
 
+// Words 0 … 4 are those that `free` reads: each through a view of its own (sys/mem.ts).
 /** Addr of the first byte. */
 export const SPAN_BASE = 0;
-/** Id of the proc that alone may hand out and take back slots; 0: the mcentral lock guards them. */
-export const SPAN_OWNER = 1;
-export const SPAN_CLASS = 2;
-/** Bit index (word × 32 + bit, counted from the start of allocator memory) of slot 0's bit. */
-export const SPAN_ALLOC_BITS = 3;
-export const SPAN_FREEINDEX = 4;
-export const SPAN_ALLOC_COUNT = 5;
+/**
+ * What `free` goes by: the word index of the owner's class record, with two bits of the sweep generation on top, so that
+ * no value of an earlier cycle passes for one of this; 0 for spans that its fast path leaves alone: without
+ * owner, of large objects, of tiny blocks, those in which other threads have freed (SPAN_DEFER is not 0), and those with
+ * specials.
+ */
+export const SPAN_CACHE = 1;
+/** Object index without division, if the offset should be that of a slot: see SizeClassTable.inverse. Of small objects. */
+export const SPAN_INVERSE = 2;
+/** The factor in it; below is the distance to rotate by. */
+export const INVERSE_MASK = -32;
+/** The same word: type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
+export const SPAN_LARGE_TYPE = 2;
+export const SPAN_FREEINDEX = 3;
+/** Bit index (word × 32 + bit, counted from the start of allocator memory) of slot 0's bit. Set by `setAllocBits`. */
+export const SPAN_ALLOC_BITS = 4;
+export const SPAN_CLASS = 5;
 /** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
 export const SPAN_GCMARK_BITS = 6;
 /** Bytes of a slot; for a large object npages × PAGE_SIZE. */
@@ -36,33 +47,25 @@ export const SPAN_STATE = 8;
  * thread's when the last cycle ended, to be swept, and nobody's: owner and cache mean nothing.
  */
 export const SPAN_SWEEPGEN = 9;
-/** 1: free slots may hold old data. */
-export const SPAN_NEEDZERO = 10;
+/**
+ * Of a scan span: SPAN_TYPES less SPAN_ALLOC_BITS. Where the bit of a slot is known, as on the reuse stack, that much
+ * further is its type number.
+ */
+export const SPAN_TYPES_LESS_BITS = 10;
+/** The same word, of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
+export const SPAN_TINY_COUNTED = 10;
 /**
  * Side table of the slots, 0 if none. Scan spans: index in 16-bit units of slot 0's type number. Spans of tiny
  * blocks: word index of slot 0's tiny mask (low half: first bytes, high half: last bytes of the objects in it).
  */
 export const SPAN_TYPES = 11;
-/**
- * What `free` goes by: the word index of the owner's class record, with two bits of the sweep generation on top, so that
- * no value of an earlier cycle passes for one of this; 0 for spans that its fast path leaves alone: without
- * owner, of large objects, of tiny blocks, those in which other threads have freed (SPAN_DEFER is not 0), and those with
- * specials.
- */
-export const SPAN_CACHE = 12;
-/** Neighbours in the list the span is on. */
-export const SPAN_NEXT = 29;
-export const SPAN_PREV = 28;
+/** Id of the proc that alone may hand out and take back slots; 0: the mcentral lock guards them. */
+export const SPAN_OWNER = 12;
 /** Object index without division: see SizeClassTable.div. */
 export const SPAN_DIV = 13;
 /** Its bits below the factor. */
 export const DIV_SHIFT = 8;
-/** The same if the offset should be that of a slot: see SizeClassTable.inverse. Of a span of small objects. */
-export const SPAN_INVERSE = 14;
-/** The factor in it; below is the distance to rotate by. */
-export const INVERSE_MASK = -32;
-/** The same word: type number of a large object; stored after its memory was zeroed (Go: `largeType`). */
-export const SPAN_LARGE_TYPE = 14;
+export const SPAN_ALLOC_COUNT = 14;
 /** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
 export const SPAN_DEFER = 15;
 
@@ -93,10 +96,13 @@ export const SPAN_BITS_WORDS = 24;
 export const SPAN_BITS_EPOCH = 25;
 export const SPAN_TABLE = 26;
 export const SPAN_TABLE_CLASS = 27;
+/** Neighbours in the list the span is on. */
+export const SPAN_PREV = 28;
+export const SPAN_NEXT = 29;
 /** Slots that GC_HEAP_LIVE counts: those alive after the last sweep; all, once a thread has allocated from the span. */
 export const SPAN_COUNTED = 30;
-/** Of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
-export const SPAN_TINY_COUNTED = 31;
+/** 1: free slots may hold old data. */
+export const SPAN_NEEDZERO = 31;
 
 export const SPAN_WORDS = 32;
 

@@ -45,6 +45,7 @@ import {
   SPAN_STATE_MANUAL,
   SPAN_SWEEPGEN,
   SPAN_TYPES,
+  SPAN_TYPES_LESS_BITS,
 } from '../layout/span.ts';
 import { isLargeClass, isNoscan, sizeClassOf } from '../layout/span-class.ts';
 import { cacheHas } from '../pages/page-cache.ts';
@@ -282,6 +283,9 @@ function verifySideTable(heap: MHeap, s: SpanRef, at: string): void {
   const spanClass = m[s + SPAN_CLASS];
   if (isLargeClass(spanClass)) return;
   const bits = m[s + SPAN_ALLOC_BITS];
+  const ahead = m[s + SPAN_TYPES_LESS_BITS];
+  if (!isNoscan(spanClass) && ahead !== ((m[s + SPAN_TYPES] - bits) | 0))
+    fail('span.typesLessBits', `${at}: ${ahead}, the type numbers begin at ${m[s + SPAN_TYPES]}, the bits at ${bits}`);
   for (let i = 0; i < m[s + SPAN_NELEMS]; i++) {
     const live = (m[(bits + i) >>> 5] & (1 << (bits + i))) !== 0;
     if (!isNoscan(spanClass)) {

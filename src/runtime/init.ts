@@ -129,7 +129,7 @@ export function checkShared(shared: unknown, call: string): Mem {
   if (procs < 1 || procs > MAX_PROCS + 1 || classes < 2 || classes > MAX_SIZE_CLASSES) notHeap('its header is damaged');
   if (pages * PAGE_SIZE !== data.byteLength)
     notHeap(`data has ${data.byteLength} bytes, the header says ${pages * PAGE_SIZE}`);
-  if (planMeta(pages, procs).end * 4 !== meta.byteLength)
+  if (planMeta(pages, procs).words * 4 !== meta.byteLength)
     notHeap(`meta has ${meta.byteLength} bytes, the header asks for another size`);
   return attachMem(data, meta);
 }

@@ -83,6 +83,7 @@ import {
   SPAN_TABLE_CLASS,
   SPAN_TINY_COUNTED,
   SPAN_TYPES,
+  SPAN_TYPES_LESS_BITS,
 } from '../layout/span.ts';
 import { isLargeClass, isNoscan, makeSpanClass, sizeClassOf } from '../layout/span-class.ts';
 import { EV_GROW, EV_SPAN_ALLOC, EV_SPAN_FREE, FLAG_MANUAL, SPAN_CLASS_SHIFT } from '../layout/trace.ts';
@@ -284,7 +285,6 @@ export class MHeap {
     m[s + SPAN_SPECIALS] = NIL;
     m[s + SPAN_LARGE_SIZE] = 0;
     m[s + SPAN_COUNTED] = 0;
-    m[s + SPAN_TINY_COUNTED] = 0;
     m[s + SPAN_SWEEPGEN] = m[H_SWEEPGEN];
     for (let p = plan.spans + page, end = p + npages; p < end; p++) m[p] = s;
     if (state === SPAN_STATE_IN_USE) Atomics.or(m, plan.pageInUse + (page >>> 5), 1 << page);
@@ -477,10 +477,8 @@ export class MHeap {
     const { t } = this;
     const tiny = spanClass === this.tinySpanClass;
     const scan = !isNoscan(spanClass) && !isLargeClass(spanClass);
-    if (!tiny && !scan) {
-      m[s + SPAN_TYPES] = 0;
-      return true;
-    }
+    m[s + SPAN_TYPES] = 0;
+    if (!tiny && !scan) return true;
     const kind = tiny ? FIX_TINY_TABLES : FIX_TABLES + sizeClassOf(spanClass);
     if (m[s + SPAN_TABLE] === NIL || m[s + SPAN_TABLE_CLASS] !== kind) {
       t.lock(H_HEAP_LOCK);
@@ -495,6 +493,8 @@ export class MHeap {
     // given back are all 0, since it had no objects left. Only the link of the free list may be in the first word.
     m[table] = 0;
     m[s + SPAN_TYPES] = tiny ? table : table * 2;
+    if (tiny) m[s + SPAN_TINY_COUNTED] = 0;
+    else m[s + SPAN_TYPES_LESS_BITS] = m[s + SPAN_TYPES] - m[s + SPAN_ALLOC_BITS];
     return true;
   }
 }

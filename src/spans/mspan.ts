@@ -22,6 +22,8 @@ import {
   SPAN_NEXT,
   SPAN_NPAGES,
   SPAN_PREV,
+  SPAN_TYPES,
+  SPAN_TYPES_LESS_BITS,
 } from '../layout/span.ts';
 import { isNoscan } from '../layout/span-class.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -111,6 +113,15 @@ export function listRemove(m: Words, list: number, s: SpanRef): void {
   m[s + SPAN_NEXT] = NIL;
   m[s + SPAN_PREV] = NIL;
   m[s + SPAN_LIST] = 0;
+}
+
+/**
+ * Gives a span in use another bitmap, from this bit on. What goes by SPAN_ALLOC_BITS comes first: as long as that is the old
+ * one, a sweeper that died here has not renewed the span (central/sweep.ts).
+ */
+export function setAllocBits(m: Words, s: SpanRef, bits: number): void {
+  if (!isNoscan(m[s + SPAN_CLASS])) m[s + SPAN_TYPES_LESS_BITS] = m[s + SPAN_TYPES] - bits;
+  m[s + SPAN_ALLOC_BITS] = bits;
 }
 
 /** Live objects of a span: its allocation bits that are set. */

@@ -113,7 +113,7 @@ import { repairStats } from '../spans/heap-stats.ts';
 import { keepBits } from '../spans/held-bits.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { addLive, countLive, eachSpan, spanBase } from '../spans/mspan.ts';
+import { addLive, countLive, eachSpan, setAllocBits, spanBase } from '../spans/mspan.ts';
 import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithoutAll } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
@@ -310,7 +310,7 @@ function renewHalfSwept(heap: MHeap, s: SpanRef, heldHeap: boolean): void {
   if (fresh === NIL) fatal('no room for mark bits');
   const old = m[s + SPAN_ALLOC_BITS] >>> 5;
   for (let w = 0; w < words; w++) m[fresh + w] = m[old + w];
-  m[s + SPAN_ALLOC_BITS] = fresh << 5;
+  setAllocBits(m, s, fresh << 5);
   m[s + SPAN_GCMARK_BITS] = (fresh + words) << 5;
   m[s + SPAN_BITS_WORDS] = words;
   m[s + SPAN_BITS_EPOCH] = Atomics.load(m, H_BITS_EPOCH);

@@ -32,7 +32,7 @@ let shared: Mem | undefined;
 function worldMem(): Mem {
   if (shared === undefined) {
     const plan = planMeta(WORLD_CHUNKS * CHUNK_PAGES, CACHES);
-    shared = new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.end * 4), plan);
+    shared = new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan);
   }
   return shared;
 }

@@ -81,6 +81,7 @@ import {
   SPAN_STATE,
   SPAN_SWEEPGEN,
   SPAN_TYPES,
+  SPAN_TYPES_LESS_BITS,
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { threadMeter } from '../../../src/spans/heap-stats.ts';
@@ -217,6 +218,14 @@ const PAGE_OWNERS: Fault[] = [
   ],
 ];
 
+/** Another side table for a scan span. */
+function sideTable(r: RichHeap, s: number, types: number): Plant[] {
+  return [
+    [s + SPAN_TYPES, types],
+    [s + SPAN_TYPES_LESS_BITS, types - r.m[s + SPAN_ALLOC_BITS]!],
+  ];
+}
+
 const SPAN: Fault[] = [
   ['span.spanclass', 'no such class', (r) => [[r.current + SPAN_CLASS, 250]]],
   ['span.div', ': 0x', (r) => [[r.current + SPAN_DIV, r.m[r.current + SPAN_DIV]! + 1]]],
@@ -239,6 +248,11 @@ const SPAN: Fault[] = [
     'span.types',
     'has type number 0 of 1',
     (r) => [0, 1, 2, 3, 4].map((i): Plant => [(r.m[r.x.span(r.scan) + SPAN_TYPES]! >>> 1) + i, 0]),
+  ],
+  [
+    'span.typesLessBits',
+    'the type numbers begin at',
+    (r) => [[r.x.span(r.scan) + SPAN_TYPES_LESS_BITS, r.m[r.x.span(r.scan) + SPAN_TYPES_LESS_BITS]! + 32]],
   ],
   ['span.tinyMask', 'has tiny mask', (r) => [[r.m[r.x.span(r.tiny) + SPAN_TYPES]! + 300, 0x10001]]],
   ['span.tinyMask', 'overlapping objects', (r) => [[r.m[r.x.span(r.tiny) + SPAN_TYPES]!, 0x80000003 | 0]]],
@@ -396,11 +410,7 @@ const SWAPPED: Fault[] = [
         (r.m[r.c + MC_WIN_WORD]! << 5) + ctz32(r.m[r.c + MC_WIN]!) - r.m[r.current + SPAN_ALLOC_BITS]!,
       ),
   ],
-  [
-    'span.shared',
-    'share a side table',
-    (r) => [[r.x.span(r.lastScan) + SPAN_TYPES, r.m[r.x.span(r.scan) + SPAN_TYPES]!]],
-  ],
+  ['span.shared', 'share a side table', (r) => sideTable(r, r.x.span(r.lastScan), r.m[r.x.span(r.scan) + SPAN_TYPES]!)],
 ];
 
 const fix = (r: RichHeap, i: number): number => r.x.mem.plan.fixallocs + i * FIX_WORDS;

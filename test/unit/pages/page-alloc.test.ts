@@ -16,7 +16,7 @@ const CACHES = 2;
 
 function makeMem(pages: number): Mem {
   const plan = planMeta(pages, CACHES);
-  return new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.end * 4), plan);
+  return new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan);
 }
 
 function makePages(pages: number): PageAlloc {

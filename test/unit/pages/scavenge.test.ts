@@ -86,7 +86,7 @@ describe('scavenge', () => {
   let pa: PageAlloc;
   beforeEach(() => {
     const plan = planMeta(2 * CHUNK_PAGES, 1);
-    pa = new PageAlloc(new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.end * 4), plan));
+    pa = new PageAlloc(new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan));
     pa.init();
     pa.grow(0, 2 * CHUNK_PAGES);
     pa.free(pa.alloc(600), 600);

@@ -10,7 +10,7 @@ test('memory is shared or not, as asked for, and as large as the plan says', () 
     expect(mem.shared).toBe(shared);
     expect(mem.data).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
     expect(mem.data.byteLength).toBe(100 * PAGE_SIZE);
-    expect(mem.meta.byteLength).toBe(mem.plan.end * 4);
+    expect(mem.meta.byteLength).toBe(mem.plan.words * 4);
   }
 });
 
@@ -23,6 +23,7 @@ test('all views show the same memory, also to who attaches', () => {
   mem.f64[100] = 1.5;
   expect(other.f64[100]).toBe(1.5);
   mem.m[1000] = 0x50006;
+  expect(other.from.map((words, k) => words[1000 - k])).toEqual(new Array(5).fill(0x50006));
   expect([other.m16[2000], other.m16[2001]]).toEqual([6, 5]);
 });
 
