@@ -85,7 +85,7 @@ export interface FastPaths {
 /** `lookup8`: class record of pointer-free objects by size in steps of 8. `ptrSize`: what tiny alignment goes by. */
 export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): FastPaths {
   const { mem } = a.t;
-  const { m, from } = mem;
+  const { m, mFrom } = mem;
   const { cache } = a;
   const { classes } = cache;
   /** Requests below this go to the tiny allocator. */
@@ -106,15 +106,15 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     m,
     mem.m16,
     mem.f64,
-    from[MC_LEFT],
-    from[MC_SIZE],
-    from[MC_WIN],
-    from[MC_WIN_ADDR],
-    from[1],
-    from[SPAN_CACHE],
-    from[SPAN_INVERSE],
-    from[SPAN_FREEINDEX],
-    from[SPAN_ALLOC_BITS],
+    mFrom[MC_LEFT],
+    mFrom[MC_SIZE],
+    mFrom[MC_WIN],
+    mFrom[MC_WIN_ADDR],
+    mFrom[1],
+    mFrom[SPAN_CACHE],
+    mFrom[SPAN_INVERSE],
+    mFrom[SPAN_FREEINDEX],
+    mFrom[SPAN_ALLOC_BITS],
     mem.plan.spans,
     classes,
     cache.ref,

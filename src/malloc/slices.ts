@@ -107,7 +107,7 @@ export class SliceOps {
     const whole = Number.isInteger(len) && Number.isInteger(cap) && Number.isInteger(ptr) && len >= 0 && len <= cap;
     const bytes = cap * type.size;
     // Page 0 is nobody's. What takes no space may be anywhere: nil, or where all such values are.
-    const inside = bytes === 0 || (ptr >= PAGE_SIZE && ptr + bytes <= this.#a.t.mem.data.byteLength);
+    const inside = bytes === 0 || (ptr >= PAGE_SIZE && ptr + bytes <= this.#a.t.mem.bytes);
     if (whole && inside) return;
     const what = `ptr ${describe(ptr)}, len ${describe(len)}, cap ${describe(cap)}`;
     const text = whole ? `not a slice of this heap: ${what}, ${bytes} bytes` : `not a slice: ${what}`;

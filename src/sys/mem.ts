@@ -10,38 +10,62 @@ import { type MetaPlan, planMeta } from '../layout/plan.ts';
 
 export type Buffer = SharedArrayBuffer | ArrayBuffer;
 
+/** Bytes that lie behind object memory and hold nothing: a view may begin that much later, and is as long as the first. */
+export const REACH = 1024;
+
+/** A kind of view. */
+export interface ViewKind<V> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, offset: number, length: number): V;
+}
+
+/**
+ * Views that begin later in the same memory, all as long as each other. V8 makes sure of each index and each length once:
+ * of `m[i]`, `m[i + 1]` and `m[i + 2]` all three, of the words `i` of three such views one, and nothing is added. So hot
+ * code has a view for each field of a record, and for each offset of a field in objects.
+ */
 export class Mem {
   /** Allocator memory. */
   readonly m: Words;
-  /**
-   * The same from word 0, 1, 2, 3, 4 on, for the words of records that the fast paths read most: `from[k][i]` is `m[i + k]`.
-   * All are as long as each other: V8 makes sure once that `i` lies within, where `m[i + 1]` after `m[i]` is another check.
-   */
-  readonly from: readonly [Words, Words, Words, Words, Words];
+  /** The same from word 0, 1, 2, 3, 4 on: `mFrom[k][i]` is `m[i + k]`. */
+  readonly mFrom: readonly [Words, Words, Words, Words, Words];
   readonly m16: Uint16Array<ArrayBufferLike>;
   readonly mf: Float64Array<ArrayBufferLike>;
   /** Object memory. */
   readonly i32: Words;
   readonly u8: Uint8Array<ArrayBufferLike>;
   readonly f64: Float64Array<ArrayBufferLike>;
+  /** Bytes of it. */
+  readonly bytes: number;
   readonly plan: MetaPlan;
   readonly shared: boolean;
+  /** With REACH bytes behind it. */
   readonly data: Buffer;
   readonly meta: Buffer;
+  readonly #views = new Map<unknown, unknown[]>();
 
   constructor(data: Buffer, meta: Buffer, plan: MetaPlan) {
-    const from = (word: number): Words => new Int32Array(meta, word * 4, plan.end);
-    this.from = [from(0), from(1), from(2), from(3), from(4)];
-    this.m = this.from[0];
+    const mFrom = (word: number): Words => new Int32Array(meta, word * 4, plan.end);
+    this.mFrom = [mFrom(0), mFrom(1), mFrom(2), mFrom(3), mFrom(4)];
+    this.m = this.mFrom[0];
     this.m16 = new Uint16Array(meta);
     this.mf = new Float64Array(meta);
-    this.i32 = new Int32Array(data);
-    this.u8 = new Uint8Array(data);
-    this.f64 = new Float64Array(data);
+    this.bytes = data.byteLength - REACH;
+    this.data = data;
+    this.i32 = this.from(Int32Array, 0);
+    this.u8 = this.from(Uint8Array, 0);
+    this.f64 = this.from(Float64Array, 0);
     this.plan = plan;
     this.shared = isSharedBuffer(data);
-    this.data = data;
     this.meta = meta;
+  }
+
+  /** Object memory from this byte on, at most REACH: `from(Int32Array, 8)[a >>> 2]` is what lies 8 bytes behind address `a`. */
+  from<V>(View: ViewKind<V>, offset: number): V {
+    let views = this.#views.get(View) as V[] | undefined;
+    if (views === undefined) this.#views.set(View, (views = []));
+    const { bytes, data } = this;
+    return (views[offset] ??= new View(data, offset, Math.floor(bytes / View.BYTES_PER_ELEMENT)));
   }
 }
 
@@ -49,7 +73,7 @@ export class Mem {
 export function reserveMem(pages: number, maxProcs: number, shared: boolean): Mem {
   const plan = planMeta(pages, maxProcs);
   const reserve = (bytes: number): Buffer => (shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-  const mem = new Mem(reserve(pages * PAGE_SIZE), reserve(plan.words * 4), plan);
+  const mem = new Mem(reserve(pages * PAGE_SIZE + REACH), reserve(plan.words * 4), plan);
   mem.m[H_PAGES] = pages;
   mem.m[H_MAX_PROCS] = maxProcs;
   return mem;

@@ -15,16 +15,15 @@ type View = Int32Array<ArrayBufferLike>;
 type Int = number;
 
 function viewOf(mem: Mem, name: IntName | BigName): View {
-  const { data } = mem;
   const make = {
-    i8: () => new Int8Array(data),
-    u8: () => new Uint8Array(data),
-    i16: () => new Int16Array(data),
-    u16: () => new Uint16Array(data),
-    i32: () => new Int32Array(data),
-    u32: () => new Uint32Array(data),
-    i64: () => new BigInt64Array(data),
-    u64: () => new BigUint64Array(data),
+    i8: () => mem.from(Int8Array, 0),
+    u8: () => mem.from(Uint8Array, 0),
+    i16: () => mem.from(Int16Array, 0),
+    u16: () => mem.from(Uint16Array, 0),
+    i32: () => mem.from(Int32Array, 0),
+    u32: () => mem.from(Uint32Array, 0),
+    i64: () => mem.from(BigInt64Array, 0),
+    u64: () => mem.from(BigUint64Array, 0),
   };
   return make[name]() as unknown as View;
 }
@@ -84,7 +83,7 @@ function refusedWaits(name: string): Record<'wait' | 'notify', () => never> {
 
 function waits(mem: Mem, t: Proc, int: IntName | BigName, name: string): Record<'wait' | 'notify', unknown> {
   const isBig = int === 'i64' || int === 'u64';
-  const view: WaitView = isBig ? new BigInt64Array(mem.data) : mem.i32;
+  const view: WaitView = isBig ? mem.from(BigInt64Array, 0) : mem.i32;
   const shift = isBig ? 3 : 2;
   const signed = (value: Int | bigint): Int | bigint =>
     typeof value === 'bigint' ? BigInt.asIntN(64, value) : value | 0;

@@ -16,7 +16,7 @@ import { bindMap } from './maps.ts';
 import { codeOf } from './plain.ts';
 import { refCodec } from './pointers.ts';
 import { makePlaceClass } from './reference.ts';
-import { makeScalars, type Scalar, type ScalarName } from './scalars.ts';
+import { makeScalar, type Scalar } from './scalars.ts';
 import { defineSlice, sliceCodec } from './slices.ts';
 import { bytesCodec, stringCodec } from './strings.ts';
 import { type BoundField, defineFields, type FieldColumns, structCodec } from './struct.ts';
@@ -25,7 +25,6 @@ type Accessors = Scalar & Pick<Codec, 'place' | 'create' | 'initialise'>;
 
 export class Binder {
   readonly #env: Env;
-  readonly #scalars: Record<ScalarName, Scalar>;
   readonly #byKind = new WeakMap<object, Codec>();
   /** Kinds are equal when their names are: structs by registration, others because their names say all. */
   readonly #byName = new Map<string, Codec>();
@@ -37,7 +36,6 @@ export class Binder {
 
   constructor(env: Env) {
     this.#env = env;
-    this.#scalars = makeScalars(env.mem);
   }
 
   /**
@@ -118,7 +116,7 @@ export class Binder {
       case 'atomic':
         return this.#atomic(kind, name);
       default:
-        return this.#finish(kind, name, this.#scalars[kind.kind], true, false);
+        return this.#finish(kind, name, makeScalar(this.#env.mem, kind.kind), true, false);
     }
   }
 

@@ -5,6 +5,7 @@
  */
 import type { RType } from '../malloc/rtype.ts';
 import type { Place, PlaceClass } from './reference.ts';
+import type { Near } from './scalars.ts';
 
 export interface Codec<T = unknown> {
   /** The kind as written: `i32`, `ref(Node)`, `slice(ref(Post))`. Also the type's name in the heap's type table. */
@@ -39,6 +40,11 @@ export interface Codec<T = unknown> {
   readonly check: (value: unknown, where: string) => void;
   /** Stores a value that `check` has passed. Pointers go through the write barrier. In a region if the kind has pointers. */
   readonly write: (addr: number, value: T) => void;
+  /**
+   * Of a field, by the address of its struct, if that is cheaper than by its own. `offset`: bytes, at most REACH
+   * (sys/mem.ts).
+   */
+  readonly behind?: (offset: number) => Near<T>;
   /** The same into memory that is zero and nobody knows yet, if that is cheaper. */
   readonly initialise?: (addr: number, value: T) => void;
   /** Makes an empty object of this kind, if that takes more than zeroed memory. In a region. */

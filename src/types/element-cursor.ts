@@ -66,9 +66,9 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
         if (indirect) i32[spot.slot] = to;
         spot.at = to;
       }
-      // Each 1024 elements a safepoint. The number is here because a constant of the module would be read each time, the look
+      // Each 256 elements a safepoint. The number is here because a constant of the module would be read each time, the look
       // that `poll` takes because a call, which V8 inlines here or does not, keeps it from seeing that nobody has the cursor.
-      if ((i & 1023) === 1023 && m[H_STOP] !== 0) t.poll();
+      if ((i & 255) === 0 && m[H_STOP] !== 0) t.poll();
       return true;
     }
 

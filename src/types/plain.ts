@@ -59,9 +59,10 @@ export function fits(code: number, v: unknown): boolean {
 }
 
 /** Stores a value that fits. False, and nothing is stored, if the kind has no code. */
-export function makeStore({ u8, i32, f64, data }: Mem): (code: number, addr: number, v: unknown) => boolean {
-  const u16 = new Uint16Array(data);
-  const f32 = new Float32Array(data);
+export function makeStore(mem: Mem): (code: number, addr: number, v: unknown) => boolean {
+  const { u8, i32, f64 } = mem;
+  const u16 = mem.from(Uint16Array, 0);
+  const f32 = mem.from(Float32Array, 0);
   return (code, addr, v) => {
     switch (code) {
       case I32:

@@ -22,7 +22,7 @@ export function refuseReference(env: Env, value: unknown, name: string, where: s
 
 export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Place | null> {
   const { t, barrier } = env;
-  const { follow, Class } = target;
+  const { follow, followBehind, Class } = target;
 
   function check(value: unknown, where: string): void {
     if (value === null) return;
@@ -42,5 +42,5 @@ export function refCodec(env: Env, target: PlaceClass, name: string): Scalar<Pla
     barrier.storePointer(addr, value === null ? 0 : value.$a);
   }
 
-  return { read: follow, check, write };
+  return { read: follow, check, write, behind: (offset) => ({ read: followBehind(offset) }) };
 }

@@ -42,6 +42,8 @@ export interface PlaceClass {
   readonly within: (addr: number, frame: Frame) => Place;
   /** The same to where the pointer in this slot leads; null when it leads nowhere. Opens a region itself outside of all. */
   readonly follow: (slot: number) => Place | null;
+  /** The same by the address of a struct, for the pointer that lies this many bytes behind it: at most REACH (sys/mem.ts). */
+  readonly followBehind: (offset: number) => PlaceClass['follow'];
 }
 
 /** Of references that were disposed of one by one. */
@@ -166,9 +168,13 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
     return shadow.mark() - 1;
   }
 
-  const follow = makeFollow(R, m, i32, topWord, shadow, cold(followSlow));
+  const follow = makeFollow(R, m, i32, i32, topWord, shadow, cold(followSlow));
+  const followBehind = (offset: number): PlaceClass['follow'] => {
+    const slow = cold((addr: number) => followSlow((addr + offset) | 0));
+    return makeFollow(R, m, i32, t.mem.from(Int32Array, offset), topWord, shadow, slow);
+  };
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
-  return { Class: R, make, within: makeWithin(R, shadow, make), follow };
+  return { Class: R, make, within: makeWithin(R, shadow, make), follow, followBehind };
 }
 
 // Both over parameters and written out: what a hot loop inlines has a budget of bytecode, in which several must fit.
@@ -205,14 +211,15 @@ function makeFollow(
   R: PlaceClass['Class'],
   m: Words,
   i32: Words,
+  slots: Words,
   topWord: number,
   shadow: ShadowStack,
   slow: PlaceClass['follow'],
 ): PlaceClass['follow'] {
-  return (slot) => {
+  return (addr) => {
     const top = m[topWord]!;
-    if ((top & SEGMENT_MASK) === 0) return slow(slot);
-    const to = i32[slot >>> 2]!;
+    if ((top & SEGMENT_MASK) === 0) return slow(addr);
+    const to = slots[addr >>> 2]!;
     if (to === 0) return null;
     i32[top] = to;
     m[topWord] = top + 1;

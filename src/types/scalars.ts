@@ -7,11 +7,19 @@ export type IntName = 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32';
 export type BigName = 'i64' | 'u64';
 export type ScalarName = IntName | BigName | 'f32' | 'f64' | 'bool';
 
+/** Reading, and writing where that is cheaper too, by another address than the value's own. */
+export interface Near<T = unknown> {
+  readonly read: (addr: number) => T;
+  readonly write?: (addr: number, value: T) => void;
+}
+
 /** The part of a codec that is the same for every place of a scalar kind. */
 export interface Scalar<T = unknown> {
   readonly read: (addr: number) => T;
   readonly check: (value: unknown, where: string) => void;
   readonly write: (addr: number, value: T) => void;
+  /** See Codec. */
+  readonly behind?: (offset: number) => Near<T>;
 }
 
 /** Lowest and highest value of each integer kind. */
@@ -88,85 +96,117 @@ function checkFloat(name: 'f32' | 'f64'): Scalar['check'] {
 const scalar = <T>(check: Scalar['check'], read: (a: number) => T, write: (a: number, v: T) => void): Scalar =>
   ({ read, check, write }) as unknown as Scalar;
 
-/** All scalars over one heap's memory. */
-export function makeScalars(mem: Mem): Record<ScalarName, Scalar> {
-  return { ...makeSmallInts(mem), ...makeWideInts(mem), ...makeOthers(mem) };
+/** Values of a scalar kind; with `offset`, that many bytes behind the addresses given. */
+export function makeScalar(mem: Mem, name: ScalarName, offset = 0): Scalar {
+  const made = scalarOf(mem, name, offset);
+  return { ...made, behind: (further) => makeScalar(mem, name, offset + further) };
 }
 
-function makeSmallInts({ data, u8 }: Mem): Record<'i8' | 'u8' | 'i16' | 'u16', Scalar> {
-  const i8 = new Int8Array(data);
-  const i16 = new Int16Array(data);
-  const u16 = new Uint16Array(data);
-  return {
-    i8: scalar<number>(
-      checkInt.i8,
-      (a) => i8[a >>> 0]!,
-      (a, v) => void (i8[a >>> 0] = v),
-    ),
-    u8: scalar<number>(
-      checkInt.u8,
-      (a) => u8[a >>> 0]!,
-      (a, v) => void (u8[a >>> 0] = v),
-    ),
-    i16: scalar<number>(
-      checkInt.i16,
-      (a) => i16[a >>> 1]!,
-      (a, v) => void (i16[a >>> 1] = v),
-    ),
-    u16: scalar<number>(
-      checkInt.u16,
-      (a) => u16[a >>> 1]!,
-      (a, v) => void (u16[a >>> 1] = v),
-    ),
-  };
+// Each kind has functions of its own: of those that several share, V8 would learn several classes of views.
+
+function scalarOf(mem: Mem, name: ScalarName, offset: number): Scalar {
+  switch (name) {
+    case 'i32': {
+      const i32 = mem.from(Int32Array, offset);
+      return scalar<number>(
+        checkInt.i32,
+        (a) => i32[a >>> 2]!,
+        (a, v) => void (i32[a >>> 2] = v),
+      );
+    }
+    case 'u32': {
+      const i32 = mem.from(Int32Array, offset);
+      return scalar<number>(
+        checkInt.u32,
+        (a) => i32[a >>> 2]! >>> 0,
+        (a, v) => void (i32[a >>> 2] = v),
+      );
+    }
+    case 'f64': {
+      const f64 = mem.from(Float64Array, offset);
+      return scalar<number>(
+        checkFloat('f64'),
+        (a) => f64[a >>> 3]!,
+        (a, v) => void (f64[a >>> 3] = v),
+      );
+    }
+    case 'f32': {
+      const f32 = mem.from(Float32Array, offset);
+      return scalar<number>(
+        checkFloat('f32'),
+        (a) => f32[a >>> 2]!,
+        (a, v) => void (f32[a >>> 2] = v),
+      );
+    }
+    case 'bool': {
+      const u8 = mem.from(Uint8Array, offset);
+      return scalar<boolean>(
+        (v, where) => {
+          if (v !== true && v !== false) notBool(v, where);
+        },
+        (a) => u8[a >>> 0] !== 0,
+        (a, v) => void (u8[a >>> 0] = v ? 1 : 0),
+      );
+    }
+    case 'i64':
+    case 'u64':
+      return bigOf(mem, name, offset);
+    default:
+      return smallOf(mem, name, offset);
+  }
 }
 
-function makeWideInts({ data, i32 }: Mem): Record<'i32' | 'u32' | BigName, Scalar> {
-  const i64 = new BigInt64Array(data);
-  const u64 = new BigUint64Array(data);
-  return {
-    i32: scalar<number>(
-      checkInt.i32,
-      (a) => i32[a >>> 2]!,
-      (a, v) => void (i32[a >>> 2] = v),
-    ),
-    u32: scalar<number>(
-      checkInt.u32,
-      (a) => i32[a >>> 2]! >>> 0,
-      (a, v) => void (i32[a >>> 2] = v),
-    ),
-    i64: scalar<bigint>(
-      (v, where) => checkBig('i64', v, where),
+function bigOf(mem: Mem, name: BigName, offset: number): Scalar {
+  const check: Scalar['check'] = (v, where) => checkBig(name, v, where);
+  if (name === 'i64') {
+    const i64 = mem.from(BigInt64Array, offset);
+    return scalar<bigint>(
+      check,
       (a) => i64[a >>> 3]!,
       (a, v) => void (i64[a >>> 3] = v),
-    ),
-    u64: scalar<bigint>(
-      (v, where) => checkBig('u64', v, where),
-      (a) => u64[a >>> 3]!,
-      (a, v) => void (u64[a >>> 3] = v),
-    ),
-  };
+    );
+  }
+  const u64 = mem.from(BigUint64Array, offset);
+  return scalar<bigint>(
+    check,
+    (a) => u64[a >>> 3]!,
+    (a, v) => void (u64[a >>> 3] = v),
+  );
 }
 
-function makeOthers({ data, u8, f64 }: Mem): Record<'f32' | 'f64' | 'bool', Scalar> {
-  const f32 = new Float32Array(data);
-  return {
-    f32: scalar<number>(
-      checkFloat('f32'),
-      (a) => f32[a >>> 2]!,
-      (a, v) => void (f32[a >>> 2] = v),
-    ),
-    f64: scalar<number>(
-      checkFloat('f64'),
-      (a) => f64[a >>> 3]!,
-      (a, v) => void (f64[a >>> 3] = v),
-    ),
-    bool: scalar<boolean>(
-      (v, where) => {
-        if (v !== true && v !== false) notBool(v, where);
-      },
-      (a) => u8[a >>> 0] !== 0,
-      (a, v) => void (u8[a >>> 0] = v ? 1 : 0),
-    ),
-  };
+function smallOf(mem: Mem, name: 'i8' | 'u8' | 'i16' | 'u16', offset: number): Scalar {
+  switch (name) {
+    case 'i8': {
+      const i8 = mem.from(Int8Array, offset);
+      return scalar<number>(
+        checkInt.i8,
+        (a) => i8[a >>> 0]!,
+        (a, v) => void (i8[a >>> 0] = v),
+      );
+    }
+    case 'u8': {
+      const u8 = mem.from(Uint8Array, offset);
+      return scalar<number>(
+        checkInt.u8,
+        (a) => u8[a >>> 0]!,
+        (a, v) => void (u8[a >>> 0] = v),
+      );
+    }
+    case 'i16': {
+      const i16 = mem.from(Int16Array, offset);
+      return scalar<number>(
+        checkInt.i16,
+        (a) => i16[a >>> 1]!,
+        (a, v) => void (i16[a >>> 1] = v),
+      );
+    }
+    case 'u16': {
+      const u16 = mem.from(Uint16Array, offset);
+      return scalar<number>(
+        checkInt.u16,
+        (a) => u16[a >>> 1]!,
+        (a, v) => void (u16[a >>> 1] = v),
+      );
+    }
+  }
 }

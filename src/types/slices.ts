@@ -69,8 +69,10 @@ export function defineSlice(env: Env, { Class, make }: PlaceClass, elem: Codec, 
   const { check, write, read, size, allocates } = elem;
   const { name } = codec();
   const base = (a: number): number => i32[a >>> 2]!;
-  const length = (a: number): number => i32[(a + SLICE_LEN) >>> 2]!;
-  const capacity = (a: number): number => i32[(a + SLICE_CAP) >>> 2]!;
+  const lengths = env.mem.from(Int32Array, SLICE_LEN);
+  const capacities = env.mem.from(Int32Array, SLICE_CAP);
+  const length = (a: number): number => lengths[a >>> 2]!;
+  const capacity = (a: number): number => capacities[a >>> 2]!;
   defineSequence(env, Class, elem, { base, length }, name);
 
   /** The elements move to a larger array, which has room for them, and what follows them already. */

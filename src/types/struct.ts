@@ -5,6 +5,7 @@
 import { describe } from '../base/describe.ts';
 import { WrongTypeError } from '../base/errors.ts';
 import type { RType } from '../malloc/rtype.ts';
+import { REACH } from '../sys/mem.ts';
 import { SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
@@ -40,6 +41,11 @@ export type Init = Record<string, unknown>;
 
 function accessor(env: Env, field: BoundField): PropertyDescriptor {
   const { read, place, allocates } = field.codec;
+  const near = field.offset <= REACH ? field.codec.behind?.(field.offset) : undefined;
+  if (near !== undefined) {
+    const set = near.write === undefined ? makeSetter(field) : makeNearSetter(field, near.write);
+    return { enumerable: true, configurable: true, get: makeNearGetter(near.read), set };
+  }
   const get = read === place?.make ? makePlaceGetter(field.offset, place.within) : makeGetter(field.offset, read);
   const set = allocates && place !== undefined ? makePlaceSetter(env, field) : makeSetter(field);
   return { enumerable: true, configurable: true, get, set };
@@ -52,6 +58,15 @@ function makeGetter(offset: number, read: Codec['read']): (this: Place) => unkno
   return function get(this: Place): unknown {
     if (this.$s.live === STALE) stale(this);
     return read((this.$a + offset) | 0);
+  };
+}
+
+/** Of a field that is read by the address of the struct. */
+function makeNearGetter(read: Codec['read']): (this: Place) => unknown {
+  const stale = throwStale;
+  return function get(this: Place): unknown {
+    if (this.$s.live === STALE) stale(this);
+    return read(this.$a);
   };
 }
 
@@ -70,6 +85,18 @@ function makeSetter({ offset, where, codec: { check, write } }: BoundField): (th
     if (this.$s.live === STALE) stale(this);
     check(value, where);
     write((this.$a + offset) | 0, value);
+  };
+}
+
+function makeNearSetter(
+  { where, codec: { check } }: BoundField,
+  write: Codec['write'],
+): (this: Place, value: unknown) => void {
+  const stale = throwStale;
+  return function set(this: Place, value: unknown): void {
+    if (this.$s.live === STALE) stale(this);
+    check(value, where);
+    write(this.$a, value);
   };
 }
 

@@ -8,7 +8,7 @@ import { planMeta } from '../../src/layout/plan.ts';
 import { PAGE_CACHE_WORDS, PROC_PAGE_CACHE, PROC_WORDS } from '../../src/layout/proc.ts';
 import { PageAlloc } from '../../src/pages/page-alloc.ts';
 import { allocRange, pageBit } from '../../src/pages/page-bits.ts';
-import { Mem } from '../../src/sys/mem.ts';
+import { Mem, REACH } from '../../src/sys/mem.ts';
 import { hex64 } from './tally.ts';
 
 /** Runs of 1 bits: [start, length]. */
@@ -32,7 +32,7 @@ let shared: Mem | undefined;
 function worldMem(): Mem {
   if (shared === undefined) {
     const plan = planMeta(WORLD_CHUNKS * CHUNK_PAGES, CACHES);
-    shared = new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan);
+    shared = new Mem(new ArrayBuffer(REACH), new ArrayBuffer(plan.words * 4), plan);
   }
   return shared;
 }

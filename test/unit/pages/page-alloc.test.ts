@@ -9,14 +9,14 @@ import { PageAlloc } from '../../../src/pages/page-alloc.ts';
 import { pageBit } from '../../../src/pages/page-bits.ts';
 import { allocToCache, cacheAlloc, cacheHas, flushCache } from '../../../src/pages/page-cache.ts';
 import { scavenge } from '../../../src/pages/scavenge.ts';
-import { Mem } from '../../../src/sys/mem.ts';
+import { Mem, REACH } from '../../../src/sys/mem.ts';
 import { PageModel } from './model.ts';
 
 const CACHES = 2;
 
 function makeMem(pages: number): Mem {
   const plan = planMeta(pages, CACHES);
-  return new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan);
+  return new Mem(new ArrayBuffer(REACH), new ArrayBuffer(plan.words * 4), plan);
 }
 
 function makePages(pages: number): PageAlloc {

@@ -21,7 +21,7 @@ import { planMeta } from '../../../src/layout/plan.ts';
 import { PageAlloc } from '../../../src/pages/page-alloc.ts';
 import { scavenge } from '../../../src/pages/scavenge.ts';
 import { scavengeIndexClear } from '../../../src/pages/scavenge-index.ts';
-import { Mem } from '../../../src/sys/mem.ts';
+import { Mem, REACH } from '../../../src/sys/mem.ts';
 
 const PAGES = 40 * CHUNK_PAGES - 12;
 
@@ -31,7 +31,7 @@ let m: Int32Array<ArrayBufferLike>;
 /** Chunks 0 … 3 and 38, 39: with used, free, present and scavenged pages, and an end that is cut short. */
 beforeEach(() => {
   const plan = planMeta(PAGES, 1);
-  pa = new PageAlloc(new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan));
+  pa = new PageAlloc(new Mem(new ArrayBuffer(REACH), new ArrayBuffer(plan.words * 4), plan));
   pa.init();
   pa.grow(0, 4 * CHUNK_PAGES);
   pa.grow(38 * CHUNK_PAGES, PAGES - 38 * CHUNK_PAGES);

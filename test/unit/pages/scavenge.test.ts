@@ -13,7 +13,7 @@ import {
   NO_CANDIDATE,
   scavenge,
 } from '../../../src/pages/scavenge.ts';
-import { Mem } from '../../../src/sys/mem.ts';
+import { Mem, REACH } from '../../../src/sys/mem.ts';
 
 const power = (max: number): fc.Arbitrary<number> => fc.integer({ min: 0, max }).map((n) => 1 << n);
 
@@ -86,7 +86,7 @@ describe('scavenge', () => {
   let pa: PageAlloc;
   beforeEach(() => {
     const plan = planMeta(2 * CHUNK_PAGES, 1);
-    pa = new PageAlloc(new Mem(new ArrayBuffer(8), new ArrayBuffer(plan.words * 4), plan));
+    pa = new PageAlloc(new Mem(new ArrayBuffer(REACH), new ArrayBuffer(plan.words * 4), plan));
     pa.init();
     pa.grow(0, 2 * CHUNK_PAGES);
     pa.free(pa.alloc(600), 600);

@@ -131,13 +131,13 @@ test('what is not a heap cannot be attached', () => {
     [{ ...shared, meta: undefined }, /meta is not a SharedArrayBuffer/],
     [{ ...shared, meta: new SharedArrayBuffer(64) }, /meta has 64 bytes, too few for a header/],
     [{ ...shared, meta: new SharedArrayBuffer(meta.byteLength) }, /meta begins with 0x0, not 0x65487053/],
-    [{ ...shared, data: new SharedArrayBuffer(MB / 2) }, /data has 524288 bytes, the header says 1048576/],
+    [{ ...shared, data: new SharedArrayBuffer(MB / 2) }, /data has 524288 bytes, the header asks for 1049600/],
     [damaged(shared, { [H_MAGIC]: 7 }), /meta begins with 0x7/],
     [damaged(shared, { [H_MAX_PROCS]: 0 }), /its header is damaged/],
     [damaged(shared, { [H_MAX_PROCS]: 3 }), /the header asks for another size/],
     [damaged(shared, { [H_SIZE_CLASSES]: 1000 }), /its header is damaged/],
-    [damaged(shared, { [H_PAGES]: 12 }), /data has 1048576 bytes, the header says 98304/],
-    [{ ...shared, data: meta, meta: data }, /meta begins with|another size|the header says|damaged/],
+    [damaged(shared, { [H_PAGES]: 12 }), /data has 1049600 bytes, the header asks for 99328/],
+    [{ ...shared, data: meta, meta: data }, /meta begins with|another size|the header asks|damaged/],
   ];
   for (const [value, text] of cases) {
     const call = (): unknown => attachHeap(value as SharedHeap);

@@ -2,14 +2,15 @@
 import { expect, test } from 'vitest';
 import { createHeap } from '../../../src/index.ts';
 import { PAGE_SIZE } from '../../../src/layout/constants.ts';
-import { attachMem, reserveMem } from '../../../src/sys/mem.ts';
+import { attachMem, REACH, reserveMem } from '../../../src/sys/mem.ts';
 
 test('memory is shared or not, as asked for, and as large as the plan says', () => {
   for (const shared of [true, false]) {
     const mem = reserveMem(100, 2, shared);
     expect(mem.shared).toBe(shared);
     expect(mem.data).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
-    expect(mem.data.byteLength).toBe(100 * PAGE_SIZE);
+    expect(mem.bytes).toBe(100 * PAGE_SIZE);
+    expect(mem.data.byteLength).toBe(mem.bytes + REACH);
     expect(mem.meta.byteLength).toBe(mem.plan.words * 4);
   }
 });
@@ -23,7 +24,7 @@ test('all views show the same memory, also to who attaches', () => {
   mem.f64[100] = 1.5;
   expect(other.f64[100]).toBe(1.5);
   mem.m[1000] = 0x50006;
-  expect(other.from.map((words, k) => words[1000 - k])).toEqual(new Array(5).fill(0x50006));
+  expect(other.mFrom.map((words, k) => words[1000 - k])).toEqual(new Array(5).fill(0x50006));
   expect([other.m16[2000], other.m16[2001]]).toEqual([6, 5]);
 });
 

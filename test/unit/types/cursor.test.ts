@@ -171,12 +171,12 @@ describe('over elements', () => {
     });
   });
 
-  test('comes to a safepoint each 1024 elements, if a stop is asked for', () => {
+  test('comes to a safepoint each 256 elements, if a stop is asked for', () => {
     heap.scope(() => {
       const c = heap.make(slice(i32), 5000).cursor();
       const polled = stopsAskedFor(() => c.index);
       while (c.next()) if (c.index === 1999) polled.ask();
-      expect(polled.at).toEqual([2047]);
+      expect(polled.at).toEqual([2048]);
     });
   });
 

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createHeap } from '../../../src/index.ts';
 import type { KindName } from '../../../src/types/kinds.ts';
 import { codeOf, fits, makeStore } from '../../../src/types/plain.ts';
-import { makeScalars, type ScalarName } from '../../../src/types/scalars.ts';
+import { makeScalar, type Scalar, type ScalarName } from '../../../src/types/scalars.ts';
 import { Internals } from '../../support/internals.ts';
 
 const NAMES: readonly ScalarName[] = ['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'f32', 'f64', 'bool'];
@@ -13,13 +13,13 @@ const VALUES: readonly unknown[] = [
   ...[true, false, null, undefined, '1', 1n, {}, [1], Symbol.iterator],
 ];
 const AT = 64;
-let scalars: ReturnType<typeof makeScalars>;
+let scalars: Record<ScalarName, Scalar>;
 let store: ReturnType<typeof makeStore>;
 let bytes: Uint8Array;
 
 beforeAll(() => {
   const { mem } = new Internals(createHeap({ maxBytes: 2 ** 22, gc: 'off', shared: false }));
-  scalars = makeScalars(mem);
+  scalars = Object.fromEntries(NAMES.map((name) => [name, makeScalar(mem, name)])) as typeof scalars;
   store = makeStore(mem);
   bytes = new Uint8Array(mem.data, AT, 16);
 });

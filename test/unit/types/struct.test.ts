@@ -54,6 +54,52 @@ const All = struct('All', {
   m: bytes,
 });
 
+/** Fields that are read by the struct's address, the last that is, and some beyond. */
+const Far = struct('Far', {
+  first: i32,
+  pad: array(u8, 1012),
+  near: f64,
+  last: u32,
+  bool: bool,
+  far: i32,
+  farther: f64,
+  get next() {
+    return ref(Far);
+  },
+});
+
+test('fields lie where they should, however far from the beginning', () => {
+  heap.scope(() => {
+    const a = heap.new(Far);
+    const b = heap.new(Far);
+    Object.assign(a, { first: -1, near: 0.5, last: 0xffffffff, bool: true, far: -2, farther: 1.5, next: b });
+    const at = heap.addressOf(a);
+    expect([view.getInt32(at, true), view.getFloat64(at + 1016, true)]).toEqual([-1, 0.5]);
+    expect([view.getUint32(at + 1024, true), view.getUint8(at + 1028)]).toEqual([0xffffffff, 1]);
+    expect([view.getInt32(at + 1032, true), view.getFloat64(at + 1040, true)]).toEqual([-2, 1.5]);
+    expect(view.getUint32(at + 1048, true)).toBe(heap.addressOf(b));
+    expect([a.first, a.near, a.last, a.bool, a.far, a.farther]).toEqual([-1, 0.5, 0xffffffff, true, -2, 1.5]);
+    expect(a.next!.equals(b)).toBe(true);
+    expect([b.first, b.near, b.last, b.bool, b.far, b.farther, b.next]).toEqual([0, 0, 0, false, 0, 0, null]);
+  });
+});
+
+test('an object at the very end of memory has all its fields', () => {
+  const small = createHeap({ gc: 'off', maxBytes: 2 ** 20 });
+  small.scope(() => {
+    const made: Ref<typeof Far>[] = [];
+    try {
+      for (;;) made.push(small.new(Far));
+    } catch {}
+    const last = made.reduce((x, y) => (small.addressOf(x) > small.addressOf(y) ? x : y));
+    expect(small.addressOf(last)).toBeGreaterThan(2 ** 20 - 2 * 8192);
+    Object.assign(last, { last: 7, far: 8, farther: 9, next: made[0] });
+    expect([last.last, last.far, last.farther]).toEqual([7, 8, 9]);
+    expect(last.next!.equals(made[0])).toBe(true);
+  });
+  small.verify();
+});
+
 const EDGES = [
   ['a', [0, 1, 127, 128, 255, -0]],
   ['b', [0, -0, 0.1, Number.NaN, Infinity, -Infinity, 5e-324, 1.7976931348623157e308, Number.MAX_SAFE_INTEGER]],
