@@ -4,7 +4,7 @@ export interface NodeBuffer {
 }
 
 export interface Node {
-  readonly Buffer: { from(buffer: ArrayBufferLike): NodeBuffer };
+  readonly Buffer: { from(buffer: ArrayBufferLike, byteOffset: number, length: number): NodeBuffer };
   readonly hrtime: () => [seconds: number, nanoseconds: number];
 }
 

@@ -313,7 +313,7 @@ defineStruct('mspan', 'mspan', SPAN_WORDS, {
   tableClass: [SPAN_TABLE_CLASS, 'u32', 'owner'],
   counted: [SPAN_COUNTED, 'u32', 'owner'],
   // Of scan spans; of tiny blocks their objects.
-  typesLessBits: [SPAN_TYPES_LESS_BITS, 'u32', 'owner'],
+  typesLessBits: [SPAN_TYPES_LESS_BITS, 'i32', 'owner'],
 });
 
 defineStruct('workbuf', 'workbuf', WORKBUF_WORDS, {

@@ -75,7 +75,7 @@ export class ValueReader {
 
   constructor(heap: ObjectSource) {
     this.#heap = heap;
-    this.#view = new DataView(heap.data);
+    this.#view = new DataView(heap.data, 0, heap.i32.byteLength);
   }
 
   /** The value of a kind at this address. */

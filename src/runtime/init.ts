@@ -2,7 +2,7 @@
 import { epochOfClock, nanotime } from '../base/clock.ts';
 import { AttachError } from '../base/errors.ts';
 import { isSharedBuffer } from '../base/realm.ts';
-import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from '../layout/constants.ts';
+import { MAX_PROCS, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES } from '../layout/constants.ts';
 import { FIX_DEFERS, FIX_SPANS, FIX_SPECIALS, FIX_TABLES, FIX_TINY_TABLES, FIX_WORKBUFS } from '../layout/fixalloc.ts';
 import {
   GC_DEBUG,
@@ -41,7 +41,7 @@ import { PageAlloc } from '../pages/page-alloc.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
 import { fixInit } from '../spans/fixalloc.ts';
 import { SizeClassTable } from '../spans/size-classes.ts';
-import { attachMem, type Buffer, type Mem, REACH, reserveMem } from '../sys/mem.ts';
+import { attachMem, type Buffer, bytesWithReach, type Mem, reserveMem } from '../sys/mem.ts';
 import type { CheckedOptions } from './options.ts';
 
 /** All zero-size objects have this address: inside page 0, which is never handed out, and 16-byte aligned. */
@@ -127,8 +127,8 @@ export function checkShared(shared: unknown, call: string): Mem {
   const procs = header[H_MAX_PROCS]!;
   const classes = header[H_SIZE_CLASSES]!;
   if (procs < 1 || procs > MAX_PROCS + 1 || classes < 2 || classes > MAX_SIZE_CLASSES) notHeap('its header is damaged');
-  if (pages * PAGE_SIZE + REACH !== data.byteLength)
-    notHeap(`data has ${data.byteLength} bytes, the header asks for ${pages * PAGE_SIZE + REACH}`);
+  if (bytesWithReach(pages) !== data.byteLength)
+    notHeap(`data has ${data.byteLength} bytes, the header asks for ${bytesWithReach(pages)}`);
   if (planMeta(pages, procs).words * 4 !== meta.byteLength)
     notHeap(`meta has ${meta.byteLength} bytes, the header asks for another size`);
   return attachMem(data, meta);

@@ -10,8 +10,13 @@ import { type MetaPlan, planMeta } from '../layout/plan.ts';
 
 export type Buffer = SharedArrayBuffer | ArrayBuffer;
 
-/** Bytes that lie behind object memory and hold nothing: a view may begin that much later, and is as long as the first. */
+/**
+ * Bytes that lie behind object memory and hold nothing: a view may begin that much later, and is as long as the first. Behind
+ * 4 GiB there is nothing, the longest buffer that all engines make: views that begin later are shorter there.
+ */
 export const REACH = 1024;
+
+const LONGEST = 2 ** 32;
 
 /** A kind of view. */
 export interface ViewKind<V> {
@@ -39,7 +44,7 @@ export class Mem {
   readonly bytes: number;
   readonly plan: MetaPlan;
   readonly shared: boolean;
-  /** With REACH bytes behind it. */
+  /** With REACH bytes behind it, or none: `bytesWithReach`. */
   readonly data: Buffer;
   readonly meta: Buffer;
   readonly #views = new Map<unknown, unknown[]>();
@@ -50,7 +55,7 @@ export class Mem {
     this.m = this.mFrom[0];
     this.m16 = new Uint16Array(meta);
     this.mf = new Float64Array(meta);
-    this.bytes = data.byteLength - REACH;
+    this.bytes = data.byteLength === LONGEST ? LONGEST : data.byteLength - REACH;
     this.data = data;
     this.i32 = this.from(Int32Array, 0);
     this.u8 = this.from(Uint8Array, 0);
@@ -65,15 +70,22 @@ export class Mem {
     let views = this.#views.get(View) as V[] | undefined;
     if (views === undefined) this.#views.set(View, (views = []));
     const { bytes, data } = this;
-    return (views[offset] ??= new View(data, offset, Math.floor(bytes / View.BYTES_PER_ELEMENT)));
+    const length = Math.min(bytes, data.byteLength - offset);
+    return (views[offset] ??= new View(data, offset, Math.floor(length / View.BYTES_PER_ELEMENT)));
   }
+}
+
+/** Bytes of the buffer for so many pages of object memory. */
+export function bytesWithReach(pages: number): number {
+  const bytes = pages * PAGE_SIZE;
+  return bytes === LONGEST ? bytes : bytes + REACH;
 }
 
 /** Reserves the memory of a new heap. Costs address space, not memory. */
 export function reserveMem(pages: number, maxProcs: number, shared: boolean): Mem {
   const plan = planMeta(pages, maxProcs);
   const reserve = (bytes: number): Buffer => (shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-  const mem = new Mem(reserve(pages * PAGE_SIZE + REACH), reserve(plan.words * 4), plan);
+  const mem = new Mem(reserve(bytesWithReach(pages)), reserve(plan.words * 4), plan);
   mem.m[H_PAGES] = pages;
   mem.m[H_MAX_PROCS] = maxProcs;
   return mem;

@@ -19,7 +19,7 @@ export const hasMemset = node !== undefined;
 export function memsetZero(f64: Doubles, from: number, end: number): void {
   let bytes = buffers.get(f64);
   if (bytes === undefined) {
-    bytes = node!.Buffer.from(f64.buffer);
+    bytes = node!.Buffer.from(f64.buffer, f64.byteOffset, f64.byteLength);
     buffers.set(f64, bytes);
   }
   bytes.fill(false, from, end);

@@ -46,7 +46,7 @@ import {
   STACK_WORDS,
   TM_SEQ,
 } from '../../layout/proc.ts';
-import { isLargeClass } from '../../layout/span-class.ts';
+import { isLargeClass, isNoscan } from '../../layout/span-class.ts';
 import '../../layout/registry.ts';
 import {
   SPAN_ALLOC_BITS,
@@ -57,6 +57,7 @@ import {
   SPAN_NELEMS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
+  SPAN_TINY_COUNTED,
   SPAN_TYPES,
   SPAN_WORDS,
 } from '../../layout/span.ts';
@@ -200,8 +201,10 @@ export class WordNames {
   }
 
   #spanField(ref: number, offset: number): string {
-    const large = isLargeClass(this.#mem.m[ref + SPAN_CLASS]!) ? LARGE_FIELDS[offset] : undefined;
-    return large ?? this.#span[offset]!;
+    const spanClass = this.#mem.m[ref + SPAN_CLASS]!;
+    if (isLargeClass(spanClass) && LARGE_FIELDS[offset] !== undefined) return LARGE_FIELDS[offset];
+    if (isNoscan(spanClass) && offset === SPAN_TINY_COUNTED) return 'tinyCounted';
+    return this.#span[offset]!;
   }
 
   #roomWord(word: number): WordName {

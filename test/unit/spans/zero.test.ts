@@ -1,9 +1,10 @@
 /** Clearing memory: every byte that is asked for, and none beside, by whichever way is the fastest for so many. */
 import { expect, test } from 'vitest';
 import { attachHeap, createHeap } from '../../../src/index.ts';
-import { ZERO_CHUNK } from '../../../src/layout/constants.ts';
+import { PAGE_SIZE, ZERO_CHUNK } from '../../../src/layout/constants.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { zeroBytes, zeroFreshBytes, zeroLarge, zeroSmall } from '../../../src/spans/zero.ts';
+import { reserveMem } from '../../../src/sys/mem.ts';
 import { hasMemset, memsetZero } from '../../../src/sys/memset.ts';
 
 const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 2 });
@@ -47,7 +48,7 @@ test('any bytes', () => {
 
 test('Node has a memset; it reaches the last byte of 4 GiB, in whichever heap', () => {
   expect(hasMemset).toBe(true);
-  const far = new Float64Array(new SharedArrayBuffer(2 ** 32));
+  const far = reserveMem(2 ** 32 / PAGE_SIZE, 1, true).f64;
   const own = new Float64Array(new ArrayBuffer(32));
   far.fill(1, 2 ** 29 - 4);
   own.fill(1);

@@ -34,5 +34,16 @@ test('the largest heap can be reserved: it costs address space only', () => {
   heap.raw.free(addr);
   expect(heap.stats().maxBytes).toBe(2 ** 32);
   expect(heap.stats().metadataBytes).toBeLessThan(2 ** 21);
+  for (const size of [16 << 10, 64 << 10]) {
+    for (let round = 0; round < 2; round++) {
+      const at = [1, 2, 3, 4].map(() => heap.raw.mallocgc(size, null, true));
+      for (const p of at) {
+        expect(heap.memory.u8.subarray(p, p + size).some((byte) => byte !== 0)).toBe(false);
+        heap.memory.u8.fill(1, p, p + size);
+        heap.raw.free(p);
+      }
+    }
+  }
+  expect(heap.memory.buffer.byteLength).toBe(2 ** 32);
   heap.verify();
 });

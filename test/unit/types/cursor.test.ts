@@ -175,8 +175,13 @@ describe('over elements', () => {
     heap.scope(() => {
       const c = heap.make(slice(i32), 5000).cursor();
       const polled = stopsAskedFor(() => c.index);
-      while (c.next()) if (c.index === 1999) polled.ask();
-      expect(polled.at).toEqual([2048]);
+      polled.ask();
+      while (c.next()) if (c.index === 1000 || c.index === 1999) polled.ask();
+      expect(polled.at).toEqual([0, 1024, 2048]);
+      const d = heap.make(slice(i32), 5000).cursor();
+      const often = stopsAskedFor(() => d.index);
+      while (d.next()) often.ask();
+      expect(often.at).toEqual(Array.from({ length: 19 }, (_, i) => (i + 1) * 256));
     });
   });
 
