@@ -116,8 +116,8 @@ export function listRemove(m: Words, list: number, s: SpanRef): void {
 }
 
 /**
- * Gives a span in use another bitmap, from this bit on. What goes by SPAN_ALLOC_BITS comes first: as long as that is the old
- * one, a sweeper that died here has not renewed the span (central/sweep.ts).
+ * Gives a span in use another bitmap, from this bit on. Who dies here has not renewed the span yet (central/sweep.ts,
+ * threads/repair.ts): it is done again, and both words are set.
  */
 export function setAllocBits(m: Words, s: SpanRef, bits: number): void {
   if (!isNoscan(m[s + SPAN_CLASS])) m[s + SPAN_TYPES_LESS_BITS] = m[s + SPAN_TYPES] - bits;

@@ -168,13 +168,12 @@ export function makePlaceClass(env: Env, codec: () => Codec, name: string): Plac
     return shadow.mark() - 1;
   }
 
-  const follow = makeFollow(R, m, i32, i32, topWord, shadow, cold(followSlow));
   const followBehind = (offset: number): PlaceClass['follow'] => {
     const slow = cold((addr: number) => followSlow((addr + offset) | 0));
     return makeFollow(R, m, i32, t.mem.from(Int32Array, offset), topWord, shadow, slow);
   };
   Object.defineProperties(R.prototype, { $env: { value: env }, $codec: { get: codec } });
-  return { Class: R, make, within: makeWithin(R, shadow, make), follow, followBehind };
+  return { Class: R, make, within: makeWithin(R, shadow, make), follow: followBehind(0), followBehind };
 }
 
 // Both over parameters and written out: what a hot loop inlines has a budget of bytecode, in which several must fit.

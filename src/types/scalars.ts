@@ -102,7 +102,8 @@ export function makeScalar(mem: Mem, name: ScalarName, offset = 0): Scalar {
   return { ...made, behind: (further) => makeScalar(mem, name, offset + further) };
 }
 
-// Each kind has functions of its own: of those that several share, V8 would learn several classes of views.
+// Each kind has functions of its own: of those that all share, V8 learns more classes of views than it tells apart. In a
+// program that uses all kinds, reading three fields took 16 ns then instead of 3.7, and writing them 100 instead of 8.
 
 function scalarOf(mem: Mem, name: ScalarName, offset: number): Scalar {
   switch (name) {

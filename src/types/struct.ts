@@ -40,33 +40,23 @@ export interface FieldColumns {
 export type Init = Record<string, unknown>;
 
 function accessor(env: Env, field: BoundField): PropertyDescriptor {
-  const { read, place, allocates } = field.codec;
-  const near = field.offset <= REACH ? field.codec.behind?.(field.offset) : undefined;
-  if (near !== undefined) {
-    const set = near.write === undefined ? makeSetter(field) : makeNearSetter(field, near.write);
-    return { enumerable: true, configurable: true, get: makeNearGetter(near.read), set };
-  }
-  const get = read === place?.make ? makePlaceGetter(field.offset, place.within) : makeGetter(field.offset, read);
-  const set = allocates && place !== undefined ? makePlaceSetter(env, field) : makeSetter(field);
+  const { offset, codec } = field;
+  const { read, write, place, allocates } = codec;
+  const near = offset <= REACH ? codec.behind?.(offset) : undefined;
+  let get = makeGetter(near === undefined ? offset : 0, near?.read ?? read);
+  if (read === place?.make) get = makePlaceGetter(offset, place.within);
+  let set = makeSetter(field, near?.write === undefined ? offset : 0, near?.write ?? write);
+  if (allocates && place !== undefined) set = makePlaceSetter(env, field);
   return { enumerable: true, configurable: true, get, set };
 }
 
-// Over parameters, for the reason given at `makeMake`.
+// Over parameters, for the reason given at `makeMake`. `offset`: of what is read or written, from the address given to that.
 
 function makeGetter(offset: number, read: Codec['read']): (this: Place) => unknown {
   const stale = throwStale;
   return function get(this: Place): unknown {
     if (this.$s.live === STALE) stale(this);
     return read((this.$a + offset) | 0);
-  };
-}
-
-/** Of a field that is read by the address of the struct. */
-function makeNearGetter(read: Codec['read']): (this: Place) => unknown {
-  const stale = throwStale;
-  return function get(this: Place): unknown {
-    if (this.$s.live === STALE) stale(this);
-    return read(this.$a);
   };
 }
 
@@ -79,24 +69,16 @@ function makePlaceGetter(offset: number, within: PlaceClass['within']): (this: P
   };
 }
 
-function makeSetter({ offset, where, codec: { check, write } }: BoundField): (this: Place, value: unknown) => void {
-  const stale = throwStale;
-  return function set(this: Place, value: unknown): void {
-    if (this.$s.live === STALE) stale(this);
-    check(value, where);
-    write((this.$a + offset) | 0, value);
-  };
-}
-
-function makeNearSetter(
+function makeSetter(
   { where, codec: { check } }: BoundField,
+  offset: number,
   write: Codec['write'],
 ): (this: Place, value: unknown) => void {
   const stale = throwStale;
   return function set(this: Place, value: unknown): void {
     if (this.$s.live === STALE) stale(this);
     check(value, where);
-    write(this.$a, value);
+    write((this.$a + offset) | 0, value);
   };
 }
 

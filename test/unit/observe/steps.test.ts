@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { makeSandbox, type Sandbox } from '../../../src/explorer/steps/sandbox.ts';
+import { createHeap, ref, struct } from '../../../src/index.ts';
 import { PAGE_SIZE } from '../../../src/layout/constants.ts';
+import { SPAN_INVERSE, SPAN_TYPES_LESS_BITS } from '../../../src/layout/span.ts';
+import type { Malloc } from '../../../src/malloc/malloc.ts';
 import { explainFind } from '../../../src/observe/steps/find.ts';
 import {
   Film,
@@ -16,6 +19,7 @@ import {
   type Walk,
   WordNames,
 } from '../../../src/observe/steps.ts';
+import { spanOf } from '../../../src/spans/mspan.ts';
 import { newSeed, random } from '../../support/random.ts';
 
 const lesson = (id: string) => LESSONS.find((l) => l.id === id)!;
@@ -127,6 +131,18 @@ test('words have the names of their structures', () => {
   expect(of('nextFreeFast')).toEqual(['class.allocCache', 'span.allocBits[0]']);
   const taken = walk.steps.find((s) => s.text === 'centralPop')!.changes[0]!;
   expect(names.name(taken.word).id).toBe(spanClass);
+});
+
+test('a word that means different things in different spans has the name it has there', () => {
+  const heap = createHeap({ maxBytes: 16 << 20 });
+  const malloc = heap.raw as unknown as Malloc;
+  const { mem } = malloc.t;
+  const scan = heap.addressOf(heap.new(struct('Pointer', { to: ref(struct('To', {})) })));
+  const spans = [scan, malloc.mallocgc(5, null, true), malloc.mallocgc(1 << 20, null, true)];
+  const names = new WordNames(mem, malloc.cache.heap.tinySpanClass, mem.m);
+  const named = (word: number) => spans.map((addr) => names.name(spanOf(mem, addr) + word).field);
+  expect(named(SPAN_TYPES_LESS_BITS)).toEqual(['typesLessBits', 'tinyCounted', 'tinyCounted']);
+  expect(named(SPAN_INVERSE)).toEqual(['inverse', 'inverse', 'largeType']);
 });
 
 test('a program of random calls: every walk is what happened', () => {

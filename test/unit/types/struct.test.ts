@@ -13,6 +13,7 @@ import {
   i16,
   i32,
   i64,
+  OutOfMemoryError,
   type Ref,
   type RefKind,
   ref,
@@ -84,18 +85,22 @@ test('fields lie where they should, however far from the beginning', () => {
   });
 });
 
-test('an object at the very end of memory has all its fields', () => {
-  const small = createHeap({ gc: 'off', maxBytes: 2 ** 20 });
+/** As large as eight of them fill a page. */
+const Eighth = struct('Eighth', { first: i32, pad: array(u8, 1012), last: f64 });
+
+test('the last object of memory, down to its last byte', () => {
+  const maxBytes = 2 ** 20;
+  const small = createHeap({ gc: 'off', maxBytes });
   small.scope(() => {
-    const made: Ref<typeof Far>[] = [];
-    try {
-      for (;;) made.push(small.new(Far));
-    } catch {}
-    const last = made.reduce((x, y) => (small.addressOf(x) > small.addressOf(y) ? x : y));
-    expect(small.addressOf(last)).toBeGreaterThan(2 ** 20 - 2 * 8192);
-    Object.assign(last, { last: 7, far: 8, farther: 9, next: made[0] });
-    expect([last.last, last.far, last.farther]).toEqual([7, 8, 9]);
-    expect(last.next!.equals(made[0])).toBe(true);
+    const made: Ref<typeof Eighth>[] = [];
+    expect(() => {
+      for (;;) made.push(small.new(Eighth));
+    }).toThrow(OutOfMemoryError);
+    const last = made.find((ref) => small.addressOf(ref) === maxBytes - 1024)!;
+    Object.assign(last, { first: -7, last: 0.1 });
+    expect([last.first, last.last]).toEqual([-7, 0.1]);
+    const bytes = new DataView(small.memory.buffer as ArrayBuffer);
+    expect([bytes.getInt32(maxBytes - 1024, true), bytes.getFloat64(maxBytes - 8, true)]).toEqual([-7, 0.1]);
   });
   small.verify();
 });
