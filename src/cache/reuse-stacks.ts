@@ -12,9 +12,9 @@
  * A program that frees much and allocates much in turns soon does nothing but push and pop; one that frees everything once gets
  * its memory back. Stacks that have grown are flushed before the heap becomes larger than it ever was (empty-spans.ts), so that
  * they hardly make it larger. When others come, one is given up each time that one is full, until the thread holds back no
- * more than it may. Flushing takes a few nanoseconds a slot when neighbours were freed together, and some hundred when
- * each is of another span: so an area has a largest size, and `malloc` and `free` flush no more than one of the large
- * ones in a call.
+ * more than it may. A stack is flushed whole, since a span whose slots are in two places would hand some of them out twice.
+ * That takes 10 to 25 ns a slot in random order, spans that become empty included: so an area has a largest size, some 1 ms
+ * of work, and `malloc` and `free` flush no more than one of the large ones in a call.
  *
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
  * is in H_ROOM_OWNER, from its first area there until the last is given up, or it is reaped. A stack is moved in one
@@ -50,12 +50,14 @@ const GROW_SIZE = 1 << 10;
 const SHARED_HOLD = 512 << 10;
 /** Words of a stack that has all the room there is in the record. */
 const RECORD_WORDS = 2 * REUSE_MAX;
-/** Words of the largest area: 32 k slots. */
-const AREA_WORDS = 1 << 16;
+/** Slots of the largest area: so many at least, and more, up to so many, as long as they are not more than so many bytes. */
+const AREA_SLOTS = 32 << 10;
+const AREA_SLOTS_MOST = 128 << 10;
+const AREA_BYTES = 8 << 20;
 /** Bytes that are remembered as flushed: what was freed long ago is no reason to hold back more. */
 const FLUSHED_MAX = 1 << 20;
-/** Times that a stack is flushed as a small one after it could not grow any more. */
-const REFUSALS = 1000;
+/** Times that a stack is flushed as a small one after it could not grow any more: for as many slots as four long ones hold. */
+const REFUSALS = 4000;
 /** Slots that may be flushed to begin the room anew when it is full. */
 const FEW_SLOTS = 4096;
 
@@ -170,7 +172,7 @@ function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
   }
   // With the zeros.
   const words = inRecord ? STACK_WORDS : 2 * (held + 2);
-  if (words > AREA_WORDS) return refuse(cache, spanClass);
+  if (words > largestArea(size)) return refuse(cache, spanClass);
   const more = ((words - 2 - held) >>> 1) * size;
   if (m[cache.ref + PROC_GROWN] + more > cache.holdBytes) {
     cache.flushedBytes = Math.min(FLUSHED_MAX, cache.flushedBytes + (held >>> 1) * size);
@@ -189,6 +191,11 @@ function grow(cache: MCache, spanClass: number, alone: boolean): boolean {
   }
   cache.grownClasses.add(spanClass);
   return true;
+}
+
+/** Words of the largest area of a class with slots of so many bytes. */
+function largestArea(size: number): number {
+  return 2 * Math.max(AREA_SLOTS, Math.min(AREA_SLOTS_MOST, AREA_BYTES / size));
 }
 
 /** To all the room that there is in the record, of which it ends at the end. */

@@ -8,7 +8,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 14;
+export const LAYOUT_VERSION = 15;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -76,6 +76,8 @@ export const H_PERSISTENT_NEXT = 5 * LINE + 4;
 export const H_TYPES = 5 * LINE + 5;
 /** Id of the thread whose reuse stacks are in the reuse room; 0: nobody's. Taken by compare-and-exchange. */
 export const H_ROOM_OWNER = 5 * LINE + 7;
+/** Gates that were given out, one for each attachment: malloc/gate.ts. A few more than there are when all are. */
+export const H_GATES = 5 * LINE + 8;
 
 // The page allocator (Go: `pageAlloc`). Heap lock.
 /** No page below this one is free (Go: `searchAddr`); the number past the last page when none is. */

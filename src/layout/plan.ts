@@ -3,7 +3,7 @@
  * so that every thread that attaches computes the same plan.
  *
  *   header | mcentrals | fixallocs | stats | procs | gcBits | spans | page maps | chunks | summaries | scavIndex | ranges |
- *   rings | types | snapshotBits | bitsCopies | bitsCopied | reuseRoom | persistent
+ *   rings | types | snapshotBits | bitsCopies | bitsCopied | reuseRoom | gates | persistent
  *
  * Memory that is not touched costs nothing, so each region is as large as the whole reservation could ever need. The
  * gcBits region comes early because a bit's index must fit in 32 bits.
@@ -13,6 +13,7 @@ import { ARENA_WORDS, PIECE_WORDS } from './bits-arena.ts';
 import { CENTRAL_WORDS } from './central.ts';
 import { ARENA_PAGES, CHUNK_PAGES, MAX_ALLOC, MAX_SPAN_CLASSES, MAX_TYPES, PAGE_SIZE } from './constants.ts';
 import { FIX_WORDS, FIXALLOCS } from './fixalloc.ts';
+import { GATE_WORDS, MAX_GATES } from './gate.ts';
 import { HEADER_WORDS, LINE } from './header.ts';
 import { CHUNK_WORDS, RANGE_WORDS, SUM_WORDS, SUMMARY_LEVEL_BITS, SUMMARY_LEVELS } from './pages.ts';
 import { PROC_WORDS, ROOM_WORDS, STACK_WORDS } from './proc.ts';
@@ -59,6 +60,8 @@ export interface MetaPlan {
   readonly bitsCopied: number;
   /** Reuse stacks of a thread that is alone (cache/reuse-stacks.ts). */
   readonly reuseRoom: number;
+  /** Gates of the fast paths, GATE_WORDS each. */
+  readonly gates: number;
   readonly persistent: number;
   /** First word after the last that is used. */
   readonly end: number;
@@ -104,6 +107,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
   const bitsCopies = take(bitsWords);
   const bitsCopied = take(bitsWords >>> 5);
   const reuseRoom = take(ROOM_WORDS, STACK_WORDS);
+  const gates = take(MAX_GATES * GATE_WORDS);
   // Span records, type tables and deferred-free records of a heap full of 8-byte objects: under 40 % of it.
   const persistent = take((1 << 20) + Math.ceil((pages * PAGE_SIZE) / 10));
   return {
@@ -132,6 +136,7 @@ export function planMeta(pages: number, maxProcs: number): MetaPlan {
     bitsCopies,
     bitsCopied,
     reuseRoom,
+    gates,
     persistent,
     end: roundUp(next, 16),
     // The views that begin at words 1 … 4 are as long as the first: sys/mem.ts.

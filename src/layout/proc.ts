@@ -233,7 +233,7 @@ export const PROC_AREAS = PROC_METERS + METER_WORDS;
 export const PROC_WORDS = PROC_AREAS + 2 * PROC_SPAN_CLASSES;
 
 /** Words of the heap's reuse room: what the stacks of a thread that is alone grow into. A multiple of STACK_WORDS. */
-export const ROOM_WORDS = 1 << 20;
+export const ROOM_WORDS = 1 << 22;
 
 /** Words of a segment of a shadow stack or handle table, one page, and the first that is a slot. */
 export const SEGMENT_WORDS = 2048;

@@ -16,7 +16,7 @@
  * the span itself cannot hand out: `nelems` less the 0 bits at or above `freeindex`.
  */
 
-// Words 0 … 4 are those that `free` reads: each through a view of its own (sys/mem.ts).
+// Words 0 … 4 are those that `free` reads.
 /** Addr of the first byte. */
 export const SPAN_BASE = 0;
 /**

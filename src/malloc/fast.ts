@@ -14,8 +14,10 @@
  * `mallocgc` and `free` is to fit in what V8 inlines into one function: 460 bytecodes each, 920 in all, of which it
  * puts 20 % by. Hence the small functions, and the copies of `m`.
  *
- * The words that a pair reads of a record are each in a view that begins with it (sys/mem.ts): `left[c]` is
- * `m[c | MC_LEFT]`. V8 checks once for all of them that `c` lies within, and adds nothing to it.
+ * The words that `mallocgc` reads of a class record are each in a view that begins with it (sys/mem.ts): `left[c]` is
+ * `m[c | MC_LEFT]`. V8 checks once for all of them that `c` lies within, and adds nothing to it. But each view takes two
+ * registers from the loop around, one for its memory, one to keep it alive; a pair is faster when `free`, which
+ * needs five words of a span record, reads all but one of them through `m`.
  *
  * Order of stores. An object is live from the store of its allocation bit on, so that is the last one: its memory is
  * cleared before, and its type number written. A thread that dies at any point then leaves a live object that is cleared
@@ -24,6 +26,7 @@
  */
 import type { Addr, SpanRef, Words } from '../base/brand.ts';
 import { PAGE_SHIFT, SMALL_SIZE_MAX, TINY_SIZE } from '../layout/constants.ts';
+import { GATE_SIZES, GATE_TAG } from '../layout/gate.ts';
 import { H_STOP, H_WRITE_BARRIER } from '../layout/header.ts';
 import {
   CLASSES_MASK,
@@ -56,13 +59,12 @@ import {
 } from '../layout/span.ts';
 import { cacheTag } from '../spans/mspan.ts';
 import { zeroSmall, zeroTiny } from '../spans/zero.ts';
+import type { GateWords } from './gate.ts';
 import type { Malloc } from './malloc.ts';
 import { popDue, smallSlow } from './malloc-slow.ts';
 import { type RType, tagOfTypes } from './rtype.ts';
 import { tinyAlign } from './tiny.ts';
 
-/** Elements from which on a typed array is not in the collector's heap, so that its address is a constant to V8. */
-const OFF_HEAP = 32;
 /** A tag that fits no span: SPAN_CACHE would have to be one of the last 4096 numbers below 0, and none is. */
 const NO_TAG = ~CLASSES_MASK;
 
@@ -82,7 +84,7 @@ export interface FastPaths {
 }
 
 /** `lookup8`: class record of pointer-free objects by size in steps of 8. `ptrSize`: what tiny alignment goes by. */
-export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): FastPaths {
+export function makeFastPaths(a: Malloc, gate: GateWords, lookup8: Int32Array, ptrSize: number): FastPaths {
   const { mem } = a.t;
   const { m, mFrom } = mem;
   const { cache } = a;
@@ -91,13 +93,11 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
   const tinyLimit = a.tinySpanClass < 0 ? 0 : TINY_SIZE;
   const alignMask = Int32Array.from({ length: TINY_SIZE }, (_, size) => tinyAlign(size, ptrSize) - 1);
   const bySize = new Int32Array(SMALL_SIZE_MAX).map((_, size) => (size < tinyLimit ? 0 : lookup8[(size + 7) >>> 3]!));
-  const open = new Uint32Array(OFF_HEAP);
-  const tag = new Int32Array(OFF_HEAP);
 
   function setOpen(isOpen: boolean): void {
-    open[0] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
+    gate.words[gate.at | GATE_SIZES] = isOpen ? SMALL_SIZE_MAX - 8 : 0;
     // While the collector marks, what is freed is reported to it first.
-    tag[0] = isOpen && m[H_WRITE_BARRIER] === 0 ? classes | cacheTag(m) : NO_TAG;
+    gate.words[gate.at | GATE_TAG] = isOpen && m[H_WRITE_BARRIER] === 0 ? classes | cacheTag(m) : NO_TAG;
   }
 
   const paths = pathsOver(
@@ -111,15 +111,12 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
     mFrom[MC_WIN_ADDR],
     mFrom[1],
     mFrom[SPAN_CACHE],
-    mFrom[SPAN_INVERSE],
-    mFrom[SPAN_FREEINDEX],
-    mFrom[SPAN_ALLOC_BITS],
     mem.plan.spans,
     classes,
     cache.ref,
     a.tinySpanClass < 0 ? 0 : cache.classRef(a.tinySpanClass),
-    open,
-    tag,
+    gate.words,
+    gate.at,
     lookup8,
     bySize,
     alignMask,
@@ -139,11 +136,10 @@ export function makeFastPaths(a: Malloc, lookup8: Int32Array, ptrSize: number): 
  * module takes eight bytes of bytecode to name.
  *
  * `left` … `windowAddr`: MC_LEFT … MC_WIN_ADDR of a class record; `bitOf`: the bit index in a pair on a reuse stack;
- * `cacheOf` … `allocBitsOf`: SPAN_CACHE … SPAN_ALLOC_BITS of a span record.
+ * `cacheOf`: SPAN_CACHE of a span record.
  *
- * `open[0]`: sizes from 1 to this are for the fast paths. `tag[0]`: what SPAN_CACHE is, but for the class, of the spans that
- * `free` may take slots back into: `classes` with the tag of the sweep generation. A new generation begins only while this
- * thread is stopped or outside its region, and `setOpen` follows.
+ * `gate[at]`: this thread's gate, see gate.ts. Its tag is `classes` with that of the sweep generation. A new generation begins
+ * only while this thread is stopped or outside its region, and `setOpen` follows.
  *
  * `bySize`: class record of pointer-free objects by size; 0: for the tiny allocator. `alignMask`: alignment of an object in
  * a tiny block by its size, less one. `scanTag`, `noscanTag`: tags of this heap's types with pointers, and without.
@@ -159,15 +155,12 @@ function pathsOver(
   windowAddr: Words,
   bitOf: Words,
   cacheOf: Words,
-  inverseOf: Words,
-  freeindexOf: Words,
-  allocBitsOf: Words,
   spans: number,
   classes: number,
   proc: number,
   tinyRecord: number,
-  open: Uint32Array,
-  tag: Int32Array,
+  gate: Words,
+  at: number,
   lookup8: Int32Array,
   bySize: Int32Array,
   alignMask: Int32Array,
@@ -184,7 +177,7 @@ function pathsOver(
     try {
       below = (size - 1) >>> 0;
     } catch {}
-    if (below >= open[0] || (size | 0) !== size) return a.route(size, type, needzero) >>> 0;
+    if (below >= gate[at] >>> 0 || (size | 0) !== size) return a.route(size, type, needzero) >>> 0;
     if (type !== null) return typed(size, type, needzero) >>> 0;
     const c = bySize[size];
     return c === 0 ? tiny(size) : small(c, needzero);
@@ -204,7 +197,7 @@ function pathsOver(
     try {
       size = type.size;
     } catch {}
-    if ((size - 1) >>> 0 >= open[0]) return a.newRoute(type);
+    if ((size - 1) >>> 0 >= gate[at] >>> 0) return a.newRoute(type);
     if (type.tag === scanTag) return smallScan((lookup8[(size + 7) >>> 3]! - MC_WORDS) | 0, type.number, true);
     if (type.tag !== noscanTag) return a.newRoute(type);
     const c = bySize[size];
@@ -223,7 +216,7 @@ function pathsOver(
     w[bitIndex >>> 5] |= 1 << bitIndex;
     const rest = (left[c] - 1) | 0;
     left[c] = rest;
-    if (rest < 0) due(a, c, last as Addr);
+    if (rest < 0) return (due(a, c, last as Addr) >>> 0) as Addr;
     return (last >>> 0) as Addr;
   }
 
@@ -341,13 +334,13 @@ function pathsOver(
     try {
       s = w[spans + (ptr >>> PAGE_SHIFT)];
     } catch {}
-    const record = (cacheOf[s] - tag[0]) | 0;
+    const record = (cacheOf[s] - gate[at | GATE_TAG]) | 0;
     // A span of this thread, in which no other frees, swept, inside a region; and an address.
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
-      const index = exactIndex((ptr - w[s]) | 0, inverseOf[s]);
+      const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
       // Where a slot begins, and not one that the span itself hands out again.
-      if (index >>> 0 < freeindexOf[s]) {
-        const bitIndex = (allocBitsOf[s] + index) | 0;
+      if (index >>> 0 < w[s | SPAN_FREEINDEX] >>> 0) {
+        const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
         const c = (classes + record) | 0;
         const top = w[c];
         const word = bitIndex >>> 5;
@@ -379,7 +372,7 @@ function pathsOver(
     }
     const w = m;
     const s = w[spans + (ptr >>> PAGE_SHIFT)];
-    const record = (w[s | SPAN_CACHE] - tag[0]) | 0;
+    const record = (w[s | SPAN_CACHE] - gate[at | GATE_TAG]) | 0;
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
       const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
       if (index >>> 0 < w[s | SPAN_NELEMS]) {

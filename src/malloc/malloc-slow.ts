@@ -114,10 +114,11 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
 }
 
 /** An object has come from the reuse stack, and used up the gap before the next profile sample. */
-export function popDue(a: Malloc, c: number, addr: Addr): void {
+export function popDue(a: Malloc, c: number, addr: Addr): Addr {
   const { cache } = a;
   if (samplePop(cache, c)) sampled(a, addr, cache.heap.t.mem.m[c + MC_SIZE]);
   followRate(cache);
+  return addr;
 }
 
 /** The object is live, has its type, and nobody knows it yet. `size`: bytes of its slot. */

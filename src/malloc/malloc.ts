@@ -53,6 +53,7 @@ import type { Proc } from '../sync/proc.ts';
 import type { Gate } from '../sync/wired.ts';
 import { type FastPaths, makeFastPaths } from './fast.ts';
 import { freeSlow, guardedFree } from './free.ts';
+import { newGate } from './gate.ts';
 import { type AllocHooks, type Collector, NO_COLLECTOR } from './hooks.ts';
 import { guardedMalloc, mallocLarge, throwSize } from './malloc-slow.ts';
 import { type RType, refuseType, tagOfTypes } from './rtype.ts';
@@ -120,7 +121,7 @@ export class Malloc implements Gate {
     this.zerobase = (this.#m[H_ZEROBASE] >>> 0) as Addr;
     this.#scanTag = tagOfTypes(heap.t.mem, true);
     this.#noscanTag = tagOfTypes(heap.t.mem, false);
-    const fast = makeFastPaths(this, this.#lookup8, ptrSize);
+    const fast = makeFastPaths(this, newGate(heap.t.mem), this.#lookup8, ptrSize);
     this.mallocgc = fast.mallocgc;
     this.free = fast.free;
     this.newobject = fast.newobject;

@@ -1,6 +1,7 @@
 /** What allocator memory is used for (Go: the `Sys` fields of MemStats). Bytes that are in use; the rest was never touched. */
 import { CHUNK_PAGES } from '../layout/constants.ts';
 import { FIX_IN_USE, FIX_SPANS, FIX_SPECIALS, FIX_TAKEN, FIX_WORDS, FIXALLOCS } from '../layout/fixalloc.ts';
+import { GATE_WORDS } from '../layout/gate.ts';
 import {
   H_BITS_REGION_NEXT,
   H_BUCKET_WORDS,
@@ -11,6 +12,7 @@ import {
 import { CHUNK_WORDS } from '../layout/pages.ts';
 import { METER_WORDS, PROC_STACKS } from '../layout/proc.ts';
 import { SPAN_WORDS } from '../layout/span.ts';
+import { gatesInUse } from '../malloc/gate.ts';
 import { roomEnd } from '../spans/reuse-stack.ts';
 import type { Mem } from '../sys/mem.ts';
 import { attachedProcs, usedProcs } from '../threads/stop-the-world.ts';
@@ -25,7 +27,7 @@ export interface SysMemory {
   readonly buckets: number;
   /** Of pages, spans and the collector: bitmaps, page maps, summaries, side tables, work buffers. */
   readonly gc: number;
-  /** Header, mcentrals, types, roots, special records. */
+  /** Header, mcentrals, types, roots, special records, gates. */
   readonly other: number;
 }
 
@@ -42,6 +44,7 @@ export function readSysMemory(mem: Mem): SysMemory {
   const persistent = m[H_PERSISTENT_NEXT] - plan.persistent;
   const record = PROC_STACKS + METER_WORDS;
   const room = roomEnd(mem) - plan.reuseRoom;
+  const gates = gatesInUse(mem) * GATE_WORDS;
   return {
     mspanInuse: fix(FIX_SPANS, FIX_IN_USE) * SPAN_WORDS * 4,
     mspanSys: mspan * 4,
@@ -49,7 +52,7 @@ export function readSysMemory(mem: Mem): SysMemory {
     mcacheSys: (usedProcs(mem).length * record + room) * 4,
     buckets: buckets * 4,
     gc: (m[H_BITS_REGION_NEXT] - plan.gcBits + maps + summaries + tables) * 4,
-    other: (HEADER_WORDS + plan.procs - plan.centrals + Math.max(0, persistent - mspan - tables - buckets)) * 4,
+    other: (HEADER_WORDS + plan.procs - plan.centrals + gates + Math.max(0, persistent - mspan - tables - buckets)) * 4,
   };
 }
 

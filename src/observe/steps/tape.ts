@@ -4,7 +4,7 @@
  *
  * The heap is one that belongs to this thread alone (`shared: false`): between two points nobody else writes. Words that
  * are watched are those of the structures in use; memory that the heap has not come to yet is zero and stays so. Locks
- * are left out: they are free before a call and after it.
+ * are left out: they are free before a call and after it. So are the gates of the fast paths.
  */
 import type { Words } from '../../base/brand.ts';
 import { CENTRAL_LOCK, CENTRAL_WORDS } from '../../layout/central.ts';

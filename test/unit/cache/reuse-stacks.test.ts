@@ -225,14 +225,24 @@ test('the budget grows by what was flushed, not by all that is taken again', () 
   expect(cache.flushedBytes).toBeLessThanOrEqual(MB);
 });
 
-test('a size has 32 k slots at most, and may have them', () => {
-  const spanClass = swing(31_000);
-  expect(stack(spanClass)).toMatchObject({ slots: 31_000 });
+test.each([
+  [16, 128],
+  [64, 128],
+  [80, 64],
+  [128, 64],
+  [144, 32],
+  [1024, 32],
+])('%i bytes have %i k slots at most, and may have them', (size, k) => {
+  heap = createHeap({ gc: 'off', maxBytes: 256 * MB });
+  x = new Internals(heap);
+  const most = k * 1024 - 1;
+  const spanClass = swing(most, size);
+  expect(stack(spanClass)).toMatchObject({ slots: most });
   // The last area grows where it is.
-  expect(inRoom()).toBe(x.mem.plan.reuseRoom + 65_536);
+  expect(inRoom()).toBe(x.mem.plan.reuseRoom + k * 2048);
   // A stack that cannot hold what is freed in one go is small again.
-  for (let round = 0; round < 5; round++) freeAll(make(80_000));
-  expect(stack(spanClass).room).toBe(127);
+  freeAll(make(2.5 * most, size));
+  expect(stack(spanClass).room).toBeLessThanOrEqual(127);
   heap.verify();
 });
 
@@ -255,13 +265,16 @@ test('below its peak the heap may take a new span without a flush', () => {
 });
 
 test('when the room is full, what is left in it is given up once stacks hold little', () => {
+  heap = createHeap({ gc: 'off', maxBytes: 256 * MB });
+  x = new Internals(heap);
   const room = x.mem.plan.reuseRoom;
   let most = 0;
-  for (const size of [16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192]) {
-    const spanClass = swing(30_000, size);
+  for (const size of [16, 24, 32, 48, 64, 80, 96, 112, 128]) {
+    const n = Math.min(130_000, Math.floor((8 * MB) / size));
+    const spanClass = swing(n, size);
     most = Math.max(most, inRoom() - room);
     // What it holds is wanted by others, when the heap would become larger.
-    make(30_000, size);
+    make(n, size);
     heap.verify();
     expect(stack(spanClass).slots).toBe(0);
   }
@@ -274,7 +287,7 @@ test('a stack that outgrows the room again and again may always begin anew', () 
   for (let round = 0; round < 20; round++) {
     const spanClass = swing(30_000);
     expect(stack(spanClass).slots).toBeGreaterThanOrEqual(30_000);
-    freeAll(make(80_000));
+    for (let i = 0; i < 8 && stack(spanClass).room > 127; i++) freeAll(make(300_000));
     expect(stack(spanClass).room).toBe(127);
     for (let i = 0; i < 4; i++) swing(2000);
   }

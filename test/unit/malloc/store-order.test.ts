@@ -43,7 +43,7 @@ function watchedPaths(heap: Heap, begins: Begins): FastPaths {
   const { cache, tinySpanClass, hooks, plainWindows, collector } = real;
   const t = { mem: { ...mem, m: watched }, trace: real.t.trace, pause: () => {}, poll: () => real.t.poll() };
   const a = { t, cache, tinySpanClass, hooks, plainWindows, collector };
-  const paths = makeFastPaths(a as unknown as Malloc, new Int32Array(129), 4);
+  const paths = makeFastPaths(a as unknown as Malloc, { words: new Int32Array(2), at: 0 }, new Int32Array(129), 4);
   Object.assign(a, paths);
   return paths;
 }

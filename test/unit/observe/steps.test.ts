@@ -51,8 +51,10 @@ const ROUTES: Record<string, string> = {
 };
 
 /** All of a heap's allocator memory as it is now. */
+/** But for the gates, which the tape leaves out. */
 function wordsNow({ malloc }: Sandbox): Int32Array {
-  return malloc.t.mem.m.slice() as Int32Array;
+  const { m, plan } = malloc.t.mem;
+  return m.slice().fill(0, plan.gates, plan.persistent) as Int32Array;
 }
 
 /** Forward to the end is what the heap is now; back to the beginning is what it was. */
