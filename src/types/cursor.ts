@@ -4,14 +4,17 @@
  */
 import { describe } from '../base/describe.ts';
 import { ArgumentError, WrongTypeError } from '../base/errors.ts';
-import { type Frame, STALE } from '../threads/frame.ts';
+import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
-import { makeMovingClass, Spot } from './moving.ts';
+import { makeMovingClass, rehearse, Spot } from './moving.ts';
 import { asReference, type Place, throwStale } from './reference.ts';
 
 /** Moves between two safepoints, less one. */
 const POLL_MASK = 1023;
+
+/** No cursor was made in this thread. */
+let isNew = true;
 
 /** Makes cursors over one struct. `links`: byte offsets of the fields that are `ref`s to the struct itself, by name. */
 export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<string, number>): () => unknown {
@@ -36,14 +39,12 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
 
   class NodeCursor {
     $moves: number;
-    readonly $s: Frame;
     readonly $spot: Spot;
     /** What the cursor stands on; moves with it. */
     readonly $item: Place;
 
-    constructor(s: Frame, spot: Spot, item: Place) {
+    constructor(spot: Spot, item: Place) {
       this.$moves = 0;
-      this.$s = s;
       this.$spot = spot;
       this.$item = item;
     }
@@ -55,7 +56,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
     }
 
     set(ref: unknown): this {
-      if (this.$s.live === STALE) stale(this.$item);
+      if (this.$spot.s.live === STALE) stale(this.$item);
       const to = asReference(env, ref, 'cursor.set');
       if (!(to instanceof Class)) {
         throw new WrongTypeError(`cursor.set: expected a reference to ${codec.name}, got one to ${to.$codec.name}`);
@@ -67,7 +68,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
     follow(field: string): boolean {
       const spot = this.$spot;
       const { at } = spot;
-      if (this.$s.live === STALE) stale(this.$item);
+      if (spot.s.live === STALE) stale(this.$item);
       const offset = field === lastField ? lastOffset : offsetOf(field);
       if ((++this.$moves & POLL_MASK) === 0) t.poll();
       if (at === 0) throwBeforeSet();
@@ -83,11 +84,19 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
     spot.at = to;
   }
 
-  return () => {
+  function make(): NodeCursor {
     const s = shadow.moving();
     shadow.push(0);
-    const spot = new Spot(shadow.mark() - 1);
-    return new NodeCursor(s, spot, new Item(spot, s));
+    const spot = new Spot(shadow.mark() - 1, s);
+    return new NodeCursor(spot, new Item(spot));
+  }
+
+  return () => {
+    if (isNew) {
+      isNew = false;
+      rehearse(shadow, make);
+    }
+    return make();
   };
 }
 

@@ -6,7 +6,7 @@
 import { cold } from '../base/cold.ts';
 import { ArgumentError } from '../base/errors.ts';
 import { H_STOP } from '../layout/header.ts';
-import { type Frame, STALE } from '../threads/frame.ts';
+import { NO_SCOPE, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import type { Env } from './env.ts';
 import { makeMovingClass, Spot } from './moving.ts';
@@ -20,7 +20,15 @@ function throwBeforeNext(): never {
 /** A call, so that the compiler leaves null out of account as long as no cursor has stood on one. */
 const nothing = (): null => null;
 
-/** Makes a cursor over `length` elements from this address on. Inside a scope. */
+/**
+ * Makes cursors over `length` elements from this address on. Inside a scope.
+ *
+ * A loop over a cursor is to need no memory for it, and few registers: then V8 takes some 27 instructions an element, for two
+ * fields. So `next` counts up to 0 and stays there, by arithmetic: what would be set on one of two ways only, or
+ * returned as true on one and false on the other, would have to be kept until they meet. `value` asks the same question
+ * as `next` has, whose answer V8 knows, and forgets it. Methods of each kind of element have functions of their own, and read
+ * all they need of `this` before their first branch or call, after which V8 does not know its class any more.
+ */
 export function makeCursors(env: Env, elem: Codec): (base: number, length: number) => unknown {
   const { t, shadow } = env;
   const { i32, m } = t.mem;
@@ -32,61 +40,95 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   const Item = isPlace ? makeMovingClass(elem.place!) : undefined;
 
   class Cursor {
-    readonly $base: number;
+    /** Address of the last element; 0 if there is none. */
+    readonly $end: number;
     readonly $length: number;
-    index: number;
-    readonly $s: Frame;
+    /** Elements that come after the one it stands on, as a negative number. */
+    $rest: number;
+    /** What that was before the last `next()`; 0 once the value was taken. */
+    $before: number;
     readonly $spot: Spot;
     readonly $item: Place | null;
     declare readonly $codec: { readonly name: string };
 
-    /** Calls nothing: after a call the compiler does not know the class of `this` any more, in code that all types share. */
-    constructor(base: number, length: number, s: Frame, spot: Spot, item: Place | null) {
-      this.$base = base;
+    constructor(end: number, length: number, spot: Spot, item: Place | null) {
+      this.$end = end;
       this.$length = length;
-      this.index = -1;
-      this.$s = s;
+      this.$rest = -length | 0;
+      this.$before = 0;
       this.$spot = spot;
       this.$item = item;
     }
 
-    /**
-     * Everything is read before the safepoint, for the same reason. That the scope is open is found out first, on the way to
-     * both results: what was found on one only is forgotten where they meet, and found out again.
-     */
+    /** Past the end it stays on the last element. */
     next(): boolean {
       const spot = this.$spot;
-      if (this.$s.live === STALE) stale(this as unknown as Place);
-      const i = (this.index + 1) | 0;
-      if (i >= this.$length) return false;
-      this.index = i;
-      if (isPlace) {
-        const addr = (this.$base + Math.imul(i, size)) | 0;
-        const to = indirect ? i32[addr >>> 2]! : addr;
-        if (indirect) i32[spot.slot] = to;
+      const before = this.$rest;
+      const rest = (before - (before >> 31)) | 0;
+      const addr = (this.$end + Math.imul(rest, size)) | 0;
+      this.$before = before;
+      this.$rest = rest;
+      if (isPlace && !indirect) spot.at = addr;
+      if (spot.s.live === STALE) stale(this as unknown as Place);
+      if (indirect) {
+        const to = i32[addr >>> 2]!;
+        i32[spot.slot] = to;
         spot.at = to;
       }
       // Each 256 elements a safepoint. The number is here because a constant of the module would be read each time, the look
       // that `poll` takes because a call, which V8 inlines here or does not, keeps it from seeing that nobody has the cursor.
-      if ((i & 255) === 0 && m[H_STOP] !== 0) t.poll();
-      return true;
+      if ((rest & 255) === 0 && m[H_STOP] !== 0) t.poll();
+      return before < 0;
     }
 
-    get value(): unknown {
-      const item = this.$item;
-      if (isPlace && this.$spot.at !== 0) return item;
-      if (this.index < 0) beforeNext();
-      if (this.$s.live === STALE) stale(this as unknown as Place);
-      return isPlace ? nothing() : read((this.$base + Math.imul(this.index, size)) | 0);
+    /** Of the element that it stands on; -1 before the first. */
+    get index(): number {
+      return (this.$rest + this.$length - 1) | 0;
     }
 
     static {
       Object.defineProperties(Cursor.prototype, {
+        value: { get: isPlace ? (indirect ? pointed : inline) : plain },
         $codec: { value: { name: `cursor(${elem.name})` } },
         $env: { value: env },
       });
     }
   }
+
+  /** `value` of elements that are places themselves. */
+  function inline(this: Cursor): Place {
+    const item = this.$item!;
+    if (!(this.$before < 0)) mustHave((this.$rest + this.$length) | 0);
+    this.$before = 0;
+    return item;
+  }
+
+  /** Of pointers. */
+  function pointed(this: Cursor): Place | null {
+    const item = this.$item!;
+    const spot = this.$spot;
+    if (spot.at !== 0) return item;
+    mustHave((this.$rest + this.$length) | 0);
+    if (spot.s.live === STALE) stale(this as unknown as Place);
+    return nothing();
+  }
+
+  /** Of all others. */
+  function plain(this: Cursor): unknown {
+    const addr = (this.$end + Math.imul(this.$rest, size)) | 0;
+    if (this.$spot.s.live === STALE) stale(this as unknown as Place);
+    mustHave((this.$rest + this.$length) | 0);
+    return read(addr);
+  }
+
+  function mustHave(elements: number): void {
+    if (elements <= 0) beforeNext();
+  }
+
+  // As with those of spots (moving.ts): these fields may hold anything.
+  const any = new Cursor(0, 0, new Spot(0, NO_SCOPE), null);
+  any.$rest = null as never;
+  any.$before = null as never;
 
   /** The slot that is for what the cursor stands on, if it needs one. */
   const root = cold((base: number): number => {
@@ -97,9 +139,10 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   });
 
   return (base, length) => {
-    const spot = new Spot(root(base) | 0);
-    const s = shadow.cur.moving!;
-    const item = Item === undefined ? null : new Item(spot, s);
-    return new Cursor(base, length, s, spot, item);
+    const slot = root(base) | 0;
+    const spot = new Spot(slot, shadow.cur.moving!);
+    const item = Item === undefined ? null : new Item(spot);
+    const end = length === 0 ? 0 : (base + Math.imul(length - 1, size)) | 0;
+    return new Cursor(end, length, spot, item);
   };
 }

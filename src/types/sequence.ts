@@ -9,6 +9,7 @@ import type { Codec } from './codec.ts';
 import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
+import { rehearse } from './moving.ts';
 import { fits } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
@@ -325,6 +326,9 @@ export function isSequence(value: unknown): value is AnySequence {
   return typeof value === 'object' && value !== null && '$elem' in value;
 }
 
+/** No cursor was made in this thread. */
+let isNew = true;
+
 function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, unknown> {
   const { shadow } = env;
   const { base, length } = seq;
@@ -345,13 +349,17 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
       } as Iterator<unknown>;
     },
 
-    cursor(this: Place): unknown {
+    cursor(this: Place & { cursor(): unknown }): unknown {
       checkLive(this);
       if (shadow.cur === NO_SCOPE) {
         throw new ArgumentError(
           'ERR_INVALID_ARGUMENT',
           'cursor: only inside a scope, whose end is the end of the cursor',
         );
+      }
+      if (isNew) {
+        isNew = false;
+        rehearse(shadow, () => this.cursor());
       }
       const a = this.$a;
       return cursorOver(base(a), length(a));

@@ -177,12 +177,67 @@ describe('over elements', () => {
       const polled = stopsAskedFor(() => c.index);
       polled.ask();
       while (c.next()) if (c.index === 1000 || c.index === 1999) polled.ask();
-      expect(polled.at).toEqual([0, 1024, 2048]);
+      // Each 256, counted from the end.
+      expect(polled.at).toEqual([135, 1159, 2183]);
       const d = heap.make(slice(i32), 5000).cursor();
       const often = stopsAskedFor(() => d.index);
       while (d.next()) often.ask();
-      expect(often.at).toEqual(Array.from({ length: 19 }, (_, i) => (i + 1) * 256));
+      // On the last one twice: when it comes to it, and when it finds no more.
+      expect(often.at).toEqual([...Array.from({ length: 20 }, (_, i) => 135 + i * 256), 4999]);
     });
+  });
+
+  test('past the end it stays on the last one, however often it is asked to move', () => {
+    heap.scope(() => {
+      const points = [{ x: 1 }, { x: 2 }];
+      for (const c of [
+        heap.new(slice(Point), points).cursor(),
+        heap.new(array(Point, 2), points).cursor(),
+        heap
+          .new(
+            slice(ref(Point)),
+            points.map((p) => heap.new(Point, p)),
+          )
+          .cursor(),
+      ]) {
+        while (c.next());
+        for (let i = 0; i < 1000; i++) expect(c.next()).toBe(false);
+        expect([c.index, c.value!.x]).toEqual([1, 2]);
+      }
+      for (const c of [heap.new(slice(Point)).cursor(), heap.new(array(ref(Point), 0)).cursor()]) {
+        for (let i = 0; i < 1000; i++) expect(c.next()).toBe(false);
+        expect(c.index).toBe(-1);
+        expect(() => c.value).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
+      }
+    });
+  });
+
+  test.each([
+    ['structs', () => heap.new(slice(Point), [{ x: 1 }, { x: 2 }])],
+    ['pointers', () => heap.new(slice(ref(Point)), [heap.new(Point, { x: 1 }), heap.new(Point, { x: 2 })])],
+  ])('%s: what is disposed of or carried out stands still, and the cursor goes on without it', (_, make) => {
+    heap.scope(() => {
+      const c = make().cursor();
+      c.next();
+      const given = c.value!;
+      given.dispose();
+      expect(() => given.x).toThrow(StaleRefError);
+      expect(c.next()).toBe(true);
+      expect([c.index, heap.addressOf(make().at(0)!) > 0]).toEqual([1, true]);
+      expect(() => given.x).toThrow(StaleRefError);
+    });
+    const all = make();
+    let c: ReturnType<typeof all.cursor>;
+    const value = heap.scope(() => {
+      c = all.cursor();
+      c.next();
+      return c.value!;
+    });
+    expect(value.x).toBe(1);
+    expect(() => c.next()).toThrow(StaleRefError);
+    expect(value.x).toBe(1);
+    value.x = 3;
+    expect(all.at(0)!.x).toBe(3);
   });
 
   test('before next() it has no value', () => {
