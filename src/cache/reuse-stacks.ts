@@ -14,7 +14,7 @@
  * they hardly make it larger. When others come, one is given up each time that one is full, until the thread holds back no
  * more than it may. A stack is flushed whole, since a span whose slots are in two places would hand some of them out twice.
  * That takes 10 to 25 ns a slot in random order, spans that become empty included: so an area has a largest size, some 1 ms
- * of work, and `malloc` and `free` flush no more than one of the large ones in a call.
+ * of work, and `malloc` and `free` flush no more than one of the large ones in a call, unless no memory is left.
  *
  * Who writes: the owner of the cache, or who acts for it while that thread is stopped. The room belongs to the thread whose id
  * is in H_ROOM_OWNER, from its first area there until the last is given up, or it is reaped. A stack is moved in one
@@ -56,8 +56,10 @@ const AREA_SLOTS_MOST = 128 << 10;
 const AREA_BYTES = 8 << 20;
 /** Bytes that are remembered as flushed: what was freed long ago is no reason to hold back more. */
 const FLUSHED_MAX = 1 << 20;
-/** Times that a stack is flushed as a small one after it could not grow any more: for as many slots as four long ones hold. */
+/** Times that a stack is flushed as a small one after it could not grow any more. */
 const REFUSALS = 4000;
+/** Times that none may grow within the record after all were given up for that. */
+const RECORD_REFUSALS = 1000;
 /** Slots that may be flushed to begin the room anew when it is full. */
 const FEW_SLOTS = 4096;
 
@@ -260,7 +262,7 @@ function beginRecordAnew(cache: MCache): boolean {
     cache.recordRefused--;
     return false;
   }
-  cache.recordRefused = REFUSALS;
+  cache.recordRefused = RECORD_REFUSALS;
   giveUpStacks(cache);
   return true;
 }

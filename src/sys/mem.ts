@@ -27,7 +27,7 @@ export interface ViewKind<V> {
 /**
  * Views that begin later in the same memory, all as long as each other. V8 makes sure of each index and each length once:
  * of `m[i]`, `m[i + 1]` and `m[i + 2]` all three, of the words `i` of three such views one, and nothing is added. So hot
- * code has a view for each field of a record, and for each offset of a field in objects.
+ * code may have a view for each field of a record, and has one for each offset of a field in objects. Each costs two registers.
  */
 export class Mem {
   /** Allocator memory. */

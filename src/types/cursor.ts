@@ -94,7 +94,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   return () => {
     if (isNew) {
       isNew = false;
-      rehearse(shadow, make);
+      isNew = !rehearse(shadow, make);
     }
     return make();
   };

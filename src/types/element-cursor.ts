@@ -40,12 +40,12 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   const Item = isPlace ? makeMovingClass(elem.place!) : undefined;
 
   class Cursor {
-    /** Address of the last element; 0 if there is none. */
+    /** Address of the last element. If there is none: 0, or for pointers that of the cursor's own slot, which holds null. */
     readonly $end: number;
     readonly $length: number;
     /** Elements that come after the one it stands on, as a negative number. */
     $rest: number;
-    /** What that was before the last `next()`; 0 once the value was taken. */
+    /** What that was before the last `next()`; of structs in place 0 once the value was taken. */
     $before: number;
     readonly $spot: Spot;
     readonly $item: Place | null;
@@ -60,7 +60,7 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
       this.$item = item;
     }
 
-    /** Past the end it stays on the last element. */
+    /** Past the end it stays on the last element (and reads it anew, if that is a pointer). */
     next(): boolean {
       const spot = this.$spot;
       const before = this.$rest;
@@ -130,19 +130,23 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   any.$rest = null as never;
   any.$before = null as never;
 
-  /** The slot that is for what the cursor stands on, if it needs one. */
-  const root = cold((base: number): number => {
+  /** Roots the elements, and has a slot on top for what the cursor stands on, if it needs one. Returns `$end`. */
+  const root = cold((base: number, length: number): number => {
     shadow.moving();
     shadow.push(base);
     if (indirect) shadow.push(0);
-    return shadow.mark() - 1;
+    // `next` may be called too few times for its safepoint.
+    if (m[H_STOP] !== 0) t.poll();
+    if (length === 0) return indirect ? slotOnTop() << 2 : 0;
+    return (base + Math.imul(length - 1, size)) | 0;
   });
 
+  const slotOnTop = (): number => shadow.mark() - 1;
+
   return (base, length) => {
-    const slot = root(base) | 0;
-    const spot = new Spot(slot, shadow.cur.moving!);
+    const end = root(base, length) | 0;
+    const spot = new Spot(slotOnTop(), shadow.cur.moving!);
     const item = Item === undefined ? null : new Item(spot);
-    const end = length === 0 ? 0 : (base + Math.imul(length - 1, size)) | 0;
     return new Cursor(end, length, spot, item);
   };
 }

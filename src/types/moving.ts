@@ -6,6 +6,7 @@
  * for all types. And a cursor that its program drops, with its reference and its spot, need not be made at all: the compiler
  * keeps what they hold in registers, as long as a cursor's methods give none of them to a call that ever was made.
  */
+import { SEGMENT_MASK, SEGMENT_WORDS } from '../layout/proc.ts';
 import { Frame, NO_SCOPE, STALE } from '../threads/frame.ts';
 import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Place, PlaceClass } from './reference.ts';
@@ -39,16 +40,25 @@ anySpot.s = new Frame(STALE, 0, null);
 
 /** How often a function must have run for V8 to take it into another; the shortest of those here takes longest. */
 const REHEARSALS = 200;
+/** Most slots of the shadow stack that a cursor takes. */
+const ROOTS = 2;
 
 /**
  * Makes cursors for nothing, the first time that a thread makes one. A loop over a large slice is compiled while it runs for
  * the first time, and V8 takes no function into it that has not run for a while: then the cursor is made, and stays in memory,
  * for as long as that code is used. An element takes 8 ns instead of 1.5 there. (All types share these functions.)
+ *
+ * False: not now, since the shadow stack might need another segment for it, which only the cursor asked for may take.
  */
-export function rehearse(shadow: ShadowStack, make: () => void): void {
+export function rehearse(shadow: ShadowStack, make: () => void): boolean {
   const mark = shadow.mark();
-  for (let i = 0; i < REHEARSALS; i++) make();
-  shadow.reset(mark);
+  if (mark !== 0 && SEGMENT_WORDS - (mark & SEGMENT_MASK) <= ROOTS * (REHEARSALS + 1)) return false;
+  try {
+    for (let i = 0; i < REHEARSALS; i++) make();
+  } finally {
+    shadow.reset(mark);
+  }
+  return true;
 }
 
 export type MovingClass = new (spot: Spot) => Place;

@@ -359,7 +359,7 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
       }
       if (isNew) {
         isNew = false;
-        rehearse(shadow, () => this.cursor());
+        isNew = !rehearse(shadow, () => this.cursor());
       }
       const a = this.$a;
       return cursorOver(base(a), length(a));

@@ -196,7 +196,7 @@ export class WordNames {
     if (word >= plan.chunks && word < plan.summaries[0]!) return chunkWord(word - plan.chunks);
     if (word >= plan.summaries[0]! && word < plan.scavIndex)
       return { kind: 'summary', id: 0, field: this.#summary(word) };
-    if (word >= plan.reuseRoom && word < plan.persistent) return this.#roomWord(word);
+    if (word >= plan.reuseRoom && word < plan.gates) return this.#roomWord(word);
     return { kind: 'records', id: 0, field: word < plan.spans ? 'gcBitsArenas' : 'persistentalloc' };
   }
 

@@ -240,6 +240,30 @@ describe('over elements', () => {
     expect(all.at(0)!.x).toBe(3);
   });
 
+  test('one over no pointers refers to nothing, whatever may lie at address 0', () => {
+    heap.memory.i32[0] = 0x1234;
+    heap.scope(() => {
+      const c = heap.new(slice(ref(Point))).cursor();
+      expect(c.next()).toBe(false);
+      expect(shadow()).not.toContain(0x1234);
+      expect(() => c.value).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }));
+    });
+    heap.memory.i32[0] = 0;
+  });
+
+  test('is made at a safepoint: a program may make many, and move each a little', () => {
+    heap.scope(() => {
+      const s = heap.make(slice(i32), 1000);
+      s.cursor();
+      const polled = stopsAskedFor(() => 0);
+      for (let i = 0; i < 3; i++) {
+        polled.ask();
+        s.cursor().next();
+      }
+      expect(polled.at).toHaveLength(3);
+    });
+  });
+
   test('before next() it has no value', () => {
     heap.scope(() => {
       for (const c of [
