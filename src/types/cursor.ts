@@ -13,8 +13,7 @@ import { asReference, type Place, throwStale } from './reference.ts';
 /** Moves between two safepoints, less one. */
 const POLL_MASK = 1023;
 
-/** No cursor was made in this thread. */
-let isNew = true;
+const rehearsal = { isDue: true };
 
 /** Makes cursors over one struct. `links`: byte offsets of the fields that are `ref`s to the struct itself, by name. */
 export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<string, number>): () => unknown {
@@ -92,10 +91,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   }
 
   return () => {
-    if (isNew) {
-      isNew = false;
-      isNew = !rehearse(shadow, make);
-    }
+    if (rehearsal.isDue) rehearse(rehearsal, shadow, make);
     return make();
   };
 }

@@ -43,22 +43,26 @@ const REHEARSALS = 200;
 /** Most slots of the shadow stack that a cursor takes. */
 const ROOTS = 2;
 
+/** Of one sort of cursors: whether none was made in this thread. */
+export interface Rehearsal {
+  isDue: boolean;
+}
+
 /**
- * Makes cursors for nothing, the first time that a thread makes one. A loop over a large slice is compiled while it runs for
- * the first time, and V8 takes no function into it that has not run for a while: then the cursor is made, and stays in memory,
- * for as long as that code is used. An element takes 8 ns instead of 1.5 there. (All types share these functions.)
- *
- * False: not now, since the shadow stack might need another segment for it, which only the cursor asked for may take.
+ * Makes cursors for nothing, the first time that a thread makes one of a sort. A loop over a large slice is compiled while
+ * it runs for the first time, and V8 takes no function into it that has not run for a while: then the cursor is made, and
+ * stays in memory, for as long as that code is used. An element takes 8 ns instead of 1.5 there. (All types share these
+ * functions.) Another time, if the shadow stack might need another segment for it, which only the cursor asked for may take.
  */
-export function rehearse(shadow: ShadowStack, make: () => void): boolean {
+export function rehearse(rehearsal: Rehearsal, shadow: ShadowStack, make: () => void): void {
   const mark = shadow.mark();
-  if (mark !== 0 && SEGMENT_WORDS - (mark & SEGMENT_MASK) <= ROOTS * (REHEARSALS + 1)) return false;
+  if (mark !== 0 && SEGMENT_WORDS - (mark & SEGMENT_MASK) <= ROOTS * (REHEARSALS + 1)) return;
+  rehearsal.isDue = false;
   try {
     for (let i = 0; i < REHEARSALS; i++) make();
   } finally {
     shadow.reset(mark);
   }
-  return true;
 }
 
 export type MovingClass = new (spot: Spot) => Place;

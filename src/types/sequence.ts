@@ -9,7 +9,7 @@ import type { Codec } from './codec.ts';
 import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
 import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
-import { rehearse } from './moving.ts';
+import { type Rehearsal, rehearse } from './moving.ts';
 import { fits } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
@@ -326,13 +326,20 @@ export function isSequence(value: unknown): value is AnySequence {
   return typeof value === 'object' && value !== null && '$elem' in value;
 }
 
-/** No cursor was made in this thread. */
-let isNew = true;
+const overValues: Rehearsal = { isDue: true };
+/** Those have references besides. */
+const overPlaces: Rehearsal = { isDue: true };
+
+function throwOutside(): never {
+  throw new ArgumentError('ERR_INVALID_ARGUMENT', 'cursor: only inside a scope, whose end is the end of the cursor');
+}
 
 function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, unknown> {
   const { shadow } = env;
   const { base, length } = seq;
   const cursorOver = makeCursors(env, elem);
+  const rehearsal = elem.isValue && !elem.indirect ? overValues : overPlaces;
+  const begin = (list: { cursor(): unknown }): void => rehearse(rehearsal, shadow, () => list.cursor());
   return {
     /** Sees elements that are added while it runs, as the iterators of JS arrays do. */
     [Symbol.iterator](this: Place & { at(i: number): unknown }): Iterator<unknown> {
@@ -351,16 +358,8 @@ function iteration(env: Env, elem: Codec, seq: Sequence): Record<PropertyKey, un
 
     cursor(this: Place & { cursor(): unknown }): unknown {
       checkLive(this);
-      if (shadow.cur === NO_SCOPE) {
-        throw new ArgumentError(
-          'ERR_INVALID_ARGUMENT',
-          'cursor: only inside a scope, whose end is the end of the cursor',
-        );
-      }
-      if (isNew) {
-        isNew = false;
-        isNew = !rehearse(shadow, () => this.cursor());
-      }
+      if (shadow.cur === NO_SCOPE) throwOutside();
+      if (rehearsal.isDue) begin(this);
       const a = this.$a;
       return cursorOver(base(a), length(a));
     },
