@@ -30,3 +30,9 @@ export function checkWhole(name: string, value: unknown, least: number, most: nu
     `${name} must be a whole number from ${least} to ${most}, not ${describe(value)}`,
   );
 }
+
+/** Throws WrongTypeError unless `value` is a number of milliseconds; Infinity is one. `what`: would wait. */
+export function checkTimeout(value: unknown, what: string): void {
+  if (typeof value === 'number' && !Number.isNaN(value)) return;
+  throw new WrongTypeError(`${what}: expected a number of milliseconds to wait for, got ${describe(value)}`);
+}

@@ -24,7 +24,7 @@ export const TABLE_TAG = 1;
 export const TABLE_MASK = 2;
 /** Changes when what a reader may have seen is no longer so. Odd: being written. SEQ_DEAD: replaced. */
 export const TABLE_SEQ = 3;
-/** 0, or the thread that writes to the table; see types/map/locks.ts. */
+/** 0, or the thread that writes to the table; see types/locks.ts. */
 export const TABLE_LOCK = 4;
 /** The table holds the keys whose hash begins with these bits (Go: `localDepth`), and how many bits that are. */
 export const TABLE_DEPTH = 5;

@@ -7,6 +7,7 @@ import { SLICE_CAP, SLICE_LEN, STRING_LEN } from '../layout/slice.ts';
 import { textKey } from '../types/definition.ts';
 import type { KeyKind, Kind, MapKind, SliceKind } from '../types/kinds.ts';
 import { layoutOf } from '../types/layout-of.ts';
+import { OWNER_MASK } from '../types/locks.ts';
 import { mapEntries } from './map-entries.ts';
 import type { ObjectSource } from './object-source.ts';
 
@@ -38,7 +39,8 @@ export interface InvalidValue {
 
 /**
  * What a place in the heap holds: numbers, bigints, booleans, strings and bytes as they are (of more than 64 KiB the
- * beginning), structs by their fields, arrays as arrays (the first hundred elements), null for a nil pointer.
+ * beginning), structs by their fields, arrays as arrays (the first hundred elements), null for a nil pointer; a mutex as the
+ * id of the thread that has it, 0 for none.
  */
 export type InspectedValue =
   | number
@@ -91,6 +93,8 @@ export class ValueReader {
         return this.#slice(kind, addr);
       case 'atomic':
         return this.read(kind.elem, addr);
+      case 'mutex':
+        return this.#word(addr) & OWNER_MASK;
       case 'ref':
         return this.#ref(kind.elem, addr);
       case 'map':

@@ -4,7 +4,7 @@
  * it, and the two keep their order (on ARM: stlr, then ldar).
  *
  * On x86 loads are not reordered with loads, nor stores with stores, and that is all the map needs: there the fence is
- * empty. That V8 itself leaves the order of accesses to typed arrays alone is argued in locks.ts.
+ * empty. That V8 itself leaves the order of accesses to typed arrays alone is argued in types/locks.ts.
  */
 import type { Words } from '../base/brand.ts';
 

@@ -3,7 +3,7 @@ import { OutOfRangeError } from '../base/errors.ts';
 import { SLICE_SIZE } from '../layout/slice.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { allocZeroed, copyPlace, define, writeLiteral } from './memory.ts';
+import { allocZeroed, copyPlace, define, refuseCopy, writeLiteral } from './memory.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference } from './reference.ts';
 import type { Scalar } from './scalars.ts';
@@ -47,6 +47,7 @@ export function arrayCodec(
   function check(value: unknown, where: string): void {
     if (value instanceof Class) {
       checkLive(value);
+      refuseCopy(codec(), where);
       return;
     }
     if (value instanceof Reference) refuseReference(env, value, codec().name, where);
@@ -72,6 +73,7 @@ export function arrayCodec(
 
   /** Elements that are not given become zero, as in Go's array literals. */
   function write(addr: number, value: unknown): void {
+    refuseCopy(codec(), codec().name);
     inRegion(env, () => {
       if (value instanceof Class) initialise(addr, value);
       else writeLiteral(env, codec(), addr, value);

@@ -1,4 +1,5 @@
 /** Atomic integers in the heap (Go: `sync/atomic`'s types). Each operation is sequentially consistent. */
+import { checkTimeout } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, OutOfRangeError, WrongTypeError } from '../base/errors.ts';
 import { canWait, sleepUntilWoken, unpark, type WaitView } from '../sync/park.ts';
@@ -131,11 +132,6 @@ function waitAlone(view: WaitView, word: number, expected: Int | bigint, timeout
   if (timeoutMs <= 0) return 'timed-out';
   const text = `${name}: nobody could wake this thread, for the heap was made with shared: false`;
   throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
-}
-
-function checkTimeout(value: unknown, name: string): void {
-  if (typeof value === 'number' && !Number.isNaN(value)) return;
-  throw new WrongTypeError(`${name}: expected a number of milliseconds to wait for, got ${describe(value)}`);
 }
 
 function checkCount(value: unknown, name: string): void {

@@ -13,6 +13,7 @@ import type { ArrayKind, AtomicKind, Kind, MapKind, RefKind, SliceKind, StructKi
 import { isKind, slice as sliceOf } from './kinds.ts';
 import { componentKinds, definitionOf, explainDifference, layoutOf } from './layout-of.ts';
 import { bindMap } from './maps.ts';
+import { defineMutex, mutexCodec } from './mutex.ts';
 import { codeOf } from './plain.ts';
 import { refCodec } from './pointers.ts';
 import { makePlaceClass } from './reference.ts';
@@ -115,6 +116,8 @@ export class Binder {
         return this.#map(kind, name);
       case 'atomic':
         return this.#atomic(kind, name);
+      case 'mutex':
+        return this.#mutex(kind, name);
       default:
         return this.#finish(kind, name, makeScalar(this.#env.mem, kind.kind), true, false);
     }
@@ -122,7 +125,7 @@ export class Binder {
 
   #struct(kind: StructKind, name: string): Codec {
     const env = this.#env;
-    const { size, align, pointers, fields: laid = [] } = layoutOf(kind);
+    const { size, align, pointers, noCopy, fields: laid = [] } = layoutOf(kind);
     // What is part of this struct is registered before it: a heap never knows a type without its parts.
     for (const f of laid) {
       const part = inlineStruct(f.kind);
@@ -139,7 +142,7 @@ export class Binder {
     const codec: Codec = {
       ...accessors,
       ...{ name, size, align, pointers, place, rtype: () => rtype },
-      ...{ code: codeOf(kind.kind), isValue: false, allocates: true, indirect: false },
+      ...{ code: codeOf(kind.kind), isValue: false, allocates: true, indirect: false, noCopy },
     };
     // Before the fields are bound: they may be of this type.
     this.#name(name, codec);
@@ -171,6 +174,7 @@ export class Binder {
   #slice(kind: SliceKind, name: string): Codec {
     const env = this.#env;
     const elem = this.bind(kind.elem);
+    refuseCopies(name, 'its elements move when it grows', elem);
     // What it holds may have a slice like this one, which was bound meanwhile.
     const found = this.#byName.get(name);
     if (found !== undefined) return found;
@@ -194,7 +198,12 @@ export class Binder {
 
   #map(kind: MapKind, name: string): Codec {
     const place = makePlaceClass(this.#env, () => codec, name);
-    const accessors = bindMap(this.#env, place, kind.key, () => this.bind(kind.value), name);
+    const value = (): Codec => {
+      const bound = this.bind(kind.value);
+      refuseCopies(name, 'its values are copied in and out', bound);
+      return bound;
+    };
+    const accessors = bindMap(this.#env, place, kind.key, value, name);
     const codec: Codec = this.#finish(kind, name, { ...accessors, place }, true, true);
     return codec;
   }
@@ -208,8 +217,15 @@ export class Binder {
     return codec;
   }
 
+  #mutex(kind: Kind, name: string): Codec {
+    const place = makePlaceClass(this.#env, () => codec, name);
+    const codec: Codec = this.#finish(kind, name, { ...mutexCodec(place), place }, false, false);
+    defineMutex(this.#env, place.Class);
+    return codec;
+  }
+
   #finish(kind: Kind, name: string, accessors: Accessors, isValue: boolean, allocates: boolean): Codec {
-    const { size, align, pointers } = layoutOf(kind);
+    const { size, align, pointers, noCopy } = layoutOf(kind);
     let type: RType | undefined;
     const rtype = (): RType => (type ??= this.#register(kind, name));
     const codec: Codec = {
@@ -221,6 +237,7 @@ export class Binder {
       pointers,
       isValue,
       allocates,
+      noCopy,
       indirect: kind.kind === 'ref',
       rtype,
     };
@@ -232,6 +249,13 @@ export class Binder {
     const { size, align, pointers } = layoutOf(kind);
     return this.#env.table.register({ name, size, align, pointers, definition: definitionOf(kind) }, explainDifference);
   }
+}
+
+/** Throws if values of a kind would be copied that are not to be. */
+function refuseCopies(name: string, why: string, { noCopy, name: of }: Codec): void {
+  if (!noCopy) return;
+  const text = `${name}: ${why}, and ${of} has a mutex, which cannot be; use ref(${of})`;
+  throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
 }
 
 /** The struct that a field of this kind has in place, itself or as elements of an array. */

@@ -18,6 +18,8 @@ export interface Codec<T = unknown> {
   readonly code: number;
   /** Byte offsets of the pointers in a value. */
   readonly pointers: readonly number[];
+  /** See Layout. A struct or array of such a kind is given as a literal only, and only when it is made. */
+  readonly noCopy: boolean;
   /** The registered type of memory that holds values of this kind: what arrays of them are allocated with. */
   readonly rtype: () => RType;
   /** Reading makes a copy of the value; false for places, of which it makes a reference to where they are. */

@@ -25,6 +25,7 @@ import {
   type Kind,
   type MapKind,
   map,
+  mutex,
   type ReferableKind,
   type RefKind,
   ref,
@@ -40,7 +41,7 @@ import {
 import { componentKinds, definitionOf, layoutOf, MAX_DEPTH } from './layout-of.ts';
 
 const PLAIN: ReadonlyMap<string, Kind> = new Map(
-  [i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, bool, string, bytes].map((kind) => [kind.kind, kind]),
+  [i8, u8, i16, u16, i32, u32, i64, u64, f32, f64, bool, string, bytes, mutex].map((kind) => [kind.kind, kind]),
 );
 
 /** An expression such as `slice(ref(Post))`: what is around the outermost parentheses, and in them. */

@@ -77,7 +77,7 @@ export function inScope<T>(env: Env, fn: () => T, carry: (env: Env, result: T, e
     let result: T;
     try {
       result = fn();
-      refusePromise(result);
+      refusePromise('scope', result);
     } finally {
       shadow.close(frame);
     }
@@ -88,11 +88,14 @@ export function inScope<T>(env: Env, fn: () => T, carry: (env: Env, result: T, e
   }
 }
 
-function refusePromise(result: unknown): void {
+/** Throws if what a function returned is a promise: what it was called in is over. `call`: by whom, for the message. */
+export function refusePromise(call: 'scope' | 'withLock', result: unknown): void {
   if (typeof result !== 'object' || result === null) return;
   if (typeof (result as { then?: unknown }).then !== 'function') return;
+  const what = call === 'scope' ? 'a scope is synchronous, and ends' : 'the lock is given up';
+  const instead = call === 'scope' ? 'Open a scope inside each step instead' : 'Lock inside each step instead';
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
-    'scope: the function returned a promise; a scope is synchronous, and ends before the promise is settled. Open a scope inside each step instead',
+    `${call}: the function returned a promise; ${what} before the promise is settled. ${instead}`,
   );
 }

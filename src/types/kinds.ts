@@ -16,7 +16,7 @@ export type ScalarName = IntName | 'f32' | 'f64' | 'bool';
 export type ReferableName = 'struct' | 'slice' | 'array' | 'map';
 /** What can be the key of a map. */
 export type KeyName = IntName | 'string' | 'bytes';
-export type KindName = ScalarName | 'string' | 'bytes' | 'ref' | 'atomic' | ReferableName;
+export type KindName = ScalarName | 'string' | 'bytes' | 'ref' | 'atomic' | 'mutex' | ReferableName;
 
 /** Any kind of these names, whatever is in it. */
 export interface OfKind<N extends KindName = KindName> {
@@ -36,6 +36,7 @@ export interface f32 extends OfKind<'f32'> {}
 export interface f64 extends OfKind<'f64'> {}
 export interface bool extends OfKind<'bool'> {}
 export interface bytes extends OfKind<'bytes'> {}
+export interface mutex extends OfKind<'mutex'> {}
 /** `string` is no name that TypeScript lets a type have. */
 export interface StringKind extends OfKind<'string'> {}
 
@@ -77,10 +78,10 @@ export interface AtomicKind<T = IntKind> extends OfKind<'atomic'> {
 /** What `heap.new` makes, what a `ref` points to, and what has a name in `heap.roots`. */
 export type ReferableKind = StructKind | SliceKind | ArrayKind | MapKind;
 /** Any type that can be declared. */
-export type Kind = ScalarKind | StringKind | bytes | RefKind | AtomicKind | ReferableKind;
+export type Kind = ScalarKind | StringKind | bytes | RefKind | AtomicKind | mutex | ReferableKind;
 
 const INT_NAMES = ['i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64'] as const;
-const PLAIN_NAMES = [...INT_NAMES, 'f32', 'f64', 'bool', 'string', 'bytes'] as const;
+const PLAIN_NAMES = [...INT_NAMES, 'f32', 'f64', 'bool', 'string', 'bytes', 'mutex'] as const;
 const REFERABLE: ReadonlySet<string> = new Set<ReferableName>(['struct', 'slice', 'array', 'map']);
 const NAMES: ReadonlySet<string> = new Set<KindName>([
   ...PLAIN_NAMES,
@@ -133,6 +134,11 @@ export const bool: bool = make({ kind: 'bool' });
 export const string: StringKind = make({ kind: 'string' });
 /** Immutable bytes; a Uint8Array, copied when written and when read. Empty at first. */
 export const bytes: bytes = make({ kind: 'bytes' });
+/**
+ * A lock (Go: `sync.Mutex`), unlocked at first: a field of a struct, or an element of an array. What has one in it is not
+ * copied, so it is no element of a slice and no value of a map: use a `ref` there.
+ */
+export const mutex: mutex = make({ kind: 'mutex' });
 
 function refuse(message: string): never {
   throw new ArgumentError('ERR_INVALID_ARGUMENT', message);
@@ -255,10 +261,15 @@ export function ref<T extends OfKind<ReferableName>>(elem: T): RefKind<T> {
 
 /**
  * Go's `[]T`: pointer, length and capacity of elements which slices may share. Empty at first; assigning shares the
- * elements. Throws an ArgumentError when `elem` is no kind.
+ * elements. Throws an ArgumentError when `elem` is no kind, or `mutex`; one that has a mutex in it is refused when the slice is
+ * first used.
  */
 export function slice<E extends OfKind>(elem: E): SliceKind<E> {
   checkKind('slice', 'a type of elements', elem);
+  if ((elem as OfKind).kind === 'mutex')
+    refuse(
+      'slice: its elements move when it grows, and a mutex cannot; use array(mutex, n), or ref(…) of what has one',
+    );
   return make({ kind: 'slice', elem });
 }
 
@@ -279,9 +290,10 @@ export function array<E extends OfKind>(elem: E, length: number): ArrayKind<E> {
 
 /**
  * A map that all threads may use at once. The place holds a pointer; assigning shares the map. Keys are `string`,
- * `bytes` or integers. Throws an ArgumentError for other keys, and for values that are no kind or `atomic`.
+ * `bytes` or integers. Throws an ArgumentError for other keys, and for values that are no kind, `atomic` or `mutex`; one
+ * that has a mutex in it is refused when the map is first used.
  */
-export function map<K extends OfKind<KeyName>, V extends OfKind<Exclude<KindName, 'atomic'>>>(
+export function map<K extends OfKind<KeyName>, V extends OfKind<Exclude<KindName, 'atomic' | 'mutex'>>>(
   key: K,
   value: V,
 ): MapKind<K, V> {
@@ -289,6 +301,8 @@ export function map<K extends OfKind<KeyName>, V extends OfKind<Exclude<KindName
   checkKind('map', 'a type of values', value);
   if ((value as OfKind).kind === 'atomic')
     refuse('map: a value cannot be atomic, for it has no place of its own; change it with update()');
+  if ((value as OfKind).kind === 'mutex')
+    refuse('map: a value cannot be a mutex, for it has no place of its own; use ref(…) of a struct that has one');
   return make({ kind: 'map', key, value });
 }
 

@@ -25,6 +25,8 @@ export interface Layout {
   readonly align: number;
   /** Byte offsets of the pointers in a value, ascending. */
   readonly pointers: readonly number[];
+  /** There is a mutex in each value: values are not copied. */
+  readonly noCopy: boolean;
   /** Of a struct only: its fields in the order of declaration. */
   readonly fields?: readonly FieldLayout[];
 }
@@ -48,6 +50,9 @@ const SCALAR_SIZES: Readonly<Record<ScalarName, number>> = {
   u64: 8,
   f64: 8,
 };
+
+/** Bytes of a mutex: the word of locks.ts. (Go's has two.) */
+const MUTEX_SIZE = 4;
 
 /** Bytes of a pointer: of this heap, or of the 64-bit Go that the oracle's vectors come from. */
 export type PtrSize = typeof PTR_SIZE | 8;
@@ -122,8 +127,8 @@ function layoutIn(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Layout {
 
 type Shape = Omit<Layout, 'name'>;
 
-function plain(size: number, align: number, pointers: readonly number[] = []): Shape {
-  return { size, align, pointers: Object.freeze(pointers) };
+function plain(size: number, align: number, pointers: readonly number[] = [], noCopy = false): Shape {
+  return { size, align, pointers: Object.freeze(pointers), noCopy };
 }
 
 function checkDepth(name: string, depth: number): void {
@@ -147,6 +152,8 @@ function shapeOf(kind: Kind, path: readonly Step[], ptrSize: PtrSize): Shape {
       return arrayShape(nameOf(kind), layoutIn(kind.elem, path, ptrSize), kind.length);
     case 'atomic':
       return plain(SCALAR_SIZES[kind.elem.kind], SCALAR_SIZES[kind.elem.kind]);
+    case 'mutex':
+      return plain(MUTEX_SIZE, MUTEX_SIZE, [], true);
     case 'ref':
     case 'map':
       return plain(ptrSize, ptrSize, [0]);
@@ -170,7 +177,7 @@ function arrayShape(name: string, elem: Layout, length: number): Shape {
     { length: perElem * length },
     (_, i) => Math.floor(i / perElem) * elem.size + elem.pointers[i % perElem]!,
   );
-  return plain(size, elem.align, pointers);
+  return plain(size, elem.align, pointers, elem.noCopy);
 }
 
 function structShape(struct: StructKind, path: readonly Step[], ptrSize: PtrSize): Shape {
@@ -185,6 +192,7 @@ function structShape(struct: StructKind, path: readonly Step[], ptrSize: PtrSize
   let end = 0;
   let align = 1;
   let last = 1;
+  let noCopy = false;
   for (const name of Object.getOwnPropertyNames(struct.fields)) {
     // The one place where a getter of the user runs.
     const kind: unknown = struct.fields[name];
@@ -197,13 +205,14 @@ function structShape(struct: StructKind, path: readonly Step[], ptrSize: PtrSize
     end = offset + layout.size;
     align = Math.max(align, layout.align);
     last = layout.size;
+    noCopy ||= layout.noCopy;
   }
   // A field without size at the end would have the address of whatever comes after the object, and a reference to it
   // would keep that alive. Go pads for the same reason.
   if (end > 0 && last === 0) end++;
   const size = roundUp(end, align);
   if (size > MAX_SIZE) refuse(struct.name, `is too large: ${size} bytes, of at most ${MAX_SIZE}`);
-  return { ...plain(size, align, pointers), fields: Object.freeze(fields) };
+  return { ...plain(size, align, pointers, noCopy), fields: Object.freeze(fields) };
 }
 
 function checkPointerCount(name: string, count: number): void {

@@ -1,4 +1,5 @@
 /** What all kinds do with the memory of one heap. In a region, all of it. */
+import { WrongTypeError } from '../base/errors.ts';
 import { H_WRITE_BARRIER } from '../layout/header.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { moveBytes } from '../spans/move.ts';
@@ -26,6 +27,14 @@ export function copyValues(env: Env, dst: number, src: number, type: RType, coun
 export function copyPlace(env: Env, dst: number, from: Place, type: RType): void {
   checkLive(from);
   copyValues(env, dst, from.$a, type, 1);
+}
+
+/** Throws if a value of this kind would be overwritten or copied as a whole, and is not to be. `where`: which. */
+export function refuseCopy({ noCopy, name }: Codec, where: string): void {
+  if (!noCopy) return;
+  throw new WrongTypeError(
+    `${where}: ${name} has a mutex and is not copied; assign its other fields, or use ref(${name})`,
+  );
 }
 
 /** Overwrites `count` values with zeroes (Go: `typedmemclr`). */

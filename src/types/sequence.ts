@@ -8,7 +8,7 @@ import { NO_SCOPE, SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { makeCursors } from './element-cursor.ts';
 import { type Env, inRegion, methodInRegion } from './env.ts';
-import { allocZeroed, copyValues, define, freeTemporary, withRoot, writeRooted } from './memory.ts';
+import { allocZeroed, copyValues, define, freeTemporary, refuseCopy, withRoot, writeRooted } from './memory.ts';
 import { type Rehearsal, rehearse } from './moving.ts';
 import { fits } from './plain.ts';
 import { refuseReference } from './pointers.ts';
@@ -278,6 +278,7 @@ function bulkMethods(env: Env, elem: Codec, { base, length }: Sequence, name: st
 
     copyFrom(this: Place, source: unknown): number {
       checkLive(this);
+      refuseCopy(elem, name);
       if (isSequence(source) && source.$elem === elem) {
         checkLive(source);
         return inRegion(env, () => {

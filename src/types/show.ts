@@ -88,6 +88,7 @@ class Viewer {
     if (indirect) return this.#pointer(shown.$codec.name, addr);
     if (shown.$fields !== undefined) return this.#struct(shown.$fields, addr);
     if (shown.$elem !== undefined) return this.#sequence(shown as AnySequence, whole);
+    if ('holder' in shown) return this.#mutex(shown as AnyMutex, whole);
     if ('load' in shown) return whole ? new Word(`${showReference(shown)} (${loaded(shown)})`) : loaded(shown);
     return this.#map(place.Class, name, whole ? addr : this.#word(addr));
   }
@@ -119,6 +120,12 @@ class Viewer {
     return values;
   }
 
+  #mutex(shown: AnyMutex, whole: boolean): Word {
+    const { holder } = shown;
+    const state = holder === 0 ? 'unlocked' : `locked by thread ${holder}`;
+    return new Word(whole ? `${showReference(shown)} (${state})` : `mutex (${state})`);
+  }
+
   #map(Class: new (a: number, s: Frame) => Place, name: string, addr: number): Word {
     if (addr === 0) return new Word(`${name} (size 0)`);
     const { size } = new Class(addr, LOOKING) as unknown as { size: number };
@@ -138,6 +145,10 @@ class Viewer {
     while (cut > 0 && (mem.u8[from + cut]! & 0xc0) === 0x80) cut--;
     return `${text.read(from, cut)}…`;
   }
+}
+
+interface AnyMutex extends Shown {
+  readonly holder: number;
 }
 
 interface AnySequence extends Shown {

@@ -9,7 +9,7 @@ import { REACH } from '../sys/mem.ts';
 import { SCOPED, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
-import { copyPlace, writeLiteral, writeRooted } from './memory.ts';
+import { copyPlace, refuseCopy, writeLiteral, writeRooted } from './memory.ts';
 import { fits, makeStore } from './plain.ts';
 import { refuseReference } from './pointers.ts';
 import { checkLive, type Place, type PlaceClass, Reference, throwStale } from './reference.ts';
@@ -207,6 +207,7 @@ export function structCodec(
   function checkOther(value: unknown, where: string): boolean {
     if (value instanceof Class) {
       checkLive(value);
+      refuseCopy(codec(), where);
       return true;
     }
     if (value instanceof Reference) refuseReference(env, value, codec().name, where);
@@ -229,6 +230,7 @@ export function structCodec(
   }
 
   function write(addr: number, value: unknown): void {
+    refuseCopy(codec(), codec().name);
     inRegion(env, () => {
       if (value instanceof Class) initialise(addr, value);
       else writeLiteral(env, codec(), addr, value);

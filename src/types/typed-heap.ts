@@ -70,7 +70,7 @@ export class TypedHeap {
 
   #maker(kind: Kind): Maker {
     const codec = this.codec(kind, 'new');
-    if (codec.place === undefined || codec.indirect || kind.kind === 'atomic') {
+    if (codec.place === undefined || codec.indirect || kind.kind === 'atomic' || kind.kind === 'mutex') {
       throw new ArgumentError('ERR_INVALID_ARGUMENT', `new: ${codec.name} is no struct, slice, array or map`);
     }
     const maker = inRegion(this.env, () => makeMaker(this.env, codec));

@@ -26,6 +26,7 @@ interface PlainValues {
   bool: boolean;
   string: string;
   bytes: Uint8Array;
+  mutex: Mutex;
 }
 
 /** Only in types: tells references apart that could otherwise look alike, such as those to two structs of one shape. */
@@ -46,14 +47,14 @@ export interface Reference<T = unknown> {
   [Symbol.dispose](): void;
 }
 
-type AtomicFields<F> = { readonly [K in keyof F as F[K] extends OfKind<'atomic'> ? K : never]: Infer<F[K]> };
-type OtherFields<F> = { -readonly [K in keyof F as F[K] extends OfKind<'atomic'> ? never : K]: Infer<F[K]> };
+type FixedFields<F> = { readonly [K in keyof F as F[K] extends OfKind<'atomic' | 'mutex'> ? K : never]: Infer<F[K]> };
+type OtherFields<F> = { -readonly [K in keyof F as F[K] extends OfKind<'atomic' | 'mutex'> ? never : K]: Infer<F[K]> };
 
 /**
  * A reference to a struct: `Ref<typeof Node>`. Its fields are read and written as those of a JS object. Reading an
  * inline struct or array, a slice or a map gives a reference to the place; assigning one copies the value into it.
  */
-export type Ref<S extends AnyStruct> = OtherFields<S['fields']> & AtomicFields<S['fields']> & Reference<S>;
+export type Ref<S extends AnyStruct> = OtherFields<S['fields']> & FixedFields<S['fields']> & Reference<S>;
 
 /** What reading a place of kind `T` gives; of a struct, slice, array or map also what `heap.new` gives. */
 export type Infer<T> =
@@ -128,7 +129,7 @@ type Entries<K, V> = ReadonlyMap<K, Given<V>> | readonly (readonly [key: K, valu
 /**
  * What a place that is read as `V` can be given: such a value; for a string also an `Interned`, for a struct also an
  * object with any of its fields, for a slice or array an array of elements, for a map a `Map` or an array of entries,
- * and for an atomic a number or bigint.
+ * and for an atomic a number or bigint. A mutex is given nothing.
  *
  * For a struct it says `Reference<T>`, which all `Ref<T>` are, for the compiler's sake: it explains an object that does not
  * fit by the member of the union that has most of its fields, and that should be the one for objects.
@@ -146,9 +147,11 @@ export type Given<V> = null extends V
             ? Entries<K, W> | V
             : V extends SmallAtomic<infer N>
               ? N
-              : T extends AnyStruct
-                ? GivenFields<T['fields']> | Reference<T>
-                : V
+              : T extends 'mutex'
+                ? never
+                : T extends AnyStruct
+                  ? GivenFields<T['fields']> | Reference<T>
+                  : V
       : V;
 
 /** What slices and arrays have in common. Indices are integers from 0 on; a negative one is an error, as in Go. */
@@ -321,9 +324,39 @@ export interface Atomic<N> extends SmallAtomic<N> {
   notify(count?: number): number;
 }
 
+/**
+ * A reference to a lock that one thread has at a time (Go: `sync.Mutex`). What a thread did before it unlocks happens before
+ * what the next one does after it has locked. Who waits longest is not always the next.
+ *
+ * When a thread ends, or detaches, while it has the lock, the next one gets it and is told so: 'abandoned'. What the lock
+ * guards may be half changed then. (Of a thread that was terminated this is known when it has been reaped: `heap.watch`.)
+ */
+export interface Mutex extends Reference<'mutex'> {
+  /**
+   * Takes the lock. Blocks until nobody else has it, at most `timeoutMs` milliseconds: default no limit, 0 does not wait. May
+   * be called inside a scope: nobody who stops the world waits for this thread meanwhile. The main thread of a page, which may
+   * not sleep, spins.
+   *
+   * Throws an ArgumentError if this thread has the lock already, and a TypeError for what is no number of milliseconds.
+   */
+  lock(): 'ok' | 'abandoned';
+  lock(timeoutMs: number): 'ok' | 'abandoned' | 'timed-out';
+  /** Takes the lock if nobody has it, or who has it is gone. Does not block. Throws an ArgumentError if this thread has it. */
+  tryLock(): boolean;
+  /** Gives the lock up, and wakes one that waits for it. Throws an ArgumentError if this thread does not have it. */
+  unlock(): void;
+  /**
+   * Runs `fn` with the lock, and gives it up when that returns or throws. Returns what `fn` does, which must not be a promise.
+   * Blocks and throws as `lock`. `state`: what that returned.
+   */
+  withLock<T>(fn: Synchronous<T, [state: 'ok' | 'abandoned']>): T;
+  /** `heap.threadId` of the thread that has the lock, which may be gone; 0: nobody. */
+  readonly holder: number;
+}
+
 /** What no function is: it is part of what the compiler says of one that a scope cannot run. */
 type ScopesAreSynchronous =
-  'A scope is synchronous, and ends before the promise is settled. Open a scope inside of each step instead.';
+  'A scope is synchronous, as is a lock, and ends before the promise is settled. Open one inside of each step instead.';
 
 /**
  * Whether a function returns a promise, or may do so. Not one that returns nothing, or `any`. The question about
@@ -339,4 +372,5 @@ type HasPromise<T> = [T] extends [never]
       : true;
 
 /** A function that returns `T`, which is no promise. */
-export type Synchronous<T> = (() => T) & (HasPromise<T> extends true ? ScopesAreSynchronous : unknown);
+export type Synchronous<T, A extends unknown[] = []> = ((...args: A) => T) &
+  (HasPromise<T> extends true ? ScopesAreSynchronous : unknown);

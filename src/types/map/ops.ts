@@ -13,7 +13,7 @@
  *   tables.ts       which table is for a hash; how tables are replaced; what a dead thread leaves behind, and its repair
  *   slots.ts        the slots of a table
  *   resize.ts       growing, splitting, shrinking, merging of tables; directory.ts
- *   locks.ts        who may write, and how others wait
+ *   ../locks.ts     who may write, and how others wait
  *   iterate.ts      iteration;  check.ts   the invariants, as a function
  *
  * Reading takes no lock and stores nothing that another thread sees: the table's sequence word is read before and after,
@@ -29,7 +29,7 @@
  * of the call, and an end of all entries that were there when the call began.
  *
  * Memory. Groups are freed when their table is replaced. Keys, old values, dead tables (64 bytes, of up to 64 KiB of
- * groups), old directories and maps themselves are the collector's: others may be looking at them (locks.ts). All
+ * groups), old directories and maps themselves are the collector's: others may be looking at them (../locks.ts). All
  * objects have types with exact pointers, and are reachable from the map before the next safepoint.
  *
  * Everything here is called inside a region, with the map kept alive by the caller.
@@ -58,11 +58,10 @@ import { makeDirectory } from './directory.ts';
 import type { MapHost } from './host.ts';
 import { iterateMap, type MapIterator } from './iterate.ts';
 import type { KeyCodec } from './keys.ts';
-import { throwInside } from './locks.ts';
 import { makeReads } from './read.ts';
 import { makeResize } from './resize.ts';
 import { MapShape } from './shape.ts';
-import { tablesOf } from './tables.ts';
+import { tablesOf, throwInside } from './tables.ts';
 
 export type { MapHost } from './host.ts';
 export type { MapIterator } from './iterate.ts';

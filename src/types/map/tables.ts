@@ -25,7 +25,7 @@
  *   - counts that lag behind the control bytes: they are counted again;
  *   - words in slots that are not full: they are cleared.
  */
-import { OutOfMemoryError } from '../../base/errors.ts';
+import { ArgumentError, OutOfMemoryError } from '../../base/errors.ts';
 import {
   IS_TABLE,
   MAP_ROOT,
@@ -48,9 +48,10 @@ import {
   TABLE_WORDS,
 } from '../../layout/map.ts';
 import { fence } from '../../sync/fence.ts';
+import type { Proc } from '../../sync/proc.ts';
 import type { Mem } from '../../sys/mem.ts';
+import { type Locks, makeLocks } from '../locks.ts';
 import type { MapHost } from './host.ts';
-import { type Locks, makeLocks } from './locks.ts';
 import type { MapShape } from './shape.ts';
 import { makeSlots } from './slots.ts';
 
@@ -58,6 +59,14 @@ import { makeSlots } from './slots.ts';
 export type Tables = ReturnType<typeof makeTables>;
 
 const made = new WeakMap<Mem, Tables>();
+
+export function throwInside(t: Proc): never {
+  t.callOuts.refuseInHook('the map that is being changed');
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    'map: used inside its own update: the function may read the map, but not change it',
+  );
+}
 
 export function tablesOf(host: MapHost): Tables {
   let tables = made.get(host.mem);
@@ -68,7 +77,7 @@ export function tablesOf(host: MapHost): Tables {
 function makeTables(host: MapHost) {
   const { barrier, t } = host;
   const { i32 } = host.mem;
-  const locks: Locks = makeLocks(host);
+  const locks: Locks = makeLocks(host, () => throwInside(t));
   const slots = makeSlots(host);
   const { adopt, eachSlot, copyWords, clearWords, recount } = slots;
   /** The maps that this thread has locked while code of the program runs. */

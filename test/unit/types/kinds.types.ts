@@ -13,6 +13,7 @@ import {
   i64,
   type Kind,
   map,
+  mutex,
   type ReferableKind,
   type RefKind,
   ref,
@@ -33,6 +34,7 @@ import type {
   Infer,
   Init,
   LinkFields,
+  Mutex,
   NodeCursor,
   Ref,
   Reference,
@@ -369,6 +371,8 @@ export function refused(): void {
   map(f64, u32);
   // @ts-expect-error: an atomic value of a map
   map(string, atomic(u32));
+  // @ts-expect-error: a mutex as the value of a map
+  map(string, mutex);
   // @ts-expect-error: an atomic that is no integer
   atomic(f64);
   // @ts-expect-error: not a kind
@@ -462,3 +466,28 @@ export function scopes<G>(node: NodeRef, some: () => G, any: any, either: () => 
 }
 
 declare function fail(): never;
+
+const Account = struct('Account', { lock: mutex, balance: f64, locks: array(mutex, 4) });
+
+export function locks(account: Ref<typeof Account>): void {
+  same<typeof account.lock, Mutex>(true);
+  same<ReturnType<typeof account.lock.tryLock>, boolean>(true);
+  const taken = account.lock.lock();
+  same<typeof taken, 'ok' | 'abandoned'>(true);
+  const intime = account.lock.lock(5);
+  same<typeof intime, 'ok' | 'abandoned' | 'timed-out'>(true);
+  account.locks.at(1).unlock();
+  const balance = account.lock.withLock((state) => {
+    same<typeof state, 'ok' | 'abandoned'>(true);
+    return account.balance;
+  });
+  same<typeof balance, number>(true);
+  account.lock.withLock(() => {});
+  make(Account, { balance: 1 });
+  // @ts-expect-error: a mutex is not assigned
+  account.lock = make(Account).lock;
+  // @ts-expect-error: nor given
+  make(Account, { lock: account.lock });
+  // @ts-expect-error: the lock would be given up before the promise is settled
+  account.lock.withLock(async () => account.balance);
+}

@@ -138,6 +138,7 @@ test('a thread that waits in a scope holds nobody up, and what it waits for live
   heap.roots.set('job', job);
   job.dispose();
   const worker = start('job');
+  const ended = once(worker, 'exit');
   const { address } = (await messageOf(worker)) as { address: number };
   const result = messageOf(worker);
   await until('it waits', () =>
@@ -159,7 +160,7 @@ test('a thread that waits in a scope holds nobody up, and what it waits for live
   Atomics.store(heap.memory.i32, address >>> 2, 1);
   expect(Atomics.notify(heap.memory.i32, address >>> 2)).toBe(1);
   expect(await result).toEqual({ woken: 'ok', number: 7, done: 1 });
-  await once(worker, 'exit');
+  await ended;
 });
 
 test('who is woken is who waits for this word, as often as notify says', async () => {

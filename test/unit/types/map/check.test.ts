@@ -20,10 +20,16 @@ import {
   TABLE_USED,
   TABLE_WORDS,
 } from '../../../../src/layout/map.ts';
+import { type Locks, makeLocks } from '../../../../src/types/locks.ts';
 import { checkMap } from '../../../../src/types/map/check.ts';
-import { makeLocks } from '../../../../src/types/map/locks.ts';
+import type { MapHost } from '../../../../src/types/map/host.ts';
 import { tablesOf } from '../../../../src/types/map/tables.ts';
 import { mapHost, testMap } from '../../../support/map-host.ts';
+
+const locksOf = (host: MapHost): Locks =>
+  makeLocks(host, () => {
+    throw new Error('mine');
+  });
 
 type Setup = ReturnType<typeof setUp>;
 
@@ -54,7 +60,7 @@ function setUp() {
   const empty = tables.slotOf(table, emptyNumber, shape);
   const setCtrl = (number: number, ctrl: number): void => tables.setCtrl(table, number, ctrl, shape);
   const ctrl = tables.ctrlAt(table, fullNumber, shape);
-  const lock = (word: number): boolean => makeLocks(host).tryLock(word);
+  const lock = (word: number): boolean => locksOf(host).tryLock(word);
   /** First word and control byte of a full slot of a table. */
   const anyOf = (of: number): { slot: number; ctrl: number } => {
     let found = { slot: 0, ctrl: 0 };
@@ -145,14 +151,14 @@ test.each<[string, (s: Setup) => void]>([
 test('locks: taken once, given up, told apart by thread, recognised when their owner is gone', () => {
   const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
   const other = attachHeap(heap.share());
-  const [mine, theirs] = [makeLocks(mapHost(heap)), makeLocks(mapHost(other))];
+  const [mine, theirs] = [locksOf(mapHost(heap)), locksOf(mapHost(other))];
   const word = heap.raw.mallocgc(16, null, true) >>> 2;
   expect(theirs.tryLock(word)).toBe(true);
   expect(theirs.tryLock(word)).toBe(false);
   expect(mine.tryLock(word)).toBe(false);
   expect([theirs.isMine(word), mine.isMine(word)]).toEqual([true, false]);
   expect(mine.isAbandoned(word)).toBe(false);
-  expect(() => theirs.wait(word, () => {})).toThrow('used inside its own update');
+  expect(() => theirs.wait(word, () => {})).toThrow('mine');
   expect(heap.reap(other.threadId)).toBe(true);
   expect(mine.isAbandoned(word)).toBe(true);
   let repaired = 0;
@@ -169,7 +175,7 @@ test('locks: taken once, given up, told apart by thread, recognised when their o
 
 test('who has slept takes the lock as one that others may sleep on, whoever was faster meanwhile', () => {
   const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
-  const [mine, theirs] = [makeLocks(mapHost(heap)), makeLocks(mapHost(attachHeap(heap.share())))];
+  const [mine, theirs] = [locksOf(mapHost(heap)), locksOf(mapHost(attachHeap(heap.share())))];
   const word = heap.raw.mallocgc(16, null, true) >>> 2;
   const contended = (): boolean => (heap.memory.i32[word]! & 0x100) !== 0;
   theirs.tryLock(word);
@@ -186,7 +192,7 @@ test('a thread that waits for a lock is outside of its region', () => {
   const heap = createHeap({ gc: 'off', maxBytes: 2 ** 22, maxThreads: 3 });
   const other = attachHeap(heap.share());
   const host = mapHost(heap);
-  const [mine, theirs] = [makeLocks(host), makeLocks(mapHost(other))];
+  const [mine, theirs] = [locksOf(host), locksOf(mapHost(other))];
   const release = vi.spyOn(host.t, 'release');
   const acquire = vi.spyOn(host.t, 'resume');
   const word = heap.raw.mallocgc(16, null, true) >>> 2;
