@@ -15,6 +15,7 @@ import {
   i64,
   type Kind,
   map,
+  mutex,
   type OfKind,
   ref,
   slice,
@@ -74,7 +75,20 @@ test.each<[Kind, string, number, number, number[]]>([
   [Post, 'Post', 16, 8, [0]],
 ])('%# layout of %j', (kind, name, size, align, pointers) => {
   const { fields: _, ...layout } = layoutOf(kind);
-  expect(layout).toEqual({ name, size, align, pointers });
+  expect(layout).toEqual({ name, size, align, pointers, noCopy: false });
+});
+
+test('what has a mutex in it, in place, is not copied', () => {
+  const Locked = struct('Locked', { a: u8, lock: mutex, b: u8 });
+  const Around = struct('Around', { locks: array(Locked, 2) });
+  expect(layoutOf(mutex)).toEqual({ name: 'mutex', size: 4, align: 4, pointers: [], noCopy: true });
+  expect(layoutOf(Locked)).toMatchObject({ size: 12, align: 4, pointers: [], noCopy: true });
+  expect(layoutOf(Around)).toMatchObject({ size: 24, noCopy: true });
+  expect([ref(Locked), slice(ref(Around)), struct('Far', { to: ref(Locked) })].map((k) => layoutOf(k).noCopy)).toEqual([
+    false,
+    false,
+    false,
+  ]);
 });
 
 test('fields are where Go puts them', () => {
