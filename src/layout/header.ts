@@ -8,7 +8,7 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 15;
+export const LAYOUT_VERSION = 16;
 
 /** Words of a cache line. */
 export const LINE = 16;
@@ -62,6 +62,12 @@ export const H_TINY = 4 * LINE + 3;
 export const H_SIZE_CLASSES = 4 * LINE + 4;
 /** A random number by which this heap is told from others. Only mistakes are noticed by it. */
 export const H_IDENTITY = 4 * LINE + 5;
+/**
+ * Random words, LOCK_NAME_WORDS of them: what the names of this heap's Web Locks begin with, as all heaps of an origin share
+ * these names. 0 where the thread that made the heap has no Web Locks.
+ */
+export const H_LOCK_NAME = 4 * LINE + 6;
+export const LOCK_NAME_WORDS = 4;
 
 // Counters of mheap, in pages. Guarded by the heap lock except the first two, which change atomically.
 export const H_PAGES_IN_USE = 5 * LINE;

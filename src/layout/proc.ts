@@ -29,6 +29,12 @@ export const PROC_OS_THREAD = 5;
 export const PROC_NAMED = 6;
 /** 1 while this thread is one of H_PROCS. World lock. */
 export const PROC_COUNTED = 7;
+/**
+ * The epoch of the attachment that holds its Web Lock, in a browser; 0 as long as it does not, and when it has lost it. Who
+ * waits for that lock takes the thread for gone when he gets it, so he may only if this is the record's epoch. Always 0 of
+ * the background worker: runtime/web-locks.ts.
+ */
+export const PROC_LOCKED = 8;
 
 /** Head of the stack of own spans in which other threads freed objects. Own cache line: others push here. */
 export const PROC_REMOTE_HEAD = 16;

@@ -3,10 +3,12 @@ import { mayAttach, runBackground } from '../gc/background.ts';
 import { Collector } from '../gc/collector.ts';
 import { GC_WORKER } from '../layout/gc.ts';
 import { TypeTable } from '../malloc/rtype.ts';
+import type { Mem } from '../sys/mem.ts';
 import { attachProc, detachProc } from '../threads/attach.ts';
 import { traceTo } from './gc-trace.ts';
 import { checkShared, readClasses } from './init.ts';
 import { lookAfter } from './liveness.ts';
+import { runLocked } from './web-locks.ts';
 import { currentThreadId, threadData } from './worker-threads.ts';
 
 /** What the worker is started with. */
@@ -15,8 +17,7 @@ export interface WorkerStart {
   readonly warnAfterMs: number;
 }
 
-function run({ shared, warnAfterMs }: WorkerStart): void {
-  const mem = checkShared(shared, 'the background worker');
+function run(mem: Mem, warnAfterMs: number): void {
   if (!mayAttach(mem)) return;
   const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
   const { heap } = cache;
@@ -33,4 +34,7 @@ function run({ shared, warnAfterMs }: WorkerStart): void {
   }
 }
 
-threadData<WorkerStart>(run);
+threadData<WorkerStart>(({ shared, warnAfterMs }) => {
+  const mem = checkShared(shared, 'the background worker');
+  runLocked(mem, () => run(mem, warnAfterMs));
+});

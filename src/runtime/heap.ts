@@ -35,8 +35,16 @@ import { checkShared, initMem, readClasses, type SharedHeap } from './init.ts';
 import { lookAfter } from './liveness.ts';
 import { checkOptions, checkProfileRate, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
-import { reapWorker } from './reap-worker.ts';
-import { aboutToShare, announce, currentThreadId, NO_THREAD_ID, type WorkerLike } from './worker-threads.ts';
+import { reapAtExit } from './reap-worker.ts';
+import { ThreadLock } from './web-locks.ts';
+import {
+  aboutToShare,
+  announce,
+  currentThreadId,
+  isWebWorker,
+  type NodeWorkerLike,
+  type WorkerLike,
+} from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
 export interface HeapMemory {
@@ -78,6 +86,7 @@ export class Heap extends HeapInside {
   readonly roots: Roots;
   readonly #typed: TypedHeap;
   readonly #mem: Mem;
+  readonly #lock: ThreadLock;
   #attached = true;
 
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
@@ -85,6 +94,7 @@ export class Heap extends HeapInside {
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
     lookAfter(cache.heap, this.collector.collector.stop);
+    this.#lock = new ThreadLock(cache.heap, this.collector.collector.stop);
     this.#mem = mem;
     this.raw = allocator;
     this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);
@@ -336,24 +346,19 @@ export class Heap extends HeapInside {
   }
 
   /**
-   * Reaps a worker's threads of this heap by itself when the worker exits, however it ends: at its `exit` event, or
-   * some milliseconds later when other threads do not come to safepoints, as those of workers that were terminated with
-   * it. For workers of Node's `worker_threads`; a browser does not tell when a worker ends: call `reap` after
-   * `terminate()` there. Throws ArgumentError for a worker that has ended already.
+   * Reaps a worker's threads of this heap by itself when the worker has ended, however it ends. Of Node's `worker_threads`: at
+   * its `exit` event, or some milliseconds later when other threads do not come to safepoints, as those of workers that
+   * were terminated with it. Throws ArgumentError for a worker that has ended already.
+   *
+   * In a browser the first call makes this thread reap all others of the heap that end, whoever started them, those that attach
+   * later too, until it detaches. They are noticed from their event loop on: by a Web Lock that each asks for when it
+   * attaches, and has when it has returned there once. A worker that is terminated ends when it stops running, after
+   * seconds if it is busy. Throws ArgumentError where there are no Web Locks: call `reap` when a worker has ended there.
    */
   watch(worker: WorkerLike): void {
     this.check();
-    if (typeof worker?.once !== 'function' || typeof worker.threadId !== 'number') {
-      throw new ArgumentError('ERR_INVALID_ARGUMENT', 'watch: expected a Worker of node:worker_threads');
-    }
-    const { threadId } = worker;
-    if (threadId === NO_THREAD_ID) {
-      throw new ArgumentError(
-        'ERR_INVALID_ARGUMENT',
-        'watch: the worker has ended already; watch it when you start it, or reap its threads with heap.reap(id)',
-      );
-    }
-    worker.once('exit', () => reapWorker(this.cache.heap, threadId, this.collector.collector.stop));
+    if (isWebWorker(worker)) this.#lock.watch();
+    else reapAtExit(this.cache.heap, worker as NodeWorkerLike, this.collector.collector.stop);
   }
 
   /**
@@ -388,6 +393,7 @@ export class Heap extends HeapInside {
     t.leave();
     this.collector.retire();
     detachProc(this.cache);
+    this.#lock.release();
     this.#attached = false;
     t.depth = 0;
     t.gate.setOpen(false);

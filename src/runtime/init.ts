@@ -43,6 +43,7 @@ import { fixInit } from '../spans/fixalloc.ts';
 import { SizeClassTable } from '../spans/size-classes.ts';
 import { attachMem, type Buffer, bytesWithReach, type Mem, reserveMem } from '../sys/mem.ts';
 import type { CheckedOptions } from './options.ts';
+import { nameLocks } from './web-locks.ts';
 
 /** All zero-size objects have this address: inside page 0, which is never handed out, and 16-byte aligned. */
 const ZEROBASE = 16;
@@ -56,6 +57,7 @@ export function initMem(o: CheckedOptions): Mem {
   const { m, plan } = mem;
   m[H_VERSION] = LAYOUT_VERSION;
   m[H_IDENTITY] = Math.random() * 2 ** 32;
+  if (o.shared) nameLocks(m);
   m[H_TINY] = o.tiny ? 1 : 0;
   m[GC_ENABLED] = o.gc.enabled ? 1 : 0;
   m[GC_DEBUG] = o.gc.debug;

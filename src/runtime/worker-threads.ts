@@ -1,12 +1,21 @@
 /** What the heap knows of the thread it runs in. The one place that asks the platform, but for its memset (sys/memset.ts). */
 
 /** The part of Node's `Worker` that `heap.watch` needs. */
-export interface WorkerLike {
+export interface NodeWorkerLike {
   readonly threadId: number;
   once(event: 'exit', listener: () => void): unknown;
 }
 
-interface NodeWorker extends WorkerLike {
+/** What `heap.watch` knows a browser's `Worker` by. */
+export interface WebWorkerLike {
+  postMessage(message: unknown): void;
+  terminate(): void;
+}
+
+/** What `heap.watch` takes: a `Worker` of Node's `worker_threads`, or of a browser. */
+export type WorkerLike = NodeWorkerLike | WebWorkerLike;
+
+interface NodeWorker extends NodeWorkerLike {
   once(event: 'error', listener: (error: unknown) => void): unknown;
   once(event: 'exit', listener: () => void): unknown;
   unref(): void;
@@ -186,6 +195,45 @@ export function threadData<T>(run: (data: T) => void): void {
     scope.onmessage = null;
     run(event.data);
   };
+}
+
+/** Whether this is a browser's worker: one without thread id, whose end no event tells of. */
+export function isWebWorker(worker: WorkerLike): worker is WebWorkerLike {
+  const { once, postMessage, terminate } = (worker ?? {}) as {
+    once?: unknown;
+    postMessage?: unknown;
+    terminate?: unknown;
+  };
+  return (
+    processOfNode()?.getBuiltinModule === undefined &&
+    typeof once !== 'function' &&
+    typeof postMessage === 'function' &&
+    typeof terminate === 'function'
+  );
+}
+
+/** The part of a browser's `LockManager` that is needed here. `signal`: an AbortSignal. */
+export interface WebLocks {
+  request(name: string, fn: () => unknown): Promise<unknown>;
+  request(name: string, options: { readonly signal: unknown }, fn: () => unknown): Promise<unknown>;
+}
+
+/** A browser's Web Locks. Undefined in Node, whose newer versions have them too: there, workers have `exit` events. */
+export function webLocks(): WebLocks | undefined {
+  if (processOfNode()?.getBuiltinModule !== undefined) return undefined;
+  return (globalThis as { navigator?: { locks?: WebLocks } }).navigator?.locks;
+}
+
+/** Throws `error` from the event loop, where no promise takes it: in a worker, its `error` event tells of it. */
+export function throwLater(error: unknown): void {
+  setTimeout(() => {
+    throw error;
+  });
+}
+
+/** Warns on the console. */
+export function warn(text: string): void {
+  console.warn(`spanheap: ${text}`);
 }
 
 interface Scheduler {

@@ -136,6 +136,12 @@ export function tryReapWorker(heap: MHeap, threadId: number, options: StopOption
   return tryReapThose(heap, (p) => isAttachedBy(mem, p, threadId), options);
 }
 
+/** The same for one attachment of a record: if that has ended, nobody is reaped. */
+export function tryReapAttachment(heap: MHeap, id: number, epoch: number, options: StopOptions = {}): boolean {
+  const { mem } = heap.t;
+  return tryReapThose(heap, (p) => p === procRef(mem, id) && attachmentOf(mem.m, p) === epoch, options);
+}
+
 /**
  * The same for the background worker that this thread has started, where nobody knows thread ids. In this order: if
  * this thread is the starter still, the attachment that was seen before is that of its worker, or has ended.
