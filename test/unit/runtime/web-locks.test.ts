@@ -83,7 +83,7 @@ test('an attachment has a lock of its own until it detaches, and says so when it
 test('a lock keeps no heap alive that nobody refers to any more', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const made = (): WeakRef<object> => new WeakRef(createHeap(OPTIONS).memory.buffer);
+  const made = (): WeakRef<object> => new WeakRef(createHeap(OPTIONS).share().meta);
   const memory = made();
   await pass();
   expect(held()).toEqual(['1 1']);
@@ -103,6 +103,22 @@ test('one that detaches before it is granted the lock holds none', async () => {
   await pass();
   expect(held()).toEqual(['1 1', '2 3']);
   expect([next.threadId, lockedWord(heap, 2)]).toEqual([2, 3]);
+});
+
+test('one that is granted the lock late says nothing in a record that is another’s by then', async () => {
+  const heap = createHeap(OPTIONS);
+  let letGo = (): void => {};
+  const other = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  void locks.request(lockName(new Internals(heap).mem, 2, 1), () => other);
+  attachHeap(heap.share()).detach();
+  const next = attachHeap(heap.share());
+  await pass();
+  expect([next.threadId, lockedWord(heap, 2)]).toEqual([2, 3]);
+  letGo();
+  await pass();
+  expect([held(), lockedWord(heap, 2)]).toEqual([['1 1', '2 3'], 3]);
 });
 
 test('Node’s own Web Locks are let alone, and so are those of an unshared heap', async () => {
@@ -239,7 +255,9 @@ test('a watcher that detaches, or is reaped, stops', async () => {
   watcher.watch(worker);
   reaped.watch(worker);
   expect(pending().length).toBe(6);
+  expect(vi.getTimerCount()).toBe(2);
   watcher.detach();
+  expect(vi.getTimerCount()).toBe(1);
   heap.reap(reaped.threadId);
   await pass(1000);
   expect(pending()).toEqual([]);
