@@ -36,7 +36,7 @@ import { lookAfter } from './liveness.ts';
 import { checkOptions, checkProfileRate, type HeapOptions } from './options.ts';
 import { RawAllocator, type RawHeap } from './raw.ts';
 import { reapAtExit } from './reap-worker.ts';
-import { ThreadLock } from './web-locks.ts';
+import { ThreadLock, watchEnds } from './web-locks.ts';
 import {
   aboutToShare,
   announce,
@@ -44,6 +44,7 @@ import {
   isWebWorker,
   type NodeWorkerLike,
   type WorkerLike,
+  webLocks,
 } from './worker-threads.ts';
 
 /** Object memory, for reading and writing objects by address. Index by `addr >>> 2`, `addr`, `addr >>> 3`. */
@@ -86,7 +87,7 @@ export class Heap extends HeapInside {
   readonly roots: Roots;
   readonly #typed: TypedHeap;
   readonly #mem: Mem;
-  readonly #lock: ThreadLock;
+  readonly #lock: ThreadLock | undefined;
   #attached = true;
 
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
@@ -94,7 +95,8 @@ export class Heap extends HeapInside {
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
     lookAfter(cache.heap, this.collector.collector.stop);
-    this.#lock = new ThreadLock(cache.heap, this.collector.collector.stop);
+    // In Node not even the class is made: a function that is called first takes 40 µs.
+    this.#lock = webLocks() && new ThreadLock(cache.heap, this.collector.collector.stop);
     this.#mem = mem;
     this.raw = allocator;
     this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);
@@ -351,13 +353,13 @@ export class Heap extends HeapInside {
    * were terminated with it. Throws ArgumentError for a worker that has ended already.
    *
    * In a browser the first call makes this thread reap all others of the heap that end, whoever started them, those that attach
-   * later too, until it detaches. They are noticed from their event loop on: by a Web Lock that each asks for when it
-   * attaches, and has when it has returned there once. A worker that is terminated ends when it stops running, after
-   * seconds if it is busy. Throws ArgumentError where there are no Web Locks: call `reap` when a worker has ended there.
+   * later too, until it detaches; in a worker, `heap.watch(self)` does. It is noticed by a Web Lock that each thread asks for
+   * when it attaches, and has when it has returned to its event loop once. A worker that is terminated ends when it stops
+   * running, after seconds if it is busy. Throws ArgumentError where there are no Web Locks: call `reap` there.
    */
   watch(worker: WorkerLike): void {
     this.check();
-    if (isWebWorker(worker)) this.#lock.watch();
+    if (isWebWorker(worker)) watchEnds(this.#lock);
     else reapAtExit(this.cache.heap, worker as NodeWorkerLike, this.collector.collector.stop);
   }
 
@@ -393,7 +395,7 @@ export class Heap extends HeapInside {
     t.leave();
     this.collector.retire();
     detachProc(this.cache);
-    this.#lock.release();
+    this.#lock?.release();
     this.#attached = false;
     t.depth = 0;
     t.gate.setOpen(false);

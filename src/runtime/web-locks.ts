@@ -58,7 +58,7 @@ export function lockName(mem: Mem, id: number, epoch: number): string {
   return `spanheap ${heap} ${id} ${epoch >>> 0}`;
 }
 
-/** Of one thread of a heap: its own lock, and the wait for the ends of all others. Does nothing where there are no locks. */
+/** Of one thread of a heap: its own lock, and the wait for the ends of all others. An unshared heap has none of both. */
 export class ThreadLock {
   readonly #heap: MHeap;
   readonly #options: StopOptions;
@@ -79,21 +79,14 @@ export class ThreadLock {
     void hold(locks, lockName(mem, heap.t.id, epoch), released, new LockedWord(mem.m, ref, epoch));
   }
 
-  /** From now on this thread reaps whatever other threads end. Throws ArgumentError where that cannot be known. */
-  watch(): void {
+  /** Begins the wait. False: there are no locks. */
+  watch(): boolean {
     const { mem } = this.#heap.t;
     const locks = locksOf(mem);
-    if (locks === undefined && (mem.shared || webLocks() === undefined)) {
-      throw new ArgumentError(
-        'ERR_INVALID_ARGUMENT',
-        'watch: without Web Locks, which need a secure context, this browser does not tell when a worker has ended; ' +
-          'call heap.reap(id) when it has, with the heap.threadId that it had',
-      );
-    }
-    // An unshared heap has no other threads.
-    if (locks === undefined) return;
+    if (locks === undefined) return !mem.shared;
     this.#watch ??= new EndWatch(this.#heap, locks, this.#options);
     this.#watch.look();
+    return true;
   }
 
   /** This thread has detached: its record is free, or another's. */
@@ -101,6 +94,16 @@ export class ThreadLock {
     this.#watch?.stop();
     this.#letGo();
   }
+}
+
+/** From now on this thread reaps all others that end. Throws ArgumentError where that cannot be known. */
+export function watchEnds(lock: ThreadLock | undefined): void {
+  if (lock?.watch() === true) return;
+  throw new ArgumentError(
+    'ERR_INVALID_ARGUMENT',
+    'watch: without Web Locks, which need a secure context, this browser does not tell when a worker has ended; ' +
+      'call heap.reap(id) when it has, with the heap.threadId that it had',
+  );
 }
 
 /** Where an attachment says that it holds its lock. */

@@ -6,10 +6,9 @@ export interface NodeWorkerLike {
   once(event: 'exit', listener: () => void): unknown;
 }
 
-/** What `heap.watch` knows a browser's `Worker` by. */
+/** What `heap.watch` knows a browser's `Worker` by; or, in a worker, `self`. */
 export interface WebWorkerLike {
   postMessage(message: unknown): void;
-  terminate(): void;
 }
 
 /** What `heap.watch` takes: a `Worker` of Node's `worker_threads`, or of a browser. */
@@ -197,19 +196,11 @@ export function threadData<T>(run: (data: T) => void): void {
   };
 }
 
-/** Whether this is a browser's worker: one without thread id, whose end no event tells of. */
+/** Whether this is a browser's worker: one whose end no event tells of. */
 export function isWebWorker(worker: WorkerLike): worker is WebWorkerLike {
-  const { once, postMessage, terminate } = (worker ?? {}) as {
-    once?: unknown;
-    postMessage?: unknown;
-    terminate?: unknown;
-  };
-  return (
-    processOfNode()?.getBuiltinModule === undefined &&
-    typeof once !== 'function' &&
-    typeof postMessage === 'function' &&
-    typeof terminate === 'function'
-  );
+  const { once, postMessage } = (worker ?? {}) as { once?: unknown; postMessage?: unknown };
+  const inNode = processOfNode()?.getBuiltinModule !== undefined;
+  return !inNode && typeof once !== 'function' && typeof postMessage === 'function';
 }
 
 /** The part of a browser's `LockManager` that is needed here. `signal`: an AbortSignal. */

@@ -132,16 +132,64 @@ describe.skipIf(executablePath === undefined)('in Chromium', () => {
     expect(await steps()).toBe(0);
   });
 
-  it('counts in one map from the page and workers, one of which is terminated at any point', async () => {
+  /** A page of a folder here, which the server does not have. */
+  async function openTest(folder: string): Promise<void> {
     const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-    await open('/counting/index.html', (p) =>
-      p.route('**/counting/*', (route) => {
+    await open(`/${folder}/index.html`, (p) =>
+      p.route(`**/${folder}/*`, (route) => {
         const name = new URL(route.request().url()).pathname.split('/').at(-1) as string;
-        return route.fulfill({ path: join(ROOT, 'test/examples/counting', name), headers });
+        return route.fulfill({ path: join(ROOT, 'test/examples', folder, name), headers });
       }),
     );
+  }
+
+  it('counts in one map from the page and workers, one of which is terminated at any point', async () => {
+    await openTest('counting');
     const output = page.locator('output');
     await output.filter({ hasText: /./ }).waitFor();
     expect(JSON.parse(await output.innerText())).toEqual({ wrong: [], reaped: true, threads: 3, uneven: 0, size: 20 });
+  });
+
+  describe('a page that watches its workers', () => {
+    const runCase = async (name: string): Promise<unknown> => {
+      await openTest('watching');
+      await page.waitForFunction(() => 'runCase' in globalThis);
+      return page.evaluate((n) => (globalThis as unknown as { runCase: (n: string) => unknown }).runCase(n), name);
+    };
+
+    it('reaps those that attached before and after, and their ids are free again', async () => {
+      expect(await runCase('beforeAndAfter')).toEqual({ ids: [2, 3, 4], attached: [1, 2, 3, 4], left: [1], next: 2 });
+    });
+
+    it('reaps one that was changing a map and held references, and not before it has stopped', async () => {
+      const round = { id: 2, left: [1], wentOn: 0 };
+      expect(await runCase('busy')).toEqual({ seen: [round, round, round], keys: 50, lost: false });
+    });
+
+    it('that waits for one that was terminated is helped by a worker that watches too', async () => {
+      expect(await runCase('watchedByAWorker')).toEqual({ id: 3, left: [1, 2], inTime: true });
+    });
+
+    it('does not reap one that has detached, nor who has its record now', async () => {
+      expect(await runCase('detached')).toEqual({ id: 2, left: [1], next: 2, still: [1, 2] });
+    });
+
+    it('watches no more when it has detached itself', async () => {
+      expect(await runCase('watcherDetaches')).toEqual({
+        pending: ['2 1', '3 1'],
+        afterwards: [],
+        unwatched: [2, 3],
+        left: [2],
+      });
+    });
+
+    it('reaps the collector’s worker with the worker that has started it', async () => {
+      expect(await runCase('collectorOfTheDead')).toEqual({
+        attached: [1, 2, 9],
+        held: ['1 1', '2 1', '9 1'],
+        left: [1],
+        afterwards: ['1 1'],
+      });
+    });
   });
 });

@@ -27,13 +27,13 @@ beforeAll(() => {
   mkdirSync(home, { recursive: true });
   copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
   execFileSync(process.execPath, [join(ROOT, 'scripts/types.mjs'), join(home, 'dist/types')]);
-  writeFileSync(join(folder, 'program.mts'), PROGRAM);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the compiler complains about: it prints that, and ends with an error. */
-function complaints(options: object): string {
+/** What the compiler complains about: it prints that, and ends with an error. `more`: text of the program. */
+function complaints(options: object, more = ''): string {
+  writeFileSync(join(folder, 'program.mts'), PROGRAM + more);
   const compilerOptions = { strict: true, target: 'es2022', types: [], skipLibCheck: false, noEmit: true, ...options };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }));
   try {
@@ -49,6 +49,16 @@ test.each([
   ['a bundler, for browsers', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }],
 ])('%s', (_, options) => {
   expect(complaints(options)).toBe('');
+});
+
+test('heap.watch takes the Worker of browsers, as they declare it, and nothing that is none', () => {
+  const program = `
+heap.watch(new Worker('worker.js'));
+heap.watch(self);
+// @ts-expect-error: not a worker
+heap.watch(new URL('worker.js'));
+`;
+  expect(complaints({ module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }, program)).toBe('');
 });
 
 test('an editor offers of a heap only what is for its users', () => {

@@ -47,6 +47,7 @@ requestAnimationFrame(frame);
 /** Starts a worker and sends it the one message it ever gets; resolves when it has attached itself to the heap. */
 function startWorker(index) {
   const worker = new Worker(new URL('./worker.mjs', import.meta.url), { type: 'module' });
+  heap.watch(worker);
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data);
     worker.onerror = (event) => reject(new Error(`worker ${index}: ${event.message}`));

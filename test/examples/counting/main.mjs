@@ -18,15 +18,22 @@ function begin(rounds) {
   return { worker, said };
 }
 
+const isAttached = (thread) =>
+  heap
+    .view()
+    .threads()
+    .some(({ id }) => id === thread);
+
 async function countTogether() {
   const victim = begin(0);
   const victimId = await victim.said;
   const others = [begin(ROUNDS), begin(ROUNDS)];
   while (progress.load() < 100) await new Promise((resolve) => setTimeout(resolve, 1));
   for (let i = 0; i < ROUNDS / 2; i++) countOnce(counts);
+  heap.watch(victim.worker);
   victim.worker.terminate();
-  await navigator.locks.request(`thread ${victimId}`, () => {});
-  const reaped = heap.reap(victimId);
+  while (isAttached(victimId)) await new Promise((resolve) => setTimeout(resolve, 1));
+  const reaped = !heap.reap(victimId);
   for (let i = 0; i < ROUNDS / 2; i++) countOnce(counts);
   await Promise.all(others.map(({ said }) => said));
   const { threads } = heap.verify();

@@ -5,8 +5,6 @@ addEventListener('message', ({ data: { shared, rounds } }) => {
   const heap = attachHeap(shared);
   const { counts, progress } = heap.roots.get('state', State);
   const thread = heap.threadId;
-  // Whoever asks for this lock gets it when the worker is gone, and not before.
-  navigator.locks.request(`thread ${thread}`, () => new Promise(() => {}));
   const count = () => {
     for (let i = 0; i < rounds; i++) countOnce(counts);
     postMessage({ thread });
@@ -18,7 +16,7 @@ addEventListener('message', ({ data: { shared, rounds } }) => {
       progress.add(1);
     }
   };
-  // The lock is taken by the time that a later request is answered.
+  // The heap's lock, by which it is seen that the worker has ended, is had by the time that a later request is answered.
   navigator.locks.query().then(() => {
     if (rounds > 0) {
       count();

@@ -17,7 +17,7 @@ import { Internals, setState } from '../../support/internals.ts';
 const Pair = struct('Pair', { a: u32, b: u32 });
 const OPTIONS = { maxBytes: 1 << 24, background: false, maxThreads: 4 };
 /** What a page has of a worker that it started. */
-const worker: WebWorkerLike = { postMessage: () => {}, terminate: () => {} };
+const worker: WebWorkerLike = { postMessage: () => {} };
 let locks: FakeLocks;
 
 /** As in a browser: no modules of Node's. */
@@ -151,7 +151,7 @@ test.each([
 
 test('watch in a browser wants a worker', () => {
   const heap = createHeap(OPTIONS);
-  for (const value of [undefined, null, 7, {}, { terminate: () => {} }, { postMessage: () => {} }])
+  for (const value of [undefined, null, 7, {}, { terminate: () => {} }, { postMessage: 1 }])
     expect(() => heap.watch(value as never), String(value)).toThrow(ArgumentError);
   heap.detach();
   expect(() => heap.watch(worker)).toThrow(expect.objectContaining({ code: 'ERR_DETACHED' }));
