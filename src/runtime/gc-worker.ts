@@ -9,7 +9,7 @@ import { traceTo } from './gc-trace.ts';
 import { checkShared, readClasses } from './init.ts';
 import { lookAfter } from './liveness.ts';
 import { runLocked } from './web-locks.ts';
-import { currentThreadId, threadData } from './worker-threads.ts';
+import { threadData, threadName } from './worker-threads.ts';
 
 /** What the worker is started with. */
 export interface WorkerStart {
@@ -19,7 +19,7 @@ export interface WorkerStart {
 
 function run(mem: Mem, warnAfterMs: number): void {
   if (!mayAttach(mem)) return;
-  const cache = attachProc(mem, readClasses(mem), currentThreadId() + 1, true);
+  const cache = attachProc(mem, readClasses(mem), threadName(true), true);
   const { heap } = cache;
   const collector = new Collector(heap, new TypeTable(heap.t), {
     stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },

@@ -40,9 +40,9 @@ import { ThreadLock, watchEnds } from './web-locks.ts';
 import {
   aboutToShare,
   announce,
-  currentThreadId,
   isWebWorker,
   type NodeWorkerLike,
+  threadName,
   type WorkerLike,
   webLocks,
 } from './worker-threads.ts';
@@ -91,7 +91,7 @@ export class Heap extends HeapInside {
   #attached = true;
 
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
-    const cache = attachProc(mem, classes, currentThreadId() + 1);
+    const cache = attachProc(mem, classes, threadName(mem.shared));
     const allocator = new RawAllocator(cache, ptrSize);
     super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
     lookAfter(cache.heap, this.collector.collector.stop);

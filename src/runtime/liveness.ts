@@ -1,15 +1,13 @@
 /** Threads that wait for others find out by themselves whether these are still there: see threads/dead.ts. */
-import { PROC_OS_THREAD } from '../layout/proc.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { markGone, reapBlocked, reapGone } from '../threads/reap.ts';
 import type { StopOptions } from '../threads/stop-the-world.ts';
-import { isOsThreadGone, osThreadId } from './worker-threads.ts';
+import { isOsThreadGone } from './worker-threads.ts';
 
 /** For a thread that has just attached. Where the OS cannot be asked nothing changes: `heap.watch` and `heap.reap` tell. */
 export function lookAfter(heap: MHeap, options: StopOptions): void {
   const { t } = heap;
   if (!t.mem.shared) return;
-  Atomics.store(t.mem.m, t.ref + PROC_OS_THREAD, osThreadId());
   t.liveness = {
     markGone: () => void markGone(heap, isOsThreadGone),
     reapGone: () => reapGone(heap, isOsThreadGone, options),

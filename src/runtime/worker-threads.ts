@@ -69,6 +69,11 @@ export function osThreadId(): number {
   }
 }
 
+/** By what others may know this thread. `shared`: there may be others. */
+export function threadName(shared: boolean): { readonly thread: number; readonly osThread: number } {
+  return { thread: currentThreadId() + 1, osThread: shared ? osThreadId() : 0 };
+}
+
 /** Whether the OS has a thread with this id no more. False as well if threads that are there cannot be seen. */
 export function isOsThreadGone(id: number): boolean {
   const fs = builtin('node:fs') as NodeFs;

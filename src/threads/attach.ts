@@ -7,7 +7,8 @@
  * Who dies here can be told from its record, and is found by whoever watches its JS thread or asks the OS for it: the
  * record is claimed and freed by one word, the epoch, and what it says of its thread is true if PROC_NAMED is that
  * epoch. Only between the claim and that store the record is nobody's to find; V8 ends no thread there, since no call
- * and no loop lies between.
+ * and no loop lies between. The OS's id is there by then too, for the thread takes the world lock next: if it dies with
+ * that, he who could hear of its end from his event loop may be waiting for the lock.
  */
 import type { ProcRef } from '../base/brand.ts';
 import { SpanheapError } from '../base/errors.ts';
@@ -24,6 +25,7 @@ import {
   PROC_ID,
   PROC_IDLE,
   PROC_NAMED,
+  PROC_OS_THREAD,
   PROC_STATUS,
   PROC_THREAD,
 } from '../layout/proc.ts';
@@ -39,12 +41,20 @@ import type { Mem } from '../sys/mem.ts';
 import { releaseProc } from './reclaim.ts';
 import { allProcs, lockWorldUnlessBroken, withWorldStopped } from './stop-the-world.ts';
 
+/** By what others know the JS thread of a record. */
+export interface ThreadName {
+  /** Its worker thread id + 1, or 0 if it has none. */
+  readonly thread: number;
+  /** The OS's id of it, or 0 if that is not known. */
+  readonly osThread: number;
+}
+
 /**
- * Makes the calling JS thread a thread of the heap. `thread`: its worker thread id + 1, or 0. `background`: it is the
- * collector's, for which a record is set aside. May block shortly.
+ * Makes the calling JS thread a thread of the heap. `background`: it is the collector's, for which a record is set aside. May
+ * block shortly.
  */
-export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, background = false): MCache {
-  const ref = claimProc(mem, thread, background);
+export function attachProc(mem: Mem, classes: SizeClassTable, name: ThreadName, background = false): MCache {
+  const ref = claimProc(mem, name, background);
   const t = new Proc(mem, ref);
   const cache = new MCache(new MHeap(t, classes), ref);
   cache.init();
@@ -54,7 +64,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
     cache.joinCycle();
     countProc(mem, ref, true);
     Atomics.store(mem.m, ref + PROC_STATUS, statusWord(PROC_IDLE, mem.m[ref + PROC_EPOCH]));
-    if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, thread, t.id, 0, 0);
+    if (t.trace.number !== 0) t.trace.event(EV_ATTACH, 0, name.thread, t.id, 0, 0);
     t.unlockWorld();
   } else {
     countProc(mem, ref, true);
@@ -63,7 +73,7 @@ export function attachProc(mem: Mem, classes: SizeClassTable, thread: number, ba
 }
 
 /** Claims a free record by one compare-and-exchange of its epoch, which is odd while the record is in use. */
-function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
+function claimProc(mem: Mem, { thread, osThread }: ThreadName, background: boolean): ProcRef {
   const { m } = mem;
   for (let id = 1; id <= mem.plan.maxProcs; id++) {
     if ((id === m[GC_RESERVED]) !== background) continue;
@@ -77,6 +87,7 @@ function claimProc(mem: Mem, thread: number, background: boolean): ProcRef {
     m.fill(0, ref + PROC_BITS_EPOCH + 1, ref + PROC_CLASSES);
     m[ref + PROC_ID] = id;
     m[ref + PROC_THREAD] = thread;
+    m[ref + PROC_OS_THREAD] = osThread;
     Atomics.store(m, ref + PROC_NAMED, epoch + 1);
     return ref;
   }

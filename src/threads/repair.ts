@@ -113,7 +113,7 @@ import { repairStats } from '../spans/heap-stats.ts';
 import { keepBits } from '../spans/held-bits.ts';
 import { setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
-import { addLive, countLive, eachSpan, setAllocBits, spanBase } from '../spans/mspan.ts';
+import { addLive, countLive, eachSpan, setAllocBits, setPageMark, spanBase } from '../spans/mspan.ts';
 import { dropUnborn, finishSpecials } from '../spans/specials.ts';
 import { tinyMaskWord, tinyWithoutAll } from '../spans/tiny-mask.ts';
 import { forgetFull } from '../spans/workbuf.ts';
@@ -327,6 +327,11 @@ function toCentral(mem: Mem, s: SpanRef): void {
   centralPush(mem, s);
 }
 
+function hasMarks(m: Words, s: SpanRef): boolean {
+  const from = m[s + SPAN_GCMARK_BITS] >>> 5;
+  return m.subarray(from, from + ((m[s + SPAN_NELEMS] + 31) >>> 5)).some((word) => word !== 0);
+}
+
 /** Marks of slots that hold no object. */
 function dropMarks(m: Words, s: SpanRef): void {
   const alloc = m[s + SPAN_ALLOC_BITS] >>> 5;
@@ -374,7 +379,10 @@ function applyNote(heap: MHeap, s: SpanRef, index: number, tiny: number): void {
   m[bit >>> 5] &= ~(1 << bit);
 }
 
-/** Spans table, pageInUse, page bitmaps and the page count, from the spans that are left. */
+/**
+ * Spans table, pageInUse, page bitmaps and the page count, from the spans that are left; and what the page reclaimer knows of
+ * marks: a thread that dies may have marked the first object of a span and not come to say so.
+ */
 function rebuildMaps(heap: MHeap, living: readonly ProcRef[]): void {
   const { mem } = heap.t;
   const { m, plan } = mem;
@@ -387,7 +395,10 @@ function rebuildMaps(heap: MHeap, living: readonly ProcRef[]): void {
       m.fill(NIL, plan.spans + page, plan.spans + page + npages);
       return;
     }
-    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) m[plan.pageInUse + (page >>> 5)] |= 1 << page;
+    if (m[s + SPAN_STATE] === SPAN_STATE_IN_USE) {
+      m[plan.pageInUse + (page >>> 5)] |= 1 << page;
+      if (m[H_WRITE_BARRIER] !== 0 && hasMarks(m, s)) setPageMark(mem, s);
+    }
     inUse += npages;
   });
   Atomics.store(m, H_PAGES_IN_USE, inUse);

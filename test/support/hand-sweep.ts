@@ -29,7 +29,7 @@ export class HandSweep {
 
   constructor(of: Heap) {
     this.mem = new Internals(of).mem;
-    this.heap = attachProc(this.mem, readClasses(this.mem), 0).heap;
+    this.heap = attachProc(this.mem, readClasses(this.mem), { thread: 0, osThread: 0 }).heap;
   }
 
   #spans(): SpanRef[] {

@@ -334,7 +334,7 @@ test('one that has started the background worker is reaped when that has ended t
   });
   void locks.request(lockName(mem, id, 1), () => {
     expect(mayAttach(mem)).toBe(true);
-    expect(attachProc(mem, readClasses(mem), 0, true).id).toBe(id);
+    expect(attachProc(mem, readClasses(mem), { thread: 0, osThread: 0 }, true).id).toBe(id);
     return running;
   });
   await pass();

@@ -86,7 +86,7 @@ test('a worker that has attached and then fails: it is reaped, and nobody else',
   FakeWorker.onStart = ({ shared }) => {
     const mem = checkShared(shared, 'a test');
     expect(mayAttach(mem)).toBe(true);
-    const { id } = attachProc(mem, readClasses(mem), NO_THREAD_ID + 1, true);
+    const { id } = attachProc(mem, readClasses(mem), { thread: NO_THREAD_ID + 1, osThread: 0 }, true);
     expect(id).toBe(m[GC_RESERVED]);
     Atomics.compareExchange(m, GC_WORKER, WORKER_ATTACHING, id);
   };

@@ -28,7 +28,7 @@ let m: Int32Array<ArrayBufferLike>;
 
 beforeEach(() => {
   const mem = initMem(checkOptions({ maxBytes: 1 << 24 }));
-  heap = attachProc(mem, readClasses(mem), 0).heap;
+  heap = attachProc(mem, readClasses(mem), { thread: 0, osThread: 0 }).heap;
   t = heap.t;
   m = mem.m;
 });

@@ -6,10 +6,12 @@ import { expect, inject, test } from 'vitest';
 import type { ProcRef, Words } from '../../../src/base/brand.ts';
 import { attachHeap, createHeap, type Heap, slice, u32 } from '../../../src/index.ts';
 import { GC_WORKING } from '../../../src/layout/gc.ts';
+import { H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import { PROC_DEAD, PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
 import { isHeld } from '../../../src/layout/snapshot.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
 import { stateOf } from '../../../src/sync/status.ts';
+import type { AttachingInput } from '../../support/attaching-worker.ts';
 import { Internals, setState } from '../../support/internals.ts';
 import { Cell, R_ID, R_PARKED, R_WORDS, type ReferencesInput } from '../../support/references-worker.ts';
 import { until } from '../../support/workers.ts';
@@ -92,6 +94,30 @@ test.runIf(knowsThreads).each(['mheap', 'mcentral'])(
     expect(heap.stats().threads).toBe(2);
     await waiting.worker.terminate();
     heap.verify();
+  },
+);
+
+test.runIf(knowsThreads)(
+  'while it attached, with the world lock: so does the next who needs it',
+  {
+    timeout: 30_000,
+  },
+  async () => {
+    const heap = createHeap({ background: false });
+    const control = new Int32Array(new SharedArrayBuffer(8));
+    const workerData: AttachingInput = { shared: heap.share(), control };
+    const worker = new Worker(`${inject('workerDir')}/attaching-worker.mjs`, { workerData });
+    heap.watch(worker);
+    await until('the worker is where it stays', () => Atomics.load(control, 0) === 1);
+    const { m } = inside(heap);
+    expect(m[H_WORLD_LOCK]).toBe(2);
+    expect(heap.stats().threads).toBe(1);
+    void worker.terminate();
+    heap.verify();
+    expect(m[H_WORLD_LOCK]).toBe(0);
+    const next = attachHeap(heap.share());
+    expect(next.threadId).toBe(2);
+    next.detach();
   },
 );
 

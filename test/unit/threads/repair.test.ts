@@ -2,6 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import { releaseAll } from '../../../src/cache/release.ts';
 import { attachHeap, createHeap, type Heap } from '../../../src/index.ts';
+import { PAGE_SHIFT } from '../../../src/layout/constants.ts';
 import {
   GC_PAUSED,
   GC_STARTER,
@@ -52,6 +53,7 @@ import {
   SPAN_TYPES,
 } from '../../../src/layout/span.ts';
 import type { Malloc } from '../../../src/malloc/malloc.ts';
+import { setMarked } from '../../../src/spans/mark.ts';
 import { tryReapWorker } from '../../../src/threads/reap.ts';
 import { Internals } from '../../support/internals.ts';
 
@@ -97,6 +99,27 @@ test('an object whose type was not written yet is no object', () => {
   die();
   expect(heap.stats().liveObjects).toBe(2);
   expect(() => heap.raw.free(addrs[1]!)).toThrow(/free already/);
+});
+
+test('a mark in a span that the page reclaimer was not told of is made known to it', () => {
+  const { m, mem } = x;
+  let found = -1;
+  heap.setHooks({
+    onDelay: (place) => {
+      if (place !== 'gc.begun' || found >= 0) return;
+      const addr = heap.raw.mallocgc(64, null, true);
+      const page = addr >>> PAGE_SHIFT;
+      // As a marker leaves it that dies when it has set the first mark of a span.
+      setMarked(mem, addr);
+      m[mem.plan.pageMarks + (page >>> 5)]! &= ~(1 << page);
+      expect(() => heap.verify()).toThrow('arena.pageMarks');
+      die();
+      found = m[mem.plan.pageMarks + (page >>> 5)]! & (1 << page);
+    },
+  });
+  heap.gc();
+  expect(found).not.toBe(-1);
+  expect(found).not.toBe(0);
 });
 
 test('a tiny block without an object is free', () => {
