@@ -9,6 +9,9 @@ const DIRECT = 56;
 /** Scratch kept for good; what longer texts needed is let go afterwards. */
 const SCRATCH = 64 << 10;
 
+/** Bytes of a longer text that are decoded at a time: Node decodes no more than 512 MiB at once, be they few characters. */
+const PIECE = 32 << 20;
+
 const { fromCharCode } = String;
 
 export interface Text {
@@ -77,9 +80,23 @@ export function makeText({ mem, callOuts }: Pick<Proc, 'mem' | 'callOuts'>): Tex
 
   function readSlow(addr: number, len: number): string {
     const from = addr >>> 0;
+    if (len > PIECE) return readPieces(from, len);
     const bytes = len <= SCRATCH ? small : new Uint8Array(len);
     for (let i = 0; i < len; i++) bytes[i] = u8[from + i]!;
     return decoder.decode(bytes.subarray(0, len));
+  }
+
+  function readPieces(from: number, len: number): string {
+    const bytes = new Uint8Array(PIECE);
+    // It has part of a character in hand between two pieces.
+    const pieces = new TextDecoder('utf-8', { ignoreBOM: true });
+    let str = '';
+    for (let at = 0; at < len; at += PIECE) {
+      const n = Math.min(PIECE, len - at);
+      for (let i = 0; i < n; i++) bytes[i] = u8[from + at + i]!;
+      str += pieces.decode(bytes.subarray(0, n), { stream: at + n < len });
+    }
+    return str;
   }
 
   const text: Text = { scratch: small, encode, read };

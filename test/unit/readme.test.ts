@@ -54,9 +54,9 @@ describe('the examples', () => {
   function guideTypes(): string {
     const section = guide.slice(guide.indexOf('\n## Types'), guide.indexOf('\n## Objects'));
     const blocks = [...section.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
-    expect(blocks).toHaveLength(2);
+    expect(blocks).toHaveLength(3);
     const heap = "import { createHeap } from 'spanheap';\nconst heap = createHeap();\n";
-    return `${heap}${blocks.join('')}export const used: NodeRef = heap.new(Node);\naddPoint(used, { x: 1 });\n`;
+    return `${heap}${blocks.join('')}export const used: NodeRef = makeTwo(heap, Node)[0]!;\naddPoint(used, { x: 1 });\n`;
   }
 
   /** What the compiler complains about: it prints that, and ends with an error. */

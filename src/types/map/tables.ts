@@ -64,7 +64,7 @@ export function throwInside(t: Proc): never {
   t.callOuts.refuseInHook('the map that is being changed');
   throw new ArgumentError(
     'ERR_INVALID_ARGUMENT',
-    'map: used inside its own update: the function may read the map, but not change it',
+    'map: used inside its own update, or by onOutOfMemory while it grows: the function may read the map, but not change it',
   );
 }
 

@@ -1,7 +1,7 @@
 /** Text by itself: against TextEncoder and TextDecoder at every length where another way through the code begins. */
 import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
-import { createHeap, type Heap } from '../../../src/index.ts';
+import { array, createHeap, type Heap, string } from '../../../src/index.ts';
 import { CallOuts } from '../../../src/sync/call-outs.ts';
 import { NO_GATE } from '../../../src/sync/wired.ts';
 import { makeText, type Text } from '../../../src/types/text.ts';
@@ -120,4 +120,18 @@ test('a long text leaves nothing behind, in the buffer or in the next one', () =
   expect(text.scratch.length).toBeLessThanOrEqual(2 ** 16);
   expect(roundTrip('é'.repeat(2 ** 20)).length).toBe(2 ** 20);
   expect(roundTrip('')).toBe('');
+});
+
+test('a text that is longer than what is decoded at once, with a character on the seam', () => {
+  const roomy = createHeap({ gc: 'off', maxBytes: 2 ** 27 });
+  for (const [prefix, unit, count] of [
+    ['', '€', 11_500_000],
+    ['\ufeffab', '😀', 8_500_000],
+  ] as const) {
+    const str = prefix + unit.repeat(count);
+    const read = roomy.new(array(string, 1), [str]).at(0);
+    expect(read.length).toBe(str.length);
+    // Not by the matcher, which would print them.
+    expect(read === str).toBe(true);
+  }
 });
