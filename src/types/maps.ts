@@ -125,8 +125,12 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
   function walk<T>(map: Place, values: boolean, of: (it: MapIterator) => T): IterableIterator<T> {
     const it = call(map, (o, h) => o.iterate(h, values));
     const done = { done: true, value: undefined } as const;
+    const step = (): IteratorResult<T, undefined> => (it.next() ? { done: false, value: of(it) } : done);
     return {
-      next: () => call(map, () => (it.next() ? { done: false, value: of(it) } : done)),
+      next: () => {
+        checkLive(map);
+        return t.depth === 0 ? callInRegion(env, step) : step();
+      },
       [Symbol.iterator]() {
         return this;
       },

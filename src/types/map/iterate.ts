@@ -7,11 +7,17 @@
  * begin to end come exactly once; one that is removed before its turn does not come; one that is added may or may not.
  * Key and value are read together, when it is the entry's turn.
  *
- * To find the next hash, those of a whole table are noted and sorted at a time. This needs no more than that the table
- * did not die while they were noted: an entry that stays has its hash in its slot all that time, and a hash that is
- * wrong by the time of its turn, or never was one, finds nothing then: it is a hash of this table, as what is read of a
- * slot that is just being emptied need not be, and all entries with one come, or wait, together.
+ * To find the next hash, those of a whole table are noted and sorted at a time, with the slots that they were found in. This
+ * needs no more than that the table did not die while they were noted: an entry that stays has its hash in its slot all that
+ * time, and a hash that is wrong by the time of its turn, or never was one, finds nothing then: it is a hash of this table,
+ * as what is read of a slot that is just being emptied need not be, and all entries with one come, or wait, together.
+ *
+ * As long as the table's sequence is what it was when they were noted, each slot has the key that it had. So the entry is
+ * read there, without a search. Between two entries the thread may be at safepoints, and a table that has been replaced be
+ * collected; but not before another cycle begins, to which it is garbage. So then, as after each change of the sequence,
+ * entries are searched by their hashes.
  */
+import { GC_STARTED } from '../../layout/gc.ts';
 import {
   GROUP_CTRL_WORDS,
   MAP_SEED0,
@@ -43,12 +49,26 @@ export interface Walked {
   readonly reads: Reads;
 }
 
+/** The hashes of one table, sorted, each with its slot. */
+interface Page {
+  /** Two words each: the number of the slot, the hash. */
+  readonly sorted: Uint32Array<ArrayBuffer>;
+  readonly table: number;
+  /** Of the table, and cycles of the collector that had begun, before they were noted. */
+  readonly seq: number;
+  readonly cycle: number;
+  /** First hash after those of the table; 0 after the last. */
+  readonly end: number;
+}
+
+const NO_PAGE: Page = { sorted: new Uint32Array(0), table: 0, seq: 0, cycle: 0, end: 0 };
+
 export function iterateMap(map: Walked, address: number, values: boolean): MapIterator {
   const h = address >>> 2;
-  const { shape } = map;
+  const { shape, tables } = map;
   const { reader, stable, get } = map.reads;
   const { key } = shape;
-  const { i32 } = map.host.mem;
+  const { i32, m } = map.host.mem;
   const k0 = i32[h + MAP_SEED0]!;
   const k1 = i32[h + MAP_SEED1]!;
   let wanted = 0;
@@ -58,11 +78,9 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   let waiting: unknown[] = [];
   let currentKey: unknown;
   let value: unknown;
-  /** Hashes of a table, sorted, and the next of them. */
-  let hashes = new Uint32Array(0);
+  let page = NO_PAGE;
+  /** Words of the page that are done. */
   let at = 0;
-  /** First hash after those in `hashes`; 0 after the last. */
-  let from = 0;
   let ended = false;
   const together = values && shape.value.isValue;
 
@@ -109,20 +127,39 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
     return value !== undefined;
   }
 
+  /** Goes to the entry in the slot where it was, if that is still so. */
+  function goToSlot(number: number): boolean {
+    const { table, seq, cycle } = page;
+    if (m[GC_STARTED] !== cycle) return false;
+    const slot = tables.slotOf(table, number, shape);
+    for (let i = 0; i < words.length; i++) words[i] = i32[slot + i]!;
+    if (together) reader.capture(slot);
+    if (!tables.isValid(table, seq)) return false;
+    currentKey = key.decode(words);
+    if (together) value = reader.make();
+    return true;
+  }
+
   function next(): boolean {
     for (;;) {
       if (waiting.length > 0) {
         if (goToKey(waiting.pop())) return true;
-      } else if (at < hashes.length) {
-        const hash = hashes[at++]!;
+      } else if (at < page.sorted.length) {
+        const { sorted } = page;
+        const number = sorted[at]!;
+        const hash = sorted[at + 1]!;
+        const isFirst = at === 0 || sorted[at - 1] !== hash;
+        const isLast = at + 2 === sorted.length || sorted[at + 3] !== hash;
+        at += 2;
+        if ((together || !values) && isFirst && isLast && goToSlot(number)) return true;
         // All keys of a hash came, or wait, together.
-        if ((at === 1 || hash !== hashes[at - 2]) && goTo(hash | 0)) return true;
+        if (isFirst && goTo(hash | 0)) return true;
       } else if (ended) {
         return false;
       } else {
-        [hashes, from] = noteHashes(map, h, from, k0, k1);
+        page = noteHashes(map, h, page.end, k0, k1);
         at = 0;
-        ended = from === 0;
+        ended = page.end === 0;
       }
     }
   }
@@ -130,26 +167,26 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   return { next, key: () => currentKey, value: () => value };
 }
 
-/** The hashes, from `from` on, of the table for it, sorted; and where the next table begins. */
-function noteHashes(
-  { shape, tables, host }: Walked,
-  h: number,
-  from: number,
-  k0: number,
-  k1: number,
-): [Uint32Array<ArrayBuffer>, number] {
+/** The hashes, from `from` on, of the table for it. */
+function noteHashes({ shape, tables, host }: Walked, h: number, from: number, k0: number, k1: number): Page {
   for (;;) {
+    const cycle = host.mem.m[GC_STARTED];
     const table = tables.alive(h, from);
-    if (table === 0) return [new Uint32Array(0), 0];
+    if (table === 0) return NO_PAGE;
+    const seq = tables.begin(table);
     const end = tables.endOf(table);
     const last = (end - 1) >>> 0;
     const found: number[] = [];
-    tables.eachSlot(table, shape, (slot) => {
+    tables.eachSlot(table, shape, (slot, number) => {
       const hash = shape.key.hashAt(slot, k0, k1) >>> 0;
-      if (hash >= from >>> 0 && hash <= last) found.push(hash);
+      if (hash >= from >>> 0 && hash <= last) found.push(number, hash);
     });
     fence();
-    if (Atomics.load(host.mem.i32, table + TABLE_SEQ) !== SEQ_DEAD) return [new Uint32Array(found).sort(), end];
+    if (Atomics.load(host.mem.i32, table + TABLE_SEQ) === SEQ_DEAD) continue;
+    const sorted = new Uint32Array(found);
+    // As 64-bit integers, whose upper halves are the hashes: V8 sorts them without making any.
+    new BigUint64Array(sorted.buffer).sort();
+    return { sorted, table, seq, cycle, end };
   }
 }
 

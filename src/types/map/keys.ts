@@ -271,14 +271,17 @@ function stringKeys(host: MapHost): KeyCodec {
     return finish(encoder.encodeInto(text, reserve(n * 3).bytes).written, k0, k1);
   }
 
+  /** By length, for the characters of a text. */
+  const codes = Array.from({ length: INLINE + 1 }, (_, n) => new Array<number>(n).fill(0));
+
   function fromSlot(words: Int32Array, length: number): string {
-    let text = '';
+    const chars = codes[length]!;
     for (let i = 0; i < length; i++) {
       const c = (words[i >>> 2]! >>> ((i & 3) << 3)) & 0xff;
       if (c > 127) return decoder.decode(bytesIn(words, length));
-      text += String.fromCharCode(c);
+      chars[i] = c;
     }
-    return text;
+    return String.fromCharCode(...chars);
   }
 
   return {

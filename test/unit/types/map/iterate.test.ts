@@ -1,6 +1,7 @@
 /** Iteration: what comes, when the map stays and when it changes under it. */
 import { expect, test } from 'vitest';
-import { createHeap } from '../../../../src/index.ts';
+import { createHeap, map, u32 } from '../../../../src/index.ts';
+import { MAP_ROOT, SEQ_DEAD, TABLE_GROUPS, TABLE_SEQ, TABLE_WORDS } from '../../../../src/layout/map.ts';
 import type { KeyName } from '../../../../src/types/kinds.ts';
 import { tablesOf } from '../../../../src/types/map/tables.ts';
 import { type At, testMap, type ValueName } from '../../../support/map-host.ts';
@@ -190,3 +191,39 @@ test.each(['u32', 'string'] as const)(
     expect(found).toContain(keyOf(0));
   },
 );
+
+test('what lies where a table was that has been replaced and collected is not read', () => {
+  const heap = createHeap({ background: false, maxBytes: 2 ** 24 });
+  const { i32 } = heap.memory;
+  const numbers = heap.new(map(u32, u32));
+  for (let i = 0; i < 100; i++) numbers.set(i, i);
+  const table = i32[(heap.addressOf(numbers) >>> 2) + MAP_ROOT]! >>> 2;
+  const seq = i32[table + TABLE_SEQ]!;
+  const entries = numbers.entries();
+  const found = [entries.next().value![0]];
+  for (let i = 100; i < 3000; i++) numbers.set(i, i);
+  expect(i32[table + TABLE_SEQ]).toBe(SEQ_DEAD);
+  heap.gc();
+  heap.gc();
+  heap.scope(() => {
+    const { raw } = heap;
+    const type = raw.type({ name: 'like a table', size: TABLE_WORDS * 4, pointers: [TABLE_GROUPS * 4] });
+    let addr = 0;
+    for (let i = 0; addr >>> 2 !== table; i++) {
+      if (i > 100_000) throw new Error('the memory of the table is not used again');
+      addr = raw.newobject(type);
+      raw.keepAlive(addr);
+    }
+    // Of the same sequence as the table had; all of its slots say 7.
+    const groups = raw.mallocgc(32 << 10, null, true);
+    raw.keepAlive(groups);
+    i32.fill(7, groups >>> 2, (groups + (32 << 10)) >>> 2);
+    i32[table + TABLE_SEQ] = seq;
+    i32[table + TABLE_GROUPS] = groups;
+    for (const [key, value] of entries) {
+      expect(value).toBe(key);
+      found.push(key);
+    }
+  });
+  expect(found.filter((key) => key < 100).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+});
