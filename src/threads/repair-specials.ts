@@ -19,7 +19,8 @@ export function repairSpecials(mem: Mem): void {
   m.fill(0, plan.pageSpecials, plan.pageSpecials + ((plan.pages + 31) >>> 5));
   clearInterned(mem);
   eachSpan(mem, m[H_GROWN_PAGES], (s) => {
-    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE || m[s + SPAN_SPECIALS] === NIL) return;
+    if (m[s + SPAN_STATE] !== SPAN_STATE_IN_USE) return;
+    // Also where there are none: the slot of the first is noted before it is linked, and until after the last is taken out.
     noteSpecials(mem, s);
     for (let r = m[s + SPAN_SPECIALS] as Ref; r !== NIL; r = m[r + SPECIAL_NEXT] as Ref) {
       // One whose serial is 0 was cleared and still in its list: a sweep will take it out, as one of a dead object.

@@ -5,6 +5,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { attachHeap, createHeap, type Heap, i32, string, struct } from '../../../src/index.ts';
 import { H_SPECIAL_IN_HAND, H_SPECIALS_LOCK } from '../../../src/layout/header.ts';
+import { SPAN_SPECIAL_SLOTS } from '../../../src/layout/span.ts';
+import { spanOf } from '../../../src/spans/mspan.ts';
 import { clearMarks } from '../../support/clear-marks.ts';
 import { HandSweep } from '../../support/hand-sweep.ts';
 
@@ -86,4 +88,14 @@ test('a waiter for the lock goes on after the repair; page bits and buckets are 
   const copy = other.new(Node, { name: other.intern('a text that is kept') });
   const bytesOf = (h: Heap, r: typeof kept): number => h.memory.i32[(h.addressOf(r) + 8) >>> 2]!;
   expect(bytesOf(other, copy)).toBe(bytesOf(heap, kept));
+});
+
+test('the slot of a first record that was not linked yet, or of a last one that was taken out, has none', () => {
+  const plain = heap.new(Node);
+  const { m } = hand.mem;
+  hand.heap.t.enter();
+  hand.heap.t.lock(H_SPECIALS_LOCK);
+  m[spanOf(hand.mem, heap.addressOf(plain)) + SPAN_SPECIAL_SLOTS] = 1;
+  heap.reap(hand.heap.t.id);
+  heap.verify();
 });
