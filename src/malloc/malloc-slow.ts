@@ -6,6 +6,7 @@ import { type Addr, NIL, type SpanClass, type SpanRef } from '../base/brand.ts';
 import { describe } from '../base/describe.ts';
 import { AllocationSizeError, OutOfMemoryError } from '../base/errors.ts';
 import { makeRoom } from '../cache/empty-spans.ts';
+import type { MCache } from '../cache/mcache.ts';
 import { drainDeferred } from '../cache/owner-free.ts';
 import { followRate, sampleLarge, samplePop } from '../cache/sampling.ts';
 import { centralLock, centralPush } from '../central/mcentral.ts';
@@ -93,13 +94,13 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
   t.pause('malloc.nextFree');
   t.poll();
   followRate(cache);
-  if (m[c + MC_WIN] === 0 && cache.isStackEmpty(c)) a.collector.beforeSpan(0);
+  if (hasNone(cache, c)) a.collector.beforeSpan(0);
   drainDeferred(cache);
   const spanClass = cache.classOf(c);
   const size = m[c + MC_SIZE];
-  if (m[c + MC_WIN] === 0 && cache.isStackEmpty(c)) {
-    // Whoever makes memory free may have put slots on the stack.
-    if (!cache.refill(spanClass)) outOfMemory(a, size, () => !cache.isStackEmpty(c) || cache.refill(spanClass));
+  if (hasNone(cache, c)) {
+    // Whoever makes memory free may have put slots on the stack; and the program's code that ran meanwhile, have made a window.
+    if (!cache.refill(spanClass)) outOfMemory(a, size, () => !hasNone(cache, c) || cache.refill(spanClass));
     if (a.hooks.onRefill !== undefined) a.hooks.onRefill(spanClass, popcount32(m[c + MC_WIN]) * size);
   }
   const sample = cache.sampleDue;
@@ -111,6 +112,11 @@ export function smallSlow(a: Malloc, c: number, type: number, needzero: boolean)
     followRate(cache);
   }
   return addr;
+}
+
+/** Neither the window nor the reuse stack of the class has a slot. */
+function hasNone(cache: MCache, c: number): boolean {
+  return cache.heap.t.mem.m[c + MC_WIN] === 0 && cache.isStackEmpty(c);
 }
 
 /** An object has come from the reuse stack, and used up the gap before the next profile sample. */

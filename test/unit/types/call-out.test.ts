@@ -283,6 +283,24 @@ test('onOutOfMemory drops what is cached, and the map that asked for memory is r
   heap.verify();
 });
 
+test('onOutOfMemory allocates what is asked for itself: none of the slots that it leaves is lost', () => {
+  const heap = createHeap({ maxBytes: 1 << 17, gc: 'off' });
+  const spare = heap.raw.mallocgc(40_000, null, false);
+  let asked = 0;
+  heap.setHooks({
+    onOutOfMemory: () => {
+      if (asked++ > 0) return false;
+      heap.raw.free(spare);
+      heap.raw.mallocgc(64, null, false);
+      return true;
+    },
+  });
+  heap.scope(() => {
+    while (asked === 0) heap.raw.mallocgc(64, null, false);
+    heap.verify();
+  });
+});
+
 test('a function that gets the lines of gctrace may use the heap', () => {
   let log: { set(key: string, value: number): unknown } | undefined;
   let lines = 0;
