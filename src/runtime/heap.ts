@@ -406,8 +406,8 @@ export class Heap extends HeapInside {
    * `onFree` every call goes the slow way. `sampleRate`: mean bytes between two calls of `onSample`, which gets this
    * thread's samples instead of the heap profile. `onOutOfMemory` may do anything with the heap; the others may only
    * read it: they are called in the middle of a change, and what allocates, frees, collects, waits or stops the world throws
-   * ArgumentError in them; in those of spans also what needs a lock (`roots`) or more room for references. References that
-   * one of them makes are of a scope of its own. What a hook throws goes to whoever called; but `onFree` and those of
+   * ArgumentError in them; in those of spans also what needs a lock (`roots`) or more room for references. Local references
+   * that a hook makes are of a scope of its own. What a hook throws goes to whoever called; but `onFree` and those of
    * spans do not stop what is under way, and what they throw is an uncaught error. No hook is called for what a hook does.
    * `onDelay` is called inside the slow paths, for tests that make rare interleavings common. Throws ArgumentError for
    * a name that is no hook's and a rate that is none, WrongTypeError for a hook that is no function.

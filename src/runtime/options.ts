@@ -53,7 +53,7 @@ export interface HeapOptions {
   /**
    * A line for each cycle in the format of Go's gctrace. True: whichever thread ends a cycle prints it to stderr. A function
    * is called on this thread, for cycles that it ends, and with them for those that others have ended since; it may use
-   * the heap. Default: false.
+   * the heap, also in the middle of a scope, whose references do not include those that it makes. Default: false.
    */
   readonly gctrace?: (boolean | ((line: string) => void)) | undefined;
   /**

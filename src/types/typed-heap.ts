@@ -46,6 +46,13 @@ export class TypedHeap {
     const dropped = new FinalizationRegistry<Frame>((frame) => handles.remove(frame));
     const { mem } = t;
     this.env = { mem, t, malloc, table, shadow, handles, barrier, text: makeText(t), dropped };
+    // What a program's function refers to in the middle of a call ends with it: the call may take back a root below, or be
+    // about to put one there.
+    t.callOuts.scratches.push(() => {
+      if (shadow.cur === NO_SCOPE) return () => {};
+      const frame = shadow.open();
+      return () => shadow.close(frame);
+    });
     this.roots = new RootTable(this.env);
     this.callbacks = new Callbacks(this.env);
     this.interner = new Interner(this.env);

@@ -319,6 +319,37 @@ test('a function that gets the lines of gctrace may use the heap', () => {
   heap.verify();
 });
 
+/** In a heap with so many pages of garbage: what a function for gctrace has made while a reference was made in a scope. */
+function heldByTrace(garbage: number): { readonly key: number }[] {
+  const Cell = struct('Cell', { key: u32 });
+  let spare: { readonly addr: number; unpin(): void } | undefined;
+  let held: { readonly key: number }[] = [];
+  const trace = (): void => {
+    if (spare === undefined || held.length > 0) return;
+    spare.unpin();
+    heap.raw.free(spare.addr);
+    held = [1, 2].map((key) => heap.new(Cell, { key }));
+    expect(held.map(({ key }) => key)).toEqual([1, 2]);
+  };
+  const heap = createHeap({ maxBytes: 40 << 13, shared: false, gcPercent: -1, gctrace: trace });
+  heap.scope(() => {
+    const list = heap.new(slice(ref(Cell)), [heap.new(Cell)]);
+    const pinned = heap.raw.pin(heap.raw.mallocgc(40_000, null, false));
+    for (let i = 0; i < garbage; i++) heap.raw.mallocgc(8192, null, false);
+    spare = pinned;
+    // More than a page of them: another one is needed, and if none is free, a cycle.
+    for (let i = 0; i < 2100 && held.length === 0; i++) list.at(0);
+    for (const cell of held) expect(() => cell.key).toThrow(/after its scope ended/);
+  });
+  heap.verify();
+  return held;
+}
+
+test('what a function refers to that is called in the middle of making a reference ends with it', () => {
+  const found = Array.from({ length: 34 }, (_, garbage) => heldByTrace(garbage)).filter((held) => held.length > 0);
+  expect(found.length).toBeGreaterThan(0);
+});
+
 test('a hook that is no function is refused before anything is attached', () => {
   const heap = createHeap({ gc: 'off' });
   let calls = 0;
