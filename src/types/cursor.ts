@@ -21,7 +21,7 @@ export function makeNodeCursors(env: Env, codec: Codec, links: ReadonlyMap<strin
   const { i32 } = t.mem;
   const place = codec.place!;
   const { Class } = place;
-  const Item = makeMovingClass(place);
+  const Item = makeMovingClass(place, false);
   const stale = throwStale;
 
   // A loop follows one field mostly, and comparing a name takes less than looking it up.

@@ -7,7 +7,7 @@
  * keeps what they hold in registers, as long as a cursor's methods give none of them to a call that ever was made.
  */
 import { SEGMENT_MASK, SEGMENT_WORDS } from '../layout/proc.ts';
-import { Frame, NO_SCOPE, STALE } from '../threads/frame.ts';
+import { Frame, NO_SCOPE, NOWHERE, STALE } from '../threads/frame.ts';
 import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Place, PlaceClass } from './reference.ts';
 
@@ -67,8 +67,12 @@ export function rehearse(rehearsal: Rehearsal, shadow: ShadowStack, make: () => 
 
 export type MovingClass = new (spot: Spot) => Place;
 
-/** The class of moving references to one kind of place: they are references like any other, but for `$a` and `$s`. */
-export function makeMovingClass({ Class }: PlaceClass): MovingClass {
+/**
+ * The class of moving references to one kind of place: they are references like any other, but for `$a` and `$s`.
+ * `mayBeNull`: a program may still have one when its cursor has come to where there is nothing. Then it is as one whose
+ * scope has ended: what lies at address 0 and behind is not what it refers to.
+ */
+export function makeMovingClass({ Class }: PlaceClass, mayBeNull: boolean): MovingClass {
   const Moving = class {
     $spot: Spot;
     constructor(spot: Spot) {
@@ -77,6 +81,14 @@ export function makeMovingClass({ Class }: PlaceClass): MovingClass {
   };
   type This = InstanceType<typeof Moving>;
   Object.setPrototypeOf(Moving.prototype, Class.prototype);
+  const frame = mayBeNull
+    ? function (this: This): Frame {
+        const spot = this.$spot;
+        return spot.at === 0 ? NOWHERE : spot.s;
+      }
+    : function (this: This): Frame {
+        return this.$spot.s;
+      };
   Object.defineProperties(Moving.prototype, {
     constructor: { value: Class },
     $a: {
@@ -85,9 +97,7 @@ export function makeMovingClass({ Class }: PlaceClass): MovingClass {
       },
     },
     $s: {
-      get(this: This): Frame {
-        return this.$spot.s;
-      },
+      get: frame,
       /** It is carried out of its scope, or disposed of, and stands still from then on: its cursor moves on without it. */
       set(this: This, s: Frame) {
         const still = new Spot(0, s);

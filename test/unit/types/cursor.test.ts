@@ -124,6 +124,31 @@ describe('over elements', () => {
     });
   });
 
+  test('pointers: its reference is of nothing while it stands on null', () => {
+    heap.scope(() => {
+      const Long = struct('Long', { first: u32, rest: array(f64, 4000) });
+      const made = heap.new(Long, { first: 1 });
+      const c = heap.new(slice(ref(Long)), [made, null, made]).cursor();
+      c.next();
+      const value = c.value!;
+      c.next();
+      const refused = expect.objectContaining({
+        name: 'StaleRefError',
+        message: expect.stringContaining('stands on an element which is null'),
+      });
+      const uses = [
+        () => value.first,
+        () => (value.first = 2),
+        () => value.rest,
+        () => value.hold(),
+        () => heap.addressOf(value),
+      ];
+      for (const use of uses) expect(use).toThrow(refused);
+      c.next();
+      expect([value.first, value.equals(made)]).toEqual([1, true]);
+    });
+  });
+
   test('slices of slices, atomics and maps', () => {
     heap.scope(() => {
       const rows = heap.new(slice(slice(i32)), [[1, 2], [], [3]]);
