@@ -9,7 +9,7 @@ import { traceTo } from './gc-trace.ts';
 import { checkShared, readClasses } from './init.ts';
 import { lookAfter } from './liveness.ts';
 import { runLocked } from './web-locks.ts';
-import { threadData, threadName } from './worker-threads.ts';
+import { stopOptions, threadData, threadName } from './worker-threads.ts';
 
 /** What the worker is started with. */
 export interface WorkerStart {
@@ -19,13 +19,10 @@ export interface WorkerStart {
 
 function run(mem: Mem, warnAfterMs: number): void {
   if (!mayAttach(mem)) return;
-  const cache = attachProc(mem, readClasses(mem), threadName(true), true);
+  const stop = stopOptions(warnAfterMs);
+  const cache = attachProc(mem, readClasses(mem), threadName(true), true, (heap) => lookAfter(heap, stop));
   const { heap } = cache;
-  const collector = new Collector(heap, new TypeTable(heap.t), {
-    stop: { warn: (text) => console.warn(`spanheap: ${text}`), warnAfterMs },
-    onCycle: traceTo(mem),
-  });
-  lookAfter(heap, collector.stop);
+  const collector = new Collector(heap, new TypeTable(heap.t), { stop, onCycle: traceTo(mem) });
   try {
     runBackground(collector);
   } finally {

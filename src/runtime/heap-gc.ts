@@ -11,13 +11,14 @@ import { H_WRITE_BARRIER } from '../layout/header.ts';
 import { PROC_PAUSES } from '../layout/proc.ts';
 import { SNAP_SERIAL, WHY_DETACHED } from '../layout/snapshot.ts';
 import { endSnapshot, giveUp, snapshotOwner } from '../threads/hold.ts';
+import type { StopOptions } from '../threads/stop-the-world.ts';
 import { traceTo } from './gc-trace.ts';
 import type { WorkerStart } from './gc-worker.ts';
 import type { SharedHeap } from './init.ts';
 import { checkLimit, checkPercent, type GcOptions } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { reapBackground, reapWorker } from './reap-worker.ts';
-import { NO_THREAD_ID, startWorker, whenIdle } from './worker-threads.ts';
+import { NO_THREAD_ID, startWorker, warn, whenIdle } from './worker-threads.ts';
 
 /** The source text of the background worker, put there by the build. Where there is none, there is no worker. */
 declare const SPANHEAP_GC_WORKER: string | undefined;
@@ -57,11 +58,10 @@ export class HeapGC {
   /** What another thread needs to attach. */
   readonly #share: () => unknown;
 
-  constructor(cache: MCache, raw: RawAllocator, options: ThreadOptions, share: () => unknown) {
+  constructor(cache: MCache, raw: RawAllocator, options: ThreadOptions, stop: StopOptions, share: () => unknown) {
     this.#cache = cache;
     this.#options = options;
     this.#share = share;
-    const stop = { warn: (text: string) => console.warn(`spanheap: ${text}`), warnAfterMs: options.warnAfterMs };
     const { t } = cache.heap;
     const { trace } = options;
     const own = typeof trace === 'function' ? (line: string) => t.callOuts.call(() => trace(line)) : undefined;
@@ -208,7 +208,7 @@ export class HeapGC {
     this.#nextRest = Math.min(2 * this.#nextRest, MAX_REST);
     if (why === this.#warnedOf) return;
     this.#warnedOf = why;
-    console.warn(`spanheap: the collector's background worker failed: ${why}`);
+    warn(`the collector's background worker failed: ${why}`);
   }
 
   /** With nobody in the background, this thread's event loop does a step whenever it has nothing else to do. */

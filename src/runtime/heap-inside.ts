@@ -25,6 +25,7 @@ import type { HeapGC } from './heap-gc.ts';
 import { checkProfileRate } from './options.ts';
 import type { RawAllocator } from './raw.ts';
 import { snapshot, snapshotSync } from './snapshots.ts';
+import { warn } from './worker-threads.ts';
 
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 const count = (n: number): string => n.toLocaleString('en-US');
@@ -212,6 +213,6 @@ export abstract class HeapInside {
   verify(options: VerifyOptions = {}): VerifyReport {
     this.check();
     checkNames('verify', options, ['pointers']);
-    return verifyHeap(this.cache.heap, { ...options, warn: (text) => console.warn(`spanheap: ${text}`) });
+    return verifyHeap(this.cache.heap, { ...options, warn });
   }
 }

@@ -42,6 +42,7 @@ import {
   announce,
   isWebWorker,
   type NodeWorkerLike,
+  stopOptions,
   threadName,
   type WorkerLike,
   webLocks,
@@ -91,12 +92,12 @@ export class Heap extends HeapInside {
   #attached = true;
 
   private constructor(mem: Mem, classes: SizeClassTable, ptrSize: number, gc: ThreadOptions) {
-    const cache = attachProc(mem, classes, threadName(mem.shared));
+    const stop = stopOptions(gc.warnAfterMs);
+    const cache = attachProc(mem, classes, threadName(mem.shared), false, (heap) => lookAfter(heap, stop));
     const allocator = new RawAllocator(cache, ptrSize);
-    super(cache, allocator, new HeapGC(cache, allocator, gc, () => this.#shared()));
-    lookAfter(cache.heap, this.collector.collector.stop);
+    super(cache, allocator, new HeapGC(cache, allocator, gc, stop, () => this.#shared()));
     // In Node not even the class is made: a function that is called first takes 40 µs.
-    this.#lock = webLocks() && new ThreadLock(cache.heap, this.collector.collector.stop);
+    this.#lock = webLocks() && new ThreadLock(cache.heap, stop);
     this.#mem = mem;
     this.raw = allocator;
     this.#typed = new TypedHeap(allocator, allocator.typeTable, allocator);

@@ -1,4 +1,5 @@
 /** What the heap knows of the thread it runs in. The one place that asks the platform, but for its memset (sys/memset.ts). */
+import type { StopOptions } from '../threads/stop-the-world.ts';
 
 /** The part of Node's `Worker` that `heap.watch` needs. */
 export interface NodeWorkerLike {
@@ -258,4 +259,9 @@ export function whenIdle(fn: () => void): void {
   if (scheduler.setImmediate !== undefined) scheduler.setImmediate(fn).unref?.();
   else if (scheduler.requestIdleCallback !== undefined) scheduler.requestIdleCallback(fn);
   else scheduler.setTimeout(fn, 0);
+}
+
+/** How a thread stops the world: it says so when that takes longer than so many milliseconds. */
+export function stopOptions(warnAfterMs: number): StopOptions {
+  return { warn, warnAfterMs };
 }

@@ -49,7 +49,7 @@ import {
   H_TRACE_START,
   H_TRACE_SWEPT,
 } from '../layout/header.ts';
-import { PROC_DEAD, PROC_FREE, PROC_TRACE_PENDING } from '../layout/proc.ts';
+import { PROC_DEAD, PROC_EPOCH, PROC_FREE, PROC_TRACE_PENDING } from '../layout/proc.ts';
 import {
   EV_ALLOC,
   EV_ASSIST_BEGIN,
@@ -102,7 +102,8 @@ export function isPending(mem: Mem): boolean {
   for (let id = 1; id <= plan.maxProcs; id++) {
     const p = procRef(mem, id);
     if (Atomics.load(m, p + PROC_TRACE_PENDING) === 0) continue;
-    if (stateOf(m, p) !== PROC_FREE) return true;
+    // Of a record that somebody has, be it one who attaches and reaps others for it: its state is FREE still.
+    if ((Atomics.load(m, p + PROC_EPOCH) & 1) === 1) return true;
   }
   return false;
 }

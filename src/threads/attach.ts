@@ -50,14 +50,23 @@ export interface ThreadName {
 }
 
 /**
- * Makes the calling JS thread a thread of the heap. `background`: it is the collector's, for which a record is set aside. May
- * block shortly.
+ * Makes the calling JS thread a thread of the heap. `background`: it is the collector's, for which a record is set aside.
+ * `onClaim` is called before the thread waits for others: they may be gone, and if nobody else is attached it is this one
+ * that has to find out and reap them. May block shortly.
  */
-export function attachProc(mem: Mem, classes: SizeClassTable, name: ThreadName, background = false): MCache {
+export function attachProc(
+  mem: Mem,
+  classes: SizeClassTable,
+  name: ThreadName,
+  background = false,
+  onClaim: (heap: MHeap) => void = () => {},
+): MCache {
   const ref = claimProc(mem, name, background);
   const t = new Proc(mem, ref);
-  const cache = new MCache(new MHeap(t, classes), ref);
+  const heap = new MHeap(t, classes);
+  const cache = new MCache(heap, ref);
   cache.init();
+  onClaim(heap);
   if (mem.shared) {
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
     lockWorldUnlessBroken(t);

@@ -17,7 +17,7 @@ export const R_WORDS = 2;
 export interface ReferencesInput {
   readonly shared: SharedHeap;
   readonly control: Int32Array<SharedArrayBuffer>;
-  readonly role: 'hold' | 'poll' | 'churn' | 'answer' | 'names' | 'capture';
+  readonly role: 'hold' | 'poll' | 'churn' | 'fill' | 'answer' | 'names' | 'capture';
   /** References to make in nested scopes, and outside of all. */
   readonly local?: number;
   readonly handles?: number;
@@ -79,6 +79,14 @@ const roles = {
       });
       Atomics.store(control, R_PARKED, 1);
     }
+  },
+
+  /** Allocates until no memory is left. */
+  fill({ shared, control, parkAt }: ReferencesInput): void {
+    const heap = attachHeap(shared);
+    Atomics.store(control, R_ID, heap.threadId);
+    if (parkAt !== undefined) parkThere(heap, control, parkAt);
+    for (;;) heap.raw.mallocgc(4096, null, false);
   },
 
   /** Sets and deletes roots of ever new names. */

@@ -34,7 +34,7 @@ async function parked(
     ...(parkAt && { parkAt }),
   };
   const worker = new Worker(`${inject('workerDir')}/references-worker.mjs`, { workerData });
-  heap.watch(worker);
+  if (heap.attached) heap.watch(worker);
   await until('the worker is where it stays', () => Atomics.load(control, R_PARKED) === 1);
   return { worker, id: Atomics.load(control, R_ID) };
 }
@@ -79,6 +79,25 @@ test.runIf(knowsThreads)('before it has started those that it stopped: they star
   heap.scope(() => heap.new(Cell, { key: 1 }));
   expect(heap.stats().threads).toBe(1);
   heap.verify();
+});
+
+test.runIf(knowsThreads).each([
+  ['world', 1],
+  ['reclaim', 1],
+])('at %s, and nobody else is attached: the next can attach', { timeout: 60_000 }, async (place, visits) => {
+  const heap = createHeap({ background: false, gc: 'off', maxBytes: 2 ** 21 });
+  const shared = heap.share();
+  heap.detach();
+  const { worker } = await parked(heap, { place, visits }, 'fill');
+  await worker.terminate();
+  // In a thread of its own: one that waits in vain could not be told of here.
+  const next = await parked(heap, undefined, 'poll');
+  await next.worker.terminate();
+  const last = attachHeap(shared);
+  expect(last.stats().threads).toBe(2);
+  last.reap(next.id);
+  expect(last.stats().threads).toBe(1);
+  last.verify();
 });
 
 test.runIf(knowsThreads).each(['mheap', 'mcentral'])(
