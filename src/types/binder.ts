@@ -4,6 +4,7 @@
  * class.
  */
 import { ArgumentError } from '../base/errors.ts';
+import { PAGE_SIZE } from '../layout/constants.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { arrayCodec, defineArray } from './arrays.ts';
 import { atomicCodec, defineAtomic } from './atomics.ts';
@@ -22,7 +23,7 @@ import { defineSlice, sliceCodec } from './slices.ts';
 import { bytesCodec, stringCodec } from './strings.ts';
 import { type BoundField, defineFields, type FieldColumns, structCodec } from './struct.ts';
 
-type Accessors = Scalar & Pick<Codec, 'place' | 'create' | 'initialise'>;
+type Accessors = Scalar & Pick<Codec, 'place' | 'isFar' | 'create' | 'initialise'>;
 
 export class Binder {
   readonly #env: Env;
@@ -168,7 +169,14 @@ export class Binder {
     if (found !== undefined) return found;
     // A place of its own that the pointer leads to; a map is one already.
     const place = target.place!;
-    return this.#finish(kind, name, { ...(refCodec(this.#env, place, target.name) as Scalar), place }, true, false);
+    const isFar = layoutOf(kind.elem).size > PAGE_SIZE;
+    return this.#finish(
+      kind,
+      name,
+      { ...(refCodec(this.#env, place, target.name) as Scalar), place, isFar },
+      true,
+      false,
+    );
   }
 
   #slice(kind: SliceKind, name: string): Codec {

@@ -124,7 +124,7 @@ describe('over elements', () => {
     });
   });
 
-  test('pointers: its reference is of nothing while it stands on null', () => {
+  test('pointers to what is larger than a page: its reference is of nothing while it stands on null', () => {
     heap.scope(() => {
       const Long = struct('Long', { first: u32, rest: array(f64, 4000) });
       const made = heap.new(Long, { first: 1 });
@@ -146,6 +146,24 @@ describe('over elements', () => {
       for (const use of uses) expect(use).toThrow(refused);
       c.next();
       expect([value.first, value.equals(made)]).toEqual([1, true]);
+    });
+  });
+
+  test('pointers to what is no larger than a page: then it is on page 0, which is nobody’s', () => {
+    heap.scope(() => {
+      const Short = struct('Short', { first: u32, next: slice(u32), rest: array(f64, 100) });
+      const made = heap.new(Short, { first: 1 });
+      const c = heap.new(slice(ref(Short)), [made, null, made]).cursor();
+      c.next();
+      const value = c.value!;
+      c.next();
+      expect(c.value).toBeNull();
+      value.rest.set(99, 5);
+      expect(heap.addressOf(value.rest)).toBeLessThan(1000);
+      heap.gc();
+      heap.verify();
+      c.next();
+      expect([value.first, value.rest.at(99)]).toEqual([1, 0]);
     });
   });
 
