@@ -23,7 +23,7 @@ export class Frame {
   /** First, where a Spot has its slot: see types/moving.ts. */
   live: typeof STALE | typeof SCOPED | typeof HELD;
   readonly belongs: symbol;
-  /** Scope: `top` when it began. Persistent: word index of its slot in the handle table. */
+  /** Scope: `top` when it began. Persistent: its number in the handle table. */
   readonly base: number;
   /** The scope around this one. */
   readonly outer: Frame | null;
