@@ -151,8 +151,8 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
     clear(this: Place): void {
       call(this, (o, h) => o.clear(h));
     },
-    update(this: Place, key: unknown, change: (old: unknown) => unknown): void {
-      call(this, (o, h) => o.update(h, key, change));
+    update(this: Place, key: unknown, change: (old: unknown) => unknown): unknown {
+      return call(this, (o, h) => o.update(h, key, change));
     },
     get size(): number {
       return call(this as unknown as Place, (o, h) => o.size(h));

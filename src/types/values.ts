@@ -266,8 +266,10 @@ export interface SharedMap<K, V> extends Reference<'map'> {
    * Replaces a value by what `change` makes of it, in one step for all threads. `change` gets undefined for a key that
    * is not there; if it returns undefined, the entry is removed. It may read the same map; changing that throws ArgumentError.
    * Others who write to the same part of the map wait meanwhile. What it throws is thrown on, and the map is as it was.
+   * Returns what `change` returned.
    */
-  update(key: K, change: (old: V | undefined) => Given<V> | undefined): void;
+  update(key: K, change: (old: V | undefined) => undefined): undefined;
+  update<R extends Given<V> | undefined>(key: K, change: (old: V | undefined) => R): R;
   /** The keys, in no order; see above for changes meanwhile. */
   keys(): IterableIterator<K>;
   /** The values, in no order. */

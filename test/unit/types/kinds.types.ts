@@ -33,6 +33,7 @@ import type {
   Cursor,
   Infer,
   Init,
+  Interned,
   LinkFields,
   Mutex,
   NodeCursor,
@@ -316,7 +317,11 @@ export function sequences(node: NodeRef, at: Ref<typeof Point>): void {
   node.grid.copyFrom(['a']);
 }
 
-export function maps(words: SharedMap<string, Ref<typeof Post> | null>, counts: SharedMap<bigint, number>): void {
+export function maps(
+  words: SharedMap<string, Ref<typeof Post> | null>,
+  counts: SharedMap<bigint, number>,
+  name: Interned,
+): void {
   same<ReturnType<typeof words.get>, Ref<typeof Post> | null | undefined>(true);
   same<string | undefined, NonNullable<ReturnType<typeof words.get>>['title'] | undefined>(true);
   counts.update(1n, (old) => {
@@ -324,6 +329,16 @@ export function maps(words: SharedMap<string, Ref<typeof Post> | null>, counts: 
     return (old ?? 0) + 1;
   });
   counts.update(1n, () => undefined);
+  counts.update(1n, () => {});
+  const sum = counts.update(1n, (n = 0) => n + 1);
+  same<typeof sum, number>(true);
+  const left = counts.update(1n, (n) => (n === undefined || n < 2 ? undefined : n - 1));
+  same<typeof left, number | undefined>(true);
+  const post = words.update('a', (old) => old ?? make(Post));
+  same<typeof post, Ref<typeof Post>>(true);
+  const point = make(map(string, Point)).update('a', () => ({ x: 1 }));
+  same<typeof point, { x: number }>(true);
+  make(map(string, string)).update('a', () => name).value;
   counts.set(1n, 2).set(2n, 3);
   for (const [key, value] of counts) {
     same<typeof key, bigint>(true);
