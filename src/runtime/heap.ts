@@ -2,6 +2,7 @@
  * The heap as a user holds it: one object per thread that is attached. The composition root: builds the layers and
  * wires what flows upwards.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
 import { ArgumentError, SpanheapError, WrongTypeError } from '../base/errors.ts';
@@ -68,6 +69,8 @@ export interface Roots {
    * when the type is defined otherwise here than in the heap.
    */
   get<T extends ReferableKind>(name: string, kind: T): Infer<T> | undefined;
+  /** Whether something has this name, of whatever type. */
+  has(name: string): boolean;
   /** Forgets a name. False when nothing had it. */
   delete(name: string): boolean;
   /** All names in use, sorted. */
@@ -106,6 +109,7 @@ export class Heap extends HeapInside {
       set: (name, ref) => this.#live(() => roots.set(name, ref)),
       get: <T>(name: string, kind: T) =>
         this.#live(() => roots.get(name, this.#typed.codec(kind as Kind, 'roots.get'))) as Infer<T> | undefined,
+      has: (name) => this.#live(() => roots.has(name)),
       delete: (name) => this.#live(() => roots.delete(name)),
       names: () => this.#live(() => roots.names()),
     };
@@ -400,6 +404,11 @@ export class Heap extends HeapInside {
     this.#attached = false;
     t.depth = 0;
     t.gate.setOpen(false);
+  }
+
+  /** The same as `detach`, at the end of a block: `using heap = attachHeap(shared)`. */
+  [Symbol.dispose](): void {
+    this.detach();
   }
 
   /**

@@ -61,6 +61,15 @@ export class RootTable {
     });
   }
 
+  has(given: unknown): boolean {
+    const name = checkName(given);
+    let is = false;
+    this.#locked(name, (r) => {
+      is = r !== NIL && this.#env.mem.m[r + ROOT_ADDR] !== 0;
+    });
+    return is;
+  }
+
   delete(given: unknown): boolean {
     const name = checkName(given);
     const { m } = this.#env.mem;

@@ -205,6 +205,19 @@ test('a detached heap refuses every use, and detaching twice is nothing', () => 
   }
 });
 
+test('the end of a using block detaches', () => {
+  const heap = createHeap({ maxBytes: MB });
+  {
+    using other = attachHeap(heap.share());
+    expect(other.attached).toBe(true);
+    expect(heap.stats().threads).toBe(2);
+  }
+  expect(heap.stats().threads).toBe(1);
+  heap[Symbol.dispose]();
+  heap[Symbol.dispose]();
+  expect(heap.attached).toBe(false);
+});
+
 test('printed, a heap is one line', () => {
   for (const shared of [true, false]) {
     const heap = createHeap({ gc: 'off', maxBytes: 2 ** 30, shared });

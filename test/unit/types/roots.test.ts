@@ -72,6 +72,18 @@ describe.each([true, false])('shared: %s', (shared) => {
     heap.verify();
   });
 
+  test('has says whether a name is in use, whatever it names', () => {
+    expect(heap.roots.has('p')).toBe(false);
+    heap.roots.set('p', heap.new(Point));
+    expect(heap.roots.has('p')).toBe(true);
+    expect(heap.roots.has('q')).toBe(false);
+    heap.roots.set('p', heap.new(slice(f64)));
+    expect(heap.scope(() => heap.roots.has('p'))).toBe(true);
+    heap.roots.delete('p');
+    expect(heap.roots.has('p')).toBe(false);
+    for (const name of ['', undefined, 5]) expect(() => heap.roots.has(name as string)).toThrow(ArgumentError);
+  });
+
   test('another type under the name: get says both, set replaces', () => {
     heap.roots.set('p', heap.new(Point));
     const get = (): unknown => heap.roots.get('p', Shape);
@@ -163,7 +175,12 @@ describe.each([true, false])('shared: %s', (shared) => {
 
   test('detached: every call says so', () => {
     heap.detach();
-    for (const call of [() => heap.roots.names(), () => heap.roots.get('p', Point), () => heap.roots.delete('p')]) {
+    for (const call of [
+      () => heap.roots.names(),
+      () => heap.roots.has('p'),
+      () => heap.roots.get('p', Point),
+      () => heap.roots.delete('p'),
+    ]) {
       expect(call).toThrow('not attached');
     }
   });
