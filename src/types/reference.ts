@@ -23,7 +23,7 @@ import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { placeConstructor } from './place-constructors.ts';
-import { inspectCustom, inspectReference, showReference } from './show.ts';
+import { inspectCustom, inspectReference, referenceText, showReference } from './show.ts';
 
 /** What every reference carries; not for users. */
 export interface Place {
@@ -93,6 +93,11 @@ export abstract class Reference implements Place {
   /** What `console.log` prints in Node. */
   [inspectCustom](): unknown {
     return inspectReference(this);
+  }
+
+  /** What it refers to and where that is, such as `Point @0x2000`; nothing of what is in it. */
+  toString(): string {
+    return referenceText(this);
   }
 
   toJSON(): unknown {

@@ -46,12 +46,23 @@ function nameAt(name: string, addr: number): string {
   return `${name} @0x${(addr >>> 0).toString(16)}`;
 }
 
+/** The same, and whether it has ended. Never throws. */
+export function referenceText(ref: Shown): string {
+  return showReference(ref) + endOf(ref);
+}
+
+/** Why a reference cannot be used, in words; empty if it can. */
+function endOf({ $s, $env }: Shown): string {
+  if ($s.live === STALE) return ' (stale)';
+  return $env.t.attached ? '' : ' (of a heap that this thread was detached from)';
+}
+
 /** What Node is to print for a reference: text, or an object. Never throws. */
 export function inspectReference(ref: Shown): unknown {
   const text = showReference(ref);
-  if (ref.$s.live === STALE) return `${text} (stale)`;
+  const end = endOf(ref);
+  if (end !== '') return text + end;
   const { $env: env, $codec: codec } = ref;
-  if (!env.t.attached) return `${text} (of a heap that this thread was detached from)`;
   try {
     const value = inRegion(env, () => new Viewer(env).place(codec, ref.$a, true));
     return value instanceof Word ? value.text : named(text, value as object);

@@ -44,6 +44,8 @@ export interface Reference<T = unknown> {
   dispose(): void;
   /** Whether both refer to the same place. (`===` compares references, of which one place can have many.) */
   equals(other: Reference | null): boolean;
+  /** Its type and address, as `Point @0x2000`, and `(stale)` behind it when it has ended: for messages. Never throws. */
+  toString(): string;
   [Symbol.dispose](): void;
 }
 

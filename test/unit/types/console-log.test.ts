@@ -12,6 +12,7 @@ import {
   type Heap,
   i32,
   map,
+  mutex,
   type Reference,
   ref,
   slice,
@@ -133,6 +134,34 @@ test('those that have ended say so, and nothing throws', () => {
   const theirs = other.new(Node);
   other.detach();
   expect(print(theirs)).toMatch(/\(stale\)$/);
+});
+
+test('as text a reference is its type and address, of whatever kind, and says when it has ended', () => {
+  const Locked = struct('Locked', { lock: mutex, n: u32 });
+  const n = heap.new(Node, { hits: 7 });
+  const { lock } = heap.new(Locked);
+  const all: Reference[] = [n, n.at, n.hits, n.grid, n.list, n.words, n.hold(), lock];
+  const texts = all.map((r) => `${r}`);
+  for (const [i, r] of all.entries()) expect(texts[i]).toBe(`${print(r).split(' @')[0]} ${at(r)}`);
+  expect(texts[0]).toBe(`Node ${at(n)}`);
+  expect(texts[1]).toBe(`Point ${at(n.at)}`);
+  expect(texts[5]).toBe(`map(string, u32) ${at(n.words)}`);
+  expect(`${n.next}`).toBe('null');
+  expect(`${String(n)} ${[n, n].join()} ${n.toString()}`).toBe(`${texts[0]} ${texts[0]},${texts[0]} ${texts[0]}`);
+  heap.scope(() => {
+    const c = heap.new(slice(Point), [{}]).cursor();
+    c.next();
+    expect(`${c.value}`).toBe(`Point ${at(c.value)}`);
+  });
+  expect(n.valueOf()).toBe(n);
+  const ended = heap.scope(() => [heap.new(Node)])[0]!;
+  for (const r of all) r.dispose();
+  for (const [i, r] of all.entries()) expect(`${r}`).toBe(`${texts[i]} (stale)`);
+  expect(`${ended}`).toMatch(/^Node @0x[\da-f]+ \(stale\)$/);
+  const other = attachHeap(heap.share());
+  const theirs = other.new(Node);
+  heap.reap(other.threadId);
+  expect(`${theirs}`).toMatch(/^Node @0x[\da-f]+ \(of a heap that this thread was detached from\)$/);
 });
 
 test('a thread that was taken for dead prints what it knows', () => {
