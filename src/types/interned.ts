@@ -15,6 +15,7 @@ import type { Frame } from '../threads/frame.ts';
 import { type Env, inRegion } from './env.ts';
 import { hashWords } from './map/hash.ts';
 import { withRoot } from './memory.ts';
+import { type Inspect, inspectCustom } from './show.ts';
 
 /** The class behind `Interned` of values.ts. */
 export class InternedText {
@@ -37,6 +38,11 @@ export class InternedText {
 
   toJSON(): string {
     return this.value;
+  }
+
+  /** What `console.log` prints in Node. */
+  [inspectCustom](_depth: unknown, options: object, inspect: Inspect): string {
+    return `Interned ${inspect(this.value, options)}`;
   }
 }
 

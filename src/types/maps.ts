@@ -157,6 +157,11 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
     get size(): number {
       return call(this as unknown as Place, (o, h) => o.size(h));
     },
+    /** For show.ts. `show` gets the codec of values, and where one is. */
+    $first(this: Place, max: number, show: (value: Codec, addr: number) => unknown): unknown {
+      const { first, shape } = ops();
+      return first(this.$a, max, (addr) => show(shape.value, addr));
+    },
     keys(this: Place): Iterable<unknown> {
       return walk(this, false, (it) => it.key());
     },

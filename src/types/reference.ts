@@ -23,7 +23,14 @@ import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
 import { placeConstructor } from './place-constructors.ts';
-import { inspectCustom, inspectReference, referenceText, showReference } from './show.ts';
+import {
+  type Inspect,
+  type InspectOptions,
+  inspectCustom,
+  inspectReference,
+  referenceText,
+  showReference,
+} from './show.ts';
 
 /** What every reference carries; not for users. */
 export interface Place {
@@ -91,8 +98,8 @@ export abstract class Reference implements Place {
   }
 
   /** What `console.log` prints in Node. */
-  [inspectCustom](): unknown {
-    return inspectReference(this);
+  [inspectCustom](depth?: number | null, options?: InspectOptions, inspect?: Inspect): unknown {
+    return inspectReference(this, depth, options, inspect);
   }
 
   /** What it refers to and where that is, such as `Point @0x2000`; nothing of what is in it. */

@@ -2,6 +2,7 @@
  * What `console.log(ref)` prints: a reference's name and address, with what is in the place, one level deep. It makes no
  * references and nothing in the heap, so it reads where the fields are by itself; and of what is large only the beginning.
  */
+import { isBytes } from '../base/realm.ts';
 import { SLICE_LEN, STRING_LEN } from '../layout/slice.ts';
 import { Frame, HELD, STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
@@ -11,7 +12,16 @@ import type { BoundField } from './struct.ts';
 
 export const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 
-/** Elements of a sequence, values in all, bytes of a text. */
+/** Node's `util.inspect`, which it passes to what prints itself. */
+export type Inspect = (value: unknown, options: object) => string;
+/** What the user has asked of it. Of the depth what is left. */
+export interface InspectOptions {
+  readonly maxArrayLength?: number | null;
+  readonly breakLength?: number;
+  readonly depth?: number | null | undefined;
+}
+
+/** Elements of a sequence and entries of a map, values in all, bytes of a text. */
 const MAX_ELEMENTS = 100;
 const MAX_VALUES = 2000;
 const MAX_BYTES = 200;
@@ -37,6 +47,18 @@ class Word {
   }
 }
 
+/** The first entries of a map, and how many it has. */
+class ShownMap {
+  readonly entries: readonly [key: unknown, value: unknown][];
+  readonly size: number;
+
+  constructor(entries: ShownMap['entries'], size: number) {
+    this.entries = entries;
+    // While others write it may have been less.
+    this.size = Math.max(size, entries.length);
+  }
+}
+
 /** A reference as text: what it refers to, and where that is. */
 export function showReference({ $codec, $a }: Pick<Shown, '$codec' | '$a'>): string {
   return nameAt($codec.name, $a);
@@ -58,17 +80,47 @@ function endOf({ $s, $env }: Shown): string {
 }
 
 /** What Node is to print for a reference: text, or an object. Never throws. */
-export function inspectReference(ref: Shown): unknown {
+export function inspectReference(
+  ref: Shown,
+  depth?: number | null,
+  options?: InspectOptions,
+  inspect?: Inspect,
+): unknown {
   const text = showReference(ref);
   const end = endOf(ref);
   if (end !== '') return text + end;
   const { $env: env, $codec: codec } = ref;
   try {
     const value = inRegion(env, () => new Viewer(env).place(codec, ref.$a, true));
-    return value instanceof Word ? value.text : named(text, value as object);
+    if (value instanceof Word) return value.text;
+    if (!(value instanceof ShownMap)) return named(text, value as object);
+    if (inspect === undefined) return `${text} (size ${value.size})`;
+    return typeof depth === 'number' && depth < 0 ? `[${text}]` : mapText(text, value, { ...options, depth }, inspect);
   } catch {
     return text;
   }
+}
+
+/** A map as Node prints one, under another name, and with as many entries as there are, not only as were read. */
+function mapText(name: string, { entries, size }: ShownMap, options: InspectOptions, inspect: Inspect): string {
+  const shown = Math.max(0, Math.min(entries.length, options.maxArrayLength ?? MAX_ELEMENTS));
+  const given = new Map<unknown, unknown>();
+  for (const [key, value] of entries.slice(0, shown)) given.set(shortKey(key, options, inspect), value);
+  const more = size - shown;
+  // One that is none, in whose place is said how many more there are, be it printed or counted.
+  const dots = new Word('...');
+  if (more > 0) given.set(dots, dots);
+  const breakLength = (options.breakLength ?? 80) - name.length;
+  return inspect(given, { ...options, breakLength })
+    .replace(/^Map\(\d+\)/, () => `${name}(${size})`)
+    .replace(/\.\.\. (=> \.\.\.|1 more items?)(?=\s*\}$)/, () => `... ${more} more item${more === 1 ? '' : 's'}`);
+}
+
+function shortKey(key: unknown, options: InspectOptions, inspect: Inspect): unknown {
+  if (isBytes(key)) return key.length > MAX_BYTES ? new Word(`bytes (length ${key.length})`) : key;
+  if (typeof key !== 'string' || key.length <= MAX_BYTES) return key;
+  // Several may begin alike: as objects they are several.
+  return new Word(inspect(`${key.slice(0, MAX_BYTES)}…`, options));
 }
 
 /** The same object or array as one of a class with this name, which is how Node prints it. */
@@ -85,6 +137,8 @@ const LOOKING = new Frame(HELD, 0, null);
 class Viewer {
   readonly #env: Env;
   #left = MAX_VALUES;
+  /** What it sees may be garbage, and will be looked at again if it is: nothing is followed. */
+  #unsure = false;
 
   constructor(env: Env) {
     this.#env = env;
@@ -101,7 +155,7 @@ class Viewer {
     if (shown.$elem !== undefined) return this.#sequence(shown as AnySequence, whole);
     if ('holder' in shown) return this.#mutex(shown as AnyMutex, whole);
     if ('load' in shown) return whole ? new Word(`${showReference(shown)} (${loaded(shown)})`) : loaded(shown);
-    return this.#map(place.Class, name, whole ? addr : this.#word(addr));
+    return whole ? this.#entries(shown as AnyMap) : this.#map(place.Class, name, this.#word(addr));
   }
 
   #word(addr: number): number {
@@ -139,8 +193,15 @@ class Viewer {
 
   #map(Class: new (a: number, s: Frame) => Place, name: string, addr: number): Word {
     if (addr === 0) return new Word(`${name} (size 0)`);
-    const { size } = new Class(addr, LOOKING) as unknown as { size: number };
+    if (this.#unsure) return new Word(nameAt(name, addr));
+    const { size } = new Class(addr, LOOKING) as unknown as AnyMap;
     return new Word(`${nameAt(name, addr)} (size ${size})`);
+  }
+
+  #entries(shown: AnyMap): ShownMap {
+    this.#unsure = true;
+    const entries = shown.$first(MAX_ELEMENTS, (value, addr) => this.place(value, addr));
+    return new ShownMap(entries, shown.size);
   }
 
   #text(kind: 'string' | 'bytes', addr: number): unknown {
@@ -160,6 +221,11 @@ class Viewer {
 
 interface AnyMutex extends Shown {
   readonly holder: number;
+}
+
+interface AnyMap extends Shown {
+  readonly size: number;
+  $first(max: number, show: (value: Codec, addr: number) => unknown): [key: unknown, value: unknown][];
 }
 
 interface AnySequence extends Shown {

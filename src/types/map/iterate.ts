@@ -167,6 +167,36 @@ export function iterateMap(map: Walked, address: number, values: boolean): MapIt
   return { next, key: () => currentKey, value: () => value };
 }
 
+/**
+ * The first entries, as many as `max`. `show` is called with the byte address of each value, and must stand whatever is
+ * there: it may be changed meanwhile, and if others come into the slots then `show` is called again. So each key is with its
+ * value. In a region, with the map alive.
+ */
+export function firstEntries<V>(map: Walked, address: number, max: number, show: (addr: number) => V): [unknown, V][] {
+  const { shape, tables, reads, host } = map;
+  const { i32 } = host.mem;
+  const { key, valueWord } = shape;
+  const entries: [unknown, V][] = [];
+  let from = 0;
+  do {
+    let end = 0;
+    let noted: [Int32Array, V][] = [];
+    reads.stable(address >>> 2, from, (table) => {
+      noted = [];
+      if (table === 0) return;
+      tables.eachSlot(table, shape, (slot) => {
+        if (entries.length + noted.length === max) return;
+        noted.push([i32.slice(slot, slot + key.words), show((slot + valueWord) << 2)]);
+      });
+      end = tables.endOf(table);
+    });
+    // Known to be keys now, and what they point to is there until the next safepoint.
+    for (const [words, value] of noted) entries.push([key.decode(words), value]);
+    from = end;
+  } while (from !== 0 && entries.length < max);
+  return entries;
+}
+
 /** The hashes, from `from` on, of the table for it. */
 function noteHashes({ shape, tables, host }: Walked, h: number, from: number, k0: number, k1: number): Page {
   for (;;) {

@@ -56,7 +56,7 @@ import { fence } from '../../sync/fence.ts';
 import type { Codec } from '../codec.ts';
 import { makeDirectory } from './directory.ts';
 import type { MapHost } from './host.ts';
-import { iterateMap, type MapIterator } from './iterate.ts';
+import { firstEntries, iterateMap, type MapIterator } from './iterate.ts';
 import type { KeyCodec } from './keys.ts';
 import { makeReads } from './read.ts';
 import { makeResize } from './resize.ts';
@@ -91,6 +91,8 @@ export interface MapOps {
   readonly update: (h: number, key: unknown, fn: (old: unknown) => unknown) => unknown;
   /** See iterate.ts. Without `values`, only keys. */
   readonly iterate: (h: number, values?: boolean) => MapIterator;
+  /** See `firstEntries` in iterate.ts. */
+  readonly first: <V>(h: number, max: number, show: (addr: number) => V) => [key: unknown, value: V][];
 }
 
 /** Random words for seeds, fetched many at a time. */
@@ -350,5 +352,6 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
     ...{ shape, create, set, update, size, clear, delete: del, checkKey: keys.check },
     ...{ get: reads.get, has: reads.has },
     iterate: (address, values = true) => iterateMap({ host, shape, tables, reads }, address, values),
+    first: (address, max, show) => firstEntries({ host, shape, tables, reads }, address, max, show),
   };
 }

@@ -1,6 +1,8 @@
 /** What `console.log(ref)` prints in Node: what is in the place, one level deep, without touching the heap. */
+import { once } from 'node:events';
 import { inspect } from 'node:util';
-import { beforeEach, expect, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { beforeEach, expect, inject, test } from 'vitest';
 import {
   array,
   atomic,
@@ -22,6 +24,7 @@ import {
   u32,
   u64,
 } from '../../../src/index.ts';
+import { until } from '../../support/workers.ts';
 
 const Point = struct('Point', { x: f64, y: f64 });
 const Node = struct('Node', {
@@ -92,7 +95,7 @@ test('slices, arrays, maps and atomics', () => {
   expect(print(n.list)).toBe(`slice(i32) ${at(n.list)}(3) [ 1, 2, 3 ]`);
   expect(print(n.grid)).toBe(`array(u8, 3) ${at(n.grid)}(3) [ 0, 0, 0 ]`);
   expect(print(n.at)).toBe(`Point ${at(n.at)} { x: 1, y: 0 }`);
-  expect(print(n.words)).toBe(`map(string, u32) ${at(n.words)} (size 1)`);
+  expect(print(n.words)).toBe(`map(string, u32) ${at(n.words)}(1) { 'a' => 1 }`);
   expect(print(n.hits)).toBe(`atomic(u32) ${at(n.hits)} (7)`);
   const refs = heap.new(slice(ref(Node)), [n, null]);
   expect(print(refs)).toBe(`slice(ref(Node)) ${at(refs)}(2) [ Node ${at(n)}, null ]`);
@@ -105,6 +108,109 @@ test('slices, arrays, maps and atomics', () => {
   expect(print(heap.new(slice(string), ['a']))).toMatch(/\(1\) \[ 'a' \]$/);
   expect(print(heap.new(slice(bytes), [Uint8Array.of(1, 2)]))).toMatch(/\(1\) \[ Uint8Array\(2\) \[ 1, 2 \] \]$/);
   expect(print(heap.new(array(u64, 2), [3n]))).toMatch(/\(2\) \[ 3n, 0n \]$/);
+});
+
+test.each([
+  ['in a scope', <T>(fn: () => T): T => heap.scope(fn)],
+  ['outside of scopes', <T>(fn: () => T): T => fn()],
+])('a map by its entries, as Node prints one, %s', (_, run) => {
+  run(() => {
+    const none = heap.new(map(string, u32));
+    expect(print(none)).toBe(`map(string, u32) ${at(none)}(0) {}`);
+    const p = heap.new(Point, { x: 1 });
+    const points = heap.new(map(i32, ref(Point)), [[-1, p]]).set(7, null);
+    expect(print(points)).toMatch(/^map\(i32, ref\(Point\)\) @0x[\da-f]+\(2\) \{ .* \}$/);
+    expect(print(points)).toContain(`-1 => Point ${at(p)}`);
+    expect(print(points)).toContain('7 => null');
+    const places = heap.new(map(bytes, Point), [[Uint8Array.of(1, 2), { x: 1, y: 2 }]]);
+    expect(print(places)).toBe(`map(bytes, Point) ${at(places)}(1) { Uint8Array(2) [ 1, 2 ] => { x: 1, y: 2 } }`);
+    expect(print({ a: [places] })).toBe(`{ a: [ ${print(places)} ] }`);
+    expect(inspect({ a: { b: places } }, { depth: 1 })).toBe(`{ a: { b: [map(bytes, Point) ${at(places)}] } }`);
+    expect(inspect(places, { depth: 0 })).toMatch(/=> \[Object\] \}$/);
+    const texts = heap.new(map(u64, string), [[2n ** 64n - 1n, 'a text that is not in the slot']]);
+    expect(print(texts)).toMatch(/\(1\) \{ 18446744073709551615n => 'a text that is not in the slot' \}$/);
+    // What is in the values is one level: of slices how long, of maps where.
+    const rows = heap.new(map(string, slice(i32)), [['a long key, not in the slot', [1, 2, 3]]]);
+    expect(print(rows)).toMatch(/\(1\) \{ 'a long key, not in the slot' => slice\(i32\) @0x[\da-f]+ \(length 3\) \}$/);
+    const maps = heap.new(map(string, map(string, u32)), [['a', none]]);
+    expect(print(maps)).toMatch(new RegExp(`\\{ 'a' => map\\(string, u32\\) ${at(none)} \\}$`));
+    expect(print(heap.new(slice(map(string, u32)), [[['a', 1]]]))).toMatch(
+      /\[ map\(string, u32\) @0x[\da-f]+ \(size 1\) \]$/,
+    );
+    let inside = '';
+    none.update('a', () => {
+      inside = print(none);
+      return 1;
+    });
+    expect(inside).toMatch(/\(0\) \{\}$/);
+    none.update('a', (old) => {
+      inside = print(none);
+      return old! + 1;
+    });
+    expect(inside).toMatch(/\(1\) \{ 'a' => 1 \}$/);
+  });
+});
+
+test('of a large map the first entries, and how many there are', () => {
+  const large = heap.new(
+    map(u32, u32),
+    Array.from({ length: 3000 }, (_, i) => [i, i + 1] as const),
+  );
+  const text = print(large);
+  expect(text).toMatch(/^map\(u32, u32\) @0x[\da-f]+\(3000\) \{( \d+ => \d+,){100} ... 2900 more items \}$/);
+  const pairs = [...text.matchAll(/(\d+) => (\d+)/g)].map(([, key, value]) => [Number(key), Number(value)] as const);
+  expect(new Set(pairs.map(([key]) => key)).size).toBe(100);
+  expect(pairs.every(([key, value]) => value === key + 1)).toBe(true);
+  expect(inspect(large, { maxArrayLength: 2, compact: true })).toMatch(/\{( \d+ => \d+,){2} ... 2998 more items \}$/);
+  expect(inspect(large, { maxArrayLength: 0 })).toMatch(/\(3000\) \{ ... 3000 more items \}$/);
+  expect(inspect(large, { maxArrayLength: null })).toContain('2900 more items');
+  const odd = heap.new(
+    map(u32, u32),
+    Array.from({ length: 101 }, (_, i) => [i, i] as const),
+  );
+  expect(inspect({ odd })).toMatch(/,\s+... 1 more item\s+\}\s+\}$/);
+  // One line where it fits, and else a line for each, further in where it is in something.
+  const few = heap.new(map(string, string), [['a', 'b']]);
+  expect(inspect({ few })).toBe(`{ few: map(string, string) ${at(few)}(1) { 'a' => 'b' } }`);
+  for (const c of 'bcd') few.set(c, 'x'.repeat(30));
+  expect(inspect({ few })).toMatch(
+    /^\{\n {2}few: map\(string, string\) @0x[\da-f]+\(4\) \{(\n {4}'.' => '.*',?){4}\n {2}\}\n\}$/,
+  );
+  // Keys that begin alike are several.
+  const long = heap.new(
+    map(string, u32),
+    [1, 2].map((i) => ['k'.repeat(300) + i, i] as const),
+  );
+  expect(print(long).match(/'k{200}…' => \d/g)).toHaveLength(2);
+  expect(print(heap.new(map(bytes, u32), [[new Uint8Array(1000), 5]]))).toContain('{ bytes (length 1000) => 5 }');
+});
+
+test('a map is printed whole while other threads change it', async () => {
+  const names = heap.new(map(string, string));
+  heap.roots.set('names', names);
+  const control = new Int32Array(new SharedArrayBuffer(8));
+  const worker = new Worker(`${inject('workerDir')}/map-changer-worker.mjs`, {
+    workerData: { shared: heap.share(), control },
+  });
+  await until('the worker has begun', () => Atomics.load(control, 0) > 100);
+  const from = performance.now();
+  let seen = 0;
+  while (performance.now() - from < 500) {
+    for (const [, key, value] of print(names).matchAll(/'([^']*)' => '([^']*)'/g)) {
+      expect(value).toBe(`the value of ${key}`);
+      seen++;
+    }
+  }
+  expect(seen).toBeGreaterThan(100);
+  Atomics.store(control, 1, 1);
+  await once(worker, 'exit');
+  heap.verify();
+});
+
+test('an interned text says that it is one', () => {
+  expect(inspect(heap.intern('x'))).toBe("Interned 'x'");
+  expect(inspect({ names: [heap.intern("it's")] })).toBe(`{ names: [ Interned "it's" ] }`);
+  expect(inspect(heap.intern(''))).toBe("Interned ''");
 });
 
 test('of what is large only the beginning, and that soon', () => {

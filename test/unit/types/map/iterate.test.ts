@@ -227,3 +227,51 @@ test('what lies where a table was that has been replaced and collected is not re
   });
   expect(found.filter((key) => key < 100).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
 });
+
+test.each([
+  ['stays', 900, 0],
+  ['is changed meanwhile so that its table is replaced', 5000, 1e6],
+])('of the first entries keys and values belong together, where the map %s', (_, size, more) => {
+  const { heap, ops, host, h, fill } = setUp();
+  fill(0, 900);
+  heap.scope(() => {
+    let calls = 0;
+    const found = ops.first(h, 100, (addr) => {
+      if (++calls === 50) for (let i = 0; i < size; i++) ops.set(h, `k${i}`, i + more);
+      return host.mem.i32[addr >>> 2]!;
+    });
+    expect(found.length).toBe(100);
+    expect(new Map(found).size).toBe(100);
+    for (const [key, value] of found) expect(`k${value - more}`).toBe(key);
+  });
+});
+
+test('so they do where others come into their slots', () => {
+  const { heap, ops, host, h, fill } = setUp();
+  fill(0, 50);
+  heap.scope(() => {
+    let calls = 0;
+    const found = ops.first(h, 100, (addr) => {
+      if (++calls === 10) {
+        for (let i = 0; i < 50; i++) ops.delete(h, `k${i}`);
+        for (let i = 50; i < 100; i++) ops.set(h, `k${i}`, i);
+      }
+      return host.mem.i32[addr >>> 2]!;
+    });
+    expect(found.map(([key]) => key).sort()).toEqual(Array.from({ length: 50 }, (_, i) => `k${i + 50}`));
+    for (const [key, value] of found) expect(`k${value}`).toBe(key);
+  });
+});
+
+test.each([0, 1, 8, 99, 3000])('the first of %i entries, as many as are wanted', (n) => {
+  const { heap, ops, h, fill } = setUp();
+  fill(0, n);
+  heap.scope(() => {
+    for (const max of [0, 1, 7, 100, 5000]) {
+      const keys = ops.first(h, max, () => 0).map(([key]) => key);
+      expect(keys.length).toBe(Math.min(n, max));
+      expect(new Set(keys).size).toBe(keys.length);
+      expect(keys.every((key) => ops.has(h, key))).toBe(true);
+    }
+  });
+});
