@@ -56,13 +56,20 @@ export class OutOfMemoryError extends SpanheapError {
   readonly inUseBytes: number;
   /** The heap's `maxBytes`. */
   readonly limitBytes: number;
-  /** `largestFree`: bytes of the longest run of free pages, if there are any: too short for what was needed. */
-  constructor(requestedBytes: number, inUseBytes: number, limitBytes: number, largestFree = 0) {
+  /**
+   * `largestFree`: bytes of the longest run of free pages, if there are any: too short for what was needed. `handles`:
+   * persistent references of this thread, if they are many.
+   */
+  constructor(requestedBytes: number, inUseBytes: number, limitBytes: number, largestFree = 0, handles = 0) {
     const figures = `${inUseBytes} in use, limit ${limitBytes}`;
     const pieces = largestFree === 0 ? '' : `, largest free piece ${largestFree}`;
+    const held =
+      handles === 0
+        ? ''
+        : `: this thread holds ${handles.toLocaleString('en-US')} persistent references; make them in heap.scope(…), or dispose() of them`;
     super(
       'ERR_OUT_OF_MEMORY',
-      `runtime: out of memory: cannot allocate ${requestedBytes}-byte block (${figures}${pieces})`,
+      `runtime: out of memory: cannot allocate ${requestedBytes}-byte block (${figures}${pieces})${held}`,
     );
     this.requestedBytes = requestedBytes;
     this.inUseBytes = inUseBytes;

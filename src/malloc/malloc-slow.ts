@@ -32,6 +32,7 @@ import { countLarge } from '../spans/heap-stats.ts';
 import { addLive, setPageMark } from '../spans/mspan.ts';
 import { zeroLarge } from '../spans/zero.ts';
 import type { Proc } from '../sync/proc.ts';
+import { manyHandles } from '../threads/handle-count.ts';
 import { reclaimCaches } from '../threads/reclaim.ts';
 import type { Malloc } from './malloc.ts';
 import type { RType } from './rtype.ts';
@@ -71,7 +72,7 @@ export function throwSize(a: Malloc, size: number): never {
 function noMemory(a: Malloc, size: number): OutOfMemoryError {
   const { m, plan } = a.t.mem;
   const inUse = Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE;
-  return new OutOfMemoryError(size, inUse, plan.pages * PAGE_SIZE, longestFree(a) * PAGE_SIZE);
+  return new OutOfMemoryError(size, inUse, plan.pages * PAGE_SIZE, longestFree(a) * PAGE_SIZE, manyHandles(a.t));
 }
 
 /** Pages of the longest run that is in no span. */

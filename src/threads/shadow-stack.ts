@@ -20,6 +20,7 @@ import { PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../
 import { SPAN_BASE } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { Frame, NO_SCOPE, SCOPED, STALE } from './frame.ts';
+import { manyHandles } from './handle-count.ts';
 import { keeping } from './keep.ts';
 import { reclaimCaches } from './reclaim.ts';
 
@@ -31,7 +32,8 @@ export function allocSegment(heap: MHeap, addr: number): SpanRef {
   const { m, i32, plan } = heap.t.mem;
   const s = (heap.allocManual(1) || makeRoomFor(heap, addr)) as SpanRef;
   if (s === NIL) {
-    throw new OutOfMemoryError(PAGE_SIZE, Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE, plan.pages * PAGE_SIZE);
+    const inUse = Atomics.load(m, H_PAGES_IN_USE) * PAGE_SIZE;
+    throw new OutOfMemoryError(PAGE_SIZE, inUse, plan.pages * PAGE_SIZE, 0, manyHandles(heap.t));
   }
   const first = segmentStart(m, s);
   i32.fill(0, first, first + SEGMENT_WORDS);

@@ -1,6 +1,6 @@
 /** The table of persistent references: what its thread keeps of it in JavaScript, as handles come and go. */
-import { beforeEach, expect, test } from 'vitest';
-import { createHeap, type Heap, type Ref, struct, u32 } from '../../../src/index.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { attachHeap, createHeap, type Heap, OutOfMemoryError, type Ref, struct, u32 } from '../../../src/index.ts';
 import type { Frame } from '../../../src/threads/frame.ts';
 import type { HandleTable } from '../../../src/threads/handles.ts';
 import { Internals } from '../../support/internals.ts';
@@ -112,4 +112,53 @@ test('detach ends the handles of all segments, and keeps nothing', () => {
   expect(frames.some((frame) => table.owns(frame))).toBe(false);
   for (const ref of refs) ref.dispose();
   expect(table.size).toBe(0);
+});
+
+/** What `make` throws when it is called until it does. */
+function fill(make: () => unknown): OutOfMemoryError {
+  try {
+    for (;;) make();
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    return error;
+  }
+}
+
+describe('a heap that is full', () => {
+  test.each([2 ** 20, 2 ** 16])(
+    'of %i bytes says how many persistent references there are, if there are many',
+    (maxBytes) => {
+      const small = createHeap({ maxBytes, background: false });
+      const kept: unknown[] = [];
+      const { message } = fill(() => kept.push(small.new(Cell)));
+      const n = kept.length.toLocaleString('en-US');
+      expect(message).toMatch(
+        /^runtime: out of memory: cannot allocate \d+-byte block \(\d+ in use, limit \d+\): this/,
+      );
+      expect(message).toContain(
+        `: this thread holds ${n} persistent references; make them in heap.scope(…), or dispose() of them`,
+      );
+      expect(fill(() => small.raw.mallocgc(8192, null, false)).message).toContain(`this thread holds ${n} persistent`);
+      small.verify();
+    },
+  );
+
+  test('says nothing of few', () => {
+    const some = make(9000);
+    expect(fill(() => heap.raw.pin(heap.raw.mallocgc(2 ** 20, null, false)))).toHaveProperty(
+      'message',
+      expect.not.stringContaining('persistent'),
+    );
+    make(1001);
+    expect(fill(() => heap.raw.mallocgc(2 ** 20, null, false)).message).toMatch(/holds 10,0\d\d persistent references/);
+    expect(some.length).toBe(9000);
+  });
+
+  test('says nothing of those of other threads', () => {
+    const other = attachHeap(heap.share());
+    const theirs = Array.from({ length: 20_000 }, () => other.new(Cell));
+    expect(fill(() => heap.raw.pin(heap.raw.mallocgc(2 ** 20, null, false))).message).not.toContain('persistent');
+    expect(theirs.length).toBe(20_000);
+    other.detach();
+  });
 });
