@@ -30,7 +30,14 @@ import { warn } from './worker-threads.ts';
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom');
 const count = (n: number): string => n.toLocaleString('en-US');
 
+/** As that of references (threads/frame.ts): what V8 says of a Heap in `workerData` or a message. */
+const HEAP_NOT_TO_BE_SENT = Symbol(
+  'a heap object belongs to its thread: pass heap.share() instead, and call attachHeap with it in the other thread;',
+);
+
 export abstract class HeapInside {
+  /** The first property, so that it is the one that is complained of. @internal */
+  protected readonly belongs = HEAP_NOT_TO_BE_SENT;
   /** @internal */
   protected readonly cache: MCache;
   /** What `raw` is. @internal */

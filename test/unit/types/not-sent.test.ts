@@ -70,6 +70,21 @@ test('local ones, those of cursors, and those that have ended', () => {
   ended.forEach(expectRefused);
 });
 
+test('a heap is refused too, and it says what to pass', () => {
+  const refused = expect.objectContaining({
+    name: 'DataCloneError',
+    message: expect.stringMatching(/belongs to its thread: pass heap\.share\(\) .*attachHeap.*could not be cloned/),
+  });
+  const unshared = createHeap({ maxBytes: 2 ** 20, shared: false });
+  const gone = createHeap({ maxBytes: 2 ** 20 });
+  gone.detach();
+  for (const one of [heap, unshared, gone]) {
+    expect(() => structuredClone(one)).toThrow(refused);
+    expect(() => new Worker('', { eval: true, workerData: { heap: one } })).toThrow(refused);
+  }
+  expect(Object.keys(heap)[0]).toBe('belongs');
+});
+
 test('what is sent instead is what the reference leads to: its fields, or the heap', () => {
   const node = heap.new(Node, { key: 1, list: [1, 2] });
   expect(structuredClone({ key: node.key, list: node.list.toArray() })).toEqual({ key: 1, list: [1, 2] });
