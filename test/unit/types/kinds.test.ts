@@ -214,3 +214,59 @@ test.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '3', 3n, unde
 test('an array of length −0 has length 0', () => {
   expect(Object.is(array(i32, -0).length, 0)).toBe(true);
 });
+
+test('what is made of the same parts is the same object, so that types may be written in a loop', () => {
+  const Own = struct('Own', { x: f64 });
+  const makers = [
+    () => ref(Own),
+    () => ref(slice(Own)),
+    () => slice(u32),
+    () => slice(slice(ref(Own))),
+    () => array(u8, 3),
+    () => array(array(Own, 2), 0),
+    () => map(string, u32),
+    () => map(string, ref(Own)),
+    () => map(i32, map(bytes, Own)),
+    () => atomic(u32),
+    () => slice(atomic(u32)),
+  ];
+  for (const make of makers) {
+    expect(make()).toBe(make());
+    expect(isKind(make())).toBe(true);
+    expect(Object.isFrozen(make())).toBe(true);
+  }
+  expect(new Set(makers.map((make) => make())).size).toBe(makers.length);
+  expect(array(u8, -0)).toBe(array(u8, 0));
+  expect(array(u8, 4)).not.toBe(array(u8, 3));
+  expect(map(string, u8)).not.toBe(map(bytes, u8));
+  // A struct is another one each time: its fields are the program's.
+  const Other = struct('Own', { x: f64 });
+  expect(Other).not.toBe(Own);
+  expect(slice(Other)).not.toBe(slice(Own));
+  expect(slice(Other).elem).toBe(Other);
+});
+
+test('of arrays so many lengths are remembered, and all others made', () => {
+  const Own = struct('Own', { x: f64 });
+  const made = Array.from({ length: 1000 }, (_, i) => array(Own, i));
+  expect(made.every((kind, i) => kind.length === i && kind.elem === Own && isKind(kind))).toBe(true);
+  const same = made.filter((kind, i) => array(Own, i) === kind);
+  expect(same.length).toBe(256);
+  expect(array(Own, 0)).toBe(made[0]);
+});
+
+test('what is wrong is refused also after the right one was made', () => {
+  map(string, u32);
+  array(u8, 3);
+  for (const wrong of [
+    () => map(f64 as never, u32),
+    () => map(string, atomic(u32) as never),
+    () => array(u8, '3' as never),
+    () => slice(null as never),
+    () => ref(u32 as never),
+    () => atomic(f64 as never),
+  ]) {
+    expect(wrong).toThrow(ArgumentError);
+    expect(wrong).toThrow(ArgumentError);
+  }
+});
