@@ -124,7 +124,7 @@ export const u32: u32 = make({ kind: 'u32' });
 export const i64: i64 = make({ kind: 'i64' });
 /** Integer as bigint, 0 … 2⁶⁴−1. */
 export const u64: u64 = make({ kind: 'u64' });
-/** Number, rounded to single precision. */
+/** Number, rounded to single precision as `Math.fround` does: what is too large becomes Infinity. */
 export const f32: f32 = make({ kind: 'f32' });
 /** Any number. */
 export const f64: f64 = make({ kind: 'f64' });

@@ -52,6 +52,16 @@ test.each([
   });
 });
 
+test('f32 rounds as Math.fround does', () => {
+  heap.scope(() => {
+    const one = heap.new(array(f32, 1));
+    for (const value of [0.1, 1e300, -1e39, 16_777_217, 1e-50, Number.NaN]) {
+      one.set(0, value);
+      expect(one.at(0)).toBe(Math.fround(value));
+    }
+  });
+});
+
 test('elements lie one after the other, in the struct', () => {
   const Grid = struct('Grid', { before: u8, odd: array(Odd, 3), rows: array(array(u8, 3), 2), after: u8 });
   heap.scope(() => {
