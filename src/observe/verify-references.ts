@@ -3,7 +3,6 @@
  * manual spans are part of one. How they lie in memory stands in layout/proc.ts.
  */
 import { NIL, type ProcRef, type SpanRef } from '../base/brand.ts';
-import { PAGE_SIZE } from '../layout/constants.ts';
 import { PROC_HANDLES, PROC_ID, PROC_SHADOW_TOP, SEGMENT_MASK, SEGMENT_SLOTS, SEGMENT_WORDS } from '../layout/proc.ts';
 import { SPAN_NPAGES, SPAN_OWNER, SPAN_STATE, SPAN_STATE_MANUAL } from '../layout/span.ts';
 import type { MHeap } from '../spans/mheap.ts';
@@ -96,8 +95,7 @@ function verifySlots(heap: MHeap, start: number, end: number, at: string, invari
   const { i32 } = heap.t.mem;
   for (let slot = start + SEGMENT_SLOTS; slot < end; slot++) {
     const to = i32[slot]! >>> 0;
-    // Page 0 is nobody's: a place in what a cursor's reference leads to while it stands on null (types/moving.ts).
-    if (to < PAGE_SIZE || objectAt(heap, to) !== null) continue;
+    if (to === 0 || objectAt(heap, to) !== null) continue;
     fail(invariant, `${at}, slot at ${hex(slot << 2)}: leads to ${hex(to)}, which ${whatIsAt(heap, to)}`);
   }
 }

@@ -38,7 +38,17 @@ export function reapBackground(heap: MHeap, options: StopOptions, done: () => vo
 
 /** The same for one attachment of a record. Settles when it has ended, or this thread is detached itself. */
 export function reapAttachment(heap: MHeap, id: number, epoch: number, options: StopOptions): Promise<void> {
-  return new Promise((done) => untilReaped(heap, () => tryReapAttachment(heap, id, epoch, options), done, done));
+  return new Promise((done, failed) => {
+    const tryReap = (): boolean => {
+      try {
+        return tryReapAttachment(heap, id, epoch, options);
+      } catch (error) {
+        failed(error);
+        return true;
+      }
+    };
+    untilReaped(heap, tryReap, done, done);
+  });
 }
 
 /**

@@ -69,7 +69,13 @@ export function attachProc(
   onClaim(heap);
   if (mem.shared) {
     // Under the world lock no stop is under way: one that has passed this record by is over, the next will see it.
-    lockWorldUnlessBroken(t);
+    try {
+      lockWorldUnlessBroken(t);
+    } catch (error) {
+      // One of those that it waited for came to no safepoint. The record is nobody's then.
+      freeStatus(mem.m, ref);
+      throw error;
+    }
     cache.joinCycle();
     countProc(mem, ref, true);
     Atomics.store(mem.m, ref + PROC_STATUS, statusWord(PROC_IDLE, mem.m[ref + PROC_EPOCH]));

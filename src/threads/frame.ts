@@ -41,6 +41,3 @@ export class Frame {
 
 /** Stands for the innermost open scope where there is none: with null instead, the compiler looks at each what it is. */
 export const NO_SCOPE = new Frame(STALE, 0, null);
-
-/** Of a reference that is moved, while it stands on nothing: its cursor is at a pointer that is null. */
-export const NOWHERE = new Frame(STALE, 0, null);

@@ -73,7 +73,7 @@ export function arrayCodec(
 
   /** Elements that are not given become zero, as in Go's array literals. */
   function write(addr: number, value: unknown): void {
-    refuseCopy(codec(), codec().name);
+    refuseCopy(codec(), 'assigning');
     inRegion(env, () => {
       if (value instanceof Class) initialise(addr, value);
       else writeLiteral(env, codec(), addr, value);

@@ -4,7 +4,6 @@
  * class.
  */
 import { ArgumentError } from '../base/errors.ts';
-import { PAGE_SIZE } from '../layout/constants.ts';
 import type { RType } from '../malloc/rtype.ts';
 import { arrayCodec, defineArray } from './arrays.ts';
 import { atomicCodec, defineAtomic } from './atomics.ts';
@@ -23,7 +22,7 @@ import { defineSlice, sliceCodec } from './slices.ts';
 import { bytesCodec, stringCodec } from './strings.ts';
 import { type BoundField, defineFields, type FieldColumns, structCodec } from './struct.ts';
 
-type Accessors = Scalar & Pick<Codec, 'place' | 'isFar' | 'create' | 'initialise'>;
+type Accessors = Scalar & Pick<Codec, 'place' | 'create' | 'initialise'>;
 
 export class Binder {
   readonly #env: Env;
@@ -135,6 +134,7 @@ export class Binder {
     // A part that refers back to this struct has bound it meanwhile.
     const found = this.#byName.get(name);
     if (found !== undefined) return found;
+    for (const f of laid) refuseCopiesIn(f.kind);
     const rtype = this.#register(kind, name);
     const place = makePlaceClass(env, () => codec, name);
     const fields: BoundField[] = [];
@@ -169,20 +169,13 @@ export class Binder {
     if (found !== undefined) return found;
     // A place of its own that the pointer leads to; a map is one already.
     const place = target.place!;
-    const isFar = layoutOf(kind.elem).size > PAGE_SIZE;
-    return this.#finish(
-      kind,
-      name,
-      { ...(refCodec(this.#env, place, target.name) as Scalar), place, isFar },
-      true,
-      false,
-    );
+    return this.#finish(kind, name, { ...(refCodec(this.#env, place, target.name) as Scalar), place }, true, false);
   }
 
   #slice(kind: SliceKind, name: string): Codec {
     const env = this.#env;
     const elem = this.bind(kind.elem);
-    refuseCopies(name, 'its elements move when it grows', elem);
+    refuseCopiesIn(kind);
     // What it holds may have a slice like this one, which was bound meanwhile.
     const found = this.#byName.get(name);
     if (found !== undefined) return found;
@@ -206,12 +199,8 @@ export class Binder {
 
   #map(kind: MapKind, name: string): Codec {
     const place = makePlaceClass(this.#env, () => codec, name);
-    const value = (): Codec => {
-      const bound = this.bind(kind.value);
-      refuseCopies(name, 'its values are copied in and out', bound);
-      return bound;
-    };
-    const accessors = bindMap(this.#env, place, kind.key, value, name);
+    refuseCopiesIn(kind);
+    const accessors = bindMap(this.#env, place, kind.key, () => this.bind(kind.value), name);
     const codec: Codec = this.#finish(kind, name, { ...accessors, place }, true, true);
     return codec;
   }
@@ -259,10 +248,30 @@ export class Binder {
   }
 }
 
-/** Throws if values of a kind would be copied that are not to be. */
-function refuseCopies(name: string, why: string, { noCopy, name: of }: Codec): void {
+/**
+ * Throws if a slice or map in a kind would copy values that are not to be copied. Before a struct is registered: the heap would
+ * never forget that definition.
+ */
+function refuseCopiesIn(kind: Kind): void {
+  switch (kind.kind) {
+    case 'slice':
+      refuseCopies(kind, kind.elem, 'its elements move when it grows');
+      refuseCopiesIn(kind.elem);
+      break;
+    case 'map':
+      refuseCopies(kind, kind.value, 'its values are copied in and out');
+      refuseCopiesIn(kind.value);
+      break;
+    case 'array':
+    case 'ref':
+      refuseCopiesIn(kind.elem);
+  }
+}
+
+function refuseCopies(kind: Kind, copied: Kind, why: string): void {
+  const { name, noCopy } = layoutOf(copied);
   if (!noCopy) return;
-  const text = `${name}: ${why}, and ${of} has a mutex, which cannot be; use ref(${of})`;
+  const text = `${layoutOf(kind).name}: ${why}, and ${name} has a mutex, which cannot be; use ref(${name})`;
   throw new ArgumentError('ERR_INVALID_ARGUMENT', text);
 }
 

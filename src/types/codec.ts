@@ -28,8 +28,6 @@ export interface Codec<T = unknown> {
   readonly place?: PlaceClass;
   /** The value is a pointer to such a place (`ref`), not the place itself. */
   readonly indirect: boolean;
-  /** Of a `ref`: what the pointer leads to is larger than a page, or may be. */
-  readonly isFar?: boolean;
   /** `write` may allocate, so it may be a safepoint. The caller keeps what `addr` is in alive. */
   readonly allocates: boolean;
   /**

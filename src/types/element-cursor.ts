@@ -37,7 +37,7 @@ export function makeCursors(env: Env, elem: Codec): (base: number, length: numbe
   const beforeNext = throwBeforeNext;
   // A map's place is made when it is first read.
   const isPlace = !elem.isValue || indirect;
-  const Item = isPlace ? makeMovingClass(elem.place!, elem.isFar === true) : undefined;
+  const Item = isPlace ? makeMovingClass(elem.place!, indirect) : undefined;
 
   class Cursor {
     /** Address of the last element. If there is none: 0, or for pointers that of the cursor's own slot, which holds null. */

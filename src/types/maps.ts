@@ -1,7 +1,7 @@
 /** `map(K, V)` in the heap: the user's side of the shared map, whose workings are in the folder map. */
 import { checkFunction } from '../base/check.ts';
 import { describe } from '../base/describe.ts';
-import { WrongTypeError } from '../base/errors.ts';
+import { StaleRefError, WrongTypeError } from '../base/errors.ts';
 import { isMap } from '../base/realm.ts';
 import { STALE } from '../threads/frame.ts';
 import type { Codec } from './codec.ts';
@@ -123,12 +123,19 @@ function defineMap(env: Env, Class: PlaceClass['Class'], ops: () => MapOps): voi
 
   /** One entry at a time is a region, so that what it gives is rooted before the map may change. */
   function walk<T>(map: Place, values: boolean, of: (it: MapIterator) => T): IterableIterator<T> {
+    const address = map.$a;
     const it = call(map, (o, h) => o.iterate(h, values));
     const done = { done: true, value: undefined } as const;
     const step = (): IteratorResult<T, undefined> => (it.next() ? { done: false, value: of(it) } : done);
     return {
       next: () => {
         checkLive(map);
+        // One of a cursor that has moved on keeps another map alive, and not the one that this goes over.
+        if (map.$a !== address)
+          throw new StaleRefError(
+            'ERR_STALE_REF',
+            'map: the cursor that leads to it has moved on since its iteration began',
+          );
         return t.depth === 0 ? callInRegion(env, step) : step();
       },
       [Symbol.iterator]() {

@@ -82,7 +82,8 @@ export function defineMutex(env: Env, Class: PlaceClass['Class']): void {
           refusePromise('withLock', result);
           return result;
         } finally {
-          if (locks.isMine(word)) locks.unlock(word, false);
+          // Not if it was given up in there, or with the whole heap: then another may have it.
+          if (t.attached && locks.isMine(word)) locks.unlock(word, false);
         }
       } finally {
         if (own !== this) own.dispose();

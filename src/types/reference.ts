@@ -18,7 +18,7 @@ import type { Words } from '../base/brand.ts';
 import { cold } from '../base/cold.ts';
 import { ArgumentError, StaleRefError } from '../base/errors.ts';
 import { PROC_SHADOW_TOP, SEGMENT_MASK } from '../layout/proc.ts';
-import { Frame, NO_SCOPE, NOWHERE, STALE } from '../threads/frame.ts';
+import { Frame, NO_SCOPE, STALE } from '../threads/frame.ts';
 import type { ShadowStack } from '../threads/shadow-stack.ts';
 import type { Codec } from './codec.ts';
 import { type Env, inRegion } from './env.ts';
@@ -128,9 +128,7 @@ export function throwStale(ref: Place): never {
     ? 'belongs to a heap from which this thread was detached'
     : ref.$s === DISPOSED
       ? 'was disposed of'
-      : ref.$s === NOWHERE
-        ? 'is one of a cursor that stands on an element which is null'
-        : 'is used after its scope ended: return it from the scope, or make it persistent there with hold()';
+      : 'is used after its scope ended: return it from the scope, or make it persistent there with hold()';
   throw new StaleRefError('ERR_STALE_REF', `reference to ${name} ${why}`);
 }
 

@@ -60,8 +60,17 @@ class ShownMap {
 }
 
 /** A reference as text: what it refers to, and where that is. */
-export function showReference({ $codec, $a }: Pick<Shown, '$codec' | '$a'>): string {
-  return nameAt($codec.name, $a);
+export function showReference(ref: Pick<Shown, '$codec' | '$a'>): string {
+  return nameAt(ref.$codec.name, addressIn(ref));
+}
+
+/** 0 of one that stands on null with its cursor, which refuses to be used. */
+function addressIn(ref: Pick<Shown, '$a'>): number {
+  try {
+    return ref.$a;
+  } catch {
+    return 0;
+  }
 }
 
 function nameAt(name: string, addr: number): string {

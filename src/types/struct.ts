@@ -230,7 +230,7 @@ export function structCodec(
   }
 
   function write(addr: number, value: unknown): void {
-    refuseCopy(codec(), codec().name);
+    refuseCopy(codec(), 'assigning');
     inRegion(env, () => {
       if (value instanceof Class) initialise(addr, value);
       else writeLiteral(env, codec(), addr, value);

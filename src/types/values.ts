@@ -353,14 +353,17 @@ export interface Mutex extends Reference<'mutex'> {
    * Runs `fn` with the lock, and gives it up when that returns or throws. Returns what `fn` does, which must not be a promise.
    * Blocks and throws as `lock`. `state`: what that returned.
    */
-  withLock<T>(fn: Synchronous<T, [state: 'ok' | 'abandoned']>): T;
+  withLock<T>(fn: Synchronous<T, [state: 'ok' | 'abandoned'], LocksAreSynchronous>): T;
   /** `heap.threadId` of the thread that has the lock, which may be gone; 0: nobody. */
   readonly holder: number;
 }
 
 /** What no function is: it is part of what the compiler says of one that a scope cannot run. */
 type ScopesAreSynchronous =
-  'A scope is synchronous, as is a lock, and ends before the promise is settled. Open one inside of each step instead.';
+  'A scope is synchronous, and ends before the promise is settled. Open a scope inside of each step instead.';
+
+/** The same of one that a lock cannot be held for. */
+type LocksAreSynchronous = 'The lock is given up before the promise is settled. Lock inside of each step instead.';
 
 /**
  * Whether a function returns a promise, or may do so. Not one that returns nothing, or `any`. The question about
@@ -376,5 +379,5 @@ type HasPromise<T> = [T] extends [never]
       : true;
 
 /** A function that returns `T`, which is no promise. */
-export type Synchronous<T, A extends unknown[] = []> = ((...args: A) => T) &
-  (HasPromise<T> extends true ? ScopesAreSynchronous : unknown);
+export type Synchronous<T, A extends unknown[] = [], Why = ScopesAreSynchronous> = ((...args: A) => T) &
+  (HasPromise<T> extends true ? Why : unknown);

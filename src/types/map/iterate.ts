@@ -7,10 +7,10 @@
  * begin to end come exactly once; one that is removed before its turn does not come; one that is added may or may not.
  * Key and value are read together, when it is the entry's turn.
  *
- * To find the next hash, those of a whole table are noted and sorted at a time, with the slots that they were found in. This
- * needs no more than that the table did not die while they were noted: an entry that stays has its hash in its slot all that
- * time, and a hash that is wrong by the time of its turn, or never was one, finds nothing then: it is a hash of this table,
- * as what is read of a slot that is just being emptied need not be, and all entries with one come, or wait, together.
+ * To find the next hash, those of a whole table are noted and sorted at a time, with the slots that they were found in. For
+ * the hashes it is enough that the table did not die while they were noted: an entry that stays has its hash in its slot all
+ * that time, and a hash that is wrong by the time of its turn, or never was one, finds nothing then: it is a hash of this
+ * table, as what is read of a slot that is just being emptied need not be, and all entries with one come, or wait, together.
  *
  * As long as the table's sequence is what it was when they were noted, each slot has the key that it had. So the entry is
  * read there, without a search. Between two entries the thread may be at safepoints, and a table that has been replaced be

@@ -9,8 +9,10 @@ import { GC_WORKING } from '../../../src/layout/gc.ts';
 import { H_WORLD_LOCK } from '../../../src/layout/header.ts';
 import { PROC_DEAD, PROC_MARKING, PROC_OS_THREAD, PROC_RUNNING, PROC_STOPPED } from '../../../src/layout/proc.ts';
 import { isHeld } from '../../../src/layout/snapshot.ts';
+import { readClasses } from '../../../src/runtime/init.ts';
 import { isOsThreadGone, osThreadId } from '../../../src/runtime/worker-threads.ts';
 import { stateOf } from '../../../src/sync/status.ts';
+import { attachProc } from '../../../src/threads/attach.ts';
 import type { AttachingInput } from '../../support/attaching-worker.ts';
 import { Internals, setState } from '../../support/internals.ts';
 import { Cell, R_ID, R_PARKED, R_WORDS, type ReferencesInput } from '../../support/references-worker.ts';
@@ -139,6 +141,28 @@ test.runIf(knowsThreads)(
     next.detach();
   },
 );
+
+test('attaching that fails leaves the record to the next', () => {
+  const heap = createHeap({ background: false, maxThreads: 3 });
+  const { m } = inside(heap);
+  const { mem } = new Internals(heap);
+  m[H_WORLD_LOCK] = heap.threadId;
+  // As when one that it waits for comes to no safepoint.
+  const failing = (): void => {
+    attachProc(mem, readClasses(mem), { thread: 0, osThread: 0 }, false, ({ t }) => {
+      const fail = (): never => {
+        throw new Error('in vain');
+      };
+      t.liveness = { markGone: fail, reapGone: fail, reapBlocked: fail };
+    });
+  };
+  for (let i = 0; i < 5; i++) expect(failing).toThrow('in vain');
+  m[H_WORLD_LOCK] = 0;
+  const next = attachHeap(heap.share());
+  expect(next.threadId).toBe(2);
+  next.detach();
+  heap.verify();
+});
 
 /** A collection in whose beginning another thread ends; `then` comes before it does. */
 async function collectWhileItEnds(then: (m: Words, p: ProcRef) => void): Promise<void> {

@@ -181,6 +181,11 @@ describe('nothing copies a lock, or overwrites one', () => {
     expect(() => heap.new(slice(Account))).toThrow(refused('slice(Account): its elements move when it grows'));
     expect(() => heap.new(map(string, Account)).get('a')).toThrow(refused('its values are copied in and out'));
     expect(() => heap.new(map(string, array(Account, 1)), [['a', []]])).toThrow(refused('has a mutex'));
+    const Wrong = struct('Holder', { list: ref(slice(array(Account, 2))), byName: map(string, Account) });
+    expect(() => heap.new(Wrong)).toThrow(refused('slice(array(Account, 2)): its elements move'));
+    // The heap does not know it: one that is right can have the name.
+    expect(heap.new(struct('Holder', { list: slice(ref(Account)) })).list.length).toBe(0);
+    expect(() => heap.new(struct('Named', { byName: map(string, Account) }))).toThrow(refused('copied in and out'));
     expect(() => heap.new(Pair).accounts.slice()).toThrow(refused('use ref(Account)'));
     expect(() => heap.new(mutex as never)).toThrow(refused('mutex is no struct'));
     expect(() => ref(mutex as never)).toThrow(ArgumentError);
@@ -262,6 +267,16 @@ describe('between threads', () => {
     expect(account.lock.tryLock()).toBe(true);
     account.lock.unlock();
     other.detach();
+  });
+
+  test('who detaches in the middle of withLock leaves it to the next, who is told', () => {
+    const other = attachHeap(heap.share());
+    const account = heap.new(Account);
+    heap.roots.set('account', account);
+    const { lock } = other.roots.get('account', Account)!;
+    lock.withLock(() => other.detach());
+    expect(account.lock.lock()).toBe('abandoned');
+    account.lock.unlock();
   });
 
   test('of a thread that was terminated it is taken over, and the next one is told', async () => {
