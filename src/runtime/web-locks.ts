@@ -27,7 +27,7 @@ import type { Mem } from '../sys/mem.ts';
 import { attachmentOf } from '../threads/dead.ts';
 import type { StopOptions } from '../threads/stop-the-world.ts';
 import { reapAttachment } from './reap-worker.ts';
-import { throwLater, type WebLocks, warn, webLocks } from './worker-threads.ts';
+import { nextTurn, throwLater, type WebLocks, warn, webLocks } from './worker-threads.ts';
 
 /**
  * Milliseconds between two looks for threads that are new. They are not told of: a message can be lost with whoever was
@@ -199,12 +199,15 @@ class EndWatch {
     }
   }
 
-  /** The thread of an attachment is gone, or has detached. */
-  #ended(id: number, epoch: number): Promise<void> {
+  /** The thread of an attachment is gone, or has detached; or it has lost its lock, and says so in a moment. */
+  async #ended(id: number, epoch: number): Promise<void> {
+    await nextTurn();
     const { mem } = this.#heap.t;
     const { m } = mem;
+    const p = procRef(mem, id);
+    if (attachmentOf(m, p) !== epoch || Atomics.load(m, p + PROC_LOCKED) !== epoch) return;
     const reap = (): Promise<void> => reapAttachment(this.#heap, id, epoch, this.#options);
-    if (attachmentOf(m, procRef(mem, id)) !== epoch || Atomics.load(m, GC_STARTER) !== id) return reap();
+    if (Atomics.load(m, GC_STARTER) !== id) return reap();
     const worker = m[GC_RESERVED];
     return this.#whenFree(worker, Atomics.load(m, procRef(mem, worker) + PROC_EPOCH) | 1, reap);
   }

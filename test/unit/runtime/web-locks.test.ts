@@ -38,8 +38,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Until all promises have settled that can, and so many milliseconds have passed. */
-const pass = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+/** Until all promises have settled that can, so many milliseconds have passed, and the event loop has had a turn. */
+async function pass(ms = 0): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+  await new Promise((resolve) => setImmediate(resolve));
+  await vi.advanceTimersByTimeAsync(0);
+}
 /** How the names of this heap's locks begin. */
 const prefixOf = (name: string): string => name.replace(/ \d+ \d+$/, '');
 const threadsOf = (heap: Heap): number[] =>
@@ -189,6 +193,20 @@ test('a thread whose lock was taken away is not waited for any more', async () =
   await pass(3000);
   expect([pending(), other.attached]).toEqual([[], true]);
   expect(warn).not.toHaveBeenCalled();
+});
+
+test('nor is it reaped by who waits for it by then, and gets it', async () => {
+  const heap = createHeap(OPTIONS);
+  const other = attachHeap(heap.share());
+  await pass();
+  heap.watch(worker);
+  expect(pending()).toEqual(['2 1']);
+  locks.steal(locks.held[1]!);
+  await pass();
+  expect([pending(), other.attached, lockedWord(heap, 2)]).toEqual([[], true, 0]);
+  await pass(3000);
+  expect(other.attached).toBe(true);
+  other.new(Pair);
 });
 
 test('threads that attached before and after are reaped when they end', async () => {
