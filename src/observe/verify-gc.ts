@@ -35,16 +35,9 @@ import {
   PROC_WB_COUNT,
   WB_WORDS,
 } from '../layout/proc.ts';
-import {
-  SPAN_ALLOC_BITS,
-  SPAN_CLASS,
-  SPAN_GCMARK_BITS,
-  SPAN_NELEMS,
-  SPAN_STATE,
-  SPAN_STATE_IN_USE,
-} from '../layout/span.ts';
+import { SPAN_ALLOC_BITS, SPAN_CLASS, SPAN_GCMARK_BITS, SPAN_STATE, SPAN_STATE_IN_USE } from '../layout/span.ts';
 import { isNoscan } from '../layout/span-class.ts';
-import { bitsWords } from '../spans/bits-arena.ts';
+import { hasMarks } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { spanBase, spanOf } from '../spans/mspan.ts';
 import { attachedProcs } from '../threads/stop-the-world.ts';
@@ -130,11 +123,7 @@ function verifyGrey(heap: MHeap, b: number, count: number): void {
 /** Outside of a cycle nothing is marked; in one, spans with marks are known to the page reclaimer. */
 function verifyMarks(heap: MHeap, s: SpanRef): void {
   const { m, plan } = heap.t.mem;
-  const marks = m[s + SPAN_GCMARK_BITS] >>> 5;
-  const words = bitsWords(m[s + SPAN_NELEMS]);
-  let any = 0;
-  for (let w = 0; w < words; w++) any |= m[marks + w];
-  if (any === 0) return;
+  if (!hasMarks(m, s)) return;
   if (m[H_WRITE_BARRIER] === 0) fail('span.marks', `${describeSpan(m, s)} has marks, and no cycle is under way`);
   const page = spanBase(m, s) >>> 13;
   if ((m[plan.pageMarks + (page >>> 5)] & (1 << page)) === 0 && page < m[H_GROWN_PAGES])

@@ -1,4 +1,5 @@
 /** Mark bits, one object at a time: what everybody but the marker itself needs (Go: `markBitsForAddr`, `setMarked`). */
+import type { SpanRef, Words } from '../base/brand.ts';
 import { GC_BYTES_MARKED } from '../layout/gc.ts';
 import {
   SPAN_CLASS,
@@ -10,6 +11,7 @@ import {
 } from '../layout/span.ts';
 import { isLargeClass } from '../layout/span-class.ts';
 import type { Mem } from '../sys/mem.ts';
+import { bitsWords } from './bits-arena.ts';
 import { setPageMark, slotIndex, spanOf } from './mspan.ts';
 
 /** Marks the object that this address is in, and no more: it will not be scanned. False: it was marked, or is none. */
@@ -24,4 +26,10 @@ export function setMarked(mem: Mem, addr: number): boolean {
   Atomics.add(m, GC_BYTES_MARKED, m[s + SPAN_ELEMSIZE] >>> 3);
   setPageMark(mem, s);
   return true;
+}
+
+/** Whether any slot of a span is marked. */
+export function hasMarks(m: Words, s: SpanRef): boolean {
+  const from = m[s + SPAN_GCMARK_BITS] >>> 5;
+  return m.subarray(from, from + bitsWords(m[s + SPAN_NELEMS])).some((word) => word !== 0);
 }

@@ -111,7 +111,7 @@ import { allocBits, bitsWords, repairBitArenas } from '../spans/bits-arena.ts';
 import { fixForget } from '../spans/fixalloc.ts';
 import { repairStats } from '../spans/heap-stats.ts';
 import { keepBits } from '../spans/held-bits.ts';
-import { setMarked } from '../spans/mark.ts';
+import { hasMarks, setMarked } from '../spans/mark.ts';
 import type { MHeap } from '../spans/mheap.ts';
 import { addLive, countLive, eachSpan, setAllocBits, setPageMark, spanBase } from '../spans/mspan.ts';
 import { dropUnborn, finishSpecials } from '../spans/specials.ts';
@@ -325,11 +325,6 @@ function toCentral(mem: Mem, s: SpanRef): void {
   m[s + SPAN_PREV] = NIL;
   m[s + SPAN_LIST] = LIST_NONE;
   centralPush(mem, s);
-}
-
-function hasMarks(m: Words, s: SpanRef): boolean {
-  const from = m[s + SPAN_GCMARK_BITS] >>> 5;
-  return m.subarray(from, from + ((m[s + SPAN_NELEMS] + 31) >>> 5)).some((word) => word !== 0);
 }
 
 /** Marks of slots that hold no object. */

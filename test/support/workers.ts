@@ -1,4 +1,5 @@
 /** Starts workers of the tests, and waits for what they do. */
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { inject } from 'vitest';
@@ -74,4 +75,25 @@ export async function allEnded(hands: readonly Hand[], control: Int32Array<Share
     if (control[hand.at + W_ERRORS] !== 0)
       throw new Error(`worker ${hand.index} found ${control[hand.at + W_ERRORS]} damaged objects`);
   }
+}
+
+/** What a worker posts next. */
+export async function messageOf(worker: Worker): Promise<unknown> {
+  return (await once(worker, 'message'))[0];
+}
+
+/** Collects again and again until all these workers have ended. */
+export async function collectMeanwhile(heap: Heap, workers: readonly Worker[]): Promise<void> {
+  let running = true;
+  void Promise.all(workers.map((worker) => once(worker, 'exit'))).then(() => (running = false));
+  while (running) {
+    heap.gc();
+    await sleep(0);
+  }
+}
+
+/** Until no other thread is in its region, as when all of them sleep. */
+export function untilOthersRest(heap: Heap): Promise<void> {
+  const isAtRest = ([id, status]: readonly [number, string]): boolean => id === heap.threadId || status !== 'RUNNING';
+  return until('the others rest', () => heap.view().threadStates().every(isAtRest));
 }

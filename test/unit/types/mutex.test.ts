@@ -22,7 +22,7 @@ import {
   u8,
 } from '../../../src/index.ts';
 import { Guarded, type MutexWorkerInput } from '../../support/mutex-worker.ts';
-import { until } from '../../support/workers.ts';
+import { collectMeanwhile, messageOf, until, untilOthersRest } from '../../support/workers.ts';
 
 const Account = struct('Account', { owner: u8, lock: mutex, balance: f64, name: string });
 
@@ -221,8 +221,6 @@ function start(role: MutexWorkerInput['role'], rounds = 0): Worker {
   return worker;
 }
 
-const messageOf = async (worker: Worker): Promise<unknown> => (await once(worker, 'message'))[0];
-
 describe('between threads', () => {
   test('each sees what the one before has done, whole, while another collects', async () => {
     const guarded = heap.new(Guarded, { text: '0' });
@@ -230,13 +228,7 @@ describe('between threads', () => {
     const rounds = 4000;
     const workers = [start('count', rounds), start('count', rounds), start('count', rounds)];
     const results = Promise.all(workers.map(messageOf));
-    const ends = Promise.all(workers.map((worker) => once(worker, 'exit')));
-    let running = true;
-    void ends.then(() => (running = false));
-    while (running) {
-      heap.gc();
-      await sleep(0);
-    }
+    await collectMeanwhile(heap, workers);
     expect(await results).toEqual([{ torn: 0 }, { torn: 0 }, { torn: 0 }]);
     expect([guarded.first, guarded.second, guarded.text]).toEqual([3 * rounds, 3 * rounds, String(3 * rounds)]);
     expect(guarded.lock.holder).toBe(0);
@@ -341,12 +333,7 @@ describe('between threads', () => {
     const ended = once(worker, 'exit');
     expect(await messageOf(worker)).toBe('waiting');
     const result = messageOf(worker);
-    await until('it waits', () =>
-      heap
-        .view()
-        .threadStates()
-        .every(([id, status]) => id === heap.threadId || status !== 'RUNNING'),
-    );
+    await untilOthersRest(heap);
     guarded.dispose();
     for (let i = 0; i < 5; i++) heap.gc();
     heap.verify();

@@ -23,7 +23,7 @@ import {
   u64,
 } from '../../../src/index.ts';
 import { Guarded, Job, Signals, type WaitWorkerInput } from '../../support/wait-worker.ts';
-import { until } from '../../support/workers.ts';
+import { collectMeanwhile, messageOf, until, untilOthersRest } from '../../support/workers.ts';
 
 let heap: Heap;
 
@@ -113,20 +113,12 @@ function start(role: WaitWorkerInput['role'], rounds = 0, index = 0): Worker {
   return worker;
 }
 
-const messageOf = async (worker: Worker): Promise<unknown> => (await once(worker, 'message'))[0];
-
 test('two threads wake each other, and a third collects all the time: no wake-up is lost', async () => {
   heap.roots.set('signals', heap.new(Signals, { widePing: -5n }));
   const rounds = 3000;
   const workers = [start('answer', rounds), start('ask', rounds)];
   const results = Promise.all(workers.map(messageOf));
-  const ends = Promise.all(workers.map((worker) => once(worker, 'exit')));
-  let running = true;
-  void ends.then(() => (running = false));
-  while (running) {
-    heap.gc();
-    await sleep(0);
-  }
+  await collectMeanwhile(heap, workers);
   expect(await results).toEqual([{ lost: 0 }, { lost: 0 }]);
   const { ping, pong, widePing, widePong } = heap.roots.get('signals', Signals)!;
   expect([ping.load(), pong.load()]).toEqual([rounds, rounds]);
@@ -141,12 +133,7 @@ test('a thread that waits in a scope holds nobody up, and what it waits for live
   const ended = once(worker, 'exit');
   const { address } = (await messageOf(worker)) as { address: number };
   const result = messageOf(worker);
-  await until('it waits', () =>
-    heap
-      .view()
-      .threadStates()
-      .every(([id, status]) => id === heap.threadId || status !== 'RUNNING'),
-  );
+  await untilOthersRest(heap);
   const from = performance.now();
   for (let i = 0; i < 5; i++) {
     heap.gc();
