@@ -12,7 +12,8 @@
  * thread is reaped that has started one, its lock is waited for as well.
  *
  * A browser can take a lock away from one who goes on: when it keeps a page for going back to it. Then PROC_LOCKED is 0
- * again, and a wait that was ended in this way is not begun again: such a thread's end is not noticed.
+ * again. So who gets the lock looks at that once more, after a turn of his event loop, before he reaps; and a wait that was
+ * ended in this way is not begun again: such a thread's end is not noticed.
  *
  * Nothing here refers to the heap from a lock that is held: what is held lives as long as the page.
  */
