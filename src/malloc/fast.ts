@@ -212,10 +212,10 @@ function pathsOver(
     if (last === 0) return (fromWindow(c, needzero) >>> 0) as Addr;
     const bitIndex = bitOf[top];
     if (needzero !== false) clearSmall(f64, last, slotSize[c]);
-    w[c] = top;
-    w[bitIndex >>> 5] |= 1 << bitIndex;
     const rest = (left[c] - 1) | 0;
     left[c] = rest;
+    w[c] = top;
+    w[bitIndex >>> 5] |= 1 << bitIndex;
     if (rest < 0) return (due(a, c, last as Addr) >>> 0) as Addr;
     return (last >>> 0) as Addr;
   }
@@ -337,17 +337,18 @@ function pathsOver(
     const record = (cacheOf[s] - gate[at | GATE_TAG]) | 0;
     // A span of this thread, in which no other frees, swept, inside a region; and an address.
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
+      const bits = w[s | SPAN_ALLOC_BITS];
       const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
       // Where a slot begins, and not one that the span itself hands out again.
       if (index >>> 0 < w[s | SPAN_FREEINDEX] >>> 0) {
-        const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
-        const c = (classes + record) | 0;
-        const top = w[c];
+        const bitIndex = (bits + index) | 0;
         const word = bitIndex >>> 5;
         const bit = 1 << bitIndex;
-        const rest = w[word] ^ bit;
-        if ((rest & bit) === 0 && (top & STACK_MASK) !== 0) {
-          w[word] = rest;
+        const old = w[word];
+        const c = (classes + record) | 0;
+        const top = w[c];
+        if ((old & bit) !== 0 && (top & STACK_MASK) !== 0) {
+          w[word] = old ^ bit;
           w[top] = ptr;
           bitOf[top] = bitIndex;
           w[c] = top + 2;
