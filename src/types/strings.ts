@@ -85,7 +85,7 @@ export function bytesCodec(env: Env): Scalar<Uint8Array> {
   function read(addr: number): Uint8Array {
     if (t.depth === 0) return callInRegion(env, read, addr);
     const from = i32[addr >>> 2]! >>> 0;
-    return Uint8Array.from(u8.subarray(from, from + i32[(addr + STRING_LEN) >>> 2]!));
+    return u8.slice(from, from + i32[(addr + STRING_LEN) >>> 2]!);
   }
 
   function write(addr: number, value: Uint8Array): void {

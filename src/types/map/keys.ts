@@ -17,6 +17,7 @@ import type { Mem } from '../../sys/mem.ts';
 import type { KeyName } from '../kinds.ts';
 import { checkInteger, INT_RANGES, type IntName } from '../scalars.ts';
 import { checkBytes } from '../strings.ts';
+import { DIRECT_ENCODE } from '../text.ts';
 import { hashInt, hashPair, hashThree, hashWords } from './hash.ts';
 import type { MapHost } from './host.ts';
 import { type Find, makeBytesFind, makeIntFind } from './probe.ts';
@@ -67,8 +68,6 @@ const LONG = -1;
 const POINTER = 3;
 const WORDS = 4;
 
-/** Longest text that is encoded character by character; beyond, the encoder is faster. */
-const DIRECT = 24;
 /** Bytes of a key that need no buffer of their own. */
 const SMALL = 1024;
 
@@ -84,32 +83,6 @@ function newScratch(bytes: number): Scratch {
   return { words, bytes: new Uint8Array(words.buffer), length: 0 };
 }
 
-/**
- * Encodes a text four characters to a word; false if it is not ASCII. Whole words are stored, since a processor waits
- * when it is to read a word that was just stored in parts.
- */
-function encodeAscii(text: string, words: Int32Array): boolean {
-  const n = text.length;
-  const whole = n & ~3;
-  let all = 0;
-  for (let i = 0; i < whole; i += 4) {
-    const a = text.charCodeAt(i);
-    const b = text.charCodeAt(i + 1);
-    const c = text.charCodeAt(i + 2);
-    const d = text.charCodeAt(i + 3);
-    all |= a | b | c | d;
-    words[i >>> 2] = a | (b << 8) | (c << 16) | (d << 24);
-  }
-  let rest = 0;
-  for (let i = whole; i < n; i++) {
-    const c = text.charCodeAt(i);
-    all |= c;
-    rest |= c << ((i & 3) << 3);
-  }
-  words[n >>> 2] = rest;
-  return all < 128;
-}
-
 /** A copy of the first bytes of some words. */
 function bytesIn(words: Int32Array, length: number): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset).slice(0, length);
@@ -119,6 +92,7 @@ function bytesIn(words: Int32Array, length: number): Uint8Array {
 function bytesOf(host: MapHost) {
   const { i32 } = host.mem;
   const small = newScratch(SMALL);
+  const smallWords = small.words;
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
@@ -154,7 +128,20 @@ function bytesOf(host: MapHost) {
   }
 
   function finishLong(length: number, k0: number, k1: number): number {
-    const hash = hashWords(scratch.words, length, k0, k1);
+    return tagLong(length, hashWords(scratch.words, length, k0, k1));
+  }
+
+  /** A text of at most SMALL characters, but more than INLINE, is the key. False if it is not ASCII: then it is not. */
+  function finishAscii(text: string, k0: number, k1: number): boolean {
+    const { length } = text;
+    const hash = hashWords(smallWords, length, k0, k1, text);
+    if (smallWords[(length >>> 2) + 1]! < 0) return false;
+    scratch = small;
+    tagLong(length, hash);
+    return true;
+  }
+
+  function tagLong(length: number, hash: number): number {
     scratch.length = length;
     tag[0] = length;
     tag[1] = hash;
@@ -171,9 +158,16 @@ function bytesOf(host: MapHost) {
 
   /** Whether the bytes at a slot's pointer are those of the loaded key; their number is the same. */
   function sameBytes(slot: number): boolean {
-    const { words, length } = scratch;
     const at = i32[slot + POINTER]! >>> 2;
-    const count = (length + 3) >>> 2;
+    const count = (tag[0]! + 3) >>> 2;
+    // An array that the compiler knows, for nearly all.
+    if (scratch !== small) return sameWords(at, count);
+    for (let i = 0; i < count; i++) if (i32[at + i] !== smallWords[i]) return false;
+    return true;
+  }
+
+  function sameWords(at: number, count: number): boolean {
+    const { words } = scratch;
     for (let i = 0; i < count; i++) if (i32[at + i] !== words[i]) return false;
     return true;
   }
@@ -199,7 +193,9 @@ function bytesOf(host: MapHost) {
   }
 
   return {
-    ...{ reserve, finish, finishInline },
+    ...{ reserve, finish, finishInline, finishAscii },
+    /** Of the loaded key, if that is longer than INLINE. */
+    hash: () => tag[1]!,
     /** Makes of a key's words what `inSlot` makes of its bytes, or `inHeap` of their address and number. */
     decode<T>(
       words: Int32Array,
@@ -217,7 +213,7 @@ function bytesOf(host: MapHost) {
 }
 
 function stringKeys(host: MapHost): KeyCodec {
-  const { reserve, finish, finishInline, decode, codec } = bytesOf(host);
+  const { reserve, finish, finishInline, finishAscii, hash, decode, codec } = bytesOf(host);
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -266,7 +262,7 @@ function stringKeys(host: MapHost): KeyCodec {
   /** Longer, or not ASCII. */
   function loadLong(text: string, k0: number, k1: number): number {
     const n = text.length;
-    if (n <= DIRECT && encodeAscii(text, reserve(n).words)) return finish(n, k0, k1);
+    if (n > INLINE && n <= DIRECT_ENCODE && finishAscii(text, k0, k1)) return hash();
     // At most 3 bytes a UTF-16 unit.
     return finish(encoder.encodeInto(text, reserve(n * 3).bytes).written, k0, k1);
   }
