@@ -22,6 +22,7 @@ import {
 import { buildGo } from './peers/go.ts';
 import { buildTlsf } from './peers/tlsf.ts';
 import { cpuTicks, judge, type Machine, machine, markdown, paint, terminal } from './report.ts';
+import { calls } from './suites/calls.ts';
 import { churn } from './suites/churn.ts';
 import { create } from './suites/create.ts';
 import { gcMalloc } from './suites/gc-malloc.ts';
@@ -44,7 +45,7 @@ import { replay } from './suites/replay.ts';
 import { structs } from './suites/structs.ts';
 import { threads } from './suites/threads.ts';
 
-const TYPED = [references, graph, map, mapThreads, structs, index];
+const TYPED = [references, calls, graph, map, mapThreads, structs, index];
 const COLLECTOR = [gcMark, gcTrees, gcPauses, gcPacing, gcMalloc];
 const OBSERVERS = [observeAnalyze, observeExplorer, observeProfile, observeSnapshot, observeTrace];
 const SUITES = [

@@ -3,19 +3,6 @@
 const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] as const;
 export type Access = (typeof ACCESSES)[number];
 
-/** What is done now and then; reported beside plain JS, without bars. */
-export const CALLS = [
-  'new',
-  'string read',
-  'string write',
-  'scope',
-  'hold',
-  'string read outside',
-  'map get outside',
-  'map set outside',
-] as const;
-export type Call = (typeof CALLS)[number];
-
 export interface Pass {
   /** Does some operations and returns a number made of what it read. */
   readonly run: () => number;
@@ -26,7 +13,7 @@ export interface Pass {
 }
 
 export interface Shape {
-  readonly access: Access | Call;
+  readonly access: Access;
   /** Every reference is kept for the next `RING` ones, in which case V8 cannot do without the object. */
   readonly kept: boolean;
   readonly elements: number;
@@ -44,8 +31,3 @@ export const OTHER_ELEMENTS = 64;
 
 /** Field values: small integers, which plain objects hold without a box. */
 export const fieldOf = (i: number): number => (i * 7) & 0xffff;
-
-/** As ids and names are: 6 to 24 characters of ASCII, each a flat string of its own. */
-export function textOf(i: number): string {
-  return Buffer.from(`user:${(i * 7919) % 1_000_003}${'-abcdefghijk'.slice(0, i % 13)}`, 'latin1').toString('latin1');
-}

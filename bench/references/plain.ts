@@ -1,7 +1,6 @@
 // The same on what a program in plain JavaScript has: instances of a class, in an array and linked to each other.
 import {
   type Access,
-  type Call,
   fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
@@ -10,7 +9,6 @@ import {
   RING,
   RING_MASK,
   type Shape,
-  textOf,
 } from './access.ts';
 
 class Item {
@@ -23,7 +21,7 @@ class Item {
   }
 }
 
-class Pair {
+export class Pair {
   a: number;
   b: number;
   constructor(a: number, b: number) {
@@ -32,34 +30,19 @@ class Pair {
   }
 }
 
-class Named {
-  name: string;
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
 export function openPlain({ access, kept, elements }: Shape): Pass {
   useOthers();
-  const make: Partial<Record<Access | Call, () => Pass>> = {
+  const make: Record<Access, () => Pass> = {
     at: () => throughArray(items(elements), kept),
     next: () => alongLinks(elements, kept),
     'scan of structs': () => scan(Array.from({ length: elements }, (_, i) => new Pair(fieldOf(i), i & 0xff))),
     'scan of references': () => scan(items(elements)),
-    new: () => creating(elements),
-    'string read': () => readingText(elements),
-    'string write': () => writingText(elements),
-    'string read outside': () => readingText(elements),
-    'map get outside': () => getting(elements),
-    'map set outside': () => setting(elements),
   };
-  const pass = make[access]?.();
-  if (pass === undefined) throw new Error(`plain JS has no ${access}`);
-  return pass;
+  return make[access]();
 }
 
 /** A dozen other classes, used by code that all of them go through. */
-function useOthers(): void {
+export function useOthers(): void {
   for (let k = 0; k < OTHERS; k++) {
     const field = `f${k}`;
     class Other {
@@ -153,58 +136,4 @@ function scan(xs: readonly { readonly a: number; readonly b: number }[]): Pass {
     return sum;
   };
   return { ops: xs.length, run };
-}
-
-function creating(n: number): Pass {
-  const made: Pair[] = new Array(n).fill(null);
-  const run = (): number => {
-    for (let i = 0; i < n; i++) made[i] = new Pair(i, 1);
-    return made[n - 1]!.a;
-  };
-  return { ops: n, run };
-}
-
-function readingText(n: number): Pass {
-  const list = Array.from({ length: n }, (_, i) => new Named(textOf(i)));
-  const run = (): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum = (sum + list[i]!.name.length) | 0;
-    return sum;
-  };
-  return { ops: n, run };
-}
-
-function writingText(n: number): Pass {
-  const list = Array.from({ length: n }, (_, i) => new Named(textOf(i)));
-  const texts = Array.from({ length: n }, (_, i) => textOf(i + 1));
-  const run = (): number => {
-    for (let i = 0; i < n; i++) list[i]!.name = texts[i]!;
-    return n;
-  };
-  return { ops: n, run };
-}
-
-/** A Map of `n` text keys, and other strings of the same text to ask it with. */
-function ages(n: number): { map: Map<string, number>; keys: string[] } {
-  const [known, keys] = [0, 1].map(() => Array.from({ length: n }, (_, i) => textOf(i))) as [string[], string[]];
-  return { map: new Map(known.map((key, i) => [key, fieldOf(i)])), keys };
-}
-
-function getting(n: number): Pass {
-  const { map, keys } = ages(n);
-  const run = (): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum = (sum + map.get(keys[i]!)!) | 0;
-    return sum;
-  };
-  return { ops: n, run };
-}
-
-function setting(n: number): Pass {
-  const { map, keys } = ages(n);
-  const run = (): number => {
-    for (let i = 0; i < n; i++) map.set(keys[i]!, i);
-    return n;
-  };
-  return { ops: n, run };
 }

@@ -4,18 +4,15 @@ import {
   f64,
   type Heap,
   i32,
-  map,
   type Ref,
   ref,
   type Slice,
   type StructKind,
   slice,
-  string,
   struct,
 } from '../../src/index.ts';
 import {
   type Access,
-  type Call,
   fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
@@ -24,20 +21,17 @@ import {
   RING,
   RING_MASK,
   type Shape,
-  textOf,
 } from './access.ts';
 
-const Item = struct('Item', {
+export const Item = struct('Item', {
   a: i32,
   b: i32,
   get next() {
     return ref(Item);
   },
 });
-type Item = Ref<typeof Item>;
-const Pair = struct('Pair', { a: i32, b: i32 });
-const Named = struct('Named', { name: string });
-const Ages = map(string, i32);
+export type Item = Ref<typeof Item>;
+export const Pair = struct('Pair', { a: i32, b: i32 });
 
 const BYTES = 1 << 30;
 
@@ -45,7 +39,7 @@ export function openSpanheap({ access, kept, elements }: Shape): Pass {
   // Off: passes free what they made, by its address.
   const heap = createHeap({ maxBytes: BYTES, gc: 'off' });
   useOthers(heap);
-  const make: Record<Access | Call, () => Pass> = {
+  const make: Record<Access, () => Pass> = {
     at: () => throughSlice(heap, elements, kept),
     next: () => alongPointers(heap, elements, kept),
     'scan of structs': () =>
@@ -58,20 +52,12 @@ export function openSpanheap({ access, kept, elements }: Shape): Pass {
         heap,
         heap.scope(() => references(heap, elements).hold()),
       ),
-    new: () => creating(heap, elements),
-    'string read': () => readingText(heap, elements),
-    'string write': () => writingText(heap, elements),
-    scope: () => scopes(heap, elements),
-    hold: () => holding(heap, elements),
-    'string read outside': () => readingTextOutside(heap, elements),
-    'map get outside': () => gettingOutside(heap, elements),
-    'map set outside': () => settingOutside(heap, elements),
   };
   return make[access]();
 }
 
 /** A dozen other structs, each made, followed, indexed and scanned, by code that all of them go through. */
-function useOthers(heap: Heap): void {
+export function useOthers(heap: Heap): void {
   for (let k = 0; k < OTHERS; k++) {
     const field = `f${k}`;
     const Other: StructKind = struct(`Other${k}`, {
@@ -105,7 +91,7 @@ function useOther(heap: Heap, kind: object, field: string): number {
   return sum;
 }
 
-function references(heap: Heap, n: number): Slice<Item | null> {
+export function references(heap: Heap, n: number): Slice<Item | null> {
   const list = heap.make(slice(ref(Item)), n);
   for (let i = 0; i < n; i++) list.set(i, heap.new(Item, { a: fieldOf(i), b: i & 0xff }));
   return list;
@@ -187,104 +173,4 @@ function scan(heap: Heap, list: Slice<Ref<typeof Pair>> | Slice<Item | null>): P
     return sum;
   };
   return { ops: list.length, run: () => heap.scope(pass) };
-}
-
-/** The objects of a pass are freed after it, by the address that even a stale reference has. */
-function creating(heap: Heap, n: number): Pass {
-  const made: Ref<typeof Pair>[] = new Array(n).fill(null);
-  const pass = (): number => {
-    for (let i = 0; i < n; i++) made[i] = heap.new(Pair, { a: i, b: 1 });
-    return made[n - 1]!.a;
-  };
-  const clear = (): void => {
-    for (const r of made) heap.raw.free((r as unknown as { $a: number }).$a >>> 0);
-  };
-  return { ops: n, run: () => heap.scope(pass), clear: () => heap.scope(clear) };
-}
-
-function named(heap: Heap, n: number): Ref<typeof Named>[] {
-  return Array.from({ length: n }, (_, i) => heap.new(Named, { name: textOf(i) }).hold());
-}
-
-function readingTextOutside(heap: Heap, n: number): Pass {
-  const list = named(heap, n);
-  const run = (): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum = (sum + list[i]!.name.length) | 0;
-    return sum;
-  };
-  return { ops: n, run };
-}
-
-function readingText(heap: Heap, n: number): Pass {
-  const { ops, run } = readingTextOutside(heap, n);
-  return { ops, run: () => heap.scope(run) };
-}
-
-/** A map of `n` text keys, and other strings of the same text to ask it with. */
-function ages(heap: Heap, n: number) {
-  const map = heap.new(Ages).hold();
-  for (let i = 0; i < n; i++) map.set(textOf(i), fieldOf(i));
-  return { map, keys: Array.from({ length: n }, (_, i) => textOf(i)) };
-}
-
-function gettingOutside(heap: Heap, n: number): Pass {
-  const { map, keys } = ages(heap, n);
-  const run = (): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum = (sum + map.get(keys[i]!)!) | 0;
-    return sum;
-  };
-  return { ops: n, run };
-}
-
-function settingOutside(heap: Heap, n: number): Pass {
-  const { map, keys } = ages(heap, n);
-  const run = (): number => {
-    for (let i = 0; i < n; i++) map.set(keys[i]!, i);
-    return n;
-  };
-  return { ops: n, run };
-}
-
-/** Each pass leaves the old texts behind, which are freed after it. */
-function writingText(heap: Heap, n: number): Pass {
-  const list = named(heap, n);
-  const texts = Array.from({ length: n }, (_, i) => textOf(i + 1));
-  const { i32: words } = heap.memory;
-  const pass = (): number => {
-    for (let i = 0; i < n; i++) list[i]!.name = texts[i]!;
-    return n;
-  };
-  const clear = (): void => {
-    for (const r of list) heap.raw.free(words[heap.addressOf(r) >>> 2]! >>> 0);
-  };
-  return { ops: n, run: () => heap.scope(pass), clear: () => heap.scope(clear) };
-}
-
-function scopes(heap: Heap, n: number): Pass {
-  let count = 0;
-  const inside = (): number => ++count;
-  return {
-    ops: n,
-    run: () => {
-      let sum = 0;
-      for (let i = 0; i < n; i++) sum = (sum + heap.scope(inside)) | 0;
-      return sum;
-    },
-  };
-}
-
-function holding(heap: Heap, n: number): Pass {
-  const xs = heap.scope(() => references(heap, n).hold());
-  const pass = (): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) {
-      const r = xs.at(i)!.hold();
-      sum = (sum + r.a) | 0;
-      r.dispose();
-    }
-    return sum;
-  };
-  return { ops: n, run: () => heap.scope(pass) };
 }

@@ -2,7 +2,6 @@
 // array. It has what a reference of ours has not: no check, no root, no type, and records of one size only.
 import {
   type Access,
-  type Call,
   fieldOf,
   OTHER_ELEMENTS,
   OTHER_ROUNDS,
@@ -69,7 +68,7 @@ function fill(buffer: Int32Array<SharedArrayBuffer>, n: number): Int32Array<Shar
 export function openViews({ access, kept, elements }: Shape): Pass {
   useOthers();
   fill(words, elements);
-  const make: Partial<Record<Access | Call, () => Pass>> = {
+  const make: Partial<Record<Access, () => Pass>> = {
     at: () => newView(elements, kept),
     next: () => alongLinks(elements, kept),
     'scan of structs': () => moving(elements),

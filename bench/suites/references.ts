@@ -1,4 +1,4 @@
-// What it costs to get at objects: new references, cursors, and the calls around them, beside plain JavaScript.
+// What it costs to get at objects: new references and cursors, beside plain JavaScript.
 import {
   type Bar,
   type Context,
@@ -11,7 +11,7 @@ import {
   type Suite,
   stat,
 } from '../harness.ts';
-import { type Access, CALLS, type Call, type Shape } from '../references/access.ts';
+import type { Access, Shape } from '../references/access.ts';
 import { spread, times } from '../report.ts';
 
 type Key = Shape;
@@ -19,8 +19,6 @@ type Key = Shape;
 const FEW = 4096;
 const MANY = 1_000_000;
 const NS = 'nsPerOp';
-/** Plain JS has no counterpart of these. */
-const OURS_ONLY: readonly Call[] = ['scope', 'hold'];
 
 const REFERENCES: readonly Key[] = (['at', 'next'] as const).flatMap((access) =>
   [false, true].map((kept) => ({ access, kept, elements: FEW })),
@@ -28,15 +26,13 @@ const REFERENCES: readonly Key[] = (['at', 'next'] as const).flatMap((access) =>
 const SCANS: readonly Key[] = (['scan of structs', 'scan of references'] as const).flatMap((access) =>
   [FEW, MANY].map((elements) => ({ access, kept: false, elements })),
 );
-const SINGLE: readonly Key[] = CALLS.map((access) => ({ access, kept: false, elements: FEW }));
 
 const isReference = ({ key }: Row<Key>): boolean => key.access === 'at' || key.access === 'next';
 const isScan = ({ key }: Row<Key>): boolean => key.access.startsWith('scan');
-const isCall = (row: Row<Key>): boolean => !isReference(row) && !isScan(row);
 
 function plan(context: Context): Plan<Key>[] {
   const budget = context.quick ? { warmMs: 250, ms: 100 } : { warmMs: 300, ms: 250 };
-  return [...REFERENCES, ...SCANS, ...SINGLE].map((key) => {
+  return [...REFERENCES, ...SCANS].map((key) => {
     const variants: Record<string, Plan<Key>['variants'][string]> = {};
     for (const variant of variantsOf(key.access)) {
       variants[variant] = nodeCase(context, 'case-references', { ...key, ...budget, variant });
@@ -45,30 +41,21 @@ function plan(context: Context): Plan<Key>[] {
   });
 }
 
-function variantsOf(access: Access | Call): readonly string[] {
+function variantsOf(access: Access): readonly string[] {
   if (access === 'at' || access === 'next' || access === 'scan of structs') return ['spanheap', 'instances', 'views'];
-  return OURS_ONLY.includes(access as Call) ? ['spanheap'] : ['spanheap', 'instances'];
+  return ['spanheap', 'instances'];
 }
 
-const NAMES: Readonly<Record<Access | Call, string>> = {
+const NAMES: Readonly<Record<Access, string>> = {
   at: 'xs.at(i), two fields',
   next: 'r = r.next, two fields',
   'scan of structs': 'slice(struct)',
   'scan of references': 'slice(ref(struct))',
-  new: 'heap.new(T, { a, b })',
-  'string read': 'read a string field, 6 to 24 characters',
-  'string write': 'write one',
-  scope: 'open and close a scope',
-  hold: 'hold() and dispose()',
-  'string read outside': 'read a string field outside of all scopes',
-  'map get outside': 'get of a map of 4 k text keys, outside',
-  'map set outside': 'set of one, outside',
 };
 
 function label({ access, kept, elements }: Key): string {
   if (access === 'at' || access === 'next') return `${NAMES[access]}, ${kept ? 'kept' : 'not kept'}`;
-  if (access.startsWith('scan')) return `scan of ${NAMES[access]}, ${elements === FEW ? '4 k' : '1 M'} elements`;
-  return NAMES[access];
+  return `scan of ${NAMES[access]}, ${elements === FEW ? '4 k' : '1 M'} elements`;
 }
 
 const cells = (row: Row<Key>, variants: readonly string[], peers: readonly string[]): string[] => [
@@ -93,12 +80,6 @@ export const references: Suite<Key> = {
       head: ['scan', 'spanheap', 'array of instances', 'one view that moves', '/instances'],
       rows: rows.filter(isScan).map((r) => cells(r, ['spanheap', 'instances', 'views'], ['instances'])),
       note: '4 k elements stay in the cache, 1 M do not.',
-    },
-    {
-      title: 'Other calls (ns, median and range)',
-      head: ['call', 'spanheap', 'plain JS', 'ratio'],
-      rows: rows.filter(isCall).map((r) => cells(r, ['spanheap', 'instances'], ['instances'])),
-      note: 'Plain JS: new Pair(a, b); reading and storing the pointer to a string, which copies nothing. Ours are in shared memory: text is decoded and encoded. outside: each call has to enter the heap and to leave it, which a scope does once for all that are in it.',
     },
   ],
   bars: (rows) => {

@@ -217,7 +217,7 @@ export class Binder {
   #mutex(kind: Kind, name: string): Codec {
     const place = makePlaceClass(this.#env, () => codec, name);
     const codec: Codec = this.#finish(kind, name, { ...mutexCodec(place), place }, false, false);
-    defineMutex(this.#env, place.Class);
+    defineMutex(this.#env, place);
     return codec;
   }
 

@@ -25,7 +25,7 @@ function throwRecursive(): never {
   );
 }
 
-export function defineMutex(env: Env, Class: PlaceClass['Class']): void {
+export function defineMutex(env: Env, { Class, make }: PlaceClass): void {
   const { t } = env;
   const { i32 } = env.mem;
   const locks = makeLocks(env, throwRecursive);
@@ -69,11 +69,11 @@ export function defineMutex(env: Env, Class: PlaceClass['Class']): void {
     tryLock(this: Place): boolean {
       return lock.call(this, 0) !== 'timed-out';
     },
-    withLock<T>(this: Place & Reference, fn: (state: 'ok' | 'abandoned') => T): T {
+    withLock<T>(this: Place, fn: (state: 'ok' | 'abandoned') => T): T {
       checkFunction(fn, 'withLock');
       checkLive(this);
       // The function may dispose of a persistent one, and what it refers to must stay until it is unlocked.
-      const own = this.$s.live === HELD ? this.hold() : this;
+      const own = this.$s.live === HELD ? make(this.$a) : this;
       const word = own.$a >>> 2;
       try {
         const state = lock.call(own) as 'ok' | 'abandoned';
@@ -86,7 +86,8 @@ export function defineMutex(env: Env, Class: PlaceClass['Class']): void {
           if (t.attached && locks.isMine(word)) locks.unlock(word, false);
         }
       } finally {
-        if (own !== this) own.dispose();
+        // A local one ends with its scope.
+        if (own !== this && own.$s.live === HELD) (own as Place & Reference).dispose();
       }
     },
     get holder(): number {

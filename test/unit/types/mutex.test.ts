@@ -87,20 +87,26 @@ describe('on one thread', () => {
     }
   });
 
-  test('what is locked stays until it is unlocked, even if its reference is given up meanwhile', () => {
-    const account = heap.new(Account);
-    const { lock } = account;
-    account.dispose();
-    const address = heap.addressOf(lock);
-    lock.withLock(() => {
-      lock.dispose();
-      heap.gc();
-      expect(heap.inspect(address)).toMatchObject({ type: 'Account' });
-      const others = Array.from({ length: 100 }, () => heap.addressOf(heap.new(Account).lock));
-      expect(others).not.toContain(address);
-    });
-    expect(() => lock.lock()).toThrow(StaleRefError);
-  });
+  test.each(['outside of scopes', 'in a scope'])(
+    'what is locked stays until it is unlocked, even if its reference is given up meanwhile, %s',
+    (where) => {
+      const account = heap.new(Account);
+      const { lock } = account;
+      account.dispose();
+      const address = heap.addressOf(lock);
+      const use = (): void =>
+        lock.withLock(() => {
+          lock.dispose();
+          heap.gc();
+          expect(heap.inspect(address)).toMatchObject({ type: 'Account' });
+          const others = Array.from({ length: 100 }, () => heap.addressOf(heap.new(Account).lock));
+          expect(others).not.toContain(address);
+        });
+      if (where === 'in a scope') heap.scope(use);
+      else use();
+      expect(() => lock.lock()).toThrow(StaleRefError);
+    },
+  );
 
   test('one that waits for itself, and one that has not locked, are errors that change nothing', () => {
     const { lock } = heap.new(Account);
