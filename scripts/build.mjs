@@ -100,9 +100,9 @@ const programs = {
   ...common,
   platform: 'node',
   loader: { '.css': 'text', '.html': 'text' },
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
+  // What packages that are CommonJS get of Node. Not by `createRequire`, which needs the file's address: a bundle that is CommonJS
+  // itself has none.
+  banner: { js: 'const require = (name) => process.getBuiltinModule(name);' },
 };
 await build({
   ...programs,

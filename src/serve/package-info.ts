@@ -1,8 +1,11 @@
 /** What the built programs know of the package they belong to: they all lie in dist, what they share in dist/chunks. */
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const DIST = new URL(/\/chunks\/[^/]*$/.test(import.meta.url) ? '..' : '.', import.meta.url);
+// In two steps: bundlers take a `new URL` with `import.meta.url` in it for an asset. A bundle that is CommonJS has no
+// address.
+const HERE = import.meta.url ?? pathToFileURL(process.argv[1] ?? '.').href;
+const DIST = new URL(/\/chunks\/[^/]*$/.test(HERE) ? '..' : '.', HERE);
 
 /** A file in the folder of the program that runs. */
 export function besideProgram(name: string): URL {

@@ -28,18 +28,18 @@ function packedFiles(): string[] {
   );
 }
 
-function run(program: string): string {
-  return execFileSync(process.execPath, ['--input-type=module', '-'], { input: program, encoding: 'utf8' }).trim();
+function run(program: string, type: 'module' | 'commonjs' = 'module'): string {
+  return execFileSync(process.execPath, [`--input-type=${type}`, '-'], { input: program, encoding: 'utf8' }).trim();
 }
 
 /** What a bundler makes of a program, for Node and minified. */
-async function bundle(contents: string): Promise<string> {
+async function bundle(contents: string, format: 'esm' | 'cjs' = 'esm'): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
     bundle: true,
     minify: true,
     platform: 'node',
-    format: 'esm',
+    format,
     write: false,
   });
   return outputFiles[0]!.text;
@@ -164,6 +164,26 @@ test.each([true, false])('explore in a bundle says that its files are elsewhere 
     await explore(createHeap({ maxBytes: 2 ** 24, shared: ${shared} })).catch((error) => console.log(error.message));
   `);
   expect(run(program)).toMatch(/^explore: .*'spanheap\/observe'/);
+});
+
+test('a bundle that is CommonJS has the observers, but for the page', async () => {
+  const program = `
+    import { createHeap } from 'spanheap';
+    import { explore, metricsText } from 'spanheap/observe';
+    const heap = createHeap({ maxBytes: 2 ** 24 });
+    metricsText(heap).then(({ body }) => console.log(body.includes('go_memstats_alloc_bytes')));
+    explore(heap).catch((error) => console.log(error.message));
+  `;
+  expect(run(await bundle(program, 'cjs'), 'commonjs')).toMatch(/^explore: .*'spanheap\/observe'.*\ntrue$/);
+});
+
+test('the observers have nothing that bundlers take for an asset or a `require` of their own', () => {
+  const texts = packedFiles().filter((file) => /^dist\/(observe|chunks\/.*)\.js$/.test(file));
+  expect(texts.length).toBeGreaterThan(1);
+  for (const file of texts) {
+    expect(built(file.slice('dist/'.length))).not.toMatch(/new URL\(.*import\.meta\.url/);
+    expect(built(file.slice('dist/'.length))).not.toContain('createRequire');
+  }
 });
 
 test('errors have their names also in a bundle where classes were renamed', async () => {
