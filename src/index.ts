@@ -63,9 +63,12 @@ export {
 export type {
   ArrayKind,
   AtomicKind,
+  IntKind,
+  KeyKind,
   Kind,
   MapKind,
   OfKind,
+  ReferableKind,
   RefKind,
   SliceKind,
   StringKind,
@@ -110,5 +113,6 @@ export type {
   SharedMap,
   Slice,
   SmallAtomic,
+  Synchronous,
   WeakReference,
 } from './types/values.ts';

@@ -40,8 +40,10 @@ export interface mutex extends OfKind<'mutex'> {}
 /** `string` is no name that TypeScript lets a type have. */
 export interface StringKind extends OfKind<'string'> {}
 
+/** The integers: what `atomic` takes. */
 export type IntKind = i8 | u8 | i16 | u16 | i32 | u32 | i64 | u64;
 export type ScalarKind = IntKind | f32 | f64 | bool;
+/** What can be the key of a map: what `map` takes first. */
 export type KeyKind = IntKind | StringKind | bytes;
 
 /** Fields in the order of their declaration. Reading one may run a getter of the user: read them of the layout. */

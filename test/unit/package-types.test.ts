@@ -61,6 +61,22 @@ heap.watch(new URL('worker.js'));
   expect(complaints({ module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }, program)).toBe('');
 });
 
+test('a package may export generic functions of all that the library takes: each type has a name for its declarations', () => {
+  const program = `
+import { atomic, map, u32, type Heap, type Infer, type IntKind, type KeyKind, type ReferableKind } from 'spanheap';
+export function rooted<T extends ReferableKind>(heap: Heap, name: string, kind: T): Infer<T> {
+  const found = heap.roots.get(name, kind) ?? heap.new(kind);
+  heap.roots.set(name, found);
+  return found;
+}
+export const counts = <K extends KeyKind>(key: K) => heap.new(map(key, u32));
+export const counter = <N extends IntKind>(n: N) => struct('Counter', { n: atomic(n) });
+export const { new: make, scope, roots: { get } } = heap;
+`;
+  const emitted = { noEmit: false, declaration: true, outDir: join(folder, 'out') };
+  expect(complaints({ module: 'nodenext', ...emitted }, program)).toBe('');
+});
+
 test('an editor offers of a heap only what is for its users', () => {
   for (const file of ['heap', 'heap-inside']) {
     const declared = readFileSync(join(folder, `node_modules/spanheap/dist/types/runtime/${file}.d.ts`), 'utf8');
