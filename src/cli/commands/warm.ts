@@ -1,11 +1,12 @@
 /** `spanheap warm`: writes down what V8 compiles of the library, so that programs start faster. */
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { node } from '../../base/platform.ts';
 import { cacheFileOf, type Library, packCode, readSource, scriptOf } from '../../node/library.ts';
 import { rehearse } from '../../node/rehearsal.ts';
 import { withoutOptions } from '../../node/v8-options.ts';
 import { writeWhole } from '../../serve/draft.ts';
-import { printable } from '../errors.ts';
+import { CliError, printable } from '../errors.ts';
 import { unwritable } from '../output.ts';
 import { formatBytes } from '../sizes.ts';
 
@@ -30,6 +31,7 @@ Examples:
 Exit code: 0 written, 1 the file cannot be written, 2 the command line is wrong.`;
 
 function warm(library: URL): void {
+  if (node === undefined) throw new CliError('warm: only Node starts programs with compiled code');
   const source = readSource(library.href);
   const script = scriptOf(source);
   // Functions that V8 has compiled to machine code it would compile so one by one in each thread, as soon as they run; that

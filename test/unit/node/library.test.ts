@@ -171,10 +171,17 @@ test('it shows what the module shows, and its stacks say the same', () => {
   expect(run(program).split('\n')).toEqual(['node.js', 'whenFirstShared', '', 'true true']);
 });
 
-function warm(): { status: number | null; stdout: string; stderr: string } {
+function warm(...options: string[]): { status: number | null; stdout: string; stderr: string } {
   const cli = join(folder, 'node_modules/spanheap/dist/cli.js');
-  return spawnSync(process.execPath, [cli, 'warm'], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [...options, cli, 'warm'], { encoding: 'utf8' });
 }
+
+test('where programs do not look for compiled code, spanheap warm writes none', () => {
+  const { status, stdout, stderr } = warm('--import', 'data:text/javascript,globalThis.Deno = {}');
+  expect([status, stdout]).toEqual([1, '']);
+  expect(stderr).toBe('spanheap: warm: only Node starts programs with compiled code\n');
+  expect(readdirSync(fileURLToPath(new URL('.', library))).filter((name) => name.endsWith('.cache'))).toEqual([]);
+});
 
 test('spanheap warm writes code that V8 takes, with the functions that are needed first', () => {
   const { status, stdout, stderr } = warm();
