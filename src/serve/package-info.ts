@@ -12,9 +12,10 @@ export function besideProgram(name: string): URL {
   return new URL(name, DIST);
 }
 
-/** The package's version; 'unknown' when it runs from elsewhere. */
+/** The package's version; 'unknown' when it runs from elsewhere, as in a bundle of another package. */
 export function packageVersion(): string {
   const manifest = besideProgram('../package.json');
   if (!existsSync(fileURLToPath(manifest))) return 'unknown';
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+  const { name, version } = JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string; version: string };
+  return name === 'spanheap' ? version : 'unknown';
 }

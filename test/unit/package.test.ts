@@ -1,7 +1,8 @@
 /** The package as it is built, imported as its users do. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { posix } from 'node:path';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
@@ -175,6 +176,25 @@ test('a bundle that is CommonJS has the observers, but for the page', async () =
     explore(heap).catch((error) => console.log(error.message));
   `;
   expect(run(await bundle(program, 'cjs'), 'commonjs')).toMatch(/^explore: .*'spanheap\/observe'.*\ntrue$/);
+});
+
+test('a bundle does not give the version of its program as that of the library', async () => {
+  const program = await bundle(`
+    import { createHeap } from 'spanheap';
+    import { metricsText } from 'spanheap/observe';
+    console.log((await metricsText(createHeap({ maxBytes: 2 ** 24 }))).body.match(/version="(.*)"/)[1]);
+  `);
+  const folder = mkdtempSync(join(tmpdir(), 'spanheap-bundle-'));
+  try {
+    mkdirSync(join(folder, 'dist'));
+    writeFileSync(join(folder, 'package.json'), '{ "name": "program", "version": "9.9.9" }');
+    writeFileSync(join(folder, 'dist/program.mjs'), program);
+    expect(execFileSync(process.execPath, [join(folder, 'dist/program.mjs')], { encoding: 'utf8' })).toBe(
+      'spanheap unknown\n',
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('the observers have nothing that bundlers take for an asset or a `require` of their own', () => {
