@@ -268,9 +268,13 @@ export function makeMapOps(host: MapHost, keys: KeyCodec, value: Codec): MapOps 
           continue;
         }
         const old = valueIn(slot);
-        const v = tables.runLocked(h, () => fn(old));
+        // The check as well: a getter of what was returned is code of the program, too.
+        const v = tables.runLocked(h, () => {
+          const made = fn(old);
+          if (made !== undefined) check(made, valueName);
+          return made;
+        });
         if (v !== undefined) {
-          check(v, valueName);
           hashOf(h, kept);
           if (slot !== 0) overwrite(h, table, slot, v);
           else fill(h, table, number, hash, v);
