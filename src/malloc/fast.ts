@@ -213,8 +213,8 @@ function pathsOver(
     const bitIndex = bitOf[top];
     if (needzero !== false) clearSmall(f64, last, slotSize[c]);
     const rest = (left[c] - 1) | 0;
-    left[c] = rest;
     w[c] = top;
+    left[c] = rest;
     w[bitIndex >>> 5] |= 1 << bitIndex;
     if (rest < 0) return (due(a, c, last as Addr) >>> 0) as Addr;
     return (last >>> 0) as Addr;

@@ -345,7 +345,10 @@ export interface Mutex extends Reference<'mutex'> {
    */
   lock(): 'ok' | 'abandoned';
   lock(timeoutMs: number): 'ok' | 'abandoned' | 'timed-out';
-  /** Takes the lock if nobody has it, or who has it is gone. Does not block. Throws an ArgumentError if this thread has it. */
+  /**
+   * Takes the lock if nobody has it, or who has it is gone, without saying which: `lock(0)` does. Does not block. Throws an
+   * ArgumentError if this thread has it.
+   */
   tryLock(): boolean;
   /** Gives the lock up, and wakes one that waits for it. Throws an ArgumentError if this thread does not have it. */
   unlock(): void;

@@ -56,7 +56,7 @@ describe('the examples', () => {
     const blocks = [...section.matchAll(/```ts\n([\s\S]*?)```/g)].map((m) => m[1]!);
     expect(blocks).toHaveLength(3);
     const heap = "import { createHeap } from 'spanheap';\nconst heap = createHeap();\n";
-    return `${heap}${blocks.join('')}export const used: NodeRef = makeTwo(heap, Node)[0]!;\naddPoint(used, { x: 1 });\n`;
+    return `${heap}${blocks.join('')}export const used: NodeRef = new Repository(heap, Node).add({});\naddPoint(used, { x: width([heap.new(Point)]) });\n`;
   }
 
   /** What the compiler complains about: it prints that, and ends with an error. */

@@ -18,7 +18,7 @@ import type { KeyName } from '../kinds.ts';
 import { checkInteger, INT_RANGES, type IntName } from '../scalars.ts';
 import { checkBytes } from '../strings.ts';
 import { DIRECT_ENCODE } from '../text.ts';
-import { hashInt, hashPair, hashThree, hashWords } from './hash.ts';
+import { hashInt, hashPair, hashThree, hashWords, makeTextHash } from './hash.ts';
 import type { MapHost } from './host.ts';
 import { type Find, makeBytesFind, makeIntFind } from './probe.ts';
 
@@ -93,6 +93,7 @@ function bytesOf(host: MapHost) {
   const { i32 } = host.mem;
   const small = newScratch(SMALL);
   const smallWords = small.words;
+  const hashText = makeTextHash(smallWords);
   /** What is loaded. */
   let scratch = small;
   const tag = new Int32Array(WORDS - 1);
@@ -134,7 +135,7 @@ function bytesOf(host: MapHost) {
   /** A text of at most SMALL characters, but more than INLINE, is the key. False if it is not ASCII: then it is not. */
   function finishAscii(text: string, k0: number, k1: number): boolean {
     const { length } = text;
-    const hash = hashWords(smallWords, length, k0, k1, text);
+    const hash = hashText(text, k0, k1);
     if (smallWords[(length >>> 2) + 1]! < 0) return false;
     scratch = small;
     tagLong(length, hash);

@@ -66,27 +66,27 @@ const fetched = new Int32Array(1);
  * on their way already: with 100 k such keys a search takes a tenth less.
  */
 export function makeBytesFind({ i32 }: Pick<Mem, 'i32'>, tag: Int32Array, sameRest: (slot: number) => boolean): Find {
-  function same(slot: number): boolean {
-    if (i32[slot] !== tag[0] || i32[slot + 1] !== tag[1] || i32[slot + 2] !== tag[2]) return false;
-    return tag[2]! >= 0 || sameRest(slot);
-  }
-
   return (groups, mask, hash, groupWords, slotWords) => {
     if (groups === 0) return 0;
     const full = fullCtrl(hash);
+    const t0 = tag[0]!;
+    const t1 = tag[1]!;
+    const t2 = tag[2]!;
     let g = firstGroup(hash, mask);
     for (let step = 1; ; step++) {
       const c = ((groups >>> 2) + Math.imul(g, groupWords)) | 0;
       const lo = i32[c]!;
       const hi = i32[c + 1]!;
-      if (tag[2]! < 0) fetched[0] = i32[c + LINE]! ^ i32[c + 2 * LINE]!;
+      if (t2 < 0) fetched[0] = i32[c + LINE]! ^ i32[c + 2 * LINE]!;
       for (let m = matching(lo, full); m !== 0; m &= m - 1) {
         const slot = (c + GROUP_CTRL_WORDS + Math.imul(firstOf(m), slotWords)) | 0;
-        if (same(slot)) return slot;
+        if (i32[slot] === t0 && i32[slot + 1] === t1 && i32[slot + 2] === t2 && (t2 >= 0 || sameRest(slot)))
+          return slot;
       }
       for (let m = matching(hi, full); m !== 0; m &= m - 1) {
         const slot = (c + GROUP_CTRL_WORDS + Math.imul(firstOf(m) + 4, slotWords)) | 0;
-        if (same(slot)) return slot;
+        if (i32[slot] === t0 && i32[slot + 1] === t1 && i32[slot + 2] === t2 && (t2 >= 0 || sameRest(slot)))
+          return slot;
       }
       if ((matchEmpty(lo) | matchEmpty(hi)) !== 0 || step > mask) return 0;
       g = (g + step) & mask;
