@@ -1,7 +1,6 @@
 // Calls that are made now and then: ours, and their like in plain JavaScript.
 import type { Call } from './calls/calls.ts';
-import { answer, type Budget, measure, taskOf } from './measure.ts';
-import type { Pass } from './references/access.ts';
+import { answer, type Budget, measurePasses, type Pass, taskOf } from './measure.ts';
 
 export interface CallsTask extends Budget {
   readonly call: Call;
@@ -14,10 +13,4 @@ async function open({ call, variant }: CallsTask): Promise<Pass> {
 }
 
 const task = taskOf<CallsTask>();
-const { run, ops, clear } = await open(task);
-let sink = 0;
-const step = (): number => {
-  sink = (sink + run()) | 0;
-  return ops;
-};
-answer(measure(step, task, clear).result(sink));
+answer(measurePasses(await open(task), task));

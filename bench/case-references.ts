@@ -1,6 +1,6 @@
 // What it costs to get at objects: through references of ours, on plain instances, through hand-written views.
-import { answer, type Budget, measure, taskOf } from './measure.ts';
-import type { Pass, Shape } from './references/access.ts';
+import { answer, type Budget, measurePasses, type Pass, taskOf } from './measure.ts';
+import type { Shape } from './references/access.ts';
 
 export const VARIANTS = ['spanheap', 'instances', 'views'] as const;
 
@@ -20,10 +20,4 @@ async function open(task: ReferencesTask): Promise<Pass> {
 }
 
 const task = taskOf<ReferencesTask>();
-const { run, ops, clear } = await open(task);
-let sink = 0;
-const step = (): number => {
-  sink = (sink + run()) | 0;
-  return ops;
-};
-answer(measure(step, task, clear).result(sink));
+answer(measurePasses(await open(task), task));

@@ -52,6 +52,24 @@ export function measure(batch: () => number, budget: Budget, between?: () => voi
   return timer;
 }
 
+/** What a case repeats: `run` does `ops` operations and returns a number made of what it read. */
+export interface Pass {
+  readonly run: () => number;
+  readonly ops: number;
+  /** After each pass, outside the timer: gives back what the pass left behind. */
+  readonly clear?: (() => void) | undefined;
+}
+
+/** Measures passes, after a warm-up. */
+export function measurePasses({ run, ops, clear }: Pass, budget: Budget): Measured {
+  let sink = 0;
+  const step = (): number => {
+    sink = (sink + run()) | 0;
+    return ops;
+  };
+  return measure(step, budget, clear).result(sink);
+}
+
 export function medianOf(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >>> 1;

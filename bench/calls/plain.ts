@@ -1,5 +1,6 @@
 // The same on what a program in plain JavaScript has, as far as it has it.
-import { fieldOf, type Pass } from '../references/access.ts';
+import type { Pass } from '../measure.ts';
+import { fieldOf } from '../references/access.ts';
 import { Pair, useOthers } from '../references/plain.ts';
 import { type Call, ELEMENTS, longTextOf, textOf } from './calls.ts';
 

@@ -1,6 +1,7 @@
 // Calls of ours, in a heap that a dozen other types are used in as well.
 import { createHeap, type Heap, i32, map, mutex, type Ref, string, struct, u32 } from '../../src/index.ts';
-import { fieldOf, type Pass } from '../references/access.ts';
+import type { Pass } from '../measure.ts';
+import { fieldOf } from '../references/access.ts';
 import { Pair, references, useOthers } from '../references/spanheap.ts';
 import { type Call, ELEMENTS, longTextOf, MANY_HELD, textOf } from './calls.ts';
 

@@ -3,15 +3,6 @@
 const ACCESSES = ['at', 'next', 'scan of structs', 'scan of references'] as const;
 export type Access = (typeof ACCESSES)[number];
 
-export interface Pass {
-  /** Does some operations and returns a number made of what it read. */
-  readonly run: () => number;
-  /** Operations of one pass. */
-  readonly ops: number;
-  /** After each pass, outside the timer: gives back what the pass left behind. */
-  readonly clear?: (() => void) | undefined;
-}
-
 export interface Shape {
   readonly access: Access;
   /** Every reference is kept for the next `RING` ones, in which case V8 cannot do without the object. */

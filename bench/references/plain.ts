@@ -1,15 +1,6 @@
 // The same on what a program in plain JavaScript has: instances of a class, in an array and linked to each other.
-import {
-  type Access,
-  fieldOf,
-  OTHER_ELEMENTS,
-  OTHER_ROUNDS,
-  OTHERS,
-  type Pass,
-  RING,
-  RING_MASK,
-  type Shape,
-} from './access.ts';
+import type { Pass } from '../measure.ts';
+import { type Access, fieldOf, OTHER_ELEMENTS, OTHER_ROUNDS, OTHERS, RING, RING_MASK, type Shape } from './access.ts';
 
 class Item {
   a: number;

@@ -1,4 +1,5 @@
 // References of ours: local ones in a scope a pass, and cursors.
+
 import {
   createHeap,
   f64,
@@ -11,17 +12,8 @@ import {
   slice,
   struct,
 } from '../../src/index.ts';
-import {
-  type Access,
-  fieldOf,
-  OTHER_ELEMENTS,
-  OTHER_ROUNDS,
-  OTHERS,
-  type Pass,
-  RING,
-  RING_MASK,
-  type Shape,
-} from './access.ts';
+import type { Pass } from '../measure.ts';
+import { type Access, fieldOf, OTHER_ELEMENTS, OTHER_ROUNDS, OTHERS, RING, RING_MASK, type Shape } from './access.ts';
 
 export const Item = struct('Item', {
   a: i32,

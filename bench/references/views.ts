@@ -1,16 +1,7 @@
 // The same on records in shared memory as one writes it by hand: a small object per access, with getters over a typed
 // array. It has what a reference of ours has not: no check, no root, no type, and records of one size only.
-import {
-  type Access,
-  fieldOf,
-  OTHER_ELEMENTS,
-  OTHER_ROUNDS,
-  OTHERS,
-  type Pass,
-  RING,
-  RING_MASK,
-  type Shape,
-} from './access.ts';
+import type { Pass } from '../measure.ts';
+import { type Access, fieldOf, OTHER_ELEMENTS, OTHER_ROUNDS, OTHERS, RING, RING_MASK, type Shape } from './access.ts';
 
 const WORDS = 3;
 const A = 0;
