@@ -234,8 +234,8 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
         if (m[s | SPAN_STATE] !== SPAN_STATE_IN_USE) continue;
         last = s;
         base = m[s];
-        div = m[s | SPAN_DIV];
-        bits = m[s | SPAN_GCMARK_BITS];
+        div = m[s + SPAN_DIV];
+        bits = m[s + SPAN_GCMARK_BITS];
       }
       const slot = imul((p - base) >>> 3, div >>> DIV_SHIFT) >>> div;
       const bitIndex = (bits + slot) | 0;
@@ -286,9 +286,9 @@ export function makeMarker(t: Proc, table: TypeTable): Marker {
       const s = spanAt[i];
       if (s !== last) {
         last = s;
-        size = m[s | SPAN_ELEMSIZE];
+        size = m[s + SPAN_ELEMSIZE];
         base = m[s];
-        types = m[s | SPAN_TYPES];
+        types = m[s + SPAN_TYPES];
         noscan = m[s | SPAN_CLASS] & 1;
         lastType = -1;
       }

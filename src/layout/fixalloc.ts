@@ -5,7 +5,7 @@
  * deferred-free records; one for the collector's work buffers, one for special records.
  */
 
-/** Words of a record. */
+/** Words of a record, or of a part of it. */
 export const FIX_SIZE = 0;
 /** First freed record; each holds the next in its first word. */
 export const FIX_LIST = 1;
@@ -18,6 +18,8 @@ export const FIX_CHUNK_WORDS = 4;
 export const FIX_IN_USE = 5;
 /** Words taken from the persistent region, in all. */
 export const FIX_TAKEN = 6;
+/** Parts of a record, a chunk's words divided by that from each other; 1 for all but spans (layout/span.ts). */
+export const FIX_PARTS = 7;
 export const FIX_WORDS = 8;
 
 /** Room for this many size classes: MAX_SIZE_CLASSES. */

@@ -8,14 +8,14 @@
 /** First word of every heap: "SpHe" read as little-endian ASCII. */
 export const MAGIC = 0x65487053;
 /** Raised whenever the meaning of any shared word changes. */
-export const LAYOUT_VERSION = 16;
+export const LAYOUT_VERSION = 17;
 
 /** Words of a cache line. */
 export const LINE = 16;
 
 export const H_MAGIC = 0;
 /**
- * Words 1 … 13 are always 0. A page without span has record 0, so these are read where a span's owner, class and bits
+ * Words 1 … 13 are always 0. A page without span has record 0, so these are read where a span’s owner, class and state
  * would be: the fast path of `free` needs no test for "no span", the owner 0 is nobody.
  */
 export const H_NO_SPAN = 1;

@@ -7,7 +7,7 @@
  */
 import { ARENA_BITS, ARENA_EPOCH, ARENA_NEXT, ARENA_USED, ARENA_WORDS, PIECE_WORDS } from './bits-arena.ts';
 import { CENTRAL_LOCK, CENTRAL_SETS, CENTRAL_WORDS, SET_WORDS } from './central.ts';
-import { GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
+import { FIXALLOC_CHUNK, GC_BITS_CHUNK, MAX_SIZE_CLASSES, MAX_SPAN_CLASSES, PAGE_SIZE } from './constants.ts';
 import './registry-map.ts';
 import './registry-pacer.ts';
 import './registry-pages.ts';
@@ -208,6 +208,9 @@ import {
   SPAN_NEXT,
   SPAN_NPAGES,
   SPAN_OWNER,
+  SPAN_PART,
+  SPAN_PART_WORDS,
+  SPAN_PARTS,
   SPAN_PREV,
   SPAN_REMOTE_NEXT,
   SPAN_REMOTE_QUEUED,
@@ -220,7 +223,6 @@ import {
   SPAN_TABLE_CLASS,
   SPAN_TYPES,
   SPAN_TYPES_LESS_BITS,
-  SPAN_WORDS,
 } from './span.ts';
 
 defineStruct('header', 'mheap', HEADER_WORDS, {
@@ -285,7 +287,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   snapshot: [SNAP_STATE, 'words', 'atomic', SNAP_WORDS],
 });
 
-defineStruct('mspan', 'mspan', SPAN_WORDS, {
+defineStruct('mspan', 'mspan', SPAN_PARTS * SPAN_PART, {
   base: [SPAN_BASE, 'addr', 'immutable'],
   owner: [SPAN_OWNER, 'u32', 'racy'],
   spanclass: [SPAN_CLASS, 'u32', 'immutable'],
@@ -418,7 +420,11 @@ const agree: Record<string, boolean> = {
     1 << STACK_SHIFT === STACK_WORDS && 2 * REUSE_MAX + 2 === STACK_WORDS,
   'proc and class records are aligned': PROC_CLASSES % MC_WORDS === 0 && PROC_WORDS % STACK_WORDS === 0,
   'reuse stacks are aligned to their size': PROC_STACKS % STACK_WORDS === 0 && ROOM_WORDS % STACK_WORDS === 0,
-  'record 0 reads as a span of nobody': H_NO_SPAN <= SPAN_CACHE && SPAN_DIV < H_VERSION && SPAN_OWNER < H_VERSION,
+  'record 0 reads as a span of nobody that is dead': [SPAN_CACHE, SPAN_CLASS, SPAN_STATE, SPAN_OWNER].every(
+    (word) => word >= H_NO_SPAN && word < H_VERSION,
+  ),
+  'a chunk of fixalloc is of all parts of as many spans':
+    SPAN_PART * SPAN_PARTS * 4 === FIXALLOC_CHUNK && SPAN_PART % SPAN_PART_WORDS === 0,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,

@@ -1,8 +1,12 @@
 /**
  * Span record (Go: `mspan`): a run of pages that holds objects of one span class, or one large object.
  *
- * Two cache lines. The first is all that marking reads, and the fast path of `free`. Records are never zeroed on reuse, so
- * that `sweepgen` survives (Go does the same).
+ * A record is in four parts of eight words, SPAN_PART words apart, so that what is read together is close together for all
+ * spans. `free` reads the first part only. In a large heap it needs that of another span each time, and waits for it: what
+ * matters is how many of them the processor's caches and its table of pages hold. Marking reads the first two. `s | SPAN_X`
+ * is right for the words of the first part only.
+ *
+ * Records are never zeroed on reuse, so that `sweepgen` survives (Go does the same).
  *
  * Which slots are free, for a span of small objects:
  *
@@ -16,7 +20,12 @@
  * the span itself cannot hand out: `nelems` less the 0 bits at or above `freeindex`.
  */
 
-// Words 0 … 4 are those that `free` reads.
+/** Parts of a record, and words of one. */
+export const SPAN_PARTS = 4;
+export const SPAN_PART_WORDS = 8;
+/** Words from one part of a record to the next: a chunk of fixalloc has the first parts of its records, then the second, … */
+export const SPAN_PART = 1024;
+
 /** Addr of the first byte. */
 export const SPAN_BASE = 0;
 /**
@@ -36,75 +45,75 @@ export const SPAN_FREEINDEX = 3;
 /** Bit index (word × 32 + bit, counted from the start of allocator memory) of slot 0's bit. Set by `setAllocBits`. */
 export const SPAN_ALLOC_BITS = 4;
 export const SPAN_CLASS = 5;
-/** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
-export const SPAN_GCMARK_BITS = 6;
-/** Bytes of a slot; for a large object npages × PAGE_SIZE. */
-export const SPAN_ELEMSIZE = 7;
 /** One of the SPAN_STATE_ values below. Stored last on allocation: the publication point. */
-export const SPAN_STATE = 8;
-/**
- * With G the heap's: G−2 to be swept, G−1 being swept, G swept and nobody's, G+3 swept and a thread's. G+1: it was a
- * thread's when the last cycle ended, to be swept, and nobody's: owner and cache mean nothing.
- */
-export const SPAN_SWEEPGEN = 9;
-/**
- * Of a scan span: SPAN_TYPES less SPAN_ALLOC_BITS. Where the bit of a slot is known, as on the reuse stack, that much
- * further is its type number.
- */
-export const SPAN_TYPES_LESS_BITS = 10;
-/** The same word, of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
-export const SPAN_TINY_COUNTED = 10;
+export const SPAN_STATE = 6;
+/** Id of the proc that alone may hand out and take back slots; 0: the mcentral lock guards them. */
+export const SPAN_OWNER = 7;
+
+/** Bit index of slot 0's mark bit (Go: `gcmarkBits`). */
+export const SPAN_GCMARK_BITS = SPAN_PART;
+/** Object index without division: see SizeClassTable.div. */
+export const SPAN_DIV = SPAN_PART + 1;
+/** Its bits below the factor. */
+export const DIV_SHIFT = 8;
+/** Bytes of a slot; for a large object npages × PAGE_SIZE. */
+export const SPAN_ELEMSIZE = SPAN_PART + 2;
 /**
  * Side table of the slots, 0 if none. Scan spans: index in 16-bit units of slot 0's type number. Spans of tiny
  * blocks: word index of slot 0's tiny mask (low half: first bytes, high half: last bytes of the objects in it).
  */
-export const SPAN_TYPES = 11;
-/** Id of the proc that alone may hand out and take back slots; 0: the mcentral lock guards them. */
-export const SPAN_OWNER = 12;
-/** Object index without division: see SizeClassTable.div. */
-export const SPAN_DIV = 13;
-/** Its bits below the factor. */
-export const DIV_SHIFT = 8;
-export const SPAN_ALLOC_COUNT = 14;
+export const SPAN_TYPES = SPAN_PART + 3;
+/**
+ * Of a scan span: SPAN_TYPES less SPAN_ALLOC_BITS. Where the bit of a slot is known, as on the reuse stack, that much
+ * further is its type number.
+ */
+export const SPAN_TYPES_LESS_BITS = SPAN_PART + 4;
+/** The same word, of a span of tiny blocks: objects in it that TM_TINY_ALLOCS counts, and that nobody has freed since. */
+export const SPAN_TINY_COUNTED = SPAN_PART + 4;
+/**
+ * With G the heap's: G−2 to be swept, G−1 being swept, G swept and nobody's, G+3 swept and a thread's. G+1: it was a
+ * thread's when the last cycle ended, to be swept, and nobody's: owner and cache mean nothing.
+ */
+export const SPAN_SWEEPGEN = SPAN_PART + 5;
+export const SPAN_ALLOC_COUNT = SPAN_PART + 6;
 /** Word index of the deferred-free bits: slots that other threads freed and the owner has yet to take; 0 if none. */
-export const SPAN_DEFER = 15;
+export const SPAN_DEFER = SPAN_PART + 7;
 
-export const SPAN_NELEMS = 16;
-export const SPAN_NPAGES = 17;
+export const SPAN_NELEMS = 2 * SPAN_PART;
+export const SPAN_NPAGES = 2 * SPAN_PART + 1;
 /** Next span on the owner's stack of spans with deferred frees. */
-export const SPAN_REMOTE_NEXT = 18;
+export const SPAN_REMOTE_NEXT = 2 * SPAN_PART + 2;
 /** 1 while the span is on that stack. */
-export const SPAN_REMOTE_QUEUED = 19;
+export const SPAN_REMOTE_QUEUED = 2 * SPAN_PART + 3;
 /** First special record, sorted by (offset, kind). */
-export const SPAN_SPECIALS = 20;
+export const SPAN_SPECIALS = 2 * SPAN_PART + 4;
 /** Sweep generation of the sweep that handled them last, as it was while that went on (one below the heap's). */
-export const SPAN_SPECIALS_GEN = 21;
+export const SPAN_SPECIALS_GEN = 2 * SPAN_PART + 5;
 /** Which list that is: one of the LIST_ values below. */
-export const SPAN_LIST = 22;
+export const SPAN_LIST = 2 * SPAN_PART + 6;
 /** Bytes the user asked for, of a large object. */
-export const SPAN_LARGE_SIZE = 23;
+export const SPAN_LARGE_SIZE = 2 * SPAN_PART + 7;
 /**
  * The same word, of a span of small objects: which slots may have specials. Bit i is for slots with i in the low 5 bits of
  * their index; 0 while the span has none. Specials lock; the owner looks at it without.
  */
-export const SPAN_SPECIAL_SLOTS = 23;
+export const SPAN_SPECIAL_SLOTS = 2 * SPAN_PART + 7;
+
 /**
  * What the record keeps when it is freed, so that its next use rarely needs the heap lock: the words of each of its
  * two bitmaps and the epoch they were cut in; its side table and the size class that one is for.
  */
-export const SPAN_BITS_WORDS = 24;
-export const SPAN_BITS_EPOCH = 25;
-export const SPAN_TABLE = 26;
-export const SPAN_TABLE_CLASS = 27;
+export const SPAN_BITS_WORDS = 3 * SPAN_PART;
+export const SPAN_BITS_EPOCH = 3 * SPAN_PART + 1;
+export const SPAN_TABLE = 3 * SPAN_PART + 2;
+export const SPAN_TABLE_CLASS = 3 * SPAN_PART + 3;
 /** Neighbours in the list the span is on. */
-export const SPAN_PREV = 28;
-export const SPAN_NEXT = 29;
+export const SPAN_PREV = 3 * SPAN_PART + 4;
+export const SPAN_NEXT = 3 * SPAN_PART + 5;
 /** Slots that GC_HEAP_LIVE counts: those alive after the last sweep; all, once a thread has allocated from the span. */
-export const SPAN_COUNTED = 30;
+export const SPAN_COUNTED = 3 * SPAN_PART + 6;
 /** 1: free slots may hold old data. */
-export const SPAN_NEEDZERO = 31;
-
-export const SPAN_WORDS = 32;
+export const SPAN_NEEDZERO = 3 * SPAN_PART + 7;
 
 /** The record is free (Go: `mSpanDead`). */
 export const SPAN_STATE_DEAD = 0;

@@ -270,7 +270,7 @@ function pathsOver(
     if (last === 0) {
       const addr = small(tinyRecord, true);
       const s = w[(spans + (addr >>> PAGE_SHIFT)) | 0];
-      return beginTiny(addr, (w[s | SPAN_TYPES] + (((addr - w[s]) | 0) >>> 4)) | 0, size);
+      return beginTiny(addr, (w[s + SPAN_TYPES] + (((addr - w[s]) | 0) >>> 4)) | 0, size);
     }
     const bitIndex = w[top | 1];
     const s = w[(spans + (last >>> PAGE_SHIFT)) | 0];
@@ -280,7 +280,7 @@ function pathsOver(
     const left = (w[tinyRecord | MC_LEFT] - 1) | 0;
     w[tinyRecord | MC_LEFT] = left;
     if (left < 0) due(a, tinyRecord, last as Addr);
-    return beginTiny(last, (w[s | SPAN_TYPES] + ((bitIndex - w[s | SPAN_ALLOC_BITS]) | 0)) | 0, size);
+    return beginTiny(last, (w[s + SPAN_TYPES] + ((bitIndex - w[s | SPAN_ALLOC_BITS]) | 0)) | 0, size);
   }
 
   /** An object is the first of a block, whose mask is `word`; of two blocks the one with more room left is the current one. */
@@ -304,7 +304,7 @@ function pathsOver(
     const last = w[top];
     if (last !== 0) {
       const s = w[(spans + (last >>> PAGE_SHIFT)) | 0];
-      m16[(w[s | SPAN_TYPES_LESS_BITS] + bitOf[top]) | 0] = type;
+      m16[(w[s + SPAN_TYPES_LESS_BITS] + bitOf[top]) | 0] = type;
       return small(c, needzero);
     }
     const window = windows[c];
@@ -376,20 +376,20 @@ function pathsOver(
     const record = (w[s | SPAN_CACHE] - gate[at | GATE_TAG]) | 0;
     if ((record & ~CLASSES_MASK) === 0 && ptr >>> 0 === ptr) {
       const index = exactIndex((ptr - w[s]) | 0, w[s | SPAN_INVERSE]);
-      if (index >>> 0 < w[s | SPAN_NELEMS]) {
+      if (index >>> 0 < w[s + SPAN_NELEMS]) {
         const bitIndex = (w[s | SPAN_ALLOC_BITS] + index) | 0;
         const word = bitIndex >>> 5;
         const bit = 1 << bitIndex;
         const rest = w[word] ^ bit;
         if ((rest & bit) === 0) {
-          const taken = w[s | SPAN_ALLOC_COUNT] - 1;
+          const taken = w[s + SPAN_ALLOC_COUNT] - 1;
           if (index < w[s | SPAN_FREEINDEX] || taken === 0) {
             a.cache.freeSlot(s as SpanRef, index);
             return;
           }
           w[word] = rest;
-          w[s | SPAN_ALLOC_COUNT] = taken;
-          w[s | SPAN_NEEDZERO] = 1;
+          w[s + SPAN_ALLOC_COUNT] = taken;
+          w[s + SPAN_NEEDZERO] = 1;
           w[(classes + record) | MC_DIRECT]++;
           return;
         }

@@ -212,7 +212,7 @@ export class Malloc implements Gate {
   freeOwn(ptr: number): void {
     const m = this.#m;
     const s = m[this.t.mem.plan.spans + (ptr >>> PAGE_SHIFT)];
-    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s | SPAN_DEFER] === 0 && !isHeld(m);
+    const own = ownerOf(m, s as SpanRef) === this.t.id && m[s + SPAN_DEFER] === 0 && !isHeld(m);
     // A manual span is its thread's as well, and holds no objects.
     if (!own || m[s | SPAN_STATE] !== SPAN_STATE_IN_USE || ptr >>> 0 !== ptr) freeSlow(this, ptr);
     else if (m[s | SPAN_CLASS] === this.tinySpanClass) this.#freeTiny(ptr, s, ((ptr - m[s]) | 0) >>> 4);
@@ -224,7 +224,7 @@ export class Malloc implements Gate {
     const m = this.#m;
     const index = slotIndex(m, s, ptr);
     const bitIndex = m[s | SPAN_ALLOC_BITS] + index;
-    const live = (m[bitIndex >>> 5] & (1 << bitIndex)) !== 0 && (ptr - m[s]) >>> 0 === index * m[s | SPAN_ELEMSIZE];
+    const live = (m[bitIndex >>> 5] & (1 << bitIndex)) !== 0 && (ptr - m[s]) >>> 0 === index * m[s + SPAN_ELEMSIZE];
     if (!live || maySpecial(m, s, index) || m[H_WRITE_BARRIER] !== 0) freeSlow(this, ptr);
     else this.cache.freeSlot(s, index);
   }
@@ -232,7 +232,7 @@ export class Malloc implements Gate {
   /** An object in a tiny block; with the last one goes the block, unless it is the one being filled. */
   #freeTiny(ptr: number, s: number, index: number): void {
     const m = this.#m;
-    const word = m[s | SPAN_TYPES] + index;
+    const word = m[s + SPAN_TYPES] + index;
     const mask = m[word];
     const start = (ptr - m[s] - (index << 4)) | 0;
     const rest = tinyWithout(mask, start);

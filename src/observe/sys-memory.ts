@@ -11,7 +11,7 @@ import {
 } from '../layout/header.ts';
 import { CHUNK_WORDS } from '../layout/pages.ts';
 import { METER_WORDS, PROC_STACKS } from '../layout/proc.ts';
-import { SPAN_WORDS } from '../layout/span.ts';
+import { SPAN_PART_WORDS, SPAN_PARTS } from '../layout/span.ts';
 import { gatesInUse } from '../malloc/gate.ts';
 import { roomEnd } from '../spans/reuse-stack.ts';
 import type { Mem } from '../sys/mem.ts';
@@ -46,7 +46,7 @@ export function readSysMemory(mem: Mem): SysMemory {
   const room = roomEnd(mem) - plan.reuseRoom;
   const gates = gatesInUse(mem) * GATE_WORDS;
   return {
-    mspanInuse: fix(FIX_SPANS, FIX_IN_USE) * SPAN_WORDS * 4,
+    mspanInuse: fix(FIX_SPANS, FIX_IN_USE) * SPAN_PARTS * SPAN_PART_WORDS * 4,
     mspanSys: mspan * 4,
     mcacheInuse: (attachedProcs(mem).length * record + room) * 4,
     mcacheSys: (usedProcs(mem).length * record + room) * 4,

@@ -35,11 +35,11 @@ import {
 } from '../layout/header.ts';
 import { planMeta } from '../layout/plan.ts';
 import { H_PROFILE_DEPTH, H_PROFILE_RATE } from '../layout/profile.ts';
-import { SPAN_WORDS } from '../layout/span.ts';
+import { SPAN_PART_WORDS, SPAN_PARTS } from '../layout/span.ts';
 import { SPECIAL_WORDS } from '../layout/special.ts';
 import { PageAlloc } from '../pages/page-alloc.ts';
 import { bitsWords } from '../spans/bits-arena.ts';
-import { fixInit } from '../spans/fixalloc.ts';
+import { fixFirst, fixInit } from '../spans/fixalloc.ts';
 import { SizeClassTable } from '../spans/size-classes.ts';
 import { attachMem, type Buffer, bytesWithReach, type Mem, reserveMem } from '../sys/mem.ts';
 import type { CheckedOptions } from './options.ts';
@@ -73,10 +73,10 @@ export function initMem(o: CheckedOptions): Mem {
   m[H_SIZE_CLASSES] = o.classes.count;
   m[H_SWEEPGEN] = FIRST_SWEEPGEN;
   m[H_ZEROBASE] = ZEROBASE;
-  m[H_EMPTY_SPAN] = plan.persistent;
-  m[H_PERSISTENT_NEXT] = plan.persistent + SPAN_WORDS;
+  m[H_PERSISTENT_NEXT] = plan.persistent;
   m[H_BITS_REGION_NEXT] = plan.gcBits;
-  fixInit(mem, FIX_SPANS, SPAN_WORDS);
+  fixInit(mem, FIX_SPANS, SPAN_PART_WORDS, SPAN_PARTS);
+  m[H_EMPTY_SPAN] = fixFirst(mem, FIX_SPANS);
   fixInit(mem, FIX_SPECIALS, SPECIAL_WORDS);
   for (let c = 1; c <= o.classes.count; c++) {
     const isTiny = c === o.classes.tinyClass;

@@ -55,11 +55,13 @@ import {
   SPAN_LARGE_SIZE,
   SPAN_LARGE_TYPE,
   SPAN_NELEMS,
+  SPAN_PART,
+  SPAN_PART_WORDS,
+  SPAN_PARTS,
   SPAN_STATE,
   SPAN_STATE_DEAD,
   SPAN_TINY_COUNTED,
   SPAN_TYPES,
-  SPAN_WORDS,
 } from '../../layout/span.ts';
 import { stackEnd, stackStart } from '../../spans/reuse-stack.ts';
 import type { Mem } from '../../sys/mem.ts';
@@ -165,7 +167,7 @@ export class WordNames {
     const add = (field: string, from: number, words: number): void => {
       this.#spanWords.push({ ref, from, to: from + words, field });
     };
-    add('', ref, SPAN_WORDS);
+    for (let part = 0; part < SPAN_PARTS; part++) add('', ref + part * SPAN_PART, SPAN_PART_WORDS);
     if (m[ref + SPAN_STATE] === SPAN_STATE_DEAD || m[ref + SPAN_NELEMS] === 0) return;
     const words = (m[ref + SPAN_NELEMS] + 31) >>> 5;
     add('allocBits', m[ref + SPAN_ALLOC_BITS] >>> 5, words);
@@ -186,8 +188,7 @@ export class WordNames {
     if (word < plan.gcBits) return this.#procWord((word - plan.procs) % PROC_WORDS);
     const own = this.#spanWords.find((s) => word >= s.from && word < s.to);
     if (own !== undefined) {
-      const offset = word - own.from;
-      const field = own.field === '' ? this.#spanField(own.ref, offset) : `${own.field}[${offset}]`;
+      const field = own.field === '' ? this.#spanField(own.ref, word - own.ref) : `${own.field}[${word - own.from}]`;
       return { kind: 'span', id: own.ref, field };
     }
     if (word >= plan.spans && word < plan.pageInUse)
