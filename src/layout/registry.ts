@@ -199,6 +199,7 @@ import {
   SPAN_DEFER,
   SPAN_DIV,
   SPAN_ELEMSIZE,
+  SPAN_EXTENT,
   SPAN_FREEINDEX,
   SPAN_GCMARK_BITS,
   SPAN_INVERSE,
@@ -287,7 +288,7 @@ defineStruct('header', 'mheap', HEADER_WORDS, {
   snapshot: [SNAP_STATE, 'words', 'atomic', SNAP_WORDS],
 });
 
-defineStruct('mspan', 'mspan', SPAN_PARTS * SPAN_PART, {
+defineStruct('mspan', 'mspan', SPAN_EXTENT, {
   base: [SPAN_BASE, 'addr', 'immutable'],
   owner: [SPAN_OWNER, 'u32', 'racy'],
   spanclass: [SPAN_CLASS, 'u32', 'immutable'],
@@ -425,6 +426,7 @@ const agree: Record<string, boolean> = {
   ),
   'a chunk of fixalloc is of all parts of as many spans':
     SPAN_PART * SPAN_PARTS * 4 === FIXALLOC_CHUNK && SPAN_PART % SPAN_PART_WORDS === 0,
+  'a span ends behind its last part': SPAN_EXTENT === (SPAN_PARTS - 1) * SPAN_PART + SPAN_PART_WORDS,
   'MC_SHIFT is log2 of MC_WORDS': 1 << MC_SHIFT === MC_WORDS,
   'fixalloc has room for all size classes': FIX_TINY_TABLES - FIX_TABLES === MAX_SIZE_CLASSES,
   'a segment is a page': SEGMENT_WORDS * 4 === PAGE_SIZE && SEGMENT_MASK === SEGMENT_WORDS - 1,

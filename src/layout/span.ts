@@ -25,6 +25,8 @@ export const SPAN_PARTS = 4;
 export const SPAN_PART_WORDS = 8;
 /** Words from one part of a record to the next: a chunk of fixalloc has the first parts of its records, then the second, … */
 export const SPAN_PART = 1024;
+/** Words from a record's first to behind its last. */
+export const SPAN_EXTENT = 3 * SPAN_PART + SPAN_PART_WORDS;
 
 /** Addr of the first byte. */
 export const SPAN_BASE = 0;

@@ -6,13 +6,13 @@ import { popcount32 } from '../../base/bits.ts';
 import { NIL, type SpanRef, type Words } from '../../base/brand.ts';
 import { PAGE_SHIFT } from '../../layout/constants.ts';
 import { H_EMPTY_SPAN, H_GROWN_PAGES, H_SWEEPGEN } from '../../layout/header.ts';
-import { SPAN_BASE, SPAN_NPAGES, SPAN_PART, SPAN_PARTS, SPAN_SWEEPGEN } from '../../layout/span.ts';
+import { SPAN_BASE, SPAN_EXTENT, SPAN_NPAGES, SPAN_SWEEPGEN } from '../../layout/span.ts';
 import { spanBase } from '../../spans/mspan.ts';
 import type { Mem } from '../../sys/mem.ts';
 
 /** Whether a span record can be at this word. */
 export function isRecord({ m, plan }: Mem, word: number): boolean {
-  return word >= plan.persistent && word + SPAN_PARTS * SPAN_PART <= plan.end && word !== m[H_EMPTY_SPAN];
+  return word >= plan.persistent && word + SPAN_EXTENT <= plan.end && word !== m[H_EMPTY_SPAN];
 }
 
 /** The record that the spans table has for a page, if it is one that covers the page; else nil. */
