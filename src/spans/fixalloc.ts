@@ -41,8 +41,9 @@ export function fixInit(mem: Mem, index: number, words: number, parts = 1): void
 }
 
 /** A record that is never freed, the first one of its kind: when the heap is made, and needs no lock yet. */
-export function fixFirst({ m, plan }: Mem, index: number): Ref {
-  const f = plan.fixallocs + index * FIX_WORDS;
+export function fixFirst(mem: Mem, index: number): Ref {
+  const { m } = mem;
+  const f = fixRef(mem, index);
   const record = m[H_PERSISTENT_NEXT];
   m[H_PERSISTENT_NEXT] = record + m[f + FIX_CHUNK_WORDS];
   beginChunk(m, f, record);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import * as span from '../../src/layout/span.ts';
 
 /** Bottom up: a file may import from its own folder and from folders further left. */
 const LAYERS = [
@@ -89,6 +90,17 @@ const sourceFiles = FILES.filter((file) => !file.endsWith('.gen.ts'));
 
 test('no file is longer than 500 lines', () => {
   expect(sourceFiles.filter((file) => textOf(file).split('\n').length > 501)).toEqual([]);
+});
+
+test('no word of a span’s record but those of its first part is or-ed to where the record begins', () => {
+  const words = new Map(Object.entries(span).filter(([, word]) => typeof word === 'number') as [string, number][]);
+  const wrong = sourceFiles.flatMap((file) =>
+    [...textOf(file).matchAll(/\| \(?(SPAN_[A-Z_]+)/g)]
+      .map(([, name]) => name!)
+      .filter((name) => (words.get(name) ?? 0) >= span.SPAN_PART_WORDS)
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(wrong).toEqual([]);
 });
 
 test('the lines of comments fit a screen', () => {
